@@ -1,0 +1,174 @@
+"""Cards of checkpoints: find, check and write them. Loads no weights and knows no network.
+
+A checkpoint is the folder `<root>/<kind>/<name>/` with `card.toml`, safetensors and JSON files. The card names
+each of the other files with its SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import tomli_w
+
+from inference.errors import CheckpointError
+
+KINDS = ("captioner", "clip", "toxicity", "diversity")
+CARD = "card.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What `card.toml` says of the checkpoint in its folder."""
+
+    folder: Path
+    family: str  # the code that loads it
+    version: str
+    languages: tuple[str, ...] = ("ru",)
+    max_photos: int = 0
+    summary: Mapping[str, str] = field(default_factory=dict)  # language → one sentence
+    command: str = ""  # the command that made it
+    requires: tuple[str, ...] = ()  # "kind/name" of the checkpoints that it reads
+    data: tuple[Mapping[str, object], ...] = ()  # what it was trained on: name, licence, rows …
+    figures: Mapping[str, object] = field(default_factory=dict)  # measured on held-out data
+    calibration: Mapping[str, float] = field(default_factory=dict)  # thresholds that belong to these weights
+    files: Mapping[str, str] = field(default_factory=dict)  # path inside the folder → SHA-256
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`: the name of the folder above."""
+        return self.folder.parent.name
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.folder.name
+
+    @property
+    def id(self) -> str:
+        """`kind/name`, as `requires` and the command line write it."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files on the card that are there."""
+        paths = [self.folder / name for name in self.files]
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def find(root: Path, kind: str | None = None) -> list[Card]:
+    """Cards below `root`, of one kind or of all, ordered by kind and name.
+
+    Raises `CheckpointError` when `root` is no folder or a card cannot be read.
+    """
+    if not root.is_dir():
+        raise CheckpointError("checkpoints-root-missing", folder=str(root))
+    kinds = KINDS if kind is None else (kind,)
+    return [read_card(path.parent) for each in kinds for path in sorted((root / each).glob(f"*/{CARD}"))]
+
+
+def get(root: Path, kind: str, name: str) -> Card:
+    """The card of `<root>/<kind>/<name>`. Raises `CheckpointError` when it is missing or cannot be read."""
+    if not root.is_dir():
+        raise CheckpointError("checkpoints-root-missing", folder=str(root))
+    paths = {path.parent.name: path for path in (root / kind).glob(f"*/{CARD}")}
+    if name not in paths:
+        raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(sorted(paths)) or "—")
+    return read_card(paths[name].parent)
+
+
+def verify(card: Card) -> None:
+    """Compare every file with its SHA-256 on the card.
+
+    Raises `CheckpointError` for a file that is missing, damaged or not on the card, and for a required checkpoint
+    that is not there.
+    """
+    for name, expected in card.files.items():
+        path = card.folder / name
+        if not path.is_file():
+            raise CheckpointError("checkpoint-file-missing", checkpoint=card.id, file=name)
+        if _sha256(path) != expected:
+            raise CheckpointError("checkpoint-damaged", checkpoint=card.id, file=name)
+    for name in _file_names(card.folder):
+        if name not in card.files:
+            raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
+    for required in card.requires:
+        kind, _, name = required.partition("/")
+        get(card.folder.parent.parent, kind, name)
+
+
+def seal(card: Card) -> Card:
+    """Hash the files of the folder and write `card.toml` over what was there; returns the card as it was written."""
+    files = {name: _sha256(card.folder / name) for name in _file_names(card.folder)}
+    table = asdict(card) | {"files": files}
+    del table["folder"]
+    (card.folder / CARD).write_text(tomli_w.dumps(table, multiline_strings=True), "utf-8")
+    return read_card(card.folder)
+
+
+def read_card(folder: Path) -> Card:
+    """The card in `folder`. Raises `CheckpointError` naming the field that is missing, unknown or of a wrong type."""
+    path = folder / CARD
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CheckpointError("card-unreadable", card=str(path)) from error
+    valid = {name for name, is_valid in _FIELDS.items() if name not in table or is_valid(table[name])}
+    for name in ("family", "version", "files", *table):
+        if name not in table or name not in valid:
+            raise CheckpointError("card-field", card=str(path), field=name)
+    fields: dict[str, Any] = {name: tuple(value) if type(value) is list else value for name, value in table.items()}
+    return Card(folder=folder, **fields)
+
+
+def _file_names(folder: Path) -> list[str]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in paths if path != folder / CARD)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is(kind: type) -> Callable[[object], bool]:
+    return lambda value: type(value) is kind
+
+
+def _all_are(*kinds: type) -> Callable[[Iterable[object]], bool]:
+    return lambda values: all(type(value) in kinds for value in values)
+
+
+def _is_list(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list) and _all_are(kind)(value)
+
+
+def _is_table(*kinds: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, dict) and _all_are(*kinds)(value.values())
+
+
+def _are_files(value: object) -> bool:
+    """Names that stay inside the folder, each with a hash."""
+    if not isinstance(value, dict) or not _all_are(str)(value.values()):
+        return False
+    paths = [PurePosixPath(name) for name in value]
+    return not any(path.is_absolute() or ".." in path.parts for path in paths)
+
+
+_FIELDS: Mapping[str, Callable[[object], bool]] = {
+    "family": _is(str),
+    "version": _is(str),
+    "languages": _is_list(str),
+    "max_photos": _is(int),
+    "summary": _is_table(str),
+    "command": _is(str),
+    "requires": _is_list(str),
+    "data": _is_list(dict),
+    "figures": _is(dict),
+    "calibration": _is_table(int, float),
+    "files": _are_files,
+}
