@@ -1,0 +1,90 @@
+"""What counts as a number in an ad: where numbers stand in a text, and when two spellings are the same number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+TOKEN = re.compile(r"<[A-Z_0-9]+>")
+
+# `\d` knows the decimal digits of every script; these are the other digits, fractions and Roman numerals of Unicode.
+_NOT_DECIMAL = (
+    "²³¹¼-¾፩-፼᧚⁰⁴-⁹₀-₉⅐-\u218b①-⒛⓪-⓿❶-➓"
+    "\U00010a40-\U00010a48\U00010e60-\U00010e7e\U00011052-\U00011065\U0001f100-\U0001f10c"
+)
+DIGIT = rf"[\d{_NOT_DECIMAL}]"
+_SPACE = "[ \u00a0\u202f\u2009]"
+_DASH = "[-‐‑‒–—−/]"
+_PLAIN = rf"{DIGIT}+(?:[.,:]{DIGIT}+)*"
+_GROUPED = rf"{DIGIT}{{1,3}}(?:{_SPACE}{DIGIT}{{3}})+(?!{DIGIT})(?:[.,]{DIGIT}{{1,2}}(?!{DIGIT}))?"
+_LATIN = r"(?:[2-9]?X{1,4}[SL]|[2-9][SL]|[SML])"
+_LOOSE = r"(?:[2-9]?[xхXХ]{1,4}[sсlлSСLЛ]|[smlмлSMLСМЛ])"
+_OPEN = r"(?<![\w&'’.])"
+_CLOSE = r"(?![\w&'’]|\.\w|-[^\W\d_]{2})"
+
+_NUMBER = re.compile(
+    rf"(?P<token>{TOKEN.pattern})"
+    rf"|(?P<phone>(?:\+{_SPACE}?\d|(?<!\d)[78])(?:[(–-]|{_SPACE})*\d{{3}}(?:[)–-]|{_SPACE})*\d{{3}}"
+    rf"(?:[–-]|{_SPACE})*\d{{2}}(?:[–-]|{_SPACE})*\d{{2}}(?!\d))"
+    rf"|(?P<jeans>(?<!\w)W{_SPACE}?\d{{2}}(?:[/,x-]|{_SPACE})*L{_SPACE}?\d{{2}}(?!\w)|(?<!\w)W\d{{2}}(?!\w))"
+    rf"|(?P<latin>{_OPEN}{_LATIN}(?:{_DASH}{_LATIN})*{_CLOSE})"
+    rf"|(?P<loose>{_OPEN}{_LOOSE}(?:{_DASH}{_LOOSE})*{_CLOSE})"
+    rf"|(?P<grouped>{_GROUPED}(?:{_DASH}{_GROUPED})*)"
+    rf"|(?P<plain>{_PLAIN}(?:(?:{_DASH}|[xх×*]){_PLAIN})*)"
+)
+_PLAIN_ONLY = re.compile(rf"{_PLAIN}(?:{_DASH}{_PLAIN})*")
+
+_SIZE_BEFORE = re.compile(r"(?:\bразмер\w*|\bр-ре?\w?|\bр\.|\bsize)(?:[^\w<>\n]|\d|\b[XSMLХСМЛ]+\b)*$", re.IGNORECASE)
+_SIZE_AFTER = re.compile(r"\W{0,2}(?:размер\w*|р-р\w*)\b", re.IGNORECASE)
+_LOOK_ALIKES = str.maketrans("ХСМЛ", "XSML")
+
+
+def find(text: str) -> Iterator[re.Match[str]]:
+    """Yield the numbers of the text from left to right; `lastgroup` names the pattern that caught each.
+
+    A number is one value: digits with separators, a range, a phone, a Latin clothes size, or a literal
+    `<TOKEN>`. Letters that may be no size (`м`, `xl`, Cyrillic `М`) count only beside the word «размер».
+    """
+    position = 0
+    while found := _NUMBER.search(text, position):
+        if found.lastgroup == "loose" and not _says_size(text, found):
+            position = found.end()
+            continue
+        if found.lastgroup == "grouped" and _SIZE_BEFORE.search(text, max(0, found.start() - 40), found.start()):
+            found = _PLAIN_ONLY.match(text, found.start()) or found
+        yield found
+        position = found.end()
+
+
+def _says_size(text: str, found: re.Match[str]) -> bool:
+    if _SIZE_AFTER.match(text, found.end()):
+        return True
+    is_preposition = found[0] in "сС" and re.match(r"\s+\w", text[found.end() :]) is not None
+    return not is_preposition and bool(_SIZE_BEFORE.search(text, max(0, found.start() - 40), found.start()))
+
+
+def key(number: str) -> str:
+    """Return the same string for every spelling of a number: `5 000`/`5000`, `20,0`/`20`, `30–32`/`30/32`, `XXL`/`2XL`.
+
+    A phone keeps its last ten digits. The key of a range joins the keys of its parts with `-`.
+    """
+    if re.search(r"[A-ZХСМЛa-zхсмл]", number):
+        number = number.upper().translate(_LOOK_ALIKES)
+        number = re.sub(r"[WL]\W?(?=\d)", " ", number)
+        number = re.sub(r"X{2,}", lambda run: f"{len(run[0])}X", number)
+        return "-".join(re.findall(r"\w+", number))
+    number = re.sub(rf"{_SPACE}", "", number)
+    digits = re.sub(r"\D", "", number)
+    if len(digits) == 11 and digits[0] in "78":
+        return digits[1:]
+    return "-".join(_plain_key(part) for part in re.split(rf"{_DASH}|[xх×*]", number) if part)
+
+
+def _plain_key(number: str) -> str:
+    number = "".join(str(int(char)) if char.isdecimal() else char for char in number).replace(",", ".")
+    return number.rstrip("0").rstrip(".") if number.count(".") == 1 else number
+
+
+def parts(number: str) -> list[str]:
+    """Split a compound (`44-46`, `46 350`) into the strings of its parts and of what stands between them."""
+    return [part for part in re.split(rf"({_SPACE}+|{_DASH}|[,xх×*])", number) if part]
