@@ -1,0 +1,55 @@
+"""Turns messages into sentences of a language, from the catalogues in `locales/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from inference.errors import Message
+
+_LOCALES: Final = Path(__file__).parents[1] / "locales"
+
+
+def render(message: Message, language: str = "ru") -> str:
+    """Return the sentence for a message; `language` is a folder of `locales/`.
+
+    Numbers are written as the language writes them, with at most two decimals. The detail `count` chooses the plural
+    form. `{photo}` stands for the file called `name`, or for photo number `number` (from 1) where the name is empty.
+
+    Raises `KeyError` for a code that the catalogue does not hold or a detail that the sentence needs and lacks.
+    """
+    details = {key: _written(value, language) for key, value in message.details.items()}
+    if "number" in details:
+        label = _template("photo-named" if details.get("name") else "photo-numbered", language)
+        details["photo"] = label.format(**details)
+    return _template(message.code, language, message.details.get("count")).format(**details)
+
+
+def _written(value: str | int | float, language: str) -> str:
+    return value if isinstance(value, str) else format_decimal(value, "#,##0.##", locale=language)
+
+
+def _template(code: str, language: str, count: object = None) -> str:
+    catalogue = _catalogue(language)
+    template = catalogue.ngettext(code, code, count) if isinstance(count, int) else code
+    if template == code:  # gettext's answer for what it does not hold
+        template = catalogue.gettext(code)
+    if template == code:
+        raise KeyError(code)
+    return template
+
+
+@cache
+def _catalogue(language: str) -> GNUTranslations:
+    compiled = BytesIO()
+    with (_LOCALES / language / "LC_MESSAGES" / "opisalka.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language, abort_invalid=True))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
