@@ -1,0 +1,123 @@
+"""Trousers, jeans, shorts, leggings and skirts as sketches. One unit is half a waist width."""
+
+from __future__ import annotations
+
+import random
+
+from training.drawings.garments import Details
+from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, points, ribbon
+from training.drawings.sketch import Sketch
+
+METAL = (176, 150, 110)
+THREAD = (206, 140, 60)
+
+
+def legs(details: Details, pose: random.Random, hanging: bool) -> Sketch:
+    """Anything with two legs, from shorts to jeans."""
+    sketch = Sketch()
+    spread = pose.uniform(0.0, 0.12 if hanging else 0.3)
+    length, leg = details.length, 0.62 * details.width + details.flare
+    sketch.part(box(-0.86, -0.06, 0.86, 0.3), "inside")
+    for side in (1, -1):
+        sketch.part(_leg(length, leg, spread) * (float(side), 1.0), turn=-8 * spread * side, lift=0.4)
+        _leg_end(sketch, details, _leg_edge(length, leg, spread) * (float(side), 1.0))
+    sketch.stroke(curve((0, 0.25), (0.02, 0.8), (0, 1.2)), 0.03, alpha=120)
+    sketch.strokes(curve((0.97, 0.3), (1.06, 1.0), (_outer(length, leg, spread) - 0.03, length - 0.1)), 0.02, alpha=50)
+    _waist(sketch, details)
+    _pockets(sketch, details)
+    return sketch
+
+
+def _outer(length: float, leg: float, spread: float) -> float:
+    return 0.5 + leg / 2 + spread * length / 4
+
+
+def _leg(length: float, leg: float, spread: float) -> Points:
+    """The right leg with its half of the seat."""
+    edge = _leg_edge(length, leg, spread)
+    outer = curve((0.92, 0.1), (1.1, 0.8), (1.08, min(1.4, length * 0.7)), (float(edge[0, 0]), float(edge[0, 1])))
+    inner = curve((float(edge[1, 0]), float(edge[1, 1])), (0.1 + spread * 0.2, 1.6), (0.0, 1.2))
+    short = points(tuple(edge[1]), (0.0, 1.2))
+    return joined(points((0, 0.14)), outer, inner if length > 2.3 else short)
+
+
+def _leg_edge(length: float, leg: float, spread: float) -> Points:
+    """The lower edge of the right leg, from outside to inside."""
+    if length < 2.3:
+        return points((1.12 + leg * 0.2 + spread * 0.2, length), (0.08 + spread * 0.2, length + 0.08))
+    outer = _outer(length, leg, spread)
+    return points((outer, length), (outer - leg, length + 0.04))
+
+
+def _leg_end(sketch: Sketch, details: Details, edge: Points) -> None:
+    if details.trim == "rib":
+        sketch.part(ribbon(edge + (0, 0.06), 0.26), "trim")
+    elif details.texture == "denim" and details.length < 2.3:
+        sketch.part(ribbon(edge - (0, 0.08), 0.22), "turned", lift=0.4)
+    else:
+        sketch.stitch(edge - (0, 0.08), THREAD if details.texture == "denim" else (12, 12, 16))
+
+
+def _waist(sketch: Sketch, details: Details) -> None:
+    band = mirrored(joined(curve((0, 0.06), (0.5, 0.03), (0.9, -0.02)), curve((0.94, 0.22), (0.5, 0.27), (0, 0.3))))
+    sketch.part(band, "main", lift=0.3)
+    if details.closure == "fly":
+        thread = THREAD if details.texture == "denim" else (12, 12, 16)
+        sketch.dot(0, 0.18, 0.06, METAL)
+        sketch.stitch(curve((0.16, 0.3), (0.17, 0.7), (0, 0.92)), thread, 170)
+        for x in (-0.6, 0.55):
+            sketch.part(box(x, 0.02, x + 0.07, 0.3), "main", lift=0.3)
+    elif details.closure == "elastic":
+        for i in range(-13, 14):
+            sketch.stroke(points((i * 0.066, 0.06), (i * 0.068, 0.28)), 0.022, alpha=60)
+        sketch.strokes(curve((0.03, 0.2), (0.1, 0.45), (0.08, 0.75)), 0.04, (235, 235, 230), 230)
+
+
+def _pockets(sketch: Sketch, details: Details) -> None:
+    thread = THREAD if details.texture == "denim" else (12, 12, 16)
+    if details.pocket == "jeans":
+        rim = curve((0.42, 0.3), (0.52, 0.58), (0.96, 0.66))
+        sketch.strokes(rim, 0.03, alpha=130)
+        for path in (rim + (0.0, 0.05), flipped(rim + (0.0, 0.05))):
+            sketch.stitch(path, thread, 170)
+    elif details.pocket == "slant":
+        sketch.strokes(points((0.66, 0.3), (0.97, 0.95)), 0.03, alpha=120)
+
+
+def skirt(details: Details, pose: random.Random, hanging: bool) -> Sketch:
+    """A skirt, straight or flared."""
+    sketch = Sketch()
+    hem, length, lean = 1.05 + details.flare, details.length, pose.uniform(-0.06, 0.06)
+    sketch.part(box(-0.74, -0.05, 0.74, 0.2), "inside")
+    half = joined(
+        curve((0, 0.1), (0.4, 0.07), (0.8, 0.0)),
+        curve((0.82, 0.15), (0.98 + details.flare * 0.3, 0.9), (hem, length)),
+        curve((hem, length), (hem * 0.55, length + 0.1), (0, length + 0.13)),
+    )
+    outline = mirrored(half)
+    sketch.part(outline + points((lean, 0)) * outline[:, 1:], lift=0.4)
+    _skirt_folds(sketch, details, hem, length, pose)
+    sketch.part(
+        mirrored(joined(curve((0, 0.1), (0.4, 0.07), (0.8, 0.0)), curve((0.83, 0.2), (0.4, 0.27), (0, 0.3)))), "trim"
+    )
+    _skirt_closure(sketch, details, length)
+    _pockets(sketch, details)
+    return sketch
+
+
+def _skirt_folds(sketch: Sketch, details: Details, hem: float, length: float, pose: random.Random) -> None:
+    count = 9 if details.texture == "pleats" else 4
+    alpha = 80 if details.texture == "pleats" else 30
+    for i in range(-count, count + 1):
+        x = i / (count + 0.5) + pose.uniform(-0.02, 0.02)
+        sketch.stroke(curve((x * 0.82, 0.3), (x * hem, length + 0.06)), 0.035, alpha=alpha)
+    sketch.stitch(curve((-hem, length - 0.1), (0, length + 0.02), (hem, length - 0.1)))
+
+
+def _skirt_closure(sketch: Sketch, details: Details, length: float) -> None:
+    if details.closure == "buttons":
+        sketch.stroke(points((0.12, 0.3), (0.12, length + 0.1)), 0.02, alpha=110)
+        for i in range(5):
+            sketch.dot(0, 0.2 + i * (length - 0.4) / 4.5, 0.05, METAL)
+    elif details.closure == "zip":
+        sketch.stroke(points((0, 0.1), (0, 0.85)), 0.05, (150, 150, 155), 255)

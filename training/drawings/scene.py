@@ -1,0 +1,163 @@
+"""One drawn photo: garments on a ground, with shadow, a crooked view, uneven light, blur and noise."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from training.drawings import bottoms, footwear, prints, things, tops
+from training.drawings.fabrics import swatches
+from training.drawings.garments import COLORS, RGB, Details, Garment, details_of
+from training.drawings.grounds import GROUNDS
+from training.drawings.painting import Painting, folds
+from training.drawings.sketch import Sketch
+
+Pixels = NDArray[np.float32]
+Cell = tuple[float, float, float, float]  # centre x, centre y, width, height, px
+Drawer = Callable[[Details, random.Random, bool], Sketch]
+
+SHAPES: Mapping[str, Drawer] = {
+    "top": tops.top, "legs": bottoms.legs, "skirt": bottoms.skirt,
+    "sneakers": footwear.pair_of(footwear.sneaker), "boots": footwear.pair_of(footwear.boot),
+    "tall": footwear.pair_of(footwear.tall_boot), "pumps": footwear.pair_of(footwear.pump),
+    "cap": footwear.cap, "hat": footwear.hat,
+    "mug": things.mug, "book": things.book, "ball": things.ball,
+    "lamp": things.lamp, "vase": things.vase, "chair": things.chair,
+}  # fmt: skip
+# Where a print sits on each shape: centre x, centre y, width, in garment units.
+PRINT_PLACES: Mapping[str, tuple[float, float, float]] = {
+    "top": (0.0, 1.15, 0.95), "legs": (0.62, 0.95, 0.4), "skirt": (0.4, 1.1, 0.5), "cap": (0.0, -0.15, 0.75),
+    "hat": (0.0, 0.0, 0.6), "mug": (0.0, 0.1, 0.8), "vase": (0.0, 0.0, 0.6),
+}  # fmt: skip
+STIFF = frozenset({"sneakers", "boots", "tall", "pumps", "mug", "book", "ball", "lamp", "vase", "chair", "cap"})
+
+
+def draw(garments: Sequence[Garment], seed: int, size: tuple[int, int] = (400, 533)) -> Image.Image:
+    """One RGB photo of `size` (width, height) px with all garments side by side, one to six of them.
+
+    The ground, the pose and the camera come from the seed; the garments look the same under every seed.
+    """
+    rnd, rng = random.Random(seed), np.random.default_rng(seed)
+    hanging = len(garments) == 1 and _can_hang(garments[0]) and rnd.random() < 0.22
+    photo = _ground([COLORS[garment.color] for garment in garments], hanging, size, rnd, rng)
+    for garment, cell in zip(garments, _cells(len(garments), size, rnd), strict=True):
+        figure = _figure(garment, cell, hanging, rnd, rng)
+        _lay(photo, figure, cell, 2.0 if hanging else 9.0, garment, rnd)
+    return _developed(photo, rnd, rng)
+
+
+def _can_hang(garment: Garment) -> bool:
+    return SHAPES[details_of(garment).item.shape] is tops.top
+
+
+def _ground(
+    colors: Sequence[RGB], hanging: bool, size: tuple[int, int], rnd: random.Random, rng: np.random.Generator
+) -> Pixels:
+    """A ground that none of the garments melts into, as float pixels of shape (height, width, 3)."""
+    names = ["wall"] if hanging else ["wood", "wood", "sheet", "sheet", "carpet", "carpet", "patterned", "tiles"]
+    choices = [(name, rgb) for name in names for rgb in GROUNDS[name][1]]
+    clear = [choice for choice in choices if all(math.dist(choice[1], rgb) > 75 for rgb in colors)]
+    name, rgb = rnd.choice(clear or choices)
+    return GROUNDS[name][0](size, rgb, rng)
+
+
+def _cells(count: int, size: tuple[int, int], rnd: random.Random) -> list[Cell]:
+    """A place for each garment: a grid that fits the frame."""
+    columns = 1 if count == 1 else 2 if count <= 4 or size[0] <= size[1] else 3
+    rows = math.ceil(count / columns)
+    wide, high = size[0] / columns, size[1] / rows
+    fill = rnd.uniform(0.78, 0.97) if count == 1 else rnd.uniform(0.86, 0.95)
+    cells = []
+    for i in range(count):
+        row, column = divmod(i, columns)
+        alone = columns > 1 and i == count - 1 and column == 0
+        x = size[0] / 2 if alone else (column + 0.5) * wide
+        slack = (1 - fill) / 2
+        dx, dy = rnd.uniform(-slack, slack) * wide, rnd.uniform(-slack, slack) * high
+        cells.append((x + dx, (row + 0.5) * high + dy, wide * fill, high * fill))
+    return cells
+
+
+def _figure(garment: Garment, cell: Cell, hanging: bool, rnd: random.Random, rng: np.random.Generator) -> Image.Image:
+    """The garment painted to fit its cell, RGBA."""
+    details = details_of(garment)
+    shape = details.item.shape
+    sketch = SHAPES[shape](details, rnd, hanging)
+    _print(sketch, garment, details)
+    left, top, right, bottom = sketch.bounds()
+    unit = min(cell[2] / (right - left + 0.24), cell[3] / (bottom - top + 0.24)) * 0.94
+    painting = Painting(sketch, unit, swatches(garment, details, unit * 2))
+    strength = 0.25 if shape in STIFF else rnd.uniform(0.7, 1.4)
+    return painting.finish(folds(painting.size, rng, strength))
+
+
+def _print(sketch: Sketch, garment: Garment, details: Details) -> None:
+    if garment.pattern not in ("принт", "надпись") or details.item.shape not in PRINT_PLACES:
+        return
+    x, y, width = PRINT_PLACES[details.item.shape]
+    ink = COLORS[garment.second_color or ("чёрный" if sum(COLORS[garment.color]) > 380 else "белый")]
+    image = prints.lettering(details.words, ink) if garment.pattern == "надпись" else prints.picture(details.motif, ink)
+    sketch.stamp(image, x, y, width if garment.pattern == "надпись" else width * 0.85)
+
+
+def _lay(photo: Pixels, figure: Image.Image, cell: Cell, tilt: float, garment: Garment, rnd: random.Random) -> None:
+    """Put the figure on the photo in its cell: turned, a little bent, with its shadow."""
+    high, wide = photo.shape[:2]
+    bent = _bent(figure, rnd.gauss(0, tilt / 2), rnd)
+    left, top = int(cell[0] - bent.width / 2), int(cell[1] - bent.height / 2)
+    frame = (max(0, left), max(0, top), min(wide, left + bent.width), min(high, top + bent.height))
+    piece = bent.crop((frame[0] - left, frame[1] - top, frame[2] - left, frame[3] - top))
+    area = photo[frame[1] : frame[3], frame[0] : frame[2]]
+    cover = piece.getchannel("A")
+    area *= _shadow(cover, rnd)[..., None]
+    alpha = np.asarray(cover, dtype=np.float32)[..., None] / 255
+    area += (np.asarray(piece.convert("RGB"), dtype=np.float32) - area) * alpha
+
+
+def _shadow(cover: Image.Image, rnd: random.Random) -> Pixels:
+    """How much light is left around a thing: a tight dark rim and a wide faint shade, both off to one side."""
+    dx, dy, deep = rnd.choice((-3, 3)), rnd.randint(2, 5), rnd.uniform(0.3, 0.5)
+    tight = np.asarray(cover.filter(ImageFilter.BoxBlur(2)), dtype=np.float32)
+    wide = np.asarray(cover.filter(ImageFilter.BoxBlur(8)), dtype=np.float32)
+    return 1 - (np.roll(tight, (dy // 2, dx // 2), (0, 1)) * 0.5 + np.roll(wide, (dy, dx), (0, 1)) * 0.5) / 255 * deep
+
+
+def _bent(figure: Image.Image, degrees: float, rnd: random.Random) -> Image.Image:
+    """The figure rotated, seen slightly from below or above, its cloth a little pulled out of shape."""
+    margin = 14
+    wide, high = figure.width + 2 * margin, figure.height + 2 * margin
+    cells_x, cells_y = 5, 7
+    xs, ys = np.meshgrid(np.linspace(0, wide, cells_x + 1), np.linspace(0, high, cells_y + 1))
+    angle, keystone, phase = math.radians(degrees), rnd.uniform(-0.06, 0.06), rnd.uniform(0, 6.28)
+    dx, dy = xs - wide / 2, ys - high / 2
+    stretch = 1 + keystone * dy / high + 0.02 + abs(math.sin(angle)) * 0.25
+    sx = (dx * math.cos(angle) - dy * math.sin(angle)) * stretch + figure.width / 2
+    sy = (dx * math.sin(angle) + dy * math.cos(angle)) * stretch + figure.height / 2
+    sx, sy = sx + 0.012 * wide * np.sin(sy / high * 7 + phase), sy + 0.01 * high * np.sin(sx / wide * 6 + phase)
+    mesh = []
+    for row in range(cells_y):
+        for column in range(cells_x):
+            target = tuple(
+                int(v) for v in (xs[row, column], ys[row, column], xs[row + 1, column + 1], ys[row + 1, column + 1])
+            )
+            corners = ((row, column), (row + 1, column), (row + 1, column + 1), (row, column + 1))
+            mesh.append((target, tuple(float(v) for at in corners for v in (sx[at], sy[at]))))
+    return figure.transform((wide, high), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+
+
+def _developed(photo: Pixels, rnd: random.Random, rng: np.random.Generator) -> Image.Image:
+    """What the camera makes of it: uneven light, a colour cast, a little blur and noise."""
+    high, wide = photo.shape[:2]
+    angle, fall = rnd.uniform(0, 6.28), rnd.uniform(0.03, 0.2)
+    x, y = np.linspace(-1, 1, wide, dtype=np.float32), np.linspace(-1, 1, high, dtype=np.float32)
+    light = 1 + fall * (x * math.cos(angle) + (y * math.sin(angle))[:, None]) / 1.4
+    cast = np.array([1 + rnd.uniform(-0.03, 0.05), 1.0, 1 + rnd.uniform(-0.06, 0.04)], dtype=np.float32)
+    photo *= light[..., None] * (cast * np.float32(rnd.uniform(0.86, 1.08)))
+    photo += rng.standard_normal((high, wide, 1), dtype=np.float32) * rnd.uniform(1.0, 4.0)
+    image = Image.fromarray(photo.clip(0, 255).astype(np.uint8))
+    return image.filter(ImageFilter.GaussianBlur(rnd.uniform(0.0, 0.9)))

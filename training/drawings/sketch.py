@@ -1,0 +1,103 @@
+"""A drawing before it has pixels: parts, strokes and stamps in garment units, in the order of painting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from training.drawings.outlines import Points, ellipse, flipped
+
+RGB = tuple[int, int, int]
+DARK: RGB = (12, 12, 16)
+LIGHT: RGB = (245, 245, 240)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A closed outline filled with a swatch (by name) or a flat colour; `turn` rotates the swatch, degrees."""
+
+    outline: Points
+    fill: str | RGB
+    turn: float = 0.0
+    lift: float = 0.3
+    roundness: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A line; `width` in garment units, `alpha` in [0, 255]."""
+
+    path: Points
+    width: float
+    rgb: RGB = DARK
+    alpha: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A picture with alpha laid over the cloth: its centre, its width in garment units, its turn in degrees."""
+
+    image: Image.Image
+    x: float
+    y: float
+    width: float
+    turn: float = 0.0
+
+
+@dataclass(slots=True)
+class Sketch:
+    """Everything that one garment consists of."""
+
+    marks: list[Part | Stroke | Stamp] = field(default_factory=list)
+
+    def part(self, outline: Points, fill: str | RGB = "main", **how: float) -> None:
+        """Lay a piece of cloth over what is there."""
+        self.marks.append(Part(outline, fill, **how))
+
+    def pair(self, outline: Points, fill: str | RGB = "main", turn: float = 0.0, **how: float) -> None:
+        """Lay a piece of cloth and its mirror image."""
+        self.part(outline, fill, turn=turn, **how)
+        self.part(flipped(outline), fill, turn=-turn, **how)
+
+    def stroke(self, path: Points, width: float = 0.02, rgb: RGB = DARK, alpha: int = 90) -> None:
+        """Draw a line."""
+        self.marks.append(Stroke(path, width, rgb, alpha))
+
+    def strokes(self, path: Points, width: float = 0.02, rgb: RGB = DARK, alpha: int = 90) -> None:
+        """Draw a line and its mirror image."""
+        self.stroke(path, width, rgb, alpha)
+        self.stroke(flipped(path), width, rgb, alpha)
+
+    def stitch(self, path: Points, rgb: RGB = DARK, alpha: int = 110, width: float = 0.014) -> None:
+        """Draw a dashed line along the path."""
+        for dash in dashes(path, 0.05):
+            self.stroke(dash, width, rgb, alpha)
+
+    def dot(self, x: float, y: float, radius: float, rgb: RGB = LIGHT) -> None:
+        """A button: a disc with a dark rim and two holes."""
+        self.part(ellipse(x, y, radius, radius), rgb, roundness=0.4)
+        self.stroke(ellipse(x, y, radius, radius), 0.015, alpha=120)
+        self.stroke(ellipse(x, y, radius * 0.2, radius * 0.2), 0.02, alpha=150)
+
+    def stamp(self, image: Image.Image, x: float, y: float, width: float, turn: float = 0.0) -> None:
+        """Print a picture."""
+        self.marks.append(Stamp(image, x, y, width, turn))
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of all parts and strokes."""
+        paths = [m.outline if isinstance(m, Part) else m.path for m in self.marks if not isinstance(m, Stamp)]
+        every = np.concatenate(paths)
+        (left, top), (right, bottom) = every.min(axis=0), every.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+
+def dashes(path: Points, length: float) -> Iterator[Points]:
+    """Cut a path into pieces of about `length`, every second one left out."""
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    stops = np.arange(0.0, along[-1], length)
+    for start in stops[::2]:
+        at = np.array([start, min(start + length, along[-1])])
+        yield np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], axis=1)
