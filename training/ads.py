@@ -1,0 +1,125 @@
+"""Composing ads to learn from: what a photo shows, then what the seller's fields say, in many wordings.
+
+The visual part is a caption that a person wrote for the photo; the rest comes from the masked fields, so that every
+fact of the text stands in the input. Nothing is invented here, and so the model does not learn to invent.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+
+WORDINGS: dict[str, tuple[str, ...]] = {
+    "цена": ("Цена {v} руб.", "Цена: {v} руб.", "Отдам за {v} руб.", "Прошу {v} руб.", "Стоимость {v} руб.", "{v} руб."),
+    "размер": ("Размер {v}.", "Размер: {v}.", "Размер {v}.", "Размер на бирке {v}.", "Р-р {v}."),
+    "бренд": ("Бренд {v}.", "Фирма {v}.", "{v}.", "Бренд: {v}."),
+    "артикул": ("Артикул {v}.", "Арт. {v}.", "Артикул: {v}."),
+    "состав": ("Состав: {v}.", "Ткань: {v}.", "Состав {v}."),
+    "доставка": ("Доставка {v}.", "Доставка: {v}.", "Могу отправить, доставка {v}."),
+    "скидка": ("Скидка {v}.", "Сделаю скидку {v}.", "Скидка: {v}."),
+    "количество": ("Количество: {v}.", "В наличии {v}.", "Количество {v}."),
+    "куплено в": ("Куплено в {v}.", "Покупали в {v}.", "Покупка {v}."),
+    "рост": ("Рост {v}.", "На рост {v}.", "Рост: {v}."),
+    "возраст": ("Возраст {v}.", "На возраст {v}.", "Примерно на {v}."),
+}
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "новое с биркой": ("Новое, с биркой.", "Новая вещь с биркой.", "Не носили, бирка на месте."),
+    "новое": ("Новое.", "Новая вещь.", "Состояние новое."),
+    "отличное": ("Состояние отличное.", "В отличном состоянии.", "Отличное состояние."),
+    "хорошее": ("Состояние хорошее.", "В хорошем состоянии.", "Хорошее состояние."),
+    "удовлетворительное": ("Состояние удовлетворительное.", "В удовлетворительном состоянии."),
+}
+AUDIENCES: dict[str, tuple[str, ...]] = {
+    "женская": ("Женская вещь.", "Женский вариант."),
+    "мужская": ("Мужская вещь.", "Мужской вариант."),
+    "детская": ("Детская вещь.", "Для ребёнка."),
+    "для девочек": ("На девочку.", "Для девочки."),
+    "для мальчиков": ("На мальчика.", "Для мальчика."),
+}
+GENERIC = ("{n}: {v}.", "{n} — {v}.", "{n} {v}.")
+SETS = ("Продаю комплектом: {l}.", "Пакет вещей: {l}.", "Комплект: {l}.", "В наборе {l}.", "Продаю вместе: {l}.", "Несколько вещей: {l}.")
+# What the fields say of the category, for listings without a photo.
+CATEGORIES = ("Продаю: {v}.", "{v}.", "Продаётся: {v}.", "Предлагаю: {v}.")
+MONEY = ("цена", "доставка", "скидка", "стоимость")
+SILENT = ("вид объявления",)
+MORE_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Материал", ("кожа", "замша", "хлопок", "шерсть", "лён", "полиэстер", "джинса", "флис", "вискоза", "дерево", "металл")),
+    ("Сезон", ("лето", "зима", "демисезон", "весна", "осень", "всесезон")),
+    ("Страна", ("Турция", "Китай", "Италия", "Россия", "Беларусь", "Узбекистан", "Германия")),
+    ("Торг", ("уместен", "возможен", "при осмотре")),
+    ("Самовывоз", ("метро Сокол", "центр города", "у станции", "в любой день", "вечером")),
+    ("Обмен", ("не интересует", "возможен", "на размер больше")),
+    ("Глубина", ("<LENGTH> см", "<UNK_VAL> см", "<UNK_VAL>")),
+    ("Ширина", ("<LENGTH> см", "<UNK_VAL> см", "<UNK_VAL>")),
+    ("Вес", ("<WEIGHT> г", "<WEIGHT> кг", "<WEIGHT>")),
+    ("Застёжка", ("молния", "пуговицы", "кнопки", "липучка", "шнуровка")),
+    ("Подкладка", ("есть", "нет", "флис", "искусственный мех")),
+    ("Телефон", ("<PHONE>",)),
+    ("Год", ("<YEAR>", "<YEAR> г.")),
+    ("Город", ("Москва", "Казань", "Пермь", "Самара", "Омск", "Тула")),
+)
+_BARE = re.compile(r"^<[A-Z_0-9]+>$")
+
+
+def clause(name: str, value: str, rnd: random.Random) -> str:
+    """One field of the seller in words; empty where a living seller would not repeat it."""
+    key, value = name.lower().strip(), value.strip().rstrip(".")
+    if key in SILENT:
+        return ""
+    if key == "состояние":
+        wordings = CONDITIONS.get(value.lower(), ("Состояние: {v}.",))
+    elif key == "вид одежды":
+        wordings = (*AUDIENCES.get(value.lower(), ("{v} одежда.",)), "", "")
+    elif not name:
+        wordings = ("{v}.",)
+    else:
+        wordings = WORDINGS.get(key, GENERIC)
+    wording = rnd.choice(wordings)
+    if key in ("цена", "стоимость") and not _BARE.match(value):
+        wording = wording.replace(" руб.", ".")
+    return _capital(wording.format(n=name, v=value))
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def closing(fields: Sequence[tuple[str, str]], rnd: random.Random) -> list[str]:
+    """The clauses of all fields: the thing itself first, money last as a rule."""
+    first = [field for field in fields if field[0].lower() not in MONEY]
+    money = [field for field in fields if field[0].lower() in MONEY]
+    rnd.shuffle(first)
+    if rnd.random() < 0.15:
+        first, money = money, first
+    return [said for name, value in (*first, *money) if (said := clause(name, value, rnd))]
+
+
+def more_fields(rnd: random.Random) -> list[tuple[str, str]]:
+    """A few fields that the example listings do not have."""
+    count = rnd.choice((0, 0, 0, 1, 1, 2, 3))
+    return [(name, rnd.choice(values)) for name, values in rnd.sample(MORE_FIELDS, count)]
+
+
+def several(parts: Sequence[str], rnd: random.Random) -> str:
+    """A sentence that names all things of a set."""
+    if rnd.random() < 0.3:
+        return _capital("; ".join(parts)) + rnd.choice((". Всё вместе.", ". Продаю вместе.", "."))
+    listed = ", ".join(parts[:-1]) + (" и " if rnd.random() < 0.7 else ", ") + parts[-1]
+    return rnd.choice(SETS).format(l=listed)
+
+
+def short(caption: str) -> str:
+    """A caption's first phrase, to stand in a list: «футболка с мелкими розочками на тёмном»."""
+    words = re.split(r"[.,;:!?(]", caption, maxsplit=1)[0].split()[:9]
+    while words and words[-1].lower() in ("с", "со", "на", "в", "из", "и", "под", "по", "для", "без", "от", "за", "к"):
+        words.pop()
+    phrase = " ".join(words)
+    return phrase if phrase[1:2].isupper() else phrase[:1].lower() + phrase[1:]
+
+
+def jotted(fields: Sequence[tuple[str, str]], rnd: random.Random) -> str:
+    """The fields as a seller jots them down in one go instead of line by line."""
+    said = [clause(name, value, rnd).rstrip(".") for name, value in fields]
+    cased: Callable[[str], str] = str.lower if rnd.random() < 0.5 else str
+    return ", ".join(part if "<" in part else cased(part) for part in said if part)

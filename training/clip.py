@@ -1,0 +1,216 @@
+"""Training of `clip/mini`: a dual encoder from scratch on photos and their Russian texts.
+
+Two stages. `teach`: the public MobileNetV2 learns what this project's photos show. `train_clip`: a ResNet that starts
+from random weights learns the same and imitates the teacher on endless views and mixtures of the photos ("Knowledge
+distillation: a good teacher is patient and consistent", Beyer et al., 2022). Contrastive loss as in CLIP
+(Radford et al., 2021), pairs of like garments left out of the negatives.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEncoderConfig
+
+from inference.clip import build
+from training import loop
+from training.augment import mixtures, views
+from training.labels import Heads, Vocabulary, distillation, head_loss
+from training.pool import STORED, Pool
+from training.teacher import FEATURES, MobileNetV2, read_tflite
+from training.tokenizer import PAD
+
+WIDTHS = (64, 128, 256, 512)
+DIM = 256
+TEXT_WIDTH, TEXT_LAYERS, TEXT_LENGTH = 256, 3, 96
+TRAINED_AT, SERVED_AT = 160, 192
+
+
+class DualEncoder(nn.Module):
+    """A photo trunk and a text encoder with projections into one space, and heads that name what is seen."""
+
+    def __init__(self, trunk: nn.Module, width: int, words: int, sizes: dict[str, int]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.text = BertModel(text_config(words))
+        self.visual_projection = nn.Linear(width, DIM, bias=False)
+        self.text_projection = nn.Linear(TEXT_WIDTH, DIM, bias=False)
+        self.logit_scale = nn.Parameter(torch.tensor(2.66))
+        self.heads = Heads(width, sizes)
+
+    def look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, 3, size, size) → pooled features (batch, width) and unit embeddings (batch, DIM)."""
+        seen = self.trunk(pixels)
+        pooled = seen if isinstance(seen, Tensor) else seen.pooler_output
+        return pooled, functional.normalize(self.visual_projection(pooled).float(), dim=-1)
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """(batch, length) token ids → unit embeddings (batch, DIM)."""
+        tokens = tokens[:, : int((tokens != 0).sum(1).max())]
+        read = self.text(input_ids=tokens, attention_mask=tokens != 0).pooler_output
+        return functional.normalize(self.text_projection(read).float(), dim=-1)
+
+
+def text_config(words: int) -> BertConfig:
+    """A small BERT; token 0 is padding."""
+    return BertConfig(
+        vocab_size=words,
+        hidden_size=TEXT_WIDTH,
+        num_hidden_layers=TEXT_LAYERS,
+        num_attention_heads=4,
+        intermediate_size=3 * TEXT_WIDTH,
+        max_position_embeddings=TEXT_LENGTH,
+        type_vocab_size=1,
+        pad_token_id=0,
+    )
+
+
+def vision_config() -> ResNetConfig:
+    """ResNet-18 ("Deep residual learning", He et al., 2016); `hidden_size` is what the projection reads."""
+    return ResNetConfig(
+        hidden_sizes=list(WIDTHS), depths=[2, 2, 2, 2], layer_type="basic", embedding_size=64, hidden_size=WIDTHS[-1]
+    )
+
+
+def dual_config(words: int) -> VisionTextDualEncoderConfig:
+    """Both towers and the size of the space they share."""
+    vision, text = vision_config().to_dict(), text_config(words).to_dict()
+    return VisionTextDualEncoderConfig(vision_config=vision, text_config=text, projection_dim=DIM)
+
+
+def student(words: int, sizes: dict[str, int]) -> DualEncoder:
+    """The dual encoder to be trained and shipped, its weights random."""
+    return DualEncoder(build(dual_config(words)).vision_model, WIDTHS[-1], words, sizes)
+
+
+def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
+    """Symmetric cross entropy of the right pair among the batch; pairs of the same group are no negatives."""
+    logits = scale.exp().clamp(max=60) * photos @ texts.T
+    alike = (groups[:, None] == groups[None]) & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
+    logits = logits.masked_fill(alike, -1e4)
+    right = torch.arange(len(logits), device=logits.device)
+    return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
+
+
+def task_loss(model: DualEncoder, pixels: Tensor, batch: Pool) -> tuple[Tensor, Tensor]:
+    """What the photos show and which text is theirs: the loss, and the pooled features (batch, width)."""
+    pooled, photos = model.look(pixels)
+    choice = torch.randint(batch.tokens.shape[1], (len(photos),), device=photos.device)
+    texts = model.read(batch.tokens[torch.arange(len(photos), device=photos.device), choice])
+    return head_loss(model.heads(pooled), batch.labels) + contrast(photos, texts, batch.groups, model.logit_scale), pooled
+
+
+def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> None:
+    """Fine-tune the public teacher on the photos; `weights` is its .tflite or .safetensors file."""
+    trunk = MobileNetV2()
+    trunk.load_state_dict(load_file(weights) if weights.suffix == ".safetensors" else read_tflite(weights).state_dict())
+    device = train.pixels.device
+    model = DualEncoder(trunk, FEATURES, words, sizes).to(device, memory_format=torch.channels_last)
+    average, optimizer = loop.averaged(model, 0.998), loop.optimiser(model, 4e-4, 0.02)
+
+    def step(number: int) -> dict[str, float]:
+        batch = train.sample(256)
+        with loop.autocast(device):
+            loss, _ = task_loss(model, views(batch.pixels, STORED, 0.35).contiguous(memory_format=torch.channels_last), batch)
+        loop.descend(optimizer, loss, 4e-4 * loop.cosine(number, steps, 100))
+        average.update_parameters(model)
+        return evaluate(average.module, held, STORED) if (number + 1) % 500 == 0 else {}
+
+    loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, out, "teacher")
+    save_file({name: weight.half().contiguous() for name, weight in average.module.state_dict().items() if weight.is_floating_point()}, out / "teacher.safetensors")
+
+
+def train_clip(teacher: DualEncoder, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> DualEncoder:
+    """Train the student from random weights; returns the average of its weights over the last steps."""
+    device = train.pixels.device
+    model = student(words, sizes).to(device, memory_format=torch.channels_last)
+    imitate = nn.Linear(WIDTHS[-1], FEATURES).to(device)
+    average = loop.averaged(model, 0.9995)
+    optimizer = loop.optimiser(nn.ModuleList((model, imitate)), 2e-3, 0.05)
+    teacher = teacher.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def step(number: int) -> dict[str, float]:
+        batch = train.sample(512)
+        clean = views(batch.pixels, SERVED_AT, 0.4)
+        mixed = mixtures(views(train.sample(512).pixels, SERVED_AT, 0.25))
+        pixels = torch.cat((clean, mixed)).contiguous(memory_format=torch.channels_last)
+        with loop.autocast(device):
+            with torch.no_grad():
+                target, _ = teacher.look(pixels)
+                answers = teacher.heads(target)
+            small = functional.interpolate(pixels, TRAINED_AT, mode="bilinear", antialias=True) if number < 0.75 * steps else pixels
+            pooled, photos = model.look(small)
+            texts = model.read(_one_text(batch))
+            said = model.heads(pooled)
+            loss = head_loss({n: logits[: len(clean)] for n, logits in said.items()}, batch.labels)
+            loss = loss + contrast(photos[: len(clean)], texts, batch.groups, model.logit_scale)
+            closeness = functional.cosine_similarity(imitate(pooled).float(), target.float()).mean()
+            loss = loss + distillation(said, answers) + 4 * (1 - closeness)
+        loop.descend(optimizer, loss, 2e-3 * loop.cosine(number, steps, 400))
+        average.update_parameters(model)
+        if (number + 1) % 500:
+            return {}
+        return {"loss": float(loss), "closeness": float(closeness), **evaluate(average.module, held, SERVED_AT)}
+
+    loop.run(steps, step, {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}, out, "clip")
+    trained: DualEncoder = average.module
+    return trained
+
+
+def _one_text(batch: Pool) -> Tensor:
+    rows = torch.arange(len(batch.tokens), device=batch.tokens.device)
+    return batch.tokens[rows, torch.randint(batch.tokens.shape[1], (len(rows),), device=rows.device)]
+
+
+@torch.no_grad()
+def evaluate(model: DualEncoder, held: Pool, size: int) -> dict[str, float]:
+    """Held-out figures: the share of photos whose item and colour are named, and how well right pairs stand out.
+
+    `auc` compares each photo's own caption with one of another item, drawn with a fixed seed.
+    """
+    model.eval()
+    pixels = functional.interpolate(held.pixels.float() / 127.5 - 1, size, mode="bilinear", antialias=True)
+    with loop.autocast(pixels.device):
+        seen = [model.look(part.contiguous(memory_format=torch.channels_last)) for part in pixels.split(256)]
+        said = model.heads(torch.cat([pooled for pooled, _ in seen]))
+        photos, texts = torch.cat([photos for _, photos in seen]), model.read(held.tokens[:, 0])
+    model.train()
+    figures = {name: float((said[name].argmax(1) == held.labels[name]).float().mean()) for name in ("item", "color")}
+    return figures | {"auc": pair_auc(photos @ texts.T, held.labels["item"])}
+
+
+def pair_auc(similarity: Tensor, items: Tensor) -> float:
+    """ROC AUC of right pairs (the diagonal) against swapped pairs of different items (photos, photos)."""
+    swapped = similarity[items[:, None] != items[None]]
+    ordered, right = swapped.sort().values, similarity.diagonal().contiguous()
+    below = torch.searchsorted(ordered.contiguous(), right)
+    return float(below.float().mean() / len(ordered))
+
+
+def save_clip(model: DualEncoder, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the checkpoint: fp16 weights, configuration, tokenizer and pixel rule, as `transformers` lays them out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = dual_config(tokenizer.get_vocab_size())
+    config.architectures = ["VisionTextDualEncoderModel"]
+    config.save_pretrained(folder)
+    parts = {"trunk.": "vision_model.", "text.": "text_model.", "heads.": None}
+    weights = {}
+    for name, weight in model.state_dict().items():
+        prefix = next((part for part in parts if name.startswith(part)), "")
+        renamed = name if not prefix else None if parts[prefix] is None else f"{parts[prefix]}{name[len(prefix):]}"
+        if renamed and weight.is_floating_point():
+            weights[renamed] = weight.half().cpu().contiguous()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.save(str(folder / "tokenizer.json"))
+    rule = {"image_processor_type": "ViTImageProcessor", "do_resize": True, "do_rescale": True, "do_normalize": True}
+    rule |= {"size": {"height": SERVED_AT, "width": SERVED_AT}, "resample": 3, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(rule, indent=2), encoding="utf-8")

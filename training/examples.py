@@ -1,0 +1,94 @@
+"""Reading data-set folders: listings, and what each photo shows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of a data set, its photo paths resolved."""
+
+    id: str
+    photos: tuple[Path, ...]
+    attributes: dict[str, str]
+    description: str | None
+    gpt_description: str | None
+    diversity_score: float | None
+    split: str
+
+    @property
+    def attributes_text(self) -> str:
+        """The attributes as the pipeline writes them: one `name: value` a line."""
+        return "\n".join(f"{name}: {value}" for name, value in self.attributes.items())
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoLabels:
+    """What one photo shows (`photos.tsv`); `colors` begins with the main one."""
+
+    split: str
+    item: str
+    colors: tuple[str, ...]
+    pattern: str
+    audience: str
+    caption: str
+
+
+def read_examples(path: Path) -> list[Example]:
+    """The listings of a JSONL file in the data-set format; photo paths are relative to the file."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [_example(json.loads(line), path.parent) for line in lines]
+
+
+def _example(line: dict[str, object], folder: Path) -> Example:
+    fields = {name: line.get(name) for name in ("description", "gpt_description", "diversity_score")}
+    photos = tuple(folder / name for name in line["photos"])  # type: ignore[attr-defined]
+    return Example(id=line["id"], photos=photos, attributes=line["attributes"], split=line["split"], **fields)  # type: ignore[arg-type]
+
+
+def read_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
+    """`photos.tsv` of a folder by photo name (without suffix); empty where there is none."""
+    path = folder / "photos.tsv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {
+        row["photo"]: PhotoLabels(
+            split=row["split"],
+            item=row["item"],
+            colors=tuple(color.strip() for color in row["color"].split(",") if color.strip()),
+            pattern=row["pattern"],
+            audience=row["audience"],
+            caption=row["caption"],
+        )
+        for row in rows
+    }
+
+
+def load_pixels(paths: list[Path], size: int) -> Tensor:
+    """Photos squeezed to a square: (len(paths), 3, size, size) uint8."""
+
+    def load(path: Path) -> Tensor:
+        image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+        return square(image, size)
+
+    with ThreadPoolExecutor() as pool:
+        return torch.stack(list(pool.map(load, paths)))
+
+
+def square(image: Image.Image, size: int) -> Tensor:
+    """One photo squeezed to a square: (3, size, size) uint8."""
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
+    return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)

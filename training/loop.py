@@ -1,0 +1,110 @@
+"""The loop that every training shares: progress bar, log, checkpoints that survive a kill, averaged weights."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+SAVE_EVERY_S = 120.0
+
+
+class Stateful(Protocol):
+    """Anything whose state is kept across restarts: models, optimisers."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as plain tensors and numbers."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Take a state over."""
+        ...
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(where: torch.device) -> torch.autocast:
+    """bfloat16 on a GPU, float32 on a CPU."""
+    return torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda")
+
+
+def cosine(step: int, steps: int, warm_up: int) -> float:
+    """The share of the peak learning rate at a step: linear warm-up, then a half cosine to zero."""
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of a model's weights and buffers."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def optimiser(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
+    """AdamW; weight decay is for matrices alone, not for biases and norms."""
+    matrices = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
+    others = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
+    """One step down the gradient, its norm clipped to 1."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+    optimizer.step()
+
+
+def run(
+    steps: int, step: Callable[[int], Mapping[str, float]], state: Mapping[str, Stateful], folder: Path, title: str
+) -> None:
+    """Call `step` for each number below `steps`, from where the folder's last saved state ended.
+
+    `step` returns the figures of the log (`<title>.jsonl`), or nothing. State is saved every two minutes and at the end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{title}.state.pt"
+    first = _resume(path, state)
+    saved = time.monotonic()
+    bar = tqdm(range(first, steps), title, total=steps, initial=first, mininterval=2.0)
+    with (folder / f"{title}.jsonl").open("a", encoding="utf-8") as log:
+        for number in bar:
+            figures = step(number)
+            if figures:
+                bar.set_postfix({name: f"{value:.3f}" for name, value in figures.items()}, refresh=False)
+                log.write(json.dumps({"step": number, **figures}) + "\n")
+                log.flush()
+            if time.monotonic() - saved > SAVE_EVERY_S or number == steps - 1:
+                _save(path, number + 1, state)
+                saved = time.monotonic()
+
+
+def _save(path: Path, step: int, state: Mapping[str, Stateful]) -> None:
+    part = path.with_suffix(".part")
+    torch.save({"step": step, "random": torch.get_rng_state(), **{n: o.state_dict() for n, o in state.items()}}, part)
+    os.replace(part, path)
+
+
+def _resume(path: Path, state: Mapping[str, Stateful]) -> int:
+    if not path.exists():
+        return 0
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+    for name, part in state.items():
+        part.load_state_dict(kept[name])
+    torch.set_rng_state(kept["random"])
+    return int(kept["step"])
