@@ -1,0 +1,80 @@
+"""The `opisalka` command: parses the arguments, runs one subcommand, turns errors into a line and an exit code.
+
+Exit codes: 0 done · 1 a failed test case or a bug · 2 the input is wrong · 3 moderation said no ·
+4 a checkpoint is missing or broken · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version
+
+from cli import batch, checkpoints, describe, testcase
+from cli.messages import render
+from cli.parser import ROOT, Parser, Say, language_of
+from inference.errors import CheckpointError, InvalidInput, Message, UserError
+
+COMMANDS = (describe, batch, testcase, checkpoints)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    # Read by transformers when it is imported: nothing here asks the network, and only errors are worth a line.
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    argv = sys.argv[1:] if argv is None else argv
+    say = partial(render, language=language_of(argv))
+    return _guarded(lambda: _run(argv, say), say, debug="--debug" in argv)
+
+
+def build_parser(say: Say) -> Parser:
+    """The parser of the whole command, with its help in the language of `say`."""
+    parser = Parser(say, "opisalka")
+    parser.options.add_argument(
+        "--version", action="version", version=f"opisalka {version('opisalka')}", help=say(Message("help-version"))
+    )
+    parser.set_defaults(language="ru", checkpoints=ROOT / "checkpoints", debug=False)
+    commands = parser.add_subparsers(title=say(Message("help-commands")), metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands, say)
+    return parser
+
+
+def _run(argv: Sequence[str], say: Say) -> int:
+    arguments = build_parser(say).parse_args(argv)
+    code: int = arguments.run(arguments, say)
+    sys.stdout.flush()
+    return code
+
+
+def _guarded(run: Callable[[], int], say: Say, debug: bool) -> int:
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of the pipe has left; what is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # noqa: BLE001 - the outermost edge: a bug becomes a sentence, --debug shows it whole
+        if debug:
+            traceback.print_exc()
+        print(say(_message(error)), file=sys.stderr)
+        return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, CheckpointError):
+        return 4
+    return 2 if isinstance(error, InvalidInput) else 1
+
+
+def _message(error: Exception) -> Message:
+    return error.message if isinstance(error, UserError) else Message("internal-error", {"error": repr(error)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

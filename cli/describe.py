@@ -1,0 +1,56 @@
+"""`opisalka describe`: the text of one listing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cli.files import read_text, read_uploads
+from cli.parser import Commands, Say, natural
+from cli.report import as_json, page, refusals
+from inference.errors import InvalidInput, Message
+from inference.listing import Description, Submission
+from inference.validation import validate
+
+
+def add(commands: Commands, say: Say) -> None:
+    """Add the subcommand and its arguments."""
+    parser = commands.add_parser("describe", say=say, help=say(Message("help-describe")))
+    parser.arguments.add_argument("photos", metavar="PHOTO", nargs="*", type=Path, help=say(Message("help-photos")))
+    attributes = parser.options.add_mutually_exclusive_group()
+    attributes.add_argument("--attributes", metavar="TEXT", default="", help=say(Message("help-attributes")))
+    attributes.add_argument("--attributes-file", metavar="FILE", type=Path, help=say(Message("help-attributes-file")))
+    parser.options.add_argument("--checkpoint", metavar="NAME", default="mini", help=say(Message("help-checkpoint")))
+    parser.options.add_argument(
+        "--numbers", choices=("values", "blanks"), default="values", help=say(Message("help-numbers"))
+    )
+    parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=say(Message("help-seed")))
+    parser.options.add_argument("--json", action="store_true", help=say(Message("help-json")))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, say: Say) -> int:
+    """Describe and print; 3 when moderation said no."""
+    attributes = read_text(arguments.attributes_file) if arguments.attributes_file else arguments.attributes
+    submission = Submission(read_uploads(arguments.photos), attributes)
+    validate(submission)  # loading the models takes seconds: what is wrong is said before
+    from inference.engine import load_engine  # torch: not for --help
+
+    engine = load_engine(arguments.checkpoints, arguments.checkpoint)
+    (result,) = engine.describe([submission], arguments.numbers, arguments.seed)
+    if isinstance(result, InvalidInput):
+        raise result
+    if arguments.json:
+        print(json.dumps(as_json(result, say), ensure_ascii=False))
+    else:
+        _print_page(result, say)
+    return 0 if result.moderation.passed else 3
+
+
+def _print_page(description: Description, say: Say) -> None:
+    if description.moderation.passed:
+        print(page(description, say))
+    else:
+        print("\n".join(refusals(description.moderation, say)), file=sys.stderr)

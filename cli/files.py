@@ -1,0 +1,46 @@
+"""Files that the user names: read, or explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from inference.errors import InvalidInput
+from inference.listing import Upload
+from inference.validation import MAX_MEGABYTES
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn a failure to open or read `path` into `InvalidInput` that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InvalidInput("file-missing", file=str(path)) from error
+    except IsADirectoryError as error:
+        raise InvalidInput("file-is-folder", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput("file-not-text", file=str(path)) from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput("file-unopened", file=str(path)) from error
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text; raises `InvalidInput`."""
+    with explained(path):
+        return path.read_text("utf-8-sig")
+
+
+def read_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:
+    """The photos as they were sent; raises `InvalidInput` for a file that cannot be read."""
+    return tuple(Upload(_read_photo(path), path.name) for path in paths)
+
+
+def _read_photo(path: Path) -> bytes:
+    limit = MAX_MEGABYTES * 1024 * 1024
+    with explained(path), path.open("rb") as file:
+        data = file.read(limit + 1)  # a film of many gigabytes is refused without reading it
+    if len(data) > limit:
+        raise InvalidInput("file-too-big", file=str(path), limit=MAX_MEGABYTES)
+    return data
