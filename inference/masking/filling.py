@@ -6,19 +6,13 @@ import re
 from collections.abc import Mapping
 
 from inference.listing import Numbers
-from inference.masking.kinds import label_of, unit_of
-from inference.masking.numbers import DIGIT, find
+from inference.masking.erasing import GAP, erase_unknown
+from inference.masking.numbers import DIGIT, TOKEN
 from inference.masking.tokens import mask_against
 
-_GAP = "\ue000"
-_HANGING = frozenset(
-    "за от до по на в с из около примерно всего лишь только при покупка покупке сейчас где-то приблизительно"
-    " около ровно не более менее больше меньше это составляет составит равна равен прошу отдам продам модель".split()
-)
-_WORD_BEFORE = re.compile(r"(?<![\w-])([^\W\d_]+(?:-[^\W\d_]+)*)\.?[\s:—–\-+~≈=№$€₽]*$")
-_GLUED_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{1,2}$")
-_JOINERS_BEFORE = re.compile(r"[\s:—–\-+~≈=№$€₽/]*$")
-_UNIT_AFTER = re.compile(r"-?[^\S\n]*(%|[₽$€]|[^\W\d_]+(?:-[^\W\d_]+)*)\.?")
+_AND = r"(?:а также|и|или|а|но|да|плюс)\b"
+_ENDS = re.compile(rf"{DIGIT}$")
+_STARTS = re.compile(DIGIT)
 
 
 def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> str:
@@ -28,70 +22,45 @@ def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> 
     that hang on it. Every group of digits in the result is a group of digits of some value; with "blanks"
     there is no digit at all.
     """
-    text = mask_against(draft.replace(_GAP, ""), values)
-    text = _tidy(_erase_unknown(text, values))
-    pieces: list[str] = []
+    text = mask_against(draft.replace(GAP, ""), values)
+    text = _tidy(_close_gaps(erase_unknown(text, values)))
+    filled = ""
     end = 0
-    for token in find(text):
-        pieces += text[end : token.start()], "__" if numbers == "blanks" else values[token[0]]
+    for token in TOKEN.finditer(text):
+        value = "__" if numbers == "blanks" else values.get(token[0], "")
+        filled = _join(_join(filled, text[end : token.start()]), value)
         end = token.end()
-    return _joined([*pieces, text[end:]])
+    return _join(filled, text[end:])
 
 
-def _joined(pieces: list[str]) -> str:
-    """Concatenate, but never let the digits of two pieces run into one number."""
-    text = ""
-    for piece in pieces:
-        both = re.search(rf"{DIGIT}$", text) and re.match(DIGIT, piece)
-        text += f" {piece}" if both else piece
-    return text
+def _join(text: str, piece: str) -> str:
+    """Append, but never let the digits of two values run into one number."""
+    return f"{text} {piece}" if _ENDS.search(text) and _STARTS.match(piece) else text + piece
 
 
-def _erase_unknown(text: str, values: Mapping[str, str]) -> str:
-    done = ""
-    end = 0
-    for number in list(find(text)):
-        if number.start() < end:
-            continue
-        done += text[end : number.start()]
-        if number[0] in values:
-            done, end = done + number[0], number.end()
-        else:
-            done, end = _without_words_before(done) + _GAP, _end_of_unit(text, number.end())
-    return done + text[end:]
+def _close_gaps(text: str) -> str:
+    """Take the gaps out with the commas, dashes and conjunctions that held the erased words in their sentence."""
+    if GAP not in text:
+        return text
+    text = re.sub(rf"[ \t]*{GAP}[ \t]*", GAP, text)
+    text = re.sub(rf"{GAP}(?:(?:[,;/+&—–-]|{_AND})*[ \t]*{GAP})+", GAP, text)
+    text = re.sub(rf"[ \t]*\([\s,;:{GAP}]*\)", GAP, text)
+    text = re.sub(rf"\({GAP}[\s,;:—–-]*", "(", text)
+    text = re.sub(rf"(^|[.!?…\n]){GAP}+[ \t,;:—–-]*(?:[.!?…]+|\n|$)", r"\1", text)
+    text = re.sub(rf"(^|[.!?…\n]){GAP}+[ \t,;:—–-]*(?:{_AND}[ \t]*)?(.?)", _new_start, text)
+    text = re.sub(rf"[,;:]?[ \t]*(?:\b{_AND})?(?:[ \t]*[—–-])?{GAP}+(?=[,.;:!?)…\n]|$)", "", text)
+    text = re.sub(rf"([,;—–]){GAP}+(?:[ \t]*[—–-]|{_AND})?", r"\1 ", text)
+    return re.sub(rf"{GAP}+", " ", text)
 
 
-def _without_words_before(text: str) -> str:
-    text = _GLUED_BEFORE.sub("", text)
-    while word := _WORD_BEFORE.search(text):
-        if word[1].lower() not in _HANGING and not label_of(word[1]):
-            break
-        text = text[: word.start()]
-    return _JOINERS_BEFORE.sub(" ", text)
-
-
-def _end_of_unit(text: str, start: int) -> int:
-    while unit := _UNIT_AFTER.match(text, start):
-        glued = unit.start(1) == start
-        if not glued and not unit_of(unit[1]):
-            break
-        last_of_sentence = unit[0].endswith(".") and re.match(r"\s*(?:[А-ЯЁA-Z]|$)", text[unit.end() :])
-        start = unit.end() - bool(last_of_sentence)
-        if last_of_sentence:
-            break
-    return start
+def _new_start(found: re.Match[str]) -> str:
+    return f"{found[1]}{' ' * bool(found[1].strip())}{found[2].upper()}"
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(rf"{_GAP}[ \t]*[—–-]*[ \t]*(?:{_GAP}[ \t]*[—–-]*[ \t]*)*", _GAP, text)
-    text = re.sub(rf"\([\s,;:{_GAP}]*\)", _GAP, text)
-    text = re.sub(rf"\([\s,;:]*{_GAP}[\s,;:]*", "(", text)
-    text = re.sub(
-        rf"(^|[.!?…\n])(\s*)(?:{_GAP}[\s,;:.!?—–-]*(?:(?:и|а|но|или|также) )?)+(.?)",
-        lambda found: found[1] + found[2] + found[3].upper(),
-        text,
-    )
-    text = re.sub(rf"\s*,?\s*(?:\b(?:и|или)\b)?\s*{_GAP}\s*(?=[,.;:!?)…\n]|$)", "", text)
-    text = text.replace(_GAP, " ")
+    text = re.sub(r"[ \t]*\([\s,;:]*\)", "", text)
     text = re.sub(r"[ \t]{2,}", " ", text)
-    return re.sub(r"[ \t]+(?=[,.;:!?)])", "", text).strip()
+    text = re.sub(r"[ \t]+(?=[,.;!?])", "", text)
+    text = re.sub(r"[,;](?=[ \t]*[,;.!?])", "", text)
+    text = re.sub(r"(?<=\.)[ \t]+\.(?!\.)", "", text)
+    return re.sub(r"\n{2,}", "\n", text).strip() if GAP in text else text.strip()

@@ -15,27 +15,34 @@ _NOT_DECIMAL = (
 DIGIT = rf"[\d{_NOT_DECIMAL}]"
 _SPACE = "[ \u00a0\u202f\u2009]"
 _DASH = "[-‐‑‒–—−/]"
+_TIMES = "[xх×*]"
 _PLAIN = rf"{DIGIT}+(?:[.,:]{DIGIT}+)*"
 _GROUPED = rf"{DIGIT}{{1,3}}(?:{_SPACE}{DIGIT}{{3}})+(?!{DIGIT})(?:[.,]{DIGIT}{{1,2}}(?!{DIGIT}))?"
+_PHONE_GAP = rf"(?:[()–-]|{_SPACE})*"
+_PHONE = rf"(?:\+{_SPACE}?\d{{1,3}}|(?<!\d)[78]){_PHONE_GAP}\d{{2,3}}{_PHONE_GAP}\d{{3}}" + rf"{_PHONE_GAP}\d\d" * 2
+_JEANS = rf"(?<!\w)W{_SPACE}?\d\d(?:(?:[/,x-]|{_SPACE})*L{_SPACE}?\d\d)?(?!\w)"
 _LATIN = r"(?:[2-9]?X{1,4}[SL]|[2-9][SL]|[SML])"
 _LOOSE = r"(?:[2-9]?[xхXХ]{1,4}[sсlлSСLЛ]|[smlмлSMLСМЛ])"
+# «H&M», «L'Oreal», «S.Oliver» and «S-образный» are no sizes.
 _OPEN = r"(?<![\w&'’.])"
 _CLOSE = r"(?![\w&'’]|\.\w|-[^\W\d_]{2})"
 
 _NUMBER = re.compile(
     rf"(?P<token>{TOKEN.pattern})"
-    rf"|(?P<phone>(?:\+{_SPACE}?\d|(?<!\d)[78])(?:[(–-]|{_SPACE})*\d{{3}}(?:[)–-]|{_SPACE})*\d{{3}}"
-    rf"(?:[–-]|{_SPACE})*\d{{2}}(?:[–-]|{_SPACE})*\d{{2}}(?!\d))"
-    rf"|(?P<jeans>(?<!\w)W{_SPACE}?\d{{2}}(?:[/,x-]|{_SPACE})*L{_SPACE}?\d{{2}}(?!\w)|(?<!\w)W\d{{2}}(?!\w))"
+    rf"|(?P<phone>{_PHONE}(?!\d))"
+    rf"|(?P<jeans>{_JEANS})"
     rf"|(?P<latin>{_OPEN}{_LATIN}(?:{_DASH}{_LATIN})*{_CLOSE})"
     rf"|(?P<loose>{_OPEN}{_LOOSE}(?:{_DASH}{_LOOSE})*{_CLOSE})"
     rf"|(?P<grouped>{_GROUPED}(?:{_DASH}{_GROUPED})*)"
-    rf"|(?P<plain>{_PLAIN}(?:(?:{_DASH}|[xх×*]){_PLAIN})*)"
+    rf"|(?P<plain>{_PLAIN}(?:(?:{_DASH}|{_TIMES}){_PLAIN})*)"
 )
 _PLAIN_ONLY = re.compile(rf"{_PLAIN}(?:{_DASH}{_PLAIN})*")
-
-_SIZE_BEFORE = re.compile(r"(?:\bразмер\w*|\bр-ре?\w?|\bр\.|\bsize)(?:[^\w<>\n]|\d|\b[XSMLХСМЛ]+\b)*$", re.IGNORECASE)
+# The word «размер», and between it and what follows nothing but other sizes.
+_SIZE_BEFORE = re.compile(
+    r"(?:\bразмер\w*|\bр-ре?\w?|\bр\.|\bsize)(?:[^\w<>\n]|\d|\b[XSMLХСМЛ]+\b|<SIZE(?:_\d+)?>)*$", re.IGNORECASE
+)
 _SIZE_AFTER = re.compile(r"\W{0,2}(?:размер\w*|р-р\w*)\b", re.IGNORECASE)
+_REACH = 40
 _LOOK_ALIKES = str.maketrans("ХСМЛ", "XSML")
 
 
@@ -47,20 +54,21 @@ def find(text: str) -> Iterator[re.Match[str]]:
     """
     position = 0
     while found := _NUMBER.search(text, position):
-        if found.lastgroup == "loose" and not _says_size(text, found):
-            position = found.end()
-            continue
-        if found.lastgroup == "grouped" and _SIZE_BEFORE.search(text, max(0, found.start() - 40), found.start()):
+        if found.lastgroup == "grouped" and _follows_size(text, found):
             found = _PLAIN_ONLY.match(text, found.start()) or found
-        yield found
+        if found.lastgroup != "loose" or _says_size(text, found):
+            yield found
         position = found.end()
 
 
+def _follows_size(text: str, found: re.Match[str]) -> bool:
+    return _SIZE_BEFORE.search(text, max(0, found.start() - _REACH), found.start()) is not None
+
+
 def _says_size(text: str, found: re.Match[str]) -> bool:
-    if _SIZE_AFTER.match(text, found.end()):
-        return True
-    is_preposition = found[0] in "сС" and re.match(r"\s+\w", text[found.end() :]) is not None
-    return not is_preposition and bool(_SIZE_BEFORE.search(text, max(0, found.start() - 40), found.start()))
+    is_preposition = found[0] == "С" and re.match(r"\s+\w", text[found.end() : found.end() + 3]) is not None
+    after = _SIZE_AFTER.match(text, found.end()) is not None
+    return not is_preposition and (after or _follows_size(text, found))
 
 
 def key(number: str) -> str:
@@ -68,23 +76,30 @@ def key(number: str) -> str:
 
     A phone keeps its last ten digits. The key of a range joins the keys of its parts with `-`.
     """
-    if re.search(r"[A-ZХСМЛa-zхсмл]", number):
-        number = number.upper().translate(_LOOK_ALIKES)
-        number = re.sub(r"[WL]\W?(?=\d)", " ", number)
-        number = re.sub(r"X{2,}", lambda run: f"{len(run[0])}X", number)
-        return "-".join(re.findall(r"\w+", number))
-    number = re.sub(rf"{_SPACE}", "", number)
+    number = re.sub(_TIMES, "x", number)
+    if re.search(r"[^\W\d_]", number):
+        return _letters_key(number)
+    number = re.sub(_SPACE, "", number)
     digits = re.sub(r"\D", "", number)
     if len(digits) == 11 and digits[0] in "78":
         return digits[1:]
-    return "-".join(_plain_key(part) for part in re.split(rf"{_DASH}|[xх×*]", number) if part)
+    return "-".join(_plain_key(part) for part in re.split(_DASH, number) if part)
+
+
+def _letters_key(number: str) -> str:
+    number = number.upper().translate(_LOOK_ALIKES)
+    number = re.sub(r"[WL]\W?(?=\d)", " ", number)
+    number = re.sub(r"X{2,}", lambda run: f"{len(run[0])}X", number)
+    return "-".join(re.findall(r"\w+", number))
 
 
 def _plain_key(number: str) -> str:
     number = "".join(str(int(char)) if char.isdecimal() else char for char in number).replace(",", ".")
+    if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", number):
+        return number.replace(".", "")
     return number.rstrip("0").rstrip(".") if number.count(".") == 1 else number
 
 
 def parts(number: str) -> list[str]:
-    """Split a compound (`44-46`, `46 350`) into the strings of its parts and of what stands between them."""
-    return [part for part in re.split(rf"({_SPACE}+|{_DASH}|[,xх×*])", number) if part]
+    """Split a compound (`44-46`, `46 350`) into its parts and, at the odd places, what stands between them."""
+    return re.split(rf"({_SPACE}+|{_DASH}|,|{_TIMES})", number)

@@ -42,36 +42,46 @@ def mask_against(text: str, values: Mapping[str, str]) -> str:
     Spelling is forgiven (`5 000`/`5000`, `20,0`/`20`, `XXL`/`2XL`, Cyrillic `М`), and a compound is split
     when all of its parts are values. Where several tokens hold the value, the words around it decide.
     """
-    tokens = _tokens_by_key(values)
+    tokens = _Tokens(values)
     numbers = list(find(text))
     pieces: list[str] = []
     end = 0
     for number, kind in zip(numbers, kinds(text, numbers), strict=True):
-        known = number[0] if number.lastgroup == "token" else _known(number[0], kind, tokens)
+        known = number[0] if number.lastgroup == "token" else tokens.replace(number[0], kind)
         pieces += text[end : number.start()], known
         end = number.end()
     return "".join([*pieces, text[end:]])
 
 
-def _tokens_by_key(values: Mapping[str, str]) -> dict[str, list[str]]:
-    tokens: dict[str, list[str]] = defaultdict(list)
-    for token, value in values.items():
-        tokens[key(value)].append(token)
-    return tokens
+class _Tokens:
+    """The tokens of an input by the values that they stand for."""
 
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._by_key: dict[str, list[str]] = defaultdict(list)
+        for token, value in values.items():
+            self._by_key[key(value)].append(token)
+        self._used: set[str] = set()
 
-def _known(number: str, kind: str, tokens: dict[str, list[str]]) -> str:
-    token = _choose(tokens.get(key(number), []), kind)
-    if token:
+    def replace(self, number: str, kind: str) -> str:
+        """The number's token, or the tokens of all of its parts, or the number itself."""
+        token = self._choose(number, kind)
+        if token:
+            return token
+        pieces = parts(number)
+        known = [self._choose(piece, kind) for piece in pieces[::2]]
+        if None in known:
+            return number
+        pieces[::2] = [token for token in known if token]
+        return "".join(pieces)
+
+    def _choose(self, number: str, kind: str) -> str | None:
+        tokens = self._by_key.get(key(number), [])
+        if not tokens:
+            return None
+        token = min(tokens, key=lambda token: (_kind_of(token) != kind, token in self._used))
+        self._used.add(token)
         return token
-    pieces = parts(number)
-    known = [_choose(tokens.get(key(piece), []), kind) for piece in pieces[::2]]
-    if len(pieces) < 2 or None in known:
-        return number
-    pieces[::2] = [token or "" for token in known]
-    return "".join(pieces)
 
 
-def _choose(tokens: list[str], kind: str) -> str | None:
-    same_kind = [token for token in tokens if re.fullmatch(rf"<{kind}(?:_\d+)?>", token)]
-    return next(iter(same_kind or tokens), None)
+def _kind_of(token: str) -> str:
+    return re.sub(r"_\d+$", "", token.strip("<>"))

@@ -1,0 +1,83 @@
+"""Numbers that the input did not hold go out of a draft together with the words that hang on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from inference.masking import words
+from inference.masking.morphology import lemmas, part_of_speech
+from inference.masking.numbers import find
+
+GAP = "\ue000"
+
+_WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
+_JOINERS = r"[\s:—–\-+~≈=№$€₽/]*"
+_GLUED_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{1,2}$")
+_LAST_WORD = re.compile(rf"(?<![\w-])({_WORD})\.?{_JOINERS}$")
+_NEXT_WORD = re.compile(rf"[+°%-]*[^\S\n]*(%|[₽$€]|{_WORD})\.?(?P<next_number>\W{{0,3}}<)?")
+_ASIDE = re.compile(r"[^\S\n]*(?:\([^()<\n]{0,24}\)|за(?:\s+[а-яё]+){1,3}(?=[,.;!?)\n]|$))")
+_CLAUSE = re.compile(rf"[^,.;:!?…()\n<>—–{GAP}]*$")
+_CLAUSE_ENDS = re.compile(r"\s*(?:[,.;:!?…)\n]|$)")
+_SENTENCE_ENDS = re.compile(r"\s*(?:[А-ЯЁA-Z]|$)")
+# «куплено в», «носили», «по приятной» say nothing without their number.
+_EMPTY_SPEECH = frozenset({"VERB", "INFN", "PRTS", "PREP", "CONJ", "PRCL", "NPRO"})
+
+
+def erase_unknown(text: str, values: Mapping[str, str]) -> str:
+    """Replace each number that is no token of `values` by GAP, and with it the words that make sense only with it."""
+    kept = ""
+    end = 0
+    for number in find(text):
+        if number.start() < end:
+            continue
+        kept += text[end : number.start()]
+        end = number.end()
+        if number[0] in values:
+            kept += number[0]
+            continue
+        end = _end_of_words_after(text, end)
+        kept = _without_words_before(kept, _CLAUSE_ENDS.match(text, end) is not None) + GAP
+    return kept + text[end:]
+
+
+def _end_of_words_after(text: str, end: int) -> int:
+    """Where the unit of an erased number ends, and an aside about it («(до года)», «за комплект»)."""
+    while word := _NEXT_WORD.match(text, end):
+        glued = word.start(1) == end or text[end] == "-"
+        if not glued and (words.unit(word[1]) is None or word["next_number"]):
+            break
+        end = word.end(1)
+        if text[end : end + 1] == "." and not _SENTENCE_ENDS.match(text, end + 1):
+            end += 1
+    if text[end : end + 1] in ("-", "–", "/", "+", "%", "°"):
+        end += 1
+    aside = _ASIDE.match(text, end)
+    return aside.end() if aside else end
+
+
+def _without_words_before(text: str, ends_clause: bool) -> str:
+    text = _GLUED_BEFORE.sub("", text)
+    while (word := _LAST_WORD.search(text)) and _hangs(word[1]):
+        text = text[: word.start()]
+    text = re.sub(rf"{_JOINERS}$", " ", text)
+    return _without_empty_clause(text) if ends_clause else text
+
+
+def _hangs(word: str) -> bool:
+    kind = words.label(word)
+    return (kind is not None and kind != "PERCENT") or not words.HANGING.isdisjoint(lemmas(word))
+
+
+def _without_empty_clause(text: str) -> str:
+    """Cut what is left of the clause where it was about the number only: «Стоимость комплекта», «Куплено»."""
+    clause = _CLAUSE.search(text)
+    left = list(re.finditer(_WORD, clause[0])) if clause else []
+    if clause is None or not left:
+        return text
+    head = next((word for word in left if not words.PHRASE_HEADS.isdisjoint(lemmas(word[0]))), None)
+    if head:
+        return text[: clause.start() + head.start()]
+    if len(left) <= 3 and all(part_of_speech(word[0]) in _EMPTY_SPEECH for word in left):
+        return text[: clause.start()]
+    return text

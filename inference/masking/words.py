@@ -1,0 +1,94 @@
+"""The words that tell what a number is. Lemmas and fixed abbreviations, in lower case, with `е` for `ё`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inference.masking.morphology import lemmas
+
+
+def _table(rows: Mapping[str, str]) -> dict[str, str]:
+    return {word: kind for kind, words in rows.items() for word in words.split()}
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Words before a number. HEIGHT is a person's; the height of a heel is a measure of the thing, so a LENGTH.
+_LABELS = _table(
+    {
+        "PRICE": "цена ценник стоимость стоить сумма прайс оплата price",
+        "SIZE": "размер р-р рр р size eu eur ru us uk int рос российский европейский",
+        "LENGTH": "длина дл ширина высота глубина стелька рукав шов каблук плечо платформа голенище подошва спинка",
+        "GIRTH": "обхват объем полуобхват окружность грудь талия бедро ог об пог параметр бюст пояс",
+        "HEIGHT": "рост ростовка",
+        "WEIGHT": "вес весить масса",
+        "AGE": "возраст",
+        "YEAR": "год",
+        "QUANTITY": "количество кол-во",
+        "PERCENT": "состав хлопок эластан полиэстер вискоза шерсть лен акрил лайкра спандекс полиамид нейлон шелк",
+        "DISCOUNT": "скидка скинуть уступить минус",
+        "DELIVERY": "доставка доставить доставлять пересылка переслать отправка отправить отправлять почта сдэк курьер",
+        "PHONE": "телефон тел звонить позвонить whatsapp ватсап вотсап viber вайбер",
+        "ARTICLE": "артикул арт art код sku №",
+        "UNK_VAL": "этаж дом квартира пробег",
+    }
+)
+# Words before a number that mean something only when nothing stronger stands around it.
+_HINTS = _table(
+    {
+        "PRICE": "за по отдать отдавать продать продавать просить хотеть торг ₽ $ €",
+        "YEAR": "купить покупать приобрести брать взять коллекция сезон выпуск",
+        "SIZE": "куртка пальто пуховик плащ платье юбка блузка рубашка футболка майка свитер кофта худи толстовка джинсы"
+        " брюки штаны шорты костюм комбинезон жилет пиджак кроссовки кеды ботинки сапоги туфли босоножки сандалии",
+    }
+)
+# Words after a number.
+_UNITS = _table(
+    {
+        "PRICE": "руб рубль р ₽ rub $ € тыс тысяча т к k доллар евро",
+        "LENGTH": "см мм м cm mm сантиметр метр дюйм",
+        "WEIGHT": "кг г гр грамм килограмм",
+        "AGE": "год лет мес месяц годик летний",
+        "QUANTITY": "шт штука штучка вещь пара предмет комплект единица упаковка",
+        "PERCENT": "% процент",
+        "SIZE": "размер р-р",
+        "HEIGHT": "рост",
+        "UNK_VAL": "раз день неделя час минута ч мин км этаж",
+    }
+)
+# Of the measures, the one named first says what is measured: «ширина в груди» is a width.
+MEASURES = _set("длина ширина высота глубина обхват объем полуобхват окружность")
+# «цена с доставкой» and «без скидки» announce no fee and no discount.
+INCLUDING = _set("с со без включая учетом + плюс и")
+# Words that may stand between two numbers of one kind.
+FILLERS = _set("и или до по на от примерно около где-то либо")
+# Words that cannot stay before an erased number.
+HANGING = FILLERS | _set(
+    "за в с со из всего лишь только при покупка не более менее больше меньше ровно приблизительно это составлять равный"
+    " внутр дл выс шир обхв кол ~"
+)
+# Words whose whole phrase goes with an erased number: «стоимость комплекта <PRICE>».
+PHRASE_HEADS = _set(
+    "цена стоимость стоить размер рост артикул обхват длина ширина высота вес возраст количество объем за"
+)
+
+
+def label(word: str) -> str | None:
+    """The kind of number that the word announces («цене» → PRICE), or None."""
+    return _look_up(word, _LABELS)
+
+
+def hint(word: str) -> str | None:
+    """The kind of number that the word makes likely («отдам» → PRICE), or None."""
+    return _look_up(word, _HINTS)
+
+
+def unit(word: str) -> str | None:
+    """The kind of number that the word follows («рублей» → PRICE), or None."""
+    return _look_up(word, _UNITS)
+
+
+def _look_up(word: str, table: Mapping[str, str]) -> str | None:
+    return next((table[lemma] for lemma in lemmas(word) if lemma in table), None)
