@@ -16,9 +16,9 @@ from inference.listing import Attributes
 
 MAX_CHARACTERS: Final = 4000
 
-# A name is a short phrase that does not end in a digit, which tells it from «с 9:00» and «3:4»; its comma or the
-# end of a sentence would make it a part of free text, and free text keeps every character.
-_NAME: Final = re.compile(r"""[^\W\d_](?:[\w()/«»"'%№+&–—-]|\s|\.(?!\s)){0,39}(?<!\d)""")
+# A name is a short phrase without digits, which tells it from «с 9:00» and «3:4»; a comma or the end of a sentence
+# makes it a part of free text, and free text keeps every character.
+_NAME: Final = re.compile(r"""[^\W\d_](?:[^\W\d]|[()/«»"'%№+&–—-]|\s|\.(?!\s)){0,39}""")
 _MAX_NAME_WORDS: Final = 4
 _BULLETS: Final = "-–—•*·▪►✔✅ "
 _AFTER_NO_NAME: Final = ("//", ")", "(")  # an address, a smile
@@ -46,7 +46,8 @@ def parse_attributes(value: str | Mapping[str, object]) -> Attributes:
         attributes = Attributes(_merged(_pairs(value)))
     except RecursionError:
         raise InvalidInput("attributes-too-nested") from None
-    _check_length(len(attributes.text))
+    if not isinstance(value, str):
+        _check_length(len(attributes.text))
     return attributes
 
 

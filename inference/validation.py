@@ -34,14 +34,16 @@ MAX_MEGABYTES: Final = 25
 MAX_SIDE: Final = 1024
 MIN_SIDE: Final = 16
 
-# A JPEG is decoded at a fraction of its size, the others at full size, so they may not be as large.
-MAX_MEGAPIXELS: Final = {JpegImageFile: 120, PngImageFile: 50, GifImageFile: 50}
+# Phones take up to 64 megapixels, as JPEG, which is decoded at a fraction of its size; the others are decoded whole.
+MAX_MEGAPIXELS: Final = {JpegImageFile: 64, PngImageFile: 32, GifImageFile: 32}
+# What a file may cost although it is small: frames of an animation, and passes over the pixels of a JPEG.
 MAX_GIF_FRAMES: Final = 64
 MAX_GIF_MEGAPIXELS: Final = 32
+MAX_SCANNED_MEGAPIXELS: Final = 10_000
 
 _MEGA: Final = 1_000_000
 _MEGABYTE: Final = 1024 * 1024
-_WORKERS: Final = 4
+_WORKERS: Final = 2
 _NAME_LENGTH: Final = 60
 
 # The plugins are called directly: `Image.open` would try more formats and would judge the size by a limit of its own.
@@ -51,6 +53,8 @@ _READERS: Final[dict[bytes, type[ImageFile]]] = {
     b"GIF87a": GifImageFile,
     b"GIF89a": GifImageFile,
 }
+
+_JPEG_SCAN: Final = b"\xff\xda"
 
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -117,7 +121,10 @@ def _read_header(file: _File) -> ImageFile:
         raise InvalidInput("photo-format", **file.where)
     with _damage_refused(file):
         image = reader(BytesIO(file.data))
-        _check_size(file, image)
+    _check_size(file, image)
+    # Thousands of scans in a small JPEG would keep the decoder busy for hours; a camera writes one, the web ten.
+    if reader is JpegImageFile and file.data.count(_JPEG_SCAN) * math.prod(image.size) > MAX_SCANNED_MEGAPIXELS * _MEGA:
+        raise InvalidInput("photo-damaged", **file.where)
     return image
 
 
@@ -137,6 +144,8 @@ def _damage_refused(file: _File) -> Iterator[None]:
         yield
     except InvalidInput:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # of a GIF's frame
+        raise InvalidInput("photo-too-many-pixels", limit=MAX_MEGAPIXELS[GifImageFile], **file.where) from error
     except Exception as error:
         raise InvalidInput("photo-damaged", **file.where) from error
 
@@ -168,6 +177,7 @@ def _best_frame(file: _File, image: GifImageFile) -> Image.Image:
 
     Only the first `MAX_GIF_FRAMES` are looked at, fewer where they are large (`MAX_GIF_MEGAPIXELS` in all).
     """
+    _walk_gif(file.data)
     best, best_entropy = None, -1.0
     allowed = max(1, MAX_GIF_MEGAPIXELS * _MEGA // math.prod(image.size))
     for index in range(min(MAX_GIF_FRAMES, allowed)):
@@ -184,6 +194,24 @@ def _best_frame(file: _File, image: GifImageFile) -> Image.Image:
     if best is None:
         raise EOFError("no frame")
     return best
+
+
+def _walk_gif(data: bytes) -> None:
+    """Raise IndexError for a GIF that ends before its trailer; Pillow would take the frames that arrived for all."""
+    position = 13 + _gif_palette(data[10])
+    while (block := data[position]) != ord(";"):
+        if block not in b",!":
+            position += 1  # stray bytes between blocks are passed over, as by Pillow
+            continue
+        position += 11 + _gif_palette(data[position + 9]) if block == ord(",") else 2
+        while data[position]:
+            position += data[position] + 1
+        position += 1
+
+
+def _gif_palette(flags: int) -> int:
+    """Return the bytes of the colour table that the flags of a screen or a frame announce."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _small_rgb(image: Image.Image) -> Image.Image:
@@ -203,7 +231,7 @@ def _resizable(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey, which `convert` would clip, not scale
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
-        return image.convert("RGBA")
+        return image if image.mode == "RGBA" else image.convert("RGBA")
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
 
 
