@@ -6,17 +6,18 @@ import re
 from collections.abc import Mapping
 
 from inference.masking import words
-from inference.masking.morphology import lemmas, part_of_speech
+from inference.masking.morphology import agree, lemmas, part_of_speech
 from inference.masking.numbers import find
 
 GAP = "\ue000"
 
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
-_JOINERS = r"[\s:—–\-+~≈=№$€₽/]*"
+_JOINERS = r"(?:[^\S\n]|[:—–\-+~≈=№$€₽/])*"
+_SHORT = r"арт|art|р|р-р|разм|тел|дл|шир|выс|внутр|обхв|ог|об|от|кол|ок|прим"
 _GLUED_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{1,2}$")
-_LAST_WORD = re.compile(rf"(?<![\w-])({_WORD})\.?{_JOINERS}$")
+_LAST_WORD = re.compile(rf"(?<![\w-])(?:({_WORD})|(?i:({_SHORT}))\.){_JOINERS}$")
 _NEXT_WORD = re.compile(rf"[+°%-]*[^\S\n]*(%|[₽$€]|{_WORD})\.?(?P<next_number>\W{{0,3}}<)?")
-_ASIDE = re.compile(r"[^\S\n]*(?:\([^()<\n]{0,24}\)|за(?:\s+[а-яё]+){1,3}(?=[,.;!?)\n]|$))")
+_ASIDE = re.compile(r"[^\S\n]*(?:\([^()<\n]{0,24}\)|(?:за(?:\s+[а-яё]+){1,3}|вместе)(?=\s*(?:[,.;!?)\n]|$)))")
 _CLAUSE = re.compile(rf"[^,.;:!?…()\n<>—–{GAP}]*$")
 _CLAUSE_ENDS = re.compile(r"\s*(?:[,.;:!?…)\n]|$)")
 _SENTENCE_ENDS = re.compile(r"\s*(?:[А-ЯЁA-Z]|$)")
@@ -45,7 +46,7 @@ def _end_of_words_after(text: str, end: int) -> int:
     """Where the unit of an erased number ends, and an aside about it («(до года)», «за комплект»)."""
     while word := _NEXT_WORD.match(text, end):
         glued = word.start(1) == end or text[end] == "-"
-        if not glued and (words.unit(word[1]) is None or word["next_number"]):
+        if not glued and (not _is_unit(word)):
             break
         end = word.end(1)
         if text[end : end + 1] == "." and not _SENTENCE_ENDS.match(text, end + 1):
@@ -56,10 +57,18 @@ def _end_of_words_after(text: str, end: int) -> int:
     return aside.end() if aside else end
 
 
+def _is_unit(word: re.Match[str]) -> bool:
+    """Whether the word belongs to the number before it: in «рост 164 размер <SIZE>» «размер» does not."""
+    kind = words.unit(word[1])
+    return kind is not None and not (kind in ("SIZE", "HEIGHT") and word["next_number"])
+
+
 def _without_words_before(text: str, ends_clause: bool) -> str:
     text = _GLUED_BEFORE.sub("", text)
-    while (word := _LAST_WORD.search(text)) and _hangs(word[1]):
+    erased = ""
+    while (word := _LAST_WORD.search(text)) and (_hangs(word[1] or word[2]) or _describes(text, word, erased)):
         text = text[: word.start()]
+        erased = word[1] or word[2]
     text = re.sub(rf"{_JOINERS}$", " ", text)
     return _without_empty_clause(text) if ends_clause else text
 
@@ -67,6 +76,13 @@ def _without_words_before(text: str, ends_clause: bool) -> str:
 def _hangs(word: str) -> bool:
     kind = words.label(word)
     return (kind is not None and kind != "PERCENT") or not words.HANGING.isdisjoint(lemmas(word))
+
+
+def _describes(text: str, word: re.Match[str], erased: str) -> bool:
+    """Whether the word is an adjective that only the erased noun needs: «по доступной цене», «Приятная цена»."""
+    before = _CLAUSE.search(text[: word.start()])
+    alone = before is not None and all(part_of_speech(other) == "PREP" for other in before[0].split()[-1:])
+    return alone and bool(word[1] and words.label(erased)) and agree(word[1], erased)
 
 
 def _without_empty_clause(text: str) -> str:

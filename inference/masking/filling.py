@@ -43,11 +43,11 @@ def _close_gaps(text: str) -> str:
     if GAP not in text:
         return text
     text = re.sub(rf"[ \t]*{GAP}[ \t]*", GAP, text)
-    text = re.sub(rf"{GAP}(?:(?:[,;/+&—–-]|{_AND})*[ \t]*{GAP})+", GAP, text)
+    text = re.sub(rf"{GAP}(?:(?:[,;/+&—–-]|{_AND})*[ \t]*{GAP})+", f",{GAP}", text)
     text = re.sub(rf"[ \t]*\([\s,;:{GAP}]*\)", GAP, text)
-    text = re.sub(rf"\({GAP}[\s,;:—–-]*", "(", text)
-    text = re.sub(rf"(^|[.!?…\n]){GAP}+[ \t,;:—–-]*(?:[.!?…]+|\n|$)", r"\1", text)
-    text = re.sub(rf"(^|[.!?…\n]){GAP}+[ \t,;:—–-]*(?:{_AND}[ \t]*)?(.?)", _new_start, text)
+    text = re.sub(rf"\(,?{GAP}[\s,;:—–-]*", "(", text)
+    text = re.sub(rf"(^|[.!?…\n]),?{GAP}+[ \t,;:—–-]*(?:[.!?…]+|\n|$)", r"\1", text)
+    text = re.sub(rf"(^|[.!?…\n]),?{GAP}+[ \t,;:—–-]*(?:{_AND}[ \t]*)?(.?)", _new_start, text)
     text = re.sub(rf"[,;:]?[ \t]*(?:\b{_AND})?(?:[ \t]*[—–-])?{GAP}+(?=[,.;:!?)…\n]|$)", "", text)
     text = re.sub(rf"([,;—–]){GAP}+(?:[ \t]*[—–-]|{_AND})?", r"\1 ", text)
     return re.sub(rf"{GAP}+", " ", text)

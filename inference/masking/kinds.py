@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -47,7 +48,7 @@ _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*|[%₽$€№+]"
 _WORDS = re.compile(_WORD)
 _WORD_AFTER = re.compile(rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})(?P<next_number>\W{{0,3}}[\d<])?")
 _CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})\.(?=\s)")
-_FEE_AFTER = re.compile(r"\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
+_FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
 _YEAR = re.compile(r"(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?$")
 
 
@@ -67,13 +68,17 @@ def _kind(text: str, number: re.Match[str], line: int, before: int, previous: st
         return "UNK_VAL"
     if number.lastgroup in ("latin", "loose", "jeans"):
         return "SIZE"
-    left = _own_words(text[before : number.start()], previous is not None)
+    between = text[before : number.start()]
+    left = _own_words(between, previous is not None)
+    previous = None if _CLAUSE_END.search(between) else previous
     label = _label(left)
     if number.lastgroup == "phone" and label != "ARTICLE":
         return "PHONE"
     unit = _unit(text, number)
     if label and (unit is None or unit in _UNITS_OF.get(label, ())) and _plausible(label, number[0]):
         return label
+    if unit in (None, "PRICE") and _FEE_AFTER.match(text, number.end()):
+        return "DELIVERY"
     if unit:
         return _refined(unit, text, number, line)
     return _hint(left, number[0]) or _inherited(text[line : number.start()], left, label, number[0], previous)
@@ -88,7 +93,14 @@ def _own_words(between: str, after_number: bool) -> str:
 
 
 def _nearest_words(left: str) -> list[str]:
-    return _WORDS.findall(re.split(r"[,(]", re.sub(r"\([^()]*\)", " ", left))[-1])
+    """The words after the last comma or bracket, and those before it where only fillers follow: «доставка (от 150»."""
+    *earlier, last = re.split(r"[,(]", re.sub(r"\([^()]*\)", " ", left))
+    own = _WORDS.findall(last)
+    return _WORDS.findall(earlier[-1]) + own if earlier and own and _only_fillers(own) else own
+
+
+def _only_fillers(found: list[str]) -> bool:
+    return all(word.lower() in words.FILLERS for word in found)
 
 
 def _label(left: str) -> str | None:
@@ -107,7 +119,7 @@ def _label(left: str) -> str | None:
 
 
 def _announced(nearest: list[str], index: int) -> str | None:
-    if nearest[index] == "ОТ":
+    if nearest == ["ОТ"]:
         return "GIRTH"
     kind = words.label(nearest[index])
     included = index > 0 and nearest[index - 1].lower() in words.INCLUDING
@@ -124,13 +136,13 @@ def _unit(text: str, number: re.Match[str]) -> str | None:
 
 
 def _refined(unit: str, text: str, number: re.Match[str], line: int) -> str:
-    """Tell a discount from a share, and a fee that is named after its number from a price."""
+    """Tell a discount from a share by the words around it."""
+    if unit != "PERCENT":
+        return unit
     clause = _CLAUSE_END.split(text[line : number.start()])[-1]
     rest = re.split(r"[\n,;.!?(\d]", text[number.end() : number.end() + 60])[0]
-    if unit == "PERCENT":
-        around = _WORDS.findall(clause + rest)
-        return "DISCOUNT" if clause.endswith(("-", "−")) or "DISCOUNT" in map(words.label, around) else unit
-    return "DELIVERY" if unit == "PRICE" and _FEE_AFTER.search(rest) else unit
+    lowered = clause.endswith(("-", "−")) or "DISCOUNT" in map(words.label, _WORDS.findall(clause + rest))
+    return "DISCOUNT" if lowered else unit
 
 
 def _hint(left: str, number: str) -> str | None:
@@ -138,7 +150,7 @@ def _hint(left: str, number: str) -> str | None:
     for index in reversed(range(len(nearest))):
         kind = words.hint(nearest[index])
         fits = {
-            "PRICE": nearest[index] != "по" or index == len(nearest) - 1,
+            "PRICE": nearest[index].lower() != "по" or index == len(nearest) - 1,
             "YEAR": _YEAR.match(number) is not None,
             "SIZE": _amount(number) in _GARMENT_SIZES,
         }
@@ -149,7 +161,7 @@ def _hint(left: str, number: str) -> str | None:
 
 def _inherited(line: str, left: str, label: str | None, number: str, previous: str | None) -> str:
     """The kind of the number before where nothing but «и», «до» stands between, else what the line's name says."""
-    alone = all(word.lower() in words.FILLERS for word in _WORDS.findall(left))
+    alone = _only_fillers(_WORDS.findall(left))
     new_item = re.search(r"[,.]", left) and previous != "SIZE"
     if previous and alone and not new_item and _plausible(previous, number):
         return previous
@@ -163,10 +175,10 @@ def _plausible(kind: str, number: str) -> bool:
         return _YEAR.match(number) is not None
     if kind == "PHONE":
         return len(re.sub(r"\D", "", number)) >= 5
-    return _amount(number) <= _LARGEST.get(kind, 10**30)
+    return _amount(number) <= _LARGEST.get(kind, math.inf)
 
 
-def _amount(number: str) -> int:
-    """The whole part of the first number of a range."""
+def _amount(number: str) -> float:
+    """The whole part of the first number of a range; infinite where it has hundreds of digits."""
     whole = re.match(r"\d+(?:\s\d{3})*", number)
-    return int(re.sub(r"\s", "", whole[0])) if whole else 0
+    return float(re.sub(r"\s", "", whole[0])) if whole else 0.0

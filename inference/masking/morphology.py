@@ -23,3 +23,9 @@ def lemmas(word: str) -> tuple[str, ...]:
 def part_of_speech(word: str) -> str:
     """The likeliest part of speech as an OpenCorpora tag (`NOUN`, `VERB`, `PRTS` …), "" for what is no word."""
     return str(_analyzer().parse(word)[0].tag.POS or "")
+
+
+def agree(adjective: str, noun: str) -> bool:
+    """Whether the first word is an adjective in the number and the gender of the second, a noun."""
+    first, second = _analyzer().parse(adjective)[0].tag, _analyzer().parse(noun)[0].tag
+    return first.POS == "ADJF" and (first.number, first.gender) == (second.number, second.gender)
