@@ -44,10 +44,12 @@ def build_parser(say: Say) -> Parser:
 
 
 def _run(argv: Sequence[str], say: Say) -> int:
-    arguments = build_parser(say).parse_args(argv)
-    code: int = arguments.run(arguments, say)
-    sys.stdout.flush()
-    return code
+    try:
+        arguments = build_parser(say).parse_args(argv)
+        code: int = arguments.run(arguments, say)
+        return code
+    finally:
+        sys.stdout.flush()  # a pipe that nobody reads is noticed here, not when Python exits
 
 
 def _guarded(run: Callable[[], int], say: Say, debug: bool) -> int:

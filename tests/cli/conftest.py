@@ -1,0 +1,61 @@
+"""The command line with a pretend engine behind it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple, TypeAlias
+
+import pytest
+from PIL import Image
+
+from cli.__main__ import main
+from tests.doubles import PretendEngine
+
+
+class Outcome(NamedTuple):
+    """What a run of `opisalka` left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Opisalka: TypeAlias = Callable[..., Outcome]
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendEngine]:
+    """The engines that were loaded during the test."""
+    loaded: list[PretendEngine] = []
+
+    def load_engine(root: Path, captioner: str = "mini") -> PretendEngine:
+        loaded.append(PretendEngine(root, captioner))
+        return loaded[-1]
+
+    module = ModuleType("inference.engine")
+    module.load_engine = load_engine  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "inference.engine", module)
+    return loaded
+
+
+@pytest.fixture
+def opisalka(engines: list[PretendEngine], capsys: pytest.CaptureFixture[str]) -> Opisalka:
+    """Runs the command with the given arguments."""
+
+    def run(*argv: str | Path) -> Outcome:
+        capsys.readouterr()
+        code = main([str(argument) for argument in argv])
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo that passes validation."""
+    path = tmp_path / "куртка.png"
+    Image.new("RGB", (64, 64), "navy").save(path)
+    return path

@@ -1,0 +1,63 @@
+"""`opisalka checkpoints` lists, shows and verifies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inference.checkpoints import Card, seal
+from tests.cli.conftest import Opisalka
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A root with captioner/mini and clip/mini, two files each."""
+    for kind in ("captioner", "clip"):
+        folder = tmp_path / kind / "mini"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"0" * 1_500_000)
+        (folder / "config.json").write_text("{}")
+        seal(Card(folder=folder, family="prefix", version="1", summary={"ru": "Пробный", "en": "A sample"}))
+    return tmp_path
+
+
+def test_the_list_has_a_line_for_each(opisalka: Opisalka, root: Path) -> None:
+    outcome = opisalka("checkpoints", "list", "--checkpoints", root)
+    assert outcome.code == 0
+    assert [line.split() for line in outcome.out.splitlines()] == [
+        ["captioner/mini", "prefix", "1,5", "МБ", "Пробный"],
+        ["clip/mini", "prefix", "1,5", "МБ", "Пробный"],
+    ]
+    assert "A sample" in opisalka("checkpoints", "list", "--checkpoints", root, "--language", "en").out
+
+
+def test_show_prints_the_card(opisalka: Opisalka, root: Path) -> None:
+    outcome = opisalka("checkpoints", "show", "clip/mini", "--checkpoints", root)
+    assert outcome.out.startswith(f"# {root / 'clip' / 'mini' / 'card.toml'}\n")
+    assert 'family = "prefix"' in outcome.out
+    assert outcome.out.count("family") == 1
+
+
+def test_verify_takes_a_name_in_all_kinds(opisalka: Opisalka, root: Path) -> None:
+    outcome = opisalka("checkpoints", "verify", "mini", "--checkpoints", root)
+    assert (outcome.code, outcome.out) == (0, "captioner/mini: 2 файла целы.\nclip/mini: 2 файла целы.\n")
+
+
+def test_damage_exits_with_4_and_names_the_file(opisalka: Opisalka, root: Path) -> None:
+    (root / "clip" / "mini" / "config.json").write_text("[]")
+    outcome = opisalka("checkpoints", "verify", "clip/mini", "--checkpoints", root)
+    assert outcome.code == 4
+    assert outcome.err.count("\n") == 1
+    assert "config.json" in outcome.err
+
+
+@pytest.mark.parametrize("action", ["show", "verify"])
+def test_an_unknown_name_exits_with_4_and_tells_the_known_ones(opisalka: Opisalka, root: Path, action: str) -> None:
+    outcome = opisalka("checkpoints", action, "maxi", "--checkpoints", root)
+    assert outcome.code == 4
+    assert "captioner/mini, clip/mini" in outcome.err
+
+
+def test_a_missing_root_exits_with_4(opisalka: Opisalka, tmp_path: Path) -> None:
+    assert opisalka("checkpoints", "list", "--checkpoints", tmp_path / "no").code == 4

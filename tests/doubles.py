@@ -1,0 +1,65 @@
+"""Pretend parts at the outer edge: an engine that answers without models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference.errors import CheckpointError, InvalidInput, Message
+from inference.listing import (
+    Description,
+    Diversity,
+    Listing,
+    Moderation,
+    Numbers,
+    Scores,
+    Submission,
+    Timings,
+    Verdict,
+)
+from inference.validation import validate
+
+NOUN = "Куртка"
+REFUSED = "котлета"
+
+
+class PretendEngine:
+    """Writes `NOUN` and the attributes; listings that hold the word `REFUSED` do not match. Remembers its calls."""
+
+    def __init__(self, root: Path, captioner: str = "mini") -> None:
+        if captioner != "mini":
+            raise CheckpointError("checkpoint-missing", checkpoint=f"captioner/{captioner}", known="captioner/mini")
+        self.root = root
+        self.calls: list[tuple[int, Numbers, int]] = []
+
+    def describe(
+        self, submissions: Sequence[Submission], numbers: Numbers = "values", seed: int = 0
+    ) -> list[Description | InvalidInput]:
+        self.calls.append((len(submissions), numbers, seed))
+        return [_describe(submission) for submission in submissions]
+
+
+def _describe(submission: Submission) -> Description | InvalidInput:
+    try:
+        return _description(validate(submission))
+    except InvalidInput as error:
+        return error
+
+
+def _description(listing: Listing) -> Description:
+    text = listing.attributes.text
+    refused = REFUSED in text
+    no_match = Verdict("match", passed=False, score=0.05, reason=Message("listing-malformed"))
+    return Description(
+        text=None if refused else f"{NOUN}. {text}".strip(),
+        checkpoint="mini",
+        mode=listing.mode,
+        diversity=Diversity(0.0712345) if listing.photos else None,
+        masked="Цена: <PRICE>" if text else None,
+        draft="Куртка. <PRICE>",
+        moderation=Moderation(
+            (Verdict("photos", score=0.01), Verdict("text"), no_match if refused else Verdict("match", score=0.34567))
+        ),
+        scores=Scores(clipscore_mean=0.3123456) if listing.photos else Scores(),
+        timings=Timings(0.01, 0.2, 0.3, 0.1, 0.61),
+    )
