@@ -27,26 +27,26 @@ _EMPTY_SPEECH = frozenset({"VERB", "INFN", "PRTS", "PREP", "CONJ", "PRCL", "NPRO
 
 def erase_unknown(text: str, values: Mapping[str, str]) -> str:
     """Replace each number that is no token of `values` by GAP, and with it the words that make sense only with it."""
+    numbers = list(find(text))
     kept = ""
     end = 0
-    for number in find(text):
-        if number.start() < end:
-            continue
+    limits = [*(number.start() for number in numbers[1:]), len(text)]
+    for number, limit in zip(numbers, limits, strict=False):
         kept += text[end : number.start()]
         end = number.end()
         if number[0] in values:
             kept += number[0]
-            continue
-        end = _end_of_words_after(text, end)
-        kept = _without_words_before(kept, _CLAUSE_ENDS.match(text, end) is not None) + GAP
+        else:
+            end = _end_of_words_after(text, end, limit)
+            kept = _without_words_before(kept, _CLAUSE_ENDS.match(text, end) is not None) + GAP
     return kept + text[end:]
 
 
-def _end_of_words_after(text: str, end: int) -> int:
-    """Where the unit of an erased number ends, and an aside about it («(до года)», «за комплект»)."""
-    while word := _NEXT_WORD.match(text, end):
+def _end_of_words_after(text: str, end: int, limit: int) -> int:
+    """Where the unit of an erased number ends, and an aside about it («(до года)», «за комплект»), before `limit`."""
+    while (word := _NEXT_WORD.match(text, end)) and word.end(1) <= limit:
         glued = word.start(1) == end or text[end] == "-"
-        if not glued and (not _is_unit(word)):
+        if not glued and not _is_unit(word):
             break
         end = word.end(1)
         if text[end : end + 1] == "." and not _SENTENCE_ENDS.match(text, end + 1):
@@ -54,7 +54,7 @@ def _end_of_words_after(text: str, end: int) -> int:
     if text[end : end + 1] in ("-", "–", "/", "+", "%", "°"):
         end += 1
     aside = _ASIDE.match(text, end)
-    return aside.end() if aside else end
+    return aside.end() if aside and aside.end() <= limit else end
 
 
 def _is_unit(word: re.Match[str]) -> bool:

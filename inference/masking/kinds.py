@@ -49,17 +49,22 @@ _WORDS = re.compile(_WORD)
 _WORD_AFTER = re.compile(rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})(?P<next_number>\W{{0,3}}[\d<])?")
 _CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})\.(?=\s)")
 _FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
-_YEAR = re.compile(r"(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?$")
+_LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[,/—–-])[^\S\n]*")
+_YEAR = re.compile(r"(?:\d\d?\.){0,2}(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?$")
 
 
 def kinds(text: str, numbers: Sequence[re.Match[str]]) -> list[str]:
     """The kind of each number, one of TOKEN_KINDS; `numbers` are the matches of `numbers.find(text)` in order."""
     found: list[str] = []
     for index, number in enumerate(numbers):
-        line = text.rfind("\n", 0, number.start()) + 1
+        line = max(text.rfind("\n", 0, number.start()), text.rfind(";", 0, number.start())) + 1
         before = numbers[index - 1].end() if index else 0
         previous = found[-1] if before > line else None
         found.append(_kind(text, number, line, max(line, before), previous))
+    for index in reversed(range(len(numbers) - 1)):
+        number, following = numbers[index : index + 2]
+        if found[index] == "UNK_VAL" and _LISTED.fullmatch(text, number.end(), following.start()):
+            found[index] = found[index + 1] if _plausible(found[index + 1], number[0]) else "UNK_VAL"
     return found
 
 
@@ -87,7 +92,7 @@ def _kind(text: str, number: re.Match[str], line: int, before: int, previous: st
 def _own_words(between: str, after_number: bool) -> str:
     """What stands between the number before and this one, without that one's unit and without finished clauses."""
     unit = _WORD_AFTER.match(between) if after_number else None
-    if unit and words.unit(unit[1]) and not between[unit.end(1) :].strip() == "":
+    if unit and words.unit(unit[1]) and between[unit.end(1) :].strip():
         between = between[unit.end(1) :]
     return _CLAUSE_END.split(between)[-1]
 
@@ -131,6 +136,8 @@ def _unit(text: str, number: re.Match[str]) -> str | None:
     kind = words.unit(after[1]) if after else None
     if after is None or (kind in ("SIZE", "HEIGHT") and after["next_number"]):
         return None
+    if words.hint(after[1]) == "SIZE":
+        return "QUANTITY" if _amount(number[0]) < _GARMENT_SIZES.start else None
     is_year = kind in ("AGE", "WEIGHT") and _YEAR.match(number[0]) and {"год", "г"}.intersection(lemmas(after[1]))
     return "YEAR" if is_year else kind
 
@@ -166,7 +173,7 @@ def _inherited(line: str, left: str, label: str | None, number: str, previous: s
     if previous and alone and not new_item and _plausible(previous, number):
         return previous
     name, colon, _ = line.partition(":")
-    kind = _label(name) if colon and label is None else None
+    kind = _label(name.replace(",", " ")) if colon and label is None else None
     return kind if kind and _plausible(kind, number) else "UNK_VAL"
 
 

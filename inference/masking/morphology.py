@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 
 from pymorphy3 import MorphAnalyzer
+from pymorphy3.analyzer import Parse
+
+# The analyzer fails on letters without a Unicode name, and knows no words of other alphabets.
+_RUSSIAN = re.compile(r"[А-ЯЁа-яё-]{1,40}")
 
 
 @cache
@@ -13,19 +18,26 @@ def _analyzer() -> MorphAnalyzer:
 
 
 @lru_cache(maxsize=20_000)
-def lemmas(word: str) -> tuple[str, ...]:
-    """The word in lower case with `ё` as `е`, then every lemma that it can have, written likewise."""
-    forms = [word, *(parse.normal_form for parse in _analyzer().parse(word))]
-    return tuple(dict.fromkeys(form.lower().replace("ё", "е") for form in forms))
+def _parses(word: str) -> tuple[Parse, ...]:
+    """All readings of a Russian word, the likeliest first; none for any other string."""
+    return tuple(_analyzer().parse(word)) if _RUSSIAN.fullmatch(word) else ()
 
 
 @lru_cache(maxsize=20_000)
+def lemmas(word: str) -> tuple[str, ...]:
+    """The word in lower case with `ё` as `е`, then every lemma that it can have, written likewise."""
+    forms = [word, *(parse.normal_form for parse in _parses(word))]
+    return tuple(dict.fromkeys(form.lower().replace("ё", "е") for form in forms))
+
+
 def part_of_speech(word: str) -> str:
-    """The likeliest part of speech as an OpenCorpora tag (`NOUN`, `VERB`, `PRTS` …), "" for what is no word."""
-    return str(_analyzer().parse(word)[0].tag.POS or "")
+    """The likeliest part of speech as an OpenCorpora tag (`NOUN`, `VERB`, `PRTS` …), "" for what is no Russian word."""
+    return next((str(parse.tag.POS or "") for parse in _parses(word)), "")
 
 
 def agree(adjective: str, noun: str) -> bool:
     """Whether the first word is an adjective in the number and the gender of the second, a noun."""
-    first, second = _analyzer().parse(adjective)[0].tag, _analyzer().parse(noun)[0].tag
-    return first.POS == "ADJF" and (first.number, first.gender) == (second.number, second.gender)
+    first, second = _parses(adjective), _parses(noun)
+    if not first or not second or first[0].tag.POS != "ADJF":
+        return False
+    return (first[0].tag.number, first[0].tag.gender) == (second[0].tag.number, second[0].tag.gender)

@@ -20,12 +20,12 @@ _PLAIN = rf"{DIGIT}+(?:[.,:]{DIGIT}+)*"
 _GROUPED = rf"{DIGIT}{{1,3}}(?:{_SPACE}{DIGIT}{{3}})+(?!{DIGIT})(?:[.,]{DIGIT}{{1,2}}(?!{DIGIT}))?"
 _PHONE_GAP = rf"(?:[()–-]|{_SPACE})*"
 _PHONE = rf"(?:\+{_SPACE}?\d{{1,3}}|(?<!\d)[78]){_PHONE_GAP}\d{{2,3}}{_PHONE_GAP}\d{{3}}" + rf"{_PHONE_GAP}\d\d" * 2
-_JEANS = rf"(?<!\w)W{_SPACE}?\d\d(?:(?:[/,x-]|{_SPACE})*L{_SPACE}?\d\d)?(?!\w)"
+_JEANS = rf"(?<!\w)[Ww]{_SPACE}?\d\d(?:(?:[/,x-]|{_SPACE})*[Ll]{_SPACE}?\d\d)?(?!\w)"
 _LATIN = r"(?:[2-9]?X{1,4}[SL]|[2-9][SL]|[SML])"
 _LOOSE = r"(?:[2-9]?[xхXХ]{1,4}[sсlлSСLЛ]|[smlмлSMLСМЛ])"
 # «H&M», «L'Oreal», «S.Oliver» and «S-образный» are no sizes.
-_OPEN = r"(?<![\w&'’.])"
-_CLOSE = r"(?![\w&'’]|\.\w|-[^\W\d_]{2})"
+_OPEN = r"(?<![\w&'’.])(?<!& )"
+_CLOSE = r"(?![\w'’]| ?&|\.\w|\. [A-Z]|-[^\W\d_]{2})"
 
 _NUMBER = re.compile(
     rf"(?P<token>{TOKEN.pattern})"
@@ -50,7 +50,7 @@ def find(text: str) -> Iterator[re.Match[str]]:
     """Yield the numbers of the text from left to right; `lastgroup` names the pattern that caught each.
 
     A number is one value: digits with separators, a range, a phone, a Latin clothes size, or a literal
-    `<TOKEN>`. Letters that may be no size (`м`, `xl`, Cyrillic `М`) count only beside the word «размер».
+    `<TOKEN>`. Letters that may be no size (`м`, `xl`, Cyrillic `М`) count only beside the word «размер» or a digit.
     """
     position = 0
     while found := _NUMBER.search(text, position):
@@ -67,8 +67,8 @@ def _follows_size(text: str, found: re.Match[str]) -> bool:
 
 def _says_size(text: str, found: re.Match[str]) -> bool:
     is_preposition = found[0] == "С" and re.match(r"\s+\w", text[found.end() : found.end() + 3]) is not None
-    after = _SIZE_AFTER.match(text, found.end()) is not None
-    return not is_preposition and (after or _follows_size(text, found))
+    beside = re.match(DIGIT, found[0]) or _SIZE_AFTER.match(text, found.end()) or _follows_size(text, found)
+    return bool(beside) and not is_preposition
 
 
 def key(number: str) -> str:
