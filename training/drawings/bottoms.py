@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-import random
-
-from training.drawings.garments import Details
-from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, points, ribbon
-from training.drawings.sketch import Sketch
+from training.drawings.garments import RGB, Details
+from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, moved, points, ribbon
+from training.drawings.sketch import DARK, LIGHT, Look, Sketch, glow
 
 METAL = (176, 150, 110)
 THREAD = (206, 140, 60)
+FADE = glow((225, 232, 245), 95, tall=3)
 
 
-def legs(details: Details, pose: random.Random, hanging: bool) -> Sketch:
+def legs(look: Look) -> Sketch:
     """Anything with two legs, from shorts to jeans."""
-    sketch = Sketch()
-    spread = pose.uniform(0.0, 0.12 if hanging else 0.3)
-    length, leg = details.length, 0.62 * details.width + details.flare
+    details, sketch = look.details, Sketch()
+    spread = look.pose.uniform(0.0, 0.12 if look.hanging else 0.3)
+    length, leg = details.length, 0.66 * details.width + details.flare
     sketch.part(box(-0.86, -0.06, 0.86, 0.3), "inside")
-    for side in (1, -1):
-        sketch.part(_leg(length, leg, spread) * (float(side), 1.0), turn=-8 * spread * side, lift=0.4)
-        _leg_end(sketch, details, _leg_edge(length, leg, spread) * (float(side), 1.0))
-    sketch.stroke(curve((0, 0.25), (0.02, 0.8), (0, 1.2)), 0.03, alpha=120)
-    sketch.strokes(curve((0.97, 0.3), (1.06, 1.0), (_outer(length, leg, spread) - 0.03, length - 0.1)), 0.02, alpha=50)
+    for side in (1.0, -1.0):
+        mirror = points((side, 1.0))
+        edge = _leg_edge(length, leg, spread) * mirror
+        sketch.part(_leg(length, leg, spread) * mirror, turn=-8 * spread * side, lift=0.4)
+        if details.texture == "denim":
+            _faded(sketch, edge, side)
+        _leg_end(sketch, details, edge)
+    _seams(sketch, _outer(length, leg, spread), length)
     _waist(sketch, details)
     _pockets(sketch, details)
     return sketch
+
+
+def _seams(sketch: Sketch, outer: float, length: float) -> None:
+    sketch.stroke(curve((0, 0.25), (0.02, 0.8), (0, 1.2)), 0.03, alpha=120)
+    sketch.strokes(curve((0.95, 0.3), (1.03, 1.0), (outer - 0.06, length - 0.1)), 0.02, alpha=60)
+
+
+def _faded(sketch: Sketch, edge: Points, side: float) -> None:
+    """The worn, paler middle of a denim leg."""
+    foot, low = edge.mean(axis=0)
+    sketch.stamp(FADE, 0.25 * side + float(foot) * 0.5, 0.2 + float(low) * 0.42, 0.85)
 
 
 def _outer(length: float, leg: float, spread: float) -> float:
@@ -51,20 +64,23 @@ def _leg_edge(length: float, leg: float, spread: float) -> Points:
 
 def _leg_end(sketch: Sketch, details: Details, edge: Points) -> None:
     if details.trim == "rib":
-        sketch.part(ribbon(edge + (0, 0.06), 0.26), "trim")
+        sketch.part(ribbon(moved(edge, 0, 0.06), 0.26), "trim")
     elif details.texture == "denim" and details.length < 2.3:
-        sketch.part(ribbon(edge - (0, 0.08), 0.22), "turned", lift=0.4)
+        sketch.part(ribbon(moved(edge, 0, -0.08), 0.22), "turned", lift=0.4)
     else:
-        sketch.stitch(edge - (0, 0.08), THREAD if details.texture == "denim" else (12, 12, 16))
+        sketch.stitch(moved(edge, 0, -0.08), _thread(details))
+
+
+def _thread(details: Details) -> RGB:
+    return THREAD if details.texture == "denim" else DARK
 
 
 def _waist(sketch: Sketch, details: Details) -> None:
     band = mirrored(joined(curve((0, 0.06), (0.5, 0.03), (0.9, -0.02)), curve((0.94, 0.22), (0.5, 0.27), (0, 0.3))))
     sketch.part(band, "main", lift=0.3)
     if details.closure == "fly":
-        thread = THREAD if details.texture == "denim" else (12, 12, 16)
         sketch.dot(0, 0.18, 0.06, METAL)
-        sketch.stitch(curve((0.16, 0.3), (0.17, 0.7), (0, 0.92)), thread, 170)
+        sketch.stitch(curve((0.16, 0.3), (0.17, 0.7), (0, 0.92)), _thread(details), 170)
         for x in (-0.6, 0.55):
             sketch.part(box(x, 0.02, x + 0.07, 0.3), "main", lift=0.3)
     elif details.closure == "elastic":
@@ -74,43 +90,42 @@ def _waist(sketch: Sketch, details: Details) -> None:
 
 
 def _pockets(sketch: Sketch, details: Details) -> None:
-    thread = THREAD if details.texture == "denim" else (12, 12, 16)
     if details.pocket == "jeans":
         rim = curve((0.42, 0.3), (0.52, 0.58), (0.96, 0.66))
         sketch.strokes(rim, 0.03, alpha=130)
-        for path in (rim + (0.0, 0.05), flipped(rim + (0.0, 0.05))):
-            sketch.stitch(path, thread, 170)
+        for path in (moved(rim, 0, 0.06), flipped(moved(rim, 0, 0.06))):
+            sketch.stitch(path, _thread(details), 170)
     elif details.pocket == "slant":
         sketch.strokes(points((0.66, 0.3), (0.97, 0.95)), 0.03, alpha=120)
 
 
-def skirt(details: Details, pose: random.Random, hanging: bool) -> Sketch:
+def skirt(look: Look) -> Sketch:
     """A skirt, straight or flared."""
-    sketch = Sketch()
-    hem, length, lean = 1.05 + details.flare, details.length, pose.uniform(-0.06, 0.06)
+    details, sketch = look.details, Sketch()
+    hem, length = 1.05 + details.flare, details.length
     sketch.part(box(-0.74, -0.05, 0.74, 0.2), "inside")
     half = joined(
         curve((0, 0.1), (0.4, 0.07), (0.8, 0.0)),
         curve((0.82, 0.15), (0.98 + details.flare * 0.3, 0.9), (hem, length)),
         curve((hem, length), (hem * 0.55, length + 0.1), (0, length + 0.13)),
     )
-    outline = mirrored(half)
-    sketch.part(outline + points((lean, 0)) * outline[:, 1:], lift=0.4)
-    _skirt_folds(sketch, details, hem, length, pose)
-    sketch.part(
-        mirrored(joined(curve((0, 0.1), (0.4, 0.07), (0.8, 0.0)), curve((0.83, 0.2), (0.4, 0.27), (0, 0.3)))), "trim"
-    )
+    sketch.part(mirrored(half), lift=0.4)
+    _skirt_folds(sketch, look, hem)
+    upper = curve((0, 0.1), (0.4, 0.07), (0.8, 0.0))
+    sketch.part(mirrored(joined(upper, curve((0.83, 0.2), (0.4, 0.27), (0, 0.3)))), "trim")
     _skirt_closure(sketch, details, length)
     _pockets(sketch, details)
     return sketch
 
 
-def _skirt_folds(sketch: Sketch, details: Details, hem: float, length: float, pose: random.Random) -> None:
-    count = 9 if details.texture == "pleats" else 4
-    alpha = 80 if details.texture == "pleats" else 30
+def _skirt_folds(sketch: Sketch, look: Look, hem: float) -> None:
+    pleated, length = look.details.texture == "pleats", look.details.length
+    count, alpha = (10, 70) if pleated else (4, 28)
     for i in range(-count, count + 1):
-        x = i / (count + 0.5) + pose.uniform(-0.02, 0.02)
-        sketch.stroke(curve((x * 0.82, 0.3), (x * hem, length + 0.06)), 0.035, alpha=alpha)
+        x = i / (count + 0.5) + look.pose.uniform(-0.02, 0.02)
+        fold = curve((x * 0.82, 0.3), (x * hem, length + 0.06))
+        sketch.stroke(fold, 0.04, alpha=alpha)
+        sketch.stroke(moved(fold, 0.045, 0), 0.035, LIGHT, alpha // 2)
     sketch.stitch(curve((-hem, length - 0.1), (0, length + 0.02), (hem, length - 0.1)))
 
 

@@ -1,138 +1,188 @@
-"""Short Russian captions of drawn garments, with gender and number right."""
+"""Short Russian captions of drawn garments: only what the drawing shows, with gender, number and case right."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
-from training.drawings.garments import Details, Garment, Gender, details_of
+from training.drawings.garments import ITEMS, Details, Garment, Gender, details_of
 
-NOMINATIVE = {"m": ("ый", "ий"), "f": ("ая", "яя"), "n": ("ое", "ее"), "p": ("ые", "ие")}
-ACCUSATIVE = {"m": ("ый", "ий"), "f": ("ую", "юю"), "n": ("ое", "ее"), "p": ("ые", "ие")}
-INSTRUMENTAL = {"m": ("ым", "им"), "f": ("ой", "ей"), "n": ("ым", "им"), "p": ("ыми", "ими")}
+Endings = Mapping[Gender, tuple[str, str]]  # after a hard and after a soft stem
+NOMINATIVE: Endings = {"m": ("ый", "ий"), "f": ("ая", "яя"), "n": ("ое", "ее"), "p": ("ые", "ие")}
+ACCUSATIVE: Endings = {"m": ("ый", "ий"), "f": ("ую", "юю"), "n": ("ое", "ее"), "p": ("ые", "ие")}
+INSTRUMENTAL: Endings = {"m": ("ым", "им"), "f": ("ой", "ей"), "n": ("ым", "им"), "p": ("ыми", "ими")}
+GENITIVE: Endings = {"m": ("ого", "его"), "f": ("ой", "ей"), "n": ("ого", "его"), "p": ("ых", "их")}
+
+# Each detail twice: standing alone after a comma, and hung onto the noun.
+Phrases = tuple[str, str]
+SLEEVES: Mapping[str, Phrases] = {
+    "short": ("короткий рукав", "с коротким рукавом"), "long": ("длинный рукав", "с длинным рукавом"),
+    "three_quarter": ("рукав три четверти", "с рукавом три четверти"), "none": ("без рукавов", "без рукавов"),
+    "strap": ("тонкие бретели", "на бретелях"),
+}  # fmt: skip
+NECKS: Mapping[str, Phrases] = {
+    "round": ("круглый вырез", "с круглым вырезом"), "v": ("V-образный вырез", "с V-образным вырезом"),
+    "boat": ("вырез лодочкой", "с вырезом лодочкой"), "shirt": ("отложной воротник", "с отложным воротником"),
+    "polo": ("воротник и две пуговицы", "с воротником"), "stand": ("воротник-стойка", "с воротником-стойкой"),
+    "hood": ("капюшон на шнурке", "с капюшоном"), "turtle": ("высокий ворот", "с высоким воротом"),
+    "lapel": ("лацканы", "с лацканами"), "cardigan": ("глубокий вырез", "с глубоким вырезом"),
+    "tank": ("глубокая пройма", "с широкой горловиной"), "envelope": ("запах на плечах", "с запахом на плечах"),
+}  # fmt: skip
+CLOSURES: Mapping[str, Phrases] = {
+    "zip": ("застёжка-молния", "на молнии"), "buttons": ("ряд пуговиц", "на пуговицах"),
+    "elastic": ("пояс на резинке", "на резинке со шнурком"), "fly": ("застёжка на пуговицу", "с поясом на пуговице"),
+    "laces": ("шнуровка", "на шнуровке"),
+}  # fmt: skip
+POCKETS: Mapping[str, Phrases] = {
+    "chest": ("нагрудный карман", "с нагрудным карманом"), "kangaroo": ("карман-кенгуру", "с карманом-кенгуру"),
+    "chests": ("два нагрудных кармана", "с нагрудными карманами"), "slant": ("боковые карманы", "с карманами по бокам"),
+    "flaps": ("карманы с клапанами", "с карманами"), "patch": ("накладные карманы", "с накладными карманами"),
+    "jeans": ("карманы спереди", "с карманами"),
+}  # fmt: skip
+TRIMS: Mapping[str, Phrases] = {
+    "rib": ("резинка по низу", "с резинкой по низу"), "ears": ("ушки", "с ушками"), "pompom": ("помпон", "с помпоном"),
+    "cuff": ("отворот резинкой", "с отворотом"),
+}  # fmt: skip
+BOTTOMS: Mapping[str, Phrases] = {
+    "crotch": ("застёжка на кнопках снизу", "на кнопках"), "legs": ("цельный крой", "с длинными штанинами"),
+}  # fmt: skip
+SHAPES: Mapping[str, Phrases] = {
+    "sneakers": ("заметная подошва", "со вставками"), "boots": ("тёмная подошва", "на тёмной подошве"),
+    "tall": ("высокое голенище", "на каблуке"), "pumps": ("закрытый мыс", "на каблуке"),
+    "cap": ("швы на тулье", "с изогнутым козырьком"), "mug": ("удобная ручка", "с ручкой"),
+    "book": ("твёрдая обложка", "в твёрдой обложке"), "ball": ("цветные сегменты", "из сегментов"),
+    "lamp": ("настольная", "с абажуром"), "vase": ("узкое горлышко", "с узким горлышком"),
+    "chair": ("спинка из перекладин", "со спинкой"),
+}  # fmt: skip
+TEXTURES: Mapping[str, str] = {
+    "knit": "вязаный", "cable": "вязаный", "denim": "джинсовый",
+    "quilt": "стёганый", "leather": "кожаный", "pleats": "плиссированный",
+}  # fmt: skip
+MOTIFS: Mapping[str, str] = {
+    "сердце": "с сердечком", "звезда": "со звездой", "кот": "с котиком", "мишка": "с мишкой",
+    "солнце": "с солнышком", "машинка": "с машинкой", "цветок": "с цветком", "кораблик": "с корабликом",
+}  # fmt: skip
+SCATTERED: Mapping[str, str] = {
+    "сердце": "в сердечках", "звезда": "в звёздах", "кот": "в котиках", "мишка": "в мишках",
+    "солнце": "в солнышках", "машинка": "в машинках", "цветок": "в крупных цветах", "кораблик": "в корабликах",
+}  # fmt: skip
+REMARKS = ("Вид аккуратный.", "Базовая вещь.", "На каждый день.", "Простой крой.", "Смотрится хорошо.")
 
 
-def adjective(color: str, gender: Gender, endings: dict[str, tuple[str, str]] = NOMINATIVE) -> str:
-    """The colour as an adjective of the wanted gender and case; «хаки» never changes."""
-    if color == "хаки":
-        return "хаки"
-    soft = color.endswith("ий")
-    if color.endswith("ой") and gender == "m" and endings is not INSTRUMENTAL:
+def declined(color: str, gender: Gender, endings: Endings = NOMINATIVE) -> str:
+    """A colour, or any adjective given in the masculine, in the wanted form; «хаки» never changes."""
+    if color == "хаки" or (color.endswith("ой") and gender == "m" and endings in (NOMINATIVE, ACCUSATIVE)):
         return color
-    return color[:-2] + endings[gender][soft]
+    return color[:-2] + endings[gender][color.endswith("ий")]
 
 
 def caption(garment: Garment, rnd: random.Random) -> str:
-    """What is seen in the drawing, in one Russian sentence or two, without any number."""
+    """What is seen in the drawing, in one or two Russian sentences without any number."""
     details = details_of(garment)
-    head = _head(garment, details, rnd)
     marks = _marks(garment, details)
     rnd.shuffle(marks)
-    chosen = marks[: rnd.randint(1, 3)]
-    body = ", ".join([head, *chosen])
-    return (body[0].upper() + body[1:] + rnd.choice((".", ".", _remark(details, rnd)))).replace("..", ".")
+    marks = marks[: rnd.randint(1, 3)]
+    head = " ".join(part for part in (_head(garment, details, rnd), _pattern(garment, details, rnd)) if part)
+    text = _joined(head, marks, rnd)
+    if garment.item in ITEMS and rnd.random() < 0.15:
+        text = f"{text} {rnd.choice(REMARKS)}"
+    return text[0].upper() + text[1:]
+
+
+def _joined(head: str, marks: list[Phrases], rnd: random.Random) -> str:
+    """The details after the head: in a row, hung onto the noun, or as a sentence of their own."""
+    rest, way = [alone for alone, _ in marks], rnd.randrange(4)
+    if way == 0:
+        row = ", ".join(rest)
+        return f"{head}. {row[0].upper()}{row[1:]}."
+    # «с рисунком с воротником» reads badly: after one preposition the next detail follows a comma.
+    if way == 1 or " с " in head or " со " in head:
+        return ", ".join([head, *rest]) + "."
+    return ", ".join([f"{head} {marks[0][1]}", *rest[1:]]) + "."
 
 
 def _head(garment: Garment, details: Details, rnd: random.Random) -> str:
-    """The item with its colour and pattern."""
-    gender = details.item.gender
-    color = adjective(garment.color, gender)
-    pattern = _pattern(garment, details, rnd)
+    """The item with its colour, and often with an adjective for its cloth."""
+    gender, item = details.item.gender, garment.item
+    if details.texture in TEXTURES and item != "джинсы" and rnd.random() < 0.5:
+        item = f"{declined(TEXTURES[details.texture], gender)} {item}"
+    elif garment.pattern == "однотонный" and rnd.random() < 0.15:
+        item = f"{declined('однотонный', gender)} {item}"
     if garment.color == "хаки":
-        return f"{garment.item} {rnd.choice(('цвета хаки', 'хаки'))} {pattern}".strip()
-    order = rnd.choice((f"{color} {garment.item}", f"{color} {garment.item}", f"{garment.item} {color}"))
-    return f"{order} {pattern}".strip()
+        return rnd.choice((f"{item} цвета хаки", f"{item} хаки"))
+    color = declined(garment.color, gender)
+    of_color = f"{declined(garment.color, 'm', GENITIVE)} цвета"
+    return rnd.choice(
+        (f"{color} {item}", f"{color} {item}", f"{color} {item}", f"{item} {color}", f"{item} {of_color}")
+    )
 
 
 def _pattern(garment: Garment, details: Details, rnd: random.Random) -> str:
-    other = garment.second_color
-
-    def tinted(endings: dict[str, tuple[str, str]], gender: Gender) -> str:
-        return adjective(other, gender, endings) + " " if other and other != "хаки" else ""
-
-    words = {
-        "полоска": f"в {tinted(ACCUSATIVE, 'f')}полоску",
-        "клетка": f"в {tinted(ACCUSATIVE, 'f')}{rnd.choice(('клетку', 'клетку', 'клеточку'))}",
-        "горошек": f"в {tinted(ACCUSATIVE, 'm')}горошек",
-        "цветочный": rnd.choice(
-            (f"в {tinted(ACCUSATIVE, 'm')}цветочек", f"с {tinted(INSTRUMENTAL, 'm')}цветочным рисунком")
-        ),
-        "принт": rnd.choice(
-            (f"с {tinted(INSTRUMENTAL, 'm')}рисунком: {details.motif}", f"{MOTIF_PHRASES[details.motif]}")
-        ),
-        "надпись": f"с {tinted(INSTRUMENTAL, 'f')}надписью {details.words.capitalize()}",
-        "камуфляж": rnd.choice(("с камуфляжным рисунком", "в камуфляжной расцветке")),
-    }
-    return words.get(garment.pattern, "")
+    """The pattern with the second colour, or nothing for a plain cloth."""
+    return rnd.choice(_pattern_phrases(garment, details))
 
 
-MOTIF_PHRASES = {
-    "сердце": "с сердечком", "звезда": "со звездой", "кот": "с котиком", "мишка": "с мишкой",
-    "солнце": "с солнышком", "машинка": "с машинкой", "цветок": "с крупным цветком", "кораблик": "с корабликом",
-}  # fmt: skip
-SLEEVES = {"short": "короткий рукав", "long": "длинный рукав", "three_quarter": "рукав три четверти",
-           "none": "без рукавов", "strap": "на бретелях"}  # fmt: skip
-NECKS = {
-    "round": "круглый вырез", "v": "V-образный вырез", "boat": "вырез лодочкой", "polo": "воротник поло",
-    "shirt": "отложной воротник", "stand": "воротник-стойка", "hood": "с капюшоном", "turtle": "высокий ворот",
-    "lapel": "лацканы", "cardigan": "глубокий вырез", "tank": "широкая горловина", "strap": "прямой вырез",
-    "envelope": "запах на плечах",
-}  # fmt: skip
-CLOSURES = {"zip": "на молнии", "buttons": "на пуговицах", "elastic": "пояс на резинке", "fly": "застёжка на пуговицу",
-            "laces": "на шнуровке"}  # fmt: skip
-POCKETS = {
-    "chest": "нагрудный карман", "chests": "два нагрудных кармана", "kangaroo": "карман-кенгуру",
-    "slant": "боковые карманы", "flaps": "карманы с клапанами", "patch": "накладные карманы", "jeans": "карманы спереди",
-}  # fmt: skip
-TEXTURES = {"knit": "вязка", "cable": "вязка косами", "denim": "джинса", "quilt": "стёжка", "leather": "гладкая кожа",
-            "fleece": "мягкий трикотаж", "pleats": "в складку"}  # fmt: skip
+def _pattern_phrases(garment: Garment, details: Details) -> tuple[str, ...]:
+    color = garment.second_color
+    feminine, masculine = _before(color, "f", ACCUSATIVE), _before(color, "m", ACCUSATIVE)
+    by_feminine, by_masculine = _before(color, "f", INSTRUMENTAL), _before(color, "m", INSTRUMENTAL)
+    motif = SCATTERED[details.motif] if details.printed_all_over else MOTIFS[details.motif]
+    return {
+        "полоска": (f"в {feminine}полоску", f"в {feminine}полоску", f"с {by_feminine}полоской"),
+        "клетка": (f"в {feminine}клетку", f"в {feminine}клетку", f"в {feminine}клеточку"),
+        "горошек": (f"в {masculine}горошек",),
+        "цветочный": (f"в {masculine}цветочек", f"с {by_masculine}цветочным рисунком"),
+        "принт": (motif, f"с {by_masculine}рисунком", f"с {by_masculine}принтом"),
+        "надпись": (f"с {by_feminine}надписью {details.words.title()}", f"с {by_feminine}надписью"),
+        "камуфляж": ("с камуфляжным рисунком", "в камуфляжной расцветке"),
+    }.get(garment.pattern, ("",))
 
 
-def _marks(garment: Garment, details: Details) -> list[str]:
+def _before(color: str | None, gender: Gender, endings: Endings) -> str:
+    """The second colour before a noun; nothing for none, and for «хаки», which only stands after it."""
+    return "" if color in (None, "хаки") else f"{declined(str(color), gender, endings)} "
+
+
+def _marks(garment: Garment, details: Details) -> list[Phrases]:
     """Every detail that the drawing shows, in words."""
-    marks: list[str] = []
-    shape = details.item.shape
+    shape, bottom = details.item.shape, details.item.bottom
+    chosen = (
+        CLOSURES.get(details.closure), POCKETS.get(details.pocket), TRIMS.get(details.trim), BOTTOMS.get(bottom),
+        SHAPES.get(shape),
+    )  # fmt: skip
+    marks = [phrases for phrases in chosen if phrases]
     if shape == "top":
-        marks += [SLEEVES[details.sleeve], NECKS[details.neck]]
-    marks += [words[key] for words, key in (
-        (CLOSURES, details.closure), (POCKETS, details.pocket), (TEXTURES, details.texture)) if key in words]  # fmt: skip
-    marks += _cut_marks(details)
-    if details.contrast and garment.second_color and shape in ("top", "cap", "hat", "skirt"):
-        marks.append(
-            f"{adjective(garment.second_color, 'f')} отделка" if garment.second_color != "хаки" else "отделка хаки"
-        )
-    marks += SHAPE_MARKS.get(shape, [])
+        marks += [SLEEVES[details.sleeve], *([NECKS[details.neck]] if details.neck in NECKS else [])]
+    if shape == "skirt" or bottom == "skirt":
+        marks += [_flare(details), _length(details)]
+    if shape == "legs" and details.length > 3:
+        marks.append(("зауженные", "зауженного кроя") if details.flare < -0.04 else ("прямые", "прямого кроя"))
+    if details.contrast and garment.second_color and shape in EDGED:
+        marks.append(_edging(EDGED[shape], garment.second_color))
     return marks
 
 
-def _cut_marks(details: Details) -> list[str]:
-    shape, bottom = details.item.shape, details.item.bottom
-    if shape == "skirt" or bottom == "skirt":
-        flare = "расклёшенный низ" if details.flare > 0.4 else "прямой силуэт"
-        longest = details.item.length[1]
-        return [
-            flare,
-            "длина макси"
-            if details.length > longest - 0.4
-            else "длина до колена"
-            if details.length > longest - 1.1
-            else "короткая длина",
-        ]
-    if shape == "legs" and details.length > 3:
-        return ["зауженные" if details.flare < -0.04 else "прямого кроя"]
-    if bottom == "crotch":
-        return ["застёжка на кнопках снизу"]
-    return ["манжеты и низ на резинке"] if details.trim == "rib" and details.sleeve == "long" else []
+def _flare(details: Details) -> Phrases:
+    flared = details.flare > 0.4
+    return ("расклёшенный низ", "с расклёшенным низом") if flared else ("прямой силуэт", "прямого силуэта")
 
 
-SHAPE_MARKS = {
-    "sneakers": ["шнуровка", "контрастная подошва"], "boots": ["тёмная подошва"], "tall": ["высокое голенище", "на каблуке"],
-    "pumps": ["на каблуке", "закрытый мыс"], "cap": ["козырёк", "швы на тулье"], "hat": ["отворот резинкой"],
-    "mug": ["с ручкой", "керамика"], "book": ["твёрдая обложка"], "ball": ["двухцветный"], "lamp": ["настольная, с абажуром"],
-    "vase": ["узкое горлышко"], "chair": ["со спинкой"],
+def _length(details: Details) -> Phrases:
+    short, long = details.item.length
+    share = (details.length - short) / (long - short)
+    if share > 0.7:
+        return "длина макси", "длины макси"
+    return ("длина до колена", "до колена") if share > 0.3 else ("короткая длина", "короткой длины")
+
+
+EDGED: Mapping[str, tuple[str, str, Gender]] = {
+    "top": ("отделка", "отделкой", "f"), "skirt": ("отделка", "отделкой", "f"),
+    "cap": ("козырёк", "козырьком", "m"), "hat": ("отворот", "отворотом", "m"),
 }  # fmt: skip
 
 
-def _remark(details: Details, rnd: random.Random) -> str:
-    """A closing word about the look."""
-    remarks = [". Выглядит аккуратно.", ". Хорошо видны детали.", ". Базовая вещь.", ". Простой спокойный вид."]
-    return rnd.choice(remarks)
+def _edging(noun: tuple[str, str, Gender], color: str) -> Phrases:
+    alone, hung, gender = noun
+    if color == "хаки":
+        return f"{alone} цвета хаки", f"с {hung} цвета хаки"
+    return f"{declined(color, gender)} {alone}", f"с {declined(color, gender, INSTRUMENTAL)} {hung}"

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, points, ribbon
+from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, moved, points, ribbon
 from training.drawings.sketch import LIGHT, Sketch
 
+Collar = Callable[[Sketch, float, str], None]
 DEPTHS = {"round": 0.3, "boat": 0.16, "v": 0.85, "tank": 0.55, "strap": 0.62, "lapel": 1.25, "cardigan": 1.0,
           "shirt": 0.24, "polo": 0.34, "envelope": 0.28, "hood": 0.3, "stand": 0.16, "turtle": 0.1}  # fmt: skip
 
 
-def neckline(neck: str, width: float, sleeve: str) -> Points:
-    """The right half of the front neckline, from the middle of the chest up to the shoulder."""
+def opening(neck: str) -> float:
+    """Where a zip or a row of buttons starts, in units below the shoulder."""
+    return DEPTHS[neck] if neck in ("v", "lapel", "cardigan") else 0.22
+
+
+def neckline(neck: str, width: float) -> Points:
+    """The right half of the front neckline, from the middle of the chest up to the shoulder or the strap."""
     depth = DEPTHS[neck]
-    if sleeve == "strap":
-        return curve((0, 0.6), (0.3, 0.56), (0.46, 0.5), (0.46, 0.0))
+    if neck == "strap":
+        return curve((0, depth), (0.3, 0.57), (0.5, 0.48))
     if neck in ("v", "lapel", "cardigan"):
         return points((0, depth), (width * 0.55, depth * 0.42), (width, 0))
     return curve((0, depth), (width * 0.62, depth * 0.78), (width, 0))
@@ -24,19 +30,25 @@ def neckline(neck: str, width: float, sleeve: str) -> Points:
 def behind(sketch: Sketch, neck: str, width: float) -> None:
     """The back of the neck and whatever rises behind it."""
     if neck == "hood":
-        half = curve((0, -1.02), (0.42, -0.92), (0.62, -0.5), (0.56, -0.05), (width, 0.25), (0, 0.3))
-        sketch.part(mirrored(half), "main", roundness=0.8)
-        inner = curve((0, -0.82), (0.3, -0.72), (0.4, -0.35), (0.32, 0.1), (0, 0.32))
-        sketch.part(mirrored(inner), "inside", roundness=1.0)
+        _hood_back(sketch, width)
+    elif neck == "strap":
+        sketch.pair(ribbon(curve((0.53, 0.6), (0.5, 0.2), (0.44, 0.02)), 0.07), "inside")
+        sketch.part(mirrored(curve((0, 0.56), (0.4, 0.5), (0.5, 0.6), (0, 0.7))), "inside")
     elif neck == "turtle":
-        sketch.part(mirrored(joined(points((0.3, -0.36), (0.36, 0.12)), points((0, 0.2)))), "inside")
-    elif neck not in ("tank", "strap"):
-        back = joined(curve((width, 0), (width * 0.6, 0.02), (0, 0.08)), points((0, DEPTHS[neck] + 0.06)))
-        front = joined(points((0, DEPTHS[neck] + 0.05)), points((width, 0.02)))
-        sketch.part(joined(flipped(back[::-1]), back, front, flipped(front)[::-1]), "inside", roundness=0.9)
-        sketch.part(box(-0.08, 0.1, 0.08, 0.17), LIGHT, lift=0.1)
+        sketch.part(mirrored(points((0, -0.36), (0.3, -0.36), (0.36, 0.12), (0, 0.2))), "inside")
     else:
-        sketch.part(mirrored(joined(curve((width, 0.02), (0, 0.3)), points((0, 0.6), (width, 0.5)))), "inside")
+        back = 0.28 if neck == "tank" else 0.08
+        rear = curve((0, back), (width * 0.6, back * 0.4), (width, 0))
+        half = joined(rear, moved(neckline(neck, width)[::-1], 0, 0.05))
+        sketch.part(mirrored(half), "inside", roundness=0.9)
+        sketch.part(box(-0.08, back + 0.03, 0.08, back + 0.1), LIGHT, lift=0.1)
+
+
+def _hood_back(sketch: Sketch, width: float) -> None:
+    half = curve((0, -1.02), (0.42, -0.92), (0.62, -0.5), (0.56, -0.05), (width, 0.25), (0, 0.3))
+    sketch.part(mirrored(half), roundness=0.8)
+    inner = curve((0, -0.82), (0.3, -0.72), (0.4, -0.35), (0.32, 0.1), (0, 0.32))
+    sketch.part(mirrored(inner), "inside", roundness=1.0)
 
 
 def front(sketch: Sketch, neck: str, width: float, fill: str) -> None:
@@ -44,79 +56,75 @@ def front(sketch: Sketch, neck: str, width: float, fill: str) -> None:
     COLLARS[neck](sketch, width, fill)
 
 
-def _band(neck: str) -> Callable[[Sketch, float, str], None]:
-    def draw(sketch: Sketch, width: float, fill: str) -> None:
-        half = neckline(neck, width, "short")
-        sketch.part(ribbon(joined(flipped(half)[::-1], half), 0.1), fill, lift=0.15)
+def _band(neck: str) -> Collar:
+    def draw(sketch: Sketch, width: float, _fill: str) -> None:
+        half = neckline(neck, width)
+        sketch.part(ribbon(joined(flipped(half)[::-1], half[1:]), 0.1), "trim", lift=0.15)
 
     return draw
 
 
-def _edge(neck: str) -> Callable[[Sketch, float, str], None]:
-    def draw(sketch: Sketch, width: float, fill: str) -> None:
-        half = neckline(neck, width, "strap" if neck == "strap" else "none")
-        sketch.strokes(half + (0.0, 0.05), 0.018, alpha=90)
-
-    return draw
+def _straps(sketch: Sketch, _width: float, fill: str) -> None:
+    sketch.pair(ribbon(points((0.53, 0.56), (0.45, 0.0)), 0.075), fill, lift=0.3)
+    half = neckline("strap", 0.0)
+    sketch.part(ribbon(joined(flipped(half)[::-1], half[1:]), 0.06), fill, lift=0.1)
 
 
 def _flaps(sketch: Sketch, width: float, fill: str) -> None:
     """A turned-down shirt collar."""
     flap = joined(curve((0.02, 0.26), (0.2, 0.1), (width - 0.04, -0.1)), points((width + 0.12, 0.02), (0.36, 0.5)))
-    sketch.part(mirrored(curve((width - 0.06, -0.1), (0, -0.12), (0, -0.04))), fill, lift=0.1)
-    sketch.pair(flap, fill, turn=-35, lift=0.5)
+    sketch.part(mirrored(curve((0, -0.12), (width - 0.06, -0.1), (0.2, 0.0), (0, 0.02))), fill, lift=0.1)
+    sketch.pair(flap, fill, turn=-35, lift=0.6)
     sketch.strokes(points((0.05, 0.27), (0.345, 0.45), (width + 0.08, 0.03)), 0.012, alpha=70)
 
 
 def _polo(sketch: Sketch, width: float, fill: str) -> None:
-    sketch.part(box(-0.1, 0.3, 0.1, 0.98), "main", lift=0.3)
-    sketch.dot(0, 0.55, 0.04)
-    sketch.dot(0, 0.82, 0.04)
+    sketch.part(box(-0.1, 0.3, 0.1, 0.98), lift=0.35)
+    sketch.dot(0, 0.6, 0.04)
+    sketch.dot(0, 0.85, 0.04)
     _flaps(sketch, width, fill)
 
 
-def _stand(sketch: Sketch, width: float, fill: str) -> None:
-    half = curve((0.0, -0.16), (0.26, -0.22), (0.35, -0.28), (0.42, 0.05), (0.26, 0.2), (0.0, 0.26))
-    sketch.part(mirrored(joined(points((0, -0.2)), curve((0.2, -0.26), (0.34, -0.28)), points((0, -0.1)))), "inside")
-    sketch.part(mirrored(half), fill, lift=0.4)
-    sketch.stroke(points((0, -0.16), (0, 0.26)), 0.03, alpha=150)
+def _stand(sketch: Sketch, _width: float, fill: str) -> None:
+    sketch.part(mirrored(curve((0, -0.24), (0.2, -0.27), (0.36, -0.28), (0.3, -0.1), (0, 0.0))), "inside")
+    half = curve((0, -0.14), (0.26, -0.2), (0.37, -0.28), (0.43, 0.05), (0.26, 0.2), (0, 0.26))
+    sketch.part(mirrored(half), fill, lift=0.5)
+    sketch.stroke(points((0, -0.14), (0, 0.26)), 0.03, alpha=150)
 
 
-def _turtle(sketch: Sketch, width: float, fill: str) -> None:
-    half = curve((0, -0.3), (0.3, -0.38), (0.36, -0.05), (0.4, 0.12), (0, 0.24))
-    sketch.part(mirrored(half), fill, lift=0.4)
-    for i in range(-5, 6):
-        sketch.stroke(points((i * 0.055, -0.3), (i * 0.066, 0.18)), 0.018, alpha=45)
+def _turtle(sketch: Sketch, _width: float, fill: str) -> None:
+    sketch.part(mirrored(curve((0, -0.3), (0.3, -0.38), (0.36, -0.05), (0.42, 0.12), (0, 0.24))), fill, lift=0.5)
+    for i in range(-6, 7):
+        sketch.stroke(points((i * 0.048, -0.3), (i * 0.06, 0.17)), 0.018, alpha=50)
 
 
-def _hood(sketch: Sketch, width: float, fill: str) -> None:
+def _hood(sketch: Sketch, _width: float, _fill: str) -> None:
     edge = curve((0.0, 0.42), (0.26, 0.3), (0.42, 0.02), (0.46, -0.4))
-    sketch.pair(ribbon(edge, (0.05, 0.16, 0.2, 0.08)), "main", lift=0.4)
+    sketch.pair(ribbon(edge, (0.05, 0.16, 0.2, 0.08)), lift=0.4)
     sketch.strokes(curve((0.14, 0.36), (0.17, 0.7), (0.15, 1.0)), 0.035, LIGHT, 230)
 
 
 def _lapel(sketch: Sketch, width: float, fill: str) -> None:
-    flap = points(
-        (0.02, 1.27), (width * 0.75, 0.25), (width, -0.06), (0.52, 0.12), (0.66, 0.44), (0.5, 0.5), (0.6, 0.66)
-    )
-    sketch.pair(flap, fill, turn=-20, lift=0.6)
-    sketch.strokes(points((0.5, 0.5), (0.3, 0.36)), 0.02, alpha=130)
+    lower = points((0.02, 1.27), (0.26, 0.5), (0.42, 0.34), (0.64, 0.52), (0.6, 0.66))
+    upper = points((0.3, 0.46), (width * 0.95, -0.1), (width + 0.14, 0.02), (0.62, 0.3), (0.44, 0.4))
+    sketch.pair(lower, fill, turn=-20, lift=0.7)
+    sketch.part(mirrored(curve((0, -0.06), (width, -0.1), (width * 0.7, 0.06), (0, 0.08))), fill, lift=0.2)
+    sketch.pair(upper, fill, turn=-40, lift=0.6)
 
 
 def _cardigan(sketch: Sketch, width: float, fill: str) -> None:
-    half = neckline("cardigan", width, "long")
-    sketch.pair(ribbon(half, 0.13), fill, lift=0.3)
-    sketch.part(box(-0.09, 0.98, 0.09, 2.7), fill, lift=0.2)
+    sketch.pair(ribbon(neckline("cardigan", width), 0.14), fill, lift=0.3)
 
 
 def _envelope(sketch: Sketch, width: float, fill: str) -> None:
     """The overlapping shoulders of a baby's bodysuit."""
-    _band("round")(sketch, width, fill)
-    sketch.strokes(curve((width, 0.02), (0.7, 0.3), (0.95, 0.55)), 0.03, alpha=110)
+    _band("envelope")(sketch, width, fill)
+    sketch.strokes(curve((width, 0.02), (0.68, 0.3), (0.92, 0.55)), 0.03, alpha=120)
+    sketch.strokes(moved(curve((width, 0.02), (0.68, 0.3), (0.92, 0.55)), 0, 0.04), 0.015, LIGHT, 60)
 
 
-COLLARS: dict[str, Callable[[Sketch, float, str], None]] = {
-    "round": _band("round"), "boat": _band("boat"), "v": _band("v"), "tank": _band("tank"), "strap": _edge("strap"),
+COLLARS: dict[str, Collar] = {
+    "round": _band("round"), "boat": _band("boat"), "v": _band("v"), "tank": _band("tank"), "strap": _straps,
     "shirt": _flaps, "polo": _polo, "stand": _stand, "turtle": _turtle, "hood": _hood, "lapel": _lapel,
     "cardigan": _cardigan, "envelope": _envelope,
 }  # fmt: skip

@@ -59,7 +59,7 @@ class Item:
     textures: tuple[str, ...] = ("plain",)
     trims: tuple[str, ...] = ("hem",)
     bottom: str = "hem"
-    length: Span = (2.4, 2.8)
+    length: Span = (2.6, 3.1)
     flare: Span = (-0.05, 0.1)
     patterns: tuple[str, ...] = PATTERNS
     colors: tuple[str, ...] = tuple(COLORS)
@@ -67,46 +67,46 @@ class Item:
 
 PLAIN = ("однотонный",)
 WOVEN = ("однотонный", "однотонный", "полоска", "клетка", "горошек", "цветочный")
-OUTER = ("однотонный", "однотонный", "однотонный", "камуфляж", "принт")
+OUTER = ("однотонный", "однотонный", "однотонный", "камуфляж")
 KNIT = ("однотонный", "однотонный", "полоска", "принт")
 DENIM = ("синий", "синий", "голубой", "тёмно-синий", "чёрный", "серый")
 
 ITEMS: Mapping[str, Item] = {
     "футболка": Item("top", "f", ("short",), ("round", "round", "v"), pockets=("none", "none", "chest")),
     "поло": Item("top", "n", ("short",), ("polo",), patterns=("однотонный", "полоска", "надпись")),
-    "лонгслив": Item("top", "m", ("long",), ("round", "v", "boat"), length=(2.3, 2.7)),
+    "лонгслив": Item("top", "m", ("long",), ("round", "v", "boat"), length=(2.6, 3.0)),
     "рубашка": Item("top", "f", ("long", "long", "short"), ("shirt",), ("buttons",), ("none", "chest", "chests"),
-                    length=(2.5, 2.9), patterns=WOVEN),
+                    length=(2.8, 3.2), patterns=WOVEN),
     "блузка": Item("top", "f", ("long", "short", "three_quarter"), ("v", "round", "shirt"), ("buttons", "none"),
-                   length=(2.2, 2.6), flare=(0.0, 0.3), patterns=WOVEN),
+                   length=(2.5, 2.9), flare=(0.0, 0.3), patterns=WOVEN),
     "свитер": Item("top", "m", ("long",), ("turtle", "round"), textures=("knit", "cable"), trims=("rib",),
-                   length=(2.2, 2.5), patterns=KNIT),
+                   length=(2.5, 2.8), patterns=KNIT),
     "джемпер": Item("top", "m", ("long",), ("v", "round"), textures=("knit", "plain"), trims=("rib",),
-                    length=(2.3, 2.6), patterns=KNIT),
+                    length=(2.5, 2.8), patterns=KNIT),
     "кардиган": Item("top", "m", ("long",), ("cardigan",), ("buttons",), ("none", "patch"), ("knit",), ("rib",),
-                     length=(2.4, 3.0), patterns=KNIT),
+                     length=(2.6, 3.2), patterns=KNIT),
     "толстовка": Item("top", "f", ("long",), ("hood", "stand"), ("zip",), ("slant", "kangaroo"), ("fleece",),
-                      ("rib",), length=(2.2, 2.5)),
+                      ("rib",), length=(2.4, 2.8)),
     "худи": Item("top", "n", ("long",), ("hood",), ("none",), ("kangaroo",), ("fleece",), ("rib",),
-                 length=(2.2, 2.5)),
-    "свитшот": Item("top", "m", ("long",), ("round",), textures=("fleece",), trims=("rib",), length=(2.1, 2.4)),
+                 length=(2.4, 2.8)),
+    "свитшот": Item("top", "m", ("long",), ("round",), textures=("fleece",), trims=("rib",), length=(2.3, 2.7)),
     "куртка": Item("top", "f", ("long",), ("stand", "hood", "shirt"), ("zip", "zip", "buttons"), ("slant", "flaps"),
-                   ("plain", "quilt", "leather", "denim"), ("rib", "hem"), length=(2.2, 3.0), patterns=OUTER),
+                   ("plain", "quilt", "leather", "denim"), ("rib", "hem"), length=(2.5, 3.3), patterns=OUTER),
     "пуховик": Item("top", "m", ("long",), ("hood", "stand"), ("zip",), ("slant",), ("quilt",), ("hem",),
-                    length=(2.5, 3.6), patterns=PLAIN),
+                    length=(2.9, 3.9), patterns=PLAIN),
     "жилет": Item("top", "m", ("none",), ("stand", "stand", "hood"), ("zip",), ("slant",), ("quilt", "quilt", "plain"),
-                  ("hem",), length=(2.3, 2.7), patterns=OUTER),
-    "пиджак": Item("top", "m", ("long",), ("lapel",), ("buttons",), ("flaps",), length=(2.5, 2.8), flare=(0, 0.1),
+                  ("hem",), length=(2.5, 2.9), patterns=OUTER),
+    "пиджак": Item("top", "m", ("long",), ("lapel",), ("buttons",), ("flaps",), length=(2.8, 3.1), flare=(0, 0.1),
                    patterns=("однотонный", "однотонный", "клетка", "полоска")),
     "платье": Item("top", "n", ("short", "long", "none", "three_quarter"), ("round", "v", "boat"), bottom="skirt",
-                   length=(3.7, 5.0), flare=(0.15, 1.0), patterns=(*WOVEN, "принт")),
-    "сарафан": Item("top", "m", ("strap",), ("strap",), bottom="skirt", length=(3.7, 5.0), flare=(0.3, 1.0),
+                   length=(3.9, 5.2), flare=(0.15, 1.0), patterns=(*WOVEN, "принт")),
+    "сарафан": Item("top", "m", ("strap",), ("strap",), bottom="skirt", length=(3.9, 5.2), flare=(0.3, 1.0),
                     patterns=WOVEN),
-    "майка": Item("top", "f", ("none", "none", "strap"), ("tank",), length=(2.4, 2.7)),
-    "топ": Item("top", "m", ("strap", "none"), ("tank", "boat"), length=(1.75, 2.1), flare=(0, 0.2)),
-    "боди": Item("top", "n", ("short", "long", "none"), ("envelope",), bottom="crotch", length=(2.5, 2.7)),
+    "майка": Item("top", "f", ("none", "none", "strap"), ("tank",), length=(2.6, 3.0)),
+    "топ": Item("top", "m", ("strap", "none"), ("tank", "boat"), length=(1.9, 2.3), flare=(0, 0.2)),
+    "боди": Item("top", "n", ("short", "long", "none"), ("envelope",), bottom="crotch", length=(2.7, 2.9)),
     "комбинезон": Item("top", "m", ("long",), ("hood", "round", "stand"), ("zip", "buttons"), bottom="legs",
-                       textures=("plain", "quilt", "fleece"), trims=("rib", "hem"), length=(3.7, 4.3)),
+                       textures=("plain", "quilt", "fleece"), trims=("rib", "hem"), length=(4.0, 4.6)),
     "юбка": Item("skirt", "f", closures=("none", "zip", "buttons"), pockets=("none", "none", "jeans"),
                  textures=("plain", "plain", "pleats", "denim"), length=(1.6, 3.4), flare=(0.0, 0.9),
                  patterns=(*WOVEN, "принт")),
@@ -157,6 +157,11 @@ class Details:
     motif: str
     words: str
 
+    @property
+    def printed_all_over(self) -> bool:
+        """Whether a picture is strewn over the cloth instead of printed once."""
+        return self.item.shape in ("legs", "skirt") or self.item.bottom == "skirt"
+
 
 MOTIFS: tuple[str, ...] = ("сердце", "звезда", "кот", "мишка", "солнце", "машинка", "цветок", "кораблик")
 WORDS: tuple[str, ...] = (
@@ -176,17 +181,18 @@ def details_of(garment: Garment) -> Details:
     """The details of a garment, the same ones each time."""
     item = item_of(garment)
     rnd = random.Random(f"{garment.item}/{garment.detail_seed}")
+    sleeve = rnd.choice(item.sleeves)
     return Details(
         item=item,
-        sleeve=rnd.choice(item.sleeves),
-        neck=rnd.choice(item.necks),
+        sleeve=sleeve,
+        neck="strap" if sleeve == "strap" else rnd.choice(item.necks),
         closure=rnd.choice(item.closures),
         pocket=rnd.choice(item.pockets),
         texture=rnd.choice(item.textures),
         trim=rnd.choice(item.trims),
         length=rnd.uniform(*item.length),
         flare=rnd.uniform(*item.flare),
-        width=rnd.uniform(0.9, 1.15),
+        width=rnd.uniform(0.92, 1.12),
         contrast=garment.second_color is not None and garment.pattern != "камуфляж" and rnd.random() < 0.4,
         motif=rnd.choice(MOTIFS),
         words=rnd.choice(WORDS),

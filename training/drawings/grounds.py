@@ -15,23 +15,15 @@ Size = tuple[int, int]
 Pixels = NDArray[np.float32]
 
 WOODS: tuple[RGB, ...] = (
-    (150, 96, 56),
-    (186, 138, 88),
-    (206, 172, 126),
-    (104, 62, 38),
-    (150, 146, 140),
-    (172, 104, 62),
-)
-SHEETS: tuple[RGB, ...] = ((236, 234, 230), (214, 222, 232), (128, 22, 58), (200, 32, 38), (30, 34, 62), (222, 206, 184),
-                           (26, 26, 28), (40, 160, 170), (226, 200, 208), (120, 130, 120))  # fmt: skip
+    (150, 96, 56), (186, 138, 88), (206, 172, 126), (104, 62, 38), (150, 146, 140), (172, 104, 62),
+)  # fmt: skip
+SHEETS: tuple[RGB, ...] = (
+    (236, 234, 230), (214, 222, 232), (128, 22, 58), (200, 32, 38), (30, 34, 62), (222, 206, 184), (26, 26, 28),
+    (40, 160, 170), (226, 200, 208), (120, 130, 120),
+)  # fmt: skip
 CARPETS: tuple[RGB, ...] = (
-    (200, 190, 176),
-    (150, 130, 108),
-    (110, 80, 60),
-    (168, 168, 170),
-    (96, 30, 34),
-    (74, 84, 106),
-)
+    (200, 190, 176), (150, 130, 108), (110, 80, 60), (168, 168, 170), (96, 30, 34), (74, 84, 106),
+)  # fmt: skip
 WALLS: tuple[RGB, ...] = ((208, 206, 202), (226, 222, 212), (180, 180, 182), (214, 200, 180), (160, 172, 180))
 TILES: tuple[RGB, ...] = ((212, 204, 190), (196, 182, 160), (200, 200, 202), (150, 132, 116))
 
@@ -64,7 +56,7 @@ def carpet(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
     wide, high = size
     tufts = rng.standard_normal((high // 2 + 1, wide // 2 + 1)).astype(np.float32)
     pile = np.asarray(Image.fromarray(tufts).resize(size, Image.Resampling.BICUBIC))
-    tone = 1 + rng.uniform(0.07, 0.2) * pile + 0.04 * smooth_noise(size, rng, 14)
+    tone = 1 + rng.uniform(0.05, 0.14) * pile + 0.04 * smooth_noise(size, rng, 14)
     image = _tinted(tone, rgb)
     if rng.random() < 0.45:
         image *= _ornament(size, rng)[..., None]
@@ -83,7 +75,7 @@ def _ornament(size: Size, rng: np.random.Generator) -> Pixels:
             draw.arc((x - r, y - r, x + r, y + r), start, start + 230, fill=level, width=max(3, int(r / 3)))
         else:
             draw.polygon([(x, y - r), (x + r * 0.6, y), (x, y + r), (x - r * 0.6, y)], fill=level)
-    return np.asarray(image.filter(ImageFilter.BoxBlur(2)), dtype=np.float32) / 128
+    return np.asarray(image.filter(ImageFilter.BoxBlur(2)), dtype=np.float32) / np.float32(128)
 
 
 def sheet(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
@@ -125,7 +117,7 @@ def wall(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
 
 def tiles(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
     """Floor tiles with joints."""
-    tone = 1 + 0.03 * smooth_noise(size, rng, 30) + 0.03 * smooth_noise(size, rng, 8)
+    tone = 1 + 0.015 * smooth_noise(size, rng, 60) + 0.012 * smooth_noise(size, rng, 8)
     step, start = int(size[0] / rng.uniform(1.6, 3.5)), int(rng.integers(0, 60))
     for at in range(start, max(size), step):
         tone[at : at + 3] *= 0.75
@@ -134,7 +126,8 @@ def tiles(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
 
 
 def _tinted(tone: Pixels, rgb: RGB) -> Pixels:
-    return tone[..., None] * np.array(rgb, dtype=np.float32)
+    tinted: Pixels = tone[..., None].astype(np.float32) * np.array(rgb, dtype=np.float32)
+    return tinted
 
 
 Ground = Callable[[Size, RGB, np.random.Generator], Pixels]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-Pair = tuple[float, float]
+Pair = tuple[float, float] | Points  # a point: (x, y), or an array of shape (2,)
 
 
 def points(*pairs: Pair) -> Points:
@@ -51,7 +51,7 @@ def mirrored(half: Points) -> Points:
 
 def moved(path: Points, dx: float, dy: float) -> Points:
     """The path shifted."""
-    return path + (dx, dy)
+    return np.asarray(path + np.array([dx, dy]))
 
 
 def ribbon(centre: Points, widths: Sequence[float] | float) -> Points:

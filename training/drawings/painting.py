@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from training.drawings.fabrics import SIDE, UNIT
 from training.drawings.outlines import Points
 from training.drawings.sketch import Part, Sketch, Stamp, Stroke
 
@@ -23,6 +25,7 @@ class Painting:
         left, top, right, bottom = sketch.bounds()
         self.unit = unit * FINE
         self.origin = (left - 0.12, top - 0.12)
+        self.middle = ((left + right) / 2, (top + bottom) / 2)
         self.size = (int((right - left + 0.24) * unit) + 2, int((bottom - top + 0.24) * unit) + 2)
         large = (self.size[0] * FINE, self.size[1] * FINE)
         self.cloths = cloths
@@ -64,15 +67,18 @@ class Painting:
         return left, top, max(right, left + 2), max(bottom, top + 2)
 
     def _cloth(self, part: Part, area: Box) -> Image.Image:
-        wide, high = area[2] - area[0], area[3] - area[1]
+        """The piece of cloth that fills the area; a turned part turns its cloth about its own middle."""
+        size = (area[2] - area[0], area[3] - area[1])
         if isinstance(part.fill, tuple):
-            return Image.new("RGB", (wide, high), part.fill)
+            return Image.new("RGB", size, part.fill)
+        scale, angle = UNIT / self.unit, -math.radians(part.turn)
+        cos, sin = scale * math.cos(angle), scale * math.sin(angle)
+        x = ((area[0] + size[0] / 2) / self.unit + self.origin[0] - self.middle[0]) * UNIT + SIDE / 2
+        y = ((area[1] + size[1] / 2) / self.unit + self.origin[1] - self.middle[1]) * UNIT + SIDE / 2
+        across = (cos, -sin, x - cos * size[0] / 2 + sin * size[1] / 2)
+        down = (sin, cos, y - sin * size[0] / 2 - cos * size[1] / 2)
         cloth = self.cloths[part.fill]
-        if abs(part.turn) > 4:
-            return _turned(cloth, part.turn, wide, high)
-        left = (cloth.width - self.colour.width) // 2 + area[0]
-        top = (cloth.height - self.colour.height) // 2 + area[1]
-        return cloth.crop(_inside(cloth, left, top, wide, high)).resize((wide, high), Image.Resampling.NEAREST)
+        return cloth.transform(size, Image.Transform.AFFINE, (*across, *down), Image.Resampling.BILINEAR)
 
     def _shade(self, part: Part, area: Box, mask: Image.Image) -> None:
         """Darken the part towards its edge, and what lies beneath it around that edge."""
@@ -111,24 +117,14 @@ class Painting:
         return image
 
 
-def _inside(cloth: Image.Image, left: int, top: int, wide: int, high: int) -> Box:
-    """A box of the wanted size, shifted (or cut) to lie within the cloth."""
-    left, top = min(max(left, 0), max(0, cloth.width - wide)), min(max(top, 0), max(0, cloth.height - high))
-    return left, top, min(cloth.width, left + wide), min(cloth.height, top + high)
-
-
-def _turned(cloth: Image.Image, degrees: float, wide: int, high: int) -> Image.Image:
-    """A piece of the cloth from its middle, rotated."""
-    angle = np.radians(degrees)
-    cos, sin, cx, cy = float(np.cos(angle)), float(np.sin(angle)), cloth.width / 2, cloth.height / 2
-    matrix = (cos, -sin, cx - cos * wide / 2 + sin * high / 2, sin, cos, cy - sin * wide / 2 - cos * high / 2)
-    return cloth.transform((wide, high), Image.Transform.AFFINE, matrix, Image.Resampling.NEAREST)
-
-
 def folds(size: tuple[int, int], rng: np.random.Generator, strength: float) -> Light:
-    """Soft hills and a few creases as a light field of shape (height, width), around 1."""
-    hills = smooth_noise(size, rng, 5) * 0.05 + smooth_noise(size, rng, 12) * 0.035
-    return (1 + strength * (hills + _creases(size, rng))).astype(np.float32)
+    """Soft hills and creases, lit from the upper left, as a light field of shape (height, width), around 1."""
+    small = (max(8, size[0] // 2), max(8, size[1] // 2))
+    height = smooth_noise(small, rng, 4) * 2.2 + smooth_noise(small, rng, 9) * 0.8 + _creases(small, rng)
+    slope: Light = np.diff(height, axis=0, prepend=height[:1]) + 0.6 * np.diff(height, axis=1, prepend=height[:, :1])
+    steep = Image.fromarray(slope.clip(-0.45, 0.45).astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+    shaded: Light = 1 + strength * (0.6 * np.asarray(steep) + 0.03 * smooth_noise(size, rng, 5)).astype(np.float32)
+    return shaded
 
 
 def smooth_noise(size: tuple[int, int], rng: np.random.Generator, cells: int) -> Light:
@@ -140,18 +136,17 @@ def smooth_noise(size: tuple[int, int], rng: np.random.Generator, cells: int) ->
 
 
 def _creases(size: tuple[int, int], rng: np.random.Generator) -> Light:
-    small = (max(8, size[0] // 2), max(8, size[1] // 2))
-    relief = Image.new("L", small, 128)
+    """Long soft ridges along two or three common directions, as heights of shape (height, width)."""
+    relief = Image.new("L", size, 0)
     draw = ImageDraw.Draw(relief)
-    for _ in range(int(rng.integers(9, 18))):
-        start = rng.random(2) * small
-        angle, length = rng.normal(np.pi / 2, 0.8), rng.uniform(0.08, 0.4) * small[1]
-        bend = start + np.array([np.cos(angle), np.sin(angle)]) * length / 2
-        end = bend + np.array([np.cos(angle + 0.4), np.sin(angle + 0.4)]) * length / 2
-        path = [(float(x), float(y)) for x, y in (start, bend, end)]
-        draw.line([(x + 2, y + 1) for x, y in path], fill=70, width=3)
-        draw.line(path, fill=180, width=3)
-    soft = (
-        relief.filter(ImageFilter.BoxBlur(2)).filter(ImageFilter.BoxBlur(1.5)).resize(size, Image.Resampling.BILINEAR)
-    )
-    return (np.asarray(soft, dtype=np.float32) - 128) / 260
+    ways = rng.uniform(0, np.pi, 3)
+    for _ in range(int(rng.integers(14, 30))):
+        start, angle, bend = rng.random(2) * size, rng.choice(ways) + rng.normal(0, 0.22), rng.normal(0, 0.5)
+        turns = angle + bend * np.linspace(0, 1, 6)
+        steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * rng.uniform(0.02, 0.09) * max(size)
+        path = [(float(x), float(y)) for x, y in start + np.cumsum(steps, axis=0)]
+        level = int(rng.integers(50, 200))
+        for piece, share in ((path, 0.35), (path[1:5], 0.7), (path[2:4], 1.0)):
+            draw.line(piece, fill=int(level * share), width=int(rng.integers(1, 4)), joint="curve")
+    soft = relief.filter(ImageFilter.BoxBlur(2)).filter(ImageFilter.BoxBlur(2))
+    return np.asarray(soft, dtype=np.float32) / np.float32(55)

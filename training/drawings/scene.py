@@ -10,30 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from training.drawings import bottoms, footwear, prints, things, tops
+from training.drawings import bottoms, hats, prints, shoes, things, tops
 from training.drawings.fabrics import swatches
 from training.drawings.garments import COLORS, RGB, Details, Garment, details_of
 from training.drawings.grounds import GROUNDS
 from training.drawings.painting import Painting, folds
-from training.drawings.sketch import Sketch
+from training.drawings.sketch import Look, Sketch
 
 Pixels = NDArray[np.float32]
 Cell = tuple[float, float, float, float]  # centre x, centre y, width, height, px
-Drawer = Callable[[Details, random.Random, bool], Sketch]
+Drawer = Callable[[Look], Sketch]
 
 SHAPES: Mapping[str, Drawer] = {
-    "top": tops.top, "legs": bottoms.legs, "skirt": bottoms.skirt,
-    "sneakers": footwear.pair_of(footwear.sneaker), "boots": footwear.pair_of(footwear.boot),
-    "tall": footwear.pair_of(footwear.tall_boot), "pumps": footwear.pair_of(footwear.pump),
-    "cap": footwear.cap, "hat": footwear.hat,
-    "mug": things.mug, "book": things.book, "ball": things.ball,
-    "lamp": things.lamp, "vase": things.vase, "chair": things.chair,
+    "top": tops.top, "legs": bottoms.legs, "skirt": bottoms.skirt, "sneakers": shoes.sneakers, "boots": shoes.boots,
+    "tall": shoes.tall_boots, "pumps": shoes.pumps, "cap": hats.cap, "hat": hats.hat, "mug": things.mug,
+    "book": things.book, "ball": things.ball, "lamp": things.lamp, "vase": things.vase, "chair": things.chair,
 }  # fmt: skip
 # Where a print sits on each shape: centre x, centre y, width, in garment units.
 PRINT_PLACES: Mapping[str, tuple[float, float, float]] = {
-    "top": (0.0, 1.15, 0.95), "legs": (0.62, 0.95, 0.4), "skirt": (0.4, 1.1, 0.5), "cap": (0.0, -0.15, 0.75),
+    "top": (0.0, 1.2, 1.05), "legs": (0.62, 0.95, 0.4), "skirt": (0.4, 1.1, 0.5), "cap": (0.0, -0.2, 0.85),
     "hat": (0.0, 0.0, 0.6), "mug": (0.0, 0.1, 0.8), "vase": (0.0, 0.0, 0.6),
 }  # fmt: skip
+BESIDE_THE_CLOSURE = (0.48, 0.95, 0.42)
 STIFF = frozenset({"sneakers", "boots", "tall", "pumps", "mug", "book", "ball", "lamp", "vase", "chair", "cap"})
 
 
@@ -47,7 +45,7 @@ def draw(garments: Sequence[Garment], seed: int, size: tuple[int, int] = (400, 5
     photo = _ground([COLORS[garment.color] for garment in garments], hanging, size, rnd, rng)
     for garment, cell in zip(garments, _cells(len(garments), size, rnd), strict=True):
         figure = _figure(garment, cell, hanging, rnd, rng)
-        _lay(photo, figure, cell, 2.0 if hanging else 9.0, garment, rnd)
+        _lay(photo, figure, cell, 2.0 if hanging else 9.0, rnd)
     return _developed(photo, rnd, rng)
 
 
@@ -68,10 +66,10 @@ def _ground(
 
 def _cells(count: int, size: tuple[int, int], rnd: random.Random) -> list[Cell]:
     """A place for each garment: a grid that fits the frame."""
-    columns = 1 if count == 1 else 2 if count <= 4 or size[0] <= size[1] else 3
+    columns = 1 if count == 1 else rnd.choice((1, 2)) if count == 2 else 2 if count <= 4 or size[0] <= size[1] else 3
     rows = math.ceil(count / columns)
     wide, high = size[0] / columns, size[1] / rows
-    fill = rnd.uniform(0.78, 0.97) if count == 1 else rnd.uniform(0.86, 0.95)
+    fill = rnd.uniform(0.86, 0.99) if count == 1 else rnd.uniform(0.86, 0.95)
     cells = []
     for i in range(count):
         row, column = divmod(i, columns)
@@ -87,25 +85,27 @@ def _figure(garment: Garment, cell: Cell, hanging: bool, rnd: random.Random, rng
     """The garment painted to fit its cell, RGBA."""
     details = details_of(garment)
     shape = details.item.shape
-    sketch = SHAPES[shape](details, rnd, hanging)
+    sketch = SHAPES[shape](Look(details, rnd, hanging))
     _print(sketch, garment, details)
     left, top, right, bottom = sketch.bounds()
-    unit = min(cell[2] / (right - left + 0.24), cell[3] / (bottom - top + 0.24)) * 0.94
-    painting = Painting(sketch, unit, swatches(garment, details, unit * 2))
+    unit = min(cell[2] / (right - left), cell[3] / (bottom - top))
+    painting = Painting(sketch, unit, swatches(garment, details))
     strength = 0.25 if shape in STIFF else rnd.uniform(0.7, 1.4)
     return painting.finish(folds(painting.size, rng, strength))
 
 
 def _print(sketch: Sketch, garment: Garment, details: Details) -> None:
-    if garment.pattern not in ("принт", "надпись") or details.item.shape not in PRINT_PLACES:
+    """Print the garment's word or picture, if it has one and it is not strewn all over."""
+    shape, wordy = details.item.shape, garment.pattern == "надпись"
+    if shape not in PRINT_PLACES or not (wordy or (garment.pattern == "принт" and not details.printed_all_over)):
         return
-    x, y, width = PRINT_PLACES[details.item.shape]
+    x, y, width = BESIDE_THE_CLOSURE if shape == "top" and details.closure != "none" else PRINT_PLACES[shape]
     ink = COLORS[garment.second_color or ("чёрный" if sum(COLORS[garment.color]) > 380 else "белый")]
-    image = prints.lettering(details.words, ink) if garment.pattern == "надпись" else prints.picture(details.motif, ink)
-    sketch.stamp(image, x, y, width if garment.pattern == "надпись" else width * 0.85)
+    image = prints.lettering(details.words, ink) if wordy else prints.picture(details.motif, ink)
+    sketch.stamp(image, x, y, width if wordy else width * 0.85)
 
 
-def _lay(photo: Pixels, figure: Image.Image, cell: Cell, tilt: float, garment: Garment, rnd: random.Random) -> None:
+def _lay(photo: Pixels, figure: Image.Image, cell: Cell, tilt: float, rnd: random.Random) -> None:
     """Put the figure on the photo in its cell: turned, a little bent, with its shadow."""
     high, wide = photo.shape[:2]
     bent = _bent(figure, rnd.gauss(0, tilt / 2), rnd)
@@ -124,7 +124,8 @@ def _shadow(cover: Image.Image, rnd: random.Random) -> Pixels:
     dx, dy, deep = rnd.choice((-3, 3)), rnd.randint(2, 5), rnd.uniform(0.3, 0.5)
     tight = np.asarray(cover.filter(ImageFilter.BoxBlur(2)), dtype=np.float32)
     wide = np.asarray(cover.filter(ImageFilter.BoxBlur(8)), dtype=np.float32)
-    return 1 - (np.roll(tight, (dy // 2, dx // 2), (0, 1)) * 0.5 + np.roll(wide, (dy, dx), (0, 1)) * 0.5) / 255 * deep
+    dark = np.roll(tight, (dy // 2, dx // 2), (0, 1)) + np.roll(wide, (dy, dx), (0, 1))
+    return 1 - dark * np.float32(deep / 510)
 
 
 def _bent(figure: Image.Image, degrees: float, rnd: random.Random) -> Image.Image:
@@ -158,6 +159,6 @@ def _developed(photo: Pixels, rnd: random.Random, rng: np.random.Generator) -> I
     light = 1 + fall * (x * math.cos(angle) + (y * math.sin(angle))[:, None]) / 1.4
     cast = np.array([1 + rnd.uniform(-0.03, 0.05), 1.0, 1 + rnd.uniform(-0.06, 0.04)], dtype=np.float32)
     photo *= light[..., None] * (cast * np.float32(rnd.uniform(0.86, 1.08)))
-    photo += rng.standard_normal((high, wide, 1), dtype=np.float32) * rnd.uniform(1.0, 4.0)
+    photo += rng.standard_normal((high, wide, 1), dtype=np.float32) * rnd.uniform(1.0, 3.0)
     image = Image.fromarray(photo.clip(0, 255).astype(np.uint8))
     return image.filter(ImageFilter.GaussianBlur(rnd.uniform(0.0, 0.9)))

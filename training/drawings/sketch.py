@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
 
+from training.drawings.garments import RGB, Details
 from training.drawings.outlines import Points, ellipse, flipped
 
-RGB = tuple[int, int, int]
 DARK: RGB = (12, 12, 16)
 LIGHT: RGB = (245, 245, 240)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one photo shows of a garment: its own details, and how it happens to lie or hang this time."""
+
+    details: Details
+    pose: random.Random
+    hanging: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,19 @@ class Sketch:
         """Print a picture."""
         self.marks.append(Stamp(image, x, y, width, turn))
 
+    def put(self, other: Sketch, scale: tuple[float, float], turn: float, shift: tuple[float, float]) -> None:
+        """Add another sketch: scaled (a negative x mirrors it), turned by degrees, shifted."""
+        cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+        matrix = np.array([[cos, sin], [-sin, cos]]) * np.array(scale)[:, None]
+        for mark in other.marks:
+            if isinstance(mark, Part):
+                self.marks.append(replace(mark, outline=mark.outline @ matrix + shift))
+            elif isinstance(mark, Stroke):
+                self.marks.append(replace(mark, path=mark.path @ matrix + shift))
+            else:
+                x, y = np.array([mark.x, mark.y]) @ matrix + shift
+                self.marks.append(replace(mark, x=float(x), y=float(y)))
+
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of all parts and strokes."""
         paths = [m.outline if isinstance(m, Part) else m.path for m in self.marks if not isinstance(m, Stamp)]
@@ -101,3 +124,11 @@ def dashes(path: Points, length: float) -> Iterator[Points]:
     for start in stops[::2]:
         at = np.array([start, min(start + length, along[-1])])
         yield np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], axis=1)
+
+
+def glow(rgb: RGB, alpha: int, tall: int = 1) -> Image.Image:
+    """A soft spot, `alpha` in its middle, `tall` times as high as wide, for worn or shiny places."""
+    y, x = np.meshgrid(np.linspace(-1, 1, 64 * tall), np.linspace(-1, 1, 64), indexing="ij")
+    spot = Image.new("RGBA", (64, 64 * tall), (*rgb, 0))
+    spot.putalpha(Image.fromarray((alpha * np.clip(1 - x**2 - y**2, 0, 1) ** 2).astype(np.uint8)))
+    return spot

@@ -6,18 +6,22 @@ import math
 import random
 from dataclasses import dataclass
 
+import numpy as np
+
 from training.drawings import collars
-from training.drawings.garments import Details
-from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, points, ribbon
-from training.drawings.sketch import LIGHT, Sketch
+from training.drawings.garments import RGB, Details
+from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, moved, points, ribbon
+from training.drawings.sketch import LIGHT, Look, Sketch
 
 METAL = (176, 178, 182)
-SLEEVE_LENGTHS = {"short": 0.72, "three_quarter": 1.5, "long": 2.15}
+SLEEVE_LENGTHS = {"short": 0.8, "three_quarter": 1.55, "long": 2.3}
+SLEEVE_WIDTHS = {"short": 0.72, "three_quarter": 0.5, "long": 0.42}
+RIB = 0.26
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The points that all pieces of a top share."""
+    """The measures that all pieces of a top share."""
 
     neck: float
     shoulder: float
@@ -26,203 +30,249 @@ class Cut:
     waist: float
     hem: float
     length: float
+    armpit: float = 1.0
 
 
-def top(details: Details, pose: random.Random, hanging: bool) -> Sketch:
+def top(look: Look) -> Sketch:
     """A sketch of a top, dress, jacket, bodysuit or overall."""
-    cut = _cut(details)
-    sketch = Sketch()
-    if hanging:
+    details, cut, sketch = look.details, _cut(look.details), Sketch()
+    if look.hanging:
         _hanger(sketch, cut)
     collars.behind(sketch, details.neck, cut.neck)
     if details.sleeve in SLEEVE_LENGTHS:
-        for side in (1, -1):
-            _sleeve(sketch, details, cut, side, _arm_angle(pose, hanging))
+        for side in (1.0, -1.0):
+            _sleeve(sketch, details, cut, _arm(look.pose, look.hanging), side)
     _body(sketch, details, cut)
+    _lower_edge(sketch, details, cut)
     _closure(sketch, details, cut)
-    _pockets(sketch, details, cut)
+    POCKETS.get(details.pocket, _no_pocket)(sketch, min(cut.length, 2.7))
     collars.front(sketch, details.neck, cut.neck, "second" if details.contrast else "main")
     return sketch
 
 
-def _arm_angle(pose: random.Random, hanging: bool) -> float:
-    """How far a sleeve stands off the body, radians from straight down."""
-    return math.radians(pose.uniform(8, 14) if hanging else pose.uniform(14, 48))
+def _arm(pose: random.Random, hanging: bool) -> tuple[float, float]:
+    """How far upper arm and forearm stand off the body, radians from straight down."""
+    upper = math.radians(pose.uniform(7, 12) if hanging else pose.uniform(10, 38))
+    return upper, upper + (0.0 if hanging else pose.gauss(-0.05, 0.16))
 
 
 def _cut(details: Details) -> Cut:
+    width = details.width
     bare = details.sleeve in ("none", "strap")
     fitted = 0.14 if details.item.bottom == "skirt" else 0.05
     return Cut(
         neck={"boat": 0.58, "lapel": 0.3, "turtle": 0.3}.get(details.neck, 0.38),
-        shoulder=0.66 if bare else 0.97,
-        shoulder_y=0.16 if bare else 0.26,
-        chest=details.width,
-        waist=details.width * (1 - fitted),
-        hem=details.width * (1 + details.flare),
+        shoulder=0.7 * width if bare else 0.96 * width,
+        shoulder_y=0.15 if bare else 0.27,
+        chest=width,
+        waist=width * (1 - fitted),
+        hem=width * (1 + details.flare),
         length=details.length,
     )
 
 
 def _side(cut: Cut, bottom: str) -> Points:
     """The right edge from the armpit down to the middle of the lower edge."""
-    chest, length = cut.chest, cut.length
+    chest, waist, hem, length = cut.chest, cut.waist, cut.hem, cut.length
+    pit = (chest, cut.armpit)
     if bottom == "crotch":
+        low = (chest * 0.97, length - 0.75)
         return joined(
-            curve((chest, 0.95), (cut.waist, 1.5), (chest * 0.97, length - 0.72)),
-            curve((chest * 0.97, length - 0.72), (0.52, length - 0.45), (0.3, length - 0.02), (0, length)),
+            curve(pit, (waist, 1.6), low), curve(low, (0.52, length - 0.45), (0.3, length), (0, length + 0.02))
         )
     if bottom == "legs":
-        return joined(
-            curve((chest, 0.95), (cut.waist, 1.5), (chest, 2.3), (chest * 0.95, length)),
-            curve((chest * 0.36, length + 0.03), (0.12, 2.75), (0.0, 2.62)),
-        )
+        leg = curve(pit, (waist, 1.6), (chest, 2.4), (chest * 0.95, length))
+        return joined(leg, curve((chest * 0.34, length + 0.03), (0.12, 2.85), (0.0, 2.72)))
     if bottom == "skirt":
-        return joined(
-            curve(
-                (chest, 0.95),
-                (cut.waist * 0.93, 1.6),
-                (cut.waist, 1.85),
-                (cut.hem * 1.02, length * 0.8),
-                (cut.hem, length),
-            ),
-            curve((cut.hem, length), (cut.hem * 0.5, length + 0.12), (0, length + 0.15)),
-        )
+        skirt = curve(pit, (waist * 0.93, 1.65), (waist, 1.9), (hem * 0.97, length * 0.85), (hem, length))
+        return joined(skirt, curve((hem, length), (hem * 0.5, length + 0.12), (0, length + 0.15)))
     return joined(
-        curve((chest, 0.95), (cut.waist, 1.6), (cut.hem, length)),
-        curve((cut.hem, length), (cut.hem * 0.5, length + 0.04), (0, length + 0.05)),
+        curve(pit, (waist, 1.7), (hem, length)), curve((hem, length), (hem * 0.5, length + 0.04), (0, length + 0.05))
     )
 
 
 def _armhole(cut: Cut, sleeve: str) -> Points:
-    """The right edge from the neck over the shoulder to the armpit."""
+    """The right edge from the shoulder, or from the top of the strap, to the armpit."""
     if sleeve == "strap":
-        return points((0.46, 0.0), (0.54, 0.0), (0.56, 0.55), (cut.chest * 0.8, 0.78), (cut.chest, 0.95))
-    bend = cut.shoulder * (0.96 if sleeve == "none" else 0.94)
-    return joined(points((cut.neck, 0.0)), curve((cut.shoulder, cut.shoulder_y), (bend, 0.6), (cut.chest, 0.95)))
+        return curve((0.56, 0.52), (0.62, 0.7), (cut.chest * 0.85, 0.9), (cut.chest, cut.armpit))
+    bend = cut.shoulder * (0.98 if sleeve == "none" else 0.94)
+    return curve((cut.shoulder, cut.shoulder_y), (bend, 0.62), (cut.chest, cut.armpit))
 
 
 def _body(sketch: Sketch, details: Details, cut: Cut) -> None:
-    neckline = collars.neckline(details.neck, cut.neck, details.sleeve)
-    half = joined(_armhole(cut, details.sleeve), _side(cut, details.item.bottom))
-    sketch.part(joined(flipped(neckline)[::-1], neckline, half, flipped(half)[::-1]), lift=0.35)
+    armhole = _armhole(cut, details.sleeve)
+    neckline = collars.neckline(details.neck, cut.neck)
+    half = joined(neckline, armhole, _side(cut, details.item.bottom))
+    sketch.part(joined(half, flipped(half)[::-1]), lift=0.35)
     if details.sleeve in SLEEVE_LENGTHS:
-        sketch.strokes(curve((cut.shoulder, cut.shoulder_y), (cut.shoulder * 0.94, 0.6), (cut.chest, 0.95)), 0.022)
+        sketch.strokes(armhole, 0.022)
     else:
-        sketch.strokes(_armhole(cut, details.sleeve)[1:] * (0.95, 1.0), 0.016, alpha=70)
-    _lower_edge(sketch, details, cut)
+        sketch.strokes(armhole * (0.955, 1.0), 0.016, alpha=80)
 
 
 def _lower_edge(sketch: Sketch, details: Details, cut: Cut) -> None:
-    if details.item.bottom == "skirt":
-        sketch.stroke(points((-cut.waist * 0.93, 1.66), (0, 1.72), (cut.waist * 0.93, 1.66)), 0.025, alpha=110)
-        for i in range(-3, 4):
-            x = i / 3.5
-            sketch.stroke(curve((x * cut.waist * 0.85, 1.75), (x * cut.hem * 0.9, cut.length - 0.1)), 0.03, alpha=26)
-    elif details.item.bottom == "crotch":
-        for x in (-0.17, 0.0, 0.17):
-            sketch.dot(x, cut.length - 0.1, 0.035, METAL)
-        edge = curve((cut.chest * 0.94, cut.length - 0.68), (0.5, cut.length - 0.42), (0.27, cut.length - 0.03))
-        sketch.strokes(edge, 0.05, alpha=50)
-    elif details.item.bottom == "legs":
-        cuff = points((cut.chest * 0.95, cut.length), (cut.chest * 0.36, cut.length + 0.03))
-        sketch.pair(ribbon(cuff, 0.24), "trim")
-        sketch.stroke(points((0, 2.3), (0, 2.62)), 0.02)
+    if details.item.bottom in EDGES:
+        EDGES[details.item.bottom](sketch, cut)
     elif details.trim == "rib":
         _rib_band(sketch, cut)
     else:
         sketch.stitch(curve((-cut.hem, cut.length - 0.1), (0, cut.length - 0.05), (cut.hem, cut.length - 0.1)))
 
 
+def _skirt_edge(sketch: Sketch, cut: Cut) -> None:
+    """The waist seam of a dress, and folds that fall from it."""
+    waist = curve((-cut.waist * 0.94, 1.7), (0, 1.77), (cut.waist * 0.94, 1.7))
+    sketch.stroke(waist, 0.03, alpha=120)
+    sketch.stroke(moved(waist, 0, 0.03), 0.015, LIGHT, 50)
+    for i in range(-5, 6):
+        x = i / 5.6
+        fold = curve(
+            (x * cut.waist * 0.85, 1.8), (x * cut.hem * 0.8, cut.length * 0.75), (x * cut.hem * 0.95, cut.length)
+        )
+        sketch.stroke(fold, 0.05, alpha=24)
+        sketch.stroke(moved(fold, 0.05, 0), 0.04, LIGHT, 22)
+    sketch.stitch(
+        curve((-cut.hem * 0.98, cut.length - 0.1), (0, cut.length + 0.04), (cut.hem * 0.98, cut.length - 0.1))
+    )
+
+
+def _crotch_edge(sketch: Sketch, cut: Cut) -> None:
+    """The bound leg holes of a bodysuit and its press studs."""
+    edge = curve((cut.chest * 0.95, cut.length - 0.72), (0.5, cut.length - 0.43), (0.28, cut.length - 0.02))
+    sketch.pair(ribbon(edge, 0.07), "trim", lift=0.1)
+    for x in (-0.17, 0.0, 0.17):
+        sketch.dot(x, cut.length - 0.08, 0.035, METAL)
+
+
+def _leg_edge(sketch: Sketch, cut: Cut) -> None:
+    """The cuffs of an overall."""
+    cuff = points((cut.chest * 0.95, cut.length), (cut.chest * 0.34, cut.length + 0.03))
+    sketch.pair(ribbon(cuff, 0.24), "trim")
+    sketch.stroke(points((0, 2.4), (0, 2.72)), 0.025)
+    sketch.stroke(curve((-cut.waist, 1.75), (0, 1.82), (cut.waist, 1.75)), 0.025, alpha=110)
+
+
+EDGES = {"skirt": _skirt_edge, "crotch": _crotch_edge, "legs": _leg_edge}
+
+
 def _rib_band(sketch: Sketch, cut: Cut) -> None:
     """The elastic band along the hem: narrower than the body, with fine ribs."""
-    top_y, low = cut.length - 0.02, cut.length + 0.26
-    half = points((cut.hem * 0.97, top_y), (cut.hem * 0.9, low), (0, low + 0.05))
-    sketch.part(mirrored(half), "trim", lift=0.2)
-    for i in range(-12, 13):
-        x = i / 13 * cut.hem * 0.92
-        sketch.stroke(points((x, top_y + 0.03), (x * 0.96, low)), 0.02, alpha=45)
-
-
-def _sleeve(sketch: Sketch, details: Details, cut: Cut, side: int, angle: float) -> None:
-    length = SLEEVE_LENGTHS[details.sleeve]
-    wide = {"short": 0.64, "three_quarter": 0.42, "long": 0.34}[details.sleeve] * details.width
-    along, across = (math.sin(angle), math.cos(angle)), (math.cos(angle), -math.sin(angle))
-    end = ((cut.shoulder + cut.chest) / 2 + along[0] * length, 0.55 + along[1] * length)
-    outer = (end[0] + across[0] * wide / 2, end[1] + across[1] * wide / 2)
-    inner = (end[0] - across[0] * wide / 2, end[1] - across[1] * wide / 2)
-    elbow = ((cut.shoulder + outer[0]) / 2 + 0.06, (cut.shoulder_y + outer[1]) / 2 - 0.03)
-    top_edge = curve(
-        (cut.shoulder - 0.1, cut.shoulder_y - 0.03), (cut.shoulder + 0.03, cut.shoulder_y + 0.03), elbow, outer
+    high, low = cut.length - 0.02, cut.length + RIB
+    sketch.part(
+        mirrored(points((0, high), (cut.hem * 0.97, high), (cut.hem * 0.9, low), (0, low + 0.05))), "trim", lift=0.2
     )
-    low_edge = curve(inner, ((inner[0] + cut.chest) / 2, (inner[1] + 0.95) / 2), (cut.chest - 0.06, 0.98))
-    outline = joined(top_edge, low_edge, points((cut.shoulder * 0.7, 0.8)))
-    turn = -math.degrees(angle)
-    mirror = (float(side), 1.0)
-    sketch.part(outline * mirror, "main", turn=turn * side, lift=0.2)
-    _cuff(sketch, details, points(outer, inner) * mirror, points(along) * mirror)
+    for i in range(-14, 15):
+        x = i / 15 * cut.hem * 0.92
+        sketch.stroke(points((x, high + 0.03), (x * 0.96, low)), 0.02, alpha=45)
+
+
+def _heading(angle: float) -> Points:
+    """The direction that stands `angle` radians off straight down, to the right."""
+    return np.array([math.sin(angle), math.cos(angle)])
+
+
+def _sleeve(sketch: Sketch, details: Details, cut: Cut, arm: tuple[float, float], side: float) -> None:
+    """A sleeve in two halves that may bend at the elbow; `side` is 1 for the right one, -1 for the left one."""
+    half, wide = SLEEVE_LENGTHS[details.sleeve] / 2, SLEEVE_WIDTHS[details.sleeve] * details.width / 2
+    shoulder = np.array([cut.shoulder, cut.shoulder_y])
+    elbow = np.array([(cut.shoulder + cut.chest) / 2, 0.62]) + _heading(arm[0]) * half
+    wrist = elbow + _heading(arm[1]) * half
+    at_elbow = _heading(arm[0] + math.pi / 2) * (wide + 0.31 * details.width) / 2
+    at_wrist = _heading(arm[1] + math.pi / 2) * wide
+    bulge = shoulder + (elbow + at_elbow - shoulder) * 0.2
+    outer = curve(shoulder - (0.2, 0.09), shoulder, bulge, elbow + at_elbow, wrist + at_wrist)
+    inner = curve(wrist - at_wrist, elbow - at_elbow, (cut.chest - 0.04, cut.armpit), (cut.chest - 0.3, 0.8))
+    mirror = np.array([side, 1.0])
+    sketch.part(joined(outer, inner) * mirror, turn=-math.degrees(sum(arm) / 2) * side, lift=0.2)
+    _cuff(sketch, details, joined(outer[-1:], inner[:1]) * mirror, _heading(arm[1]) * mirror)
 
 
 def _cuff(sketch: Sketch, details: Details, edge: Points, along: Points) -> None:
-    """The end of a sleeve: a rib band, a buttoned cuff, or a hem stitch."""
+    """The end of a sleeve: a rib band, a buttoned cuff, a contrasting edge, or a hem stitch."""
+    middle = edge.mean(axis=0)
     if details.trim == "rib" and details.sleeve == "long":
-        sketch.part(
-            joined(edge - along * 0.02, (edge[::-1] - edge.mean(axis=0)) * 0.85 + edge.mean(axis=0) + along * 0.24),
-            "trim",
-        )
+        sketch.part(joined(edge - along * 0.02, (edge[::-1] - middle) * 0.8 + middle + along * RIB), "trim")
     elif details.neck == "shirt" and details.sleeve == "long":
-        sketch.part(ribbon(edge - along * 0.1, 0.24), "main", lift=0.15)
-        at = edge.mean(axis=0) - along[0] * 0.1
-        sketch.dot(float(at[0]), float(at[1]), 0.035)
+        sketch.part(ribbon(edge - along * 0.1, 0.24), lift=0.15)
+        sketch.dot(float(middle[0] - along[0] * 0.1), float(middle[1] - along[1] * 0.1), 0.035)
     elif details.contrast:
-        sketch.part(ribbon(edge - along * 0.04, 0.09), "trim", lift=0.1)
+        sketch.part(ribbon(edge - along * 0.04, 0.1), "trim", lift=0.1)
     else:
-        sketch.stitch(edge - along * 0.09)
+        sketch.stitch(edge - along * 0.1)
 
 
 def _closure(sketch: Sketch, details: Details, cut: Cut) -> None:
-    start = {"lapel": 1.25, "cardigan": 1.0, "v": 0.75}.get(details.neck, 0.2)
-    low = 2.3 if details.item.bottom == "legs" else cut.length + (0.24 if details.trim == "rib" else 0.0)
+    start = collars.opening(details.neck)
+    low = 2.4 if details.item.bottom == "legs" else cut.length + (RIB if details.trim == "rib" else 0.04)
     if details.closure == "zip":
-        sketch.part(box(-0.05, start, 0.05, low), "trim", lift=0.1)
-        sketch.stroke(points((0, start), (0, low)), 0.04, METAL, 255)
-        sketch.stitch(points((0, start), (0, low)), (60, 60, 64), 220, 0.03)
-        sketch.part(box(-0.045, start + 0.05, 0.045, start + 0.2), METAL)
+        _zip(sketch, start, low)
     elif details.closure == "buttons":
-        sketch.stroke(points((0.1, start), (0.1, low)), 0.02, alpha=110)
-        sketch.stroke(points((-0.1, start), (-0.1, low)), 0.012, alpha=60)
-        count = 2 if details.neck == "lapel" else 6
-        reach = 0.55 if details.neck == "lapel" else low - start - 0.3
-        for i in range(count):
-            sketch.dot(0, start + 0.12 + reach * i / max(1, count - 1), 0.045, _button(details))
+        sketch.part(box(-0.1, start, 0.1, low), lift=0.2, roundness=0.2)
+        _buttons(sketch, details, start, low)
 
 
-def _button(details: Details) -> tuple[int, int, int]:
-    return METAL if details.texture == "denim" else (58, 50, 46) if details.neck in ("lapel", "cardigan") else LIGHT
+def _zip(sketch: Sketch, start: float, low: float) -> None:
+    sketch.part(box(-0.055, start, 0.055, low), "trim", lift=0.15)
+    sketch.stroke(points((0, start), (0, low)), 0.04, METAL, 255)
+    sketch.stitch(points((0, start), (0, low)), (60, 60, 64), 220, 0.03)
+    sketch.part(box(-0.04, start + 0.05, 0.04, start + 0.22), METAL)
 
 
-def _pockets(sketch: Sketch, details: Details, cut: Cut) -> None:
-    low = min(cut.length, 2.5)
-    if details.pocket in ("chest", "chests"):
-        pocket = joined(box(0.25, 0.85, 0.65, 1.2)[:3], points((0.45, 1.3), (0.25, 1.2)))
-        (sketch.pair if details.pocket == "chests" else sketch.part)(pocket, "main", lift=0.25)
-        sketch.stroke(points((0.25, 0.9), (0.65, 0.9)), 0.02)
-    elif details.pocket == "kangaroo":
-        half = points((0.42, low - 0.85), (0.7, low - 0.35), (0.7, low - 0.05), (0, low - 0.05))
-        sketch.part(mirrored(half), "main", lift=0.35)
-        sketch.strokes(half[:2], 0.03, alpha=130)
-    elif details.pocket == "slant":
-        sketch.strokes(points((0.5, low - 0.85), (0.66, low - 0.3)), 0.045, alpha=150)
-        sketch.strokes(points((0.53, low - 0.85), (0.69, low - 0.3)), 0.015, LIGHT, 60)
-    elif details.pocket in ("flaps", "patch"):
-        if details.pocket == "patch":
-            sketch.pair(box(0.25, low - 0.7, 0.75, low - 0.12), lift=0.2)
-        sketch.pair(box(0.3, low - 0.75, 0.76, low - 0.57), lift=0.35)
+def _buttons(sketch: Sketch, details: Details, start: float, low: float) -> None:
+    few = details.neck == "lapel"
+    count = 2 if few else 6
+    reach = 0.5 if few else low - start - 0.32
+    for i in range(count):
+        sketch.dot(0, start + 0.14 + reach * i / (count - 1), 0.06 if few else 0.045, _button(details))
+
+
+def _button(details: Details) -> RGB:
+    if details.texture == "denim":
+        return METAL
+    return (58, 50, 46) if details.neck in ("lapel", "cardigan") else LIGHT
+
+
+def _no_pocket(sketch: Sketch, low: float) -> None:
+    """Nothing: most tops have no pocket."""
+
+
+def _chest_pocket(sketch: Sketch, low: float) -> None:
+    sketch.part(CHEST_POCKET, lift=0.3)
+    sketch.stroke(moved(CHEST_POCKET[:2], 0, 0.06), 0.02)
+
+
+def _chest_pockets(sketch: Sketch, low: float) -> None:
+    sketch.pair(CHEST_POCKET, lift=0.3)
+    sketch.strokes(moved(CHEST_POCKET[:2], 0, 0.1), 0.02)
+
+
+def _kangaroo(sketch: Sketch, low: float) -> None:
+    half = points((0, low - 0.85), (0.42, low - 0.85), (0.7, low - 0.35), (0.7, low - 0.02), (0, low - 0.02))
+    sketch.part(mirrored(half), lift=0.4)
+    sketch.strokes(half[1:3], 0.035, alpha=140)
+
+
+def _slant(sketch: Sketch, low: float) -> None:
+    sketch.strokes(points((0.52, low - 0.95), (0.68, low - 0.4)), 0.045, alpha=150)
+    sketch.strokes(points((0.55, low - 0.95), (0.71, low - 0.4)), 0.015, LIGHT, 60)
+
+
+def _flaps(sketch: Sketch, low: float) -> None:
+    sketch.pair(box(0.28, low - 0.8, 0.76, low - 0.62), lift=0.45)
+
+
+def _patches(sketch: Sketch, low: float) -> None:
+    sketch.pair(box(0.25, low - 0.8, 0.75, low - 0.2), lift=0.3)
+    sketch.strokes(points((0.25, low - 0.72), (0.75, low - 0.72)), 0.02)
+
+
+CHEST_POCKET = points((0.25, 0.9), (0.65, 0.9), (0.65, 1.25), (0.45, 1.35), (0.25, 1.25))
+POCKETS = {"chest": _chest_pocket, "chests": _chest_pockets, "kangaroo": _kangaroo, "slant": _slant, "flaps": _flaps,
+           "patch": _patches}  # fmt: skip
 
 
 def _hanger(sketch: Sketch, cut: Cut) -> None:
     """A coat hanger whose hook goes up out of the neck."""
-    wood = (70, 62, 58)
     sketch.stroke(points((0, 0.0), (0, -0.42)), 0.03, METAL, 255)
     sketch.stroke(curve((0, -0.42), (0.12, -0.52), (0.06, -0.68), (-0.08, -0.62)), 0.03, METAL, 255)
-    sketch.stroke(curve((-cut.shoulder * 0.9, 0.2), (0, -0.04), (cut.shoulder * 0.9, 0.2)), 0.09, wood, 255)
+    sketch.stroke(curve((-cut.shoulder * 0.9, 0.22), (0, -0.06), (cut.shoulder * 0.9, 0.22)), 0.09, (70, 62, 58), 255)
