@@ -16,7 +16,7 @@ _JOINERS = r"(?:[^\S\n]|[:—–\-+~≈=№$€₽/])*"
 _SHORT = r"арт|art|р|р-р|разм|тел|дл|шир|выс|внутр|обхв|ог|об|от|кол|ок|прим"
 _GLUED_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{1,2}$")
 _LAST_WORD = re.compile(rf"(?<![\w-])(?:({_WORD})|(?i:({_SHORT}))\.){_JOINERS}$")
-_NEXT_WORD = re.compile(rf"[+°%-]*[^\S\n]*(%|[₽$€]|{_WORD})\.?(?P<next_number>\W{{0,3}}<)?")
+_NEXT_WORD = re.compile(rf"[+°%-]*[^\S\n]*(%|[₽$€]|{_WORD})\.?(?P<next_number>[\s:№—–-]{{0,3}}<)?")
 _ASIDE = re.compile(r"[^\S\n]*(?:\([^()<\n]{0,24}\)|(?:за(?:\s+[а-яё]+){1,3}|вместе)(?=\s*(?:[,.;!?)\n]|$)))")
 _CLAUSE = re.compile(rf"[^,.;:!?…()\n<>—–{GAP}]*$")
 _CLAUSE_ENDS = re.compile(r"\s*(?:[,.;:!?…)\n]|$)")
@@ -81,7 +81,7 @@ def _hangs(word: str) -> bool:
 def _describes(text: str, word: re.Match[str], erased: str) -> bool:
     """Whether the word is an adjective that only the erased noun needs: «по доступной цене», «Приятная цена»."""
     before = _CLAUSE.search(text[: word.start()])
-    alone = before is not None and all(part_of_speech(other) == "PREP" for other in before[0].split()[-1:])
+    alone = before is not None and all(part_of_speech(other) in _EMPTY_SPEECH for other in before[0].split()[-1:])
     return alone and bool(word[1] and words.label(erased)) and agree(word[1], erased)
 
 
@@ -93,7 +93,7 @@ def _without_empty_clause(text: str) -> str:
         return text
     head = next((word for word in left if not words.PHRASE_HEADS.isdisjoint(lemmas(word[0]))), None)
     if head:
-        return text[: clause.start() + head.start()]
+        return _without_words_before(text[: clause.start() + head.start()], ends_clause=True)
     if len(left) <= 3 and all(part_of_speech(word[0]) in _EMPTY_SPEECH for word in left):
         return text[: clause.start()]
     return text

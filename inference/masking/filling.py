@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from inference.listing import Numbers
 from inference.masking.erasing import GAP, erase_unknown
@@ -11,8 +11,34 @@ from inference.masking.numbers import DIGIT, TOKEN
 from inference.masking.tokens import mask_against
 
 _AND = r"(?:а также|и|или|а|но|да|плюс)\b"
-_ENDS = re.compile(rf"{DIGIT}$")
-_STARTS = re.compile(DIGIT)
+_START = r"(^|[.!?…\n])"
+_ERASED = rf",?{GAP}[ \t,;:—–-]*"
+
+
+def _capitalised(start: re.Match[str]) -> str:
+    return f"{start[1]}{' ' * bool(start[1].strip())}{start[2].upper()}"
+
+
+# In this order, each for what the ones before it left.
+_CLOSINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (rf"[ \t]*{GAP}[ \t]*", GAP),
+    (rf"[ \t]*\([\s,;:{GAP}]*\)[ \t]*", GAP),  # brackets that held nothing else
+    (rf"{GAP}+", GAP),
+    (rf"{GAP}(?:(?:[ \t,;/+&—–-]|{_AND})+{GAP})+", f",{GAP}"),  # a list of erased things
+    (rf"\(,?{GAP}[\s,;:—–-]*", "("),
+    (rf"{_START}(?:{_ERASED}(?:[.!?…]+|\n|$))+", r"\1"),  # whole sentences
+    (rf"{_START}{_ERASED}(?:{_AND}[ \t]*)?(.?)", _capitalised),
+    (rf"[,;:]?[ \t]*(?:\b{_AND})?(?:[ \t]*[—–-])?{GAP}(?=[,.;:!?)»…\n]|$)", ""),  # the end of a clause
+    (rf"([,;—–]){GAP}(?:[ \t]*[—–-]|{_AND})?", r"\1 "),  # its beginning
+    (GAP, " "),
+)
+_TIDYINGS = (
+    (r"[ \t]*\([\s,;:]*\)", ""),
+    (r"[ \t]{2,}", " "),
+    (r"[ \t]+(?=[,.;!?])", ""),
+    (r"[,;](?=[ \t]*[,;.!?])", ""),
+    (r"(?<=\.)[ \t]+\.(?!\.)", ""),
+)
 
 
 def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> str:
@@ -35,32 +61,19 @@ def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> 
 
 def _join(text: str, piece: str) -> str:
     """Append, but never let the digits of two values run into one number."""
-    return f"{text} {piece}" if _ENDS.search(text) and _STARTS.match(piece) else text + piece
+    collide = re.search(rf"{DIGIT}$", text[-1:]) and re.match(DIGIT, piece)
+    return f"{text} {piece}" if collide else text + piece
 
 
 def _close_gaps(text: str) -> str:
     """Take the gaps out with the commas, dashes and conjunctions that held the erased words in their sentence."""
-    if GAP not in text:
-        return text
-    text = re.sub(rf"[ \t]*{GAP}[ \t]*", GAP, text)
-    text = re.sub(rf"{GAP}(?:(?:[,;/+&—–-]|{_AND})*[ \t]*{GAP})+", f",{GAP}", text)
-    text = re.sub(rf"[ \t]*\([\s,;:{GAP}]*\)", GAP, text)
-    text = re.sub(rf"\(,?{GAP}[\s,;:—–-]*", "(", text)
-    text = re.sub(rf"(^|[.!?…\n]),?{GAP}+[ \t,;:—–-]*(?:[.!?…]+|\n|$)", r"\1", text)
-    text = re.sub(rf"(^|[.!?…\n]),?{GAP}+[ \t,;:—–-]*(?:{_AND}[ \t]*)?(.?)", _new_start, text)
-    text = re.sub(rf"[,;:]?[ \t]*(?:\b{_AND})?(?:[ \t]*[—–-])?{GAP}+(?=[,.;:!?)…\n]|$)", "", text)
-    text = re.sub(rf"([,;—–]){GAP}+(?:[ \t]*[—–-]|{_AND})?", r"\1 ", text)
-    return re.sub(rf"{GAP}+", " ", text)
-
-
-def _new_start(found: re.Match[str]) -> str:
-    return f"{found[1]}{' ' * bool(found[1].strip())}{found[2].upper()}"
+    if GAP in text:
+        for pattern, replacement in _CLOSINGS:
+            text = re.sub(pattern, replacement, text)
+    return text
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(r"[ \t]*\([\s,;:]*\)", "", text)
-    text = re.sub(r"[ \t]{2,}", " ", text)
-    text = re.sub(r"[ \t]+(?=[,.;!?])", "", text)
-    text = re.sub(r"[,;](?=[ \t]*[,;.!?])", "", text)
-    text = re.sub(r"(?<=\.)[ \t]+\.(?!\.)", "", text)
-    return re.sub(r"\n{2,}", "\n", text).strip() if GAP in text else text.strip()
+    for pattern, replacement in _TIDYINGS:
+        text = re.sub(pattern, replacement, text)
+    return text.strip()

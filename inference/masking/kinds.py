@@ -46,7 +46,9 @@ _GARMENT_SIZES = range(16, 75)
 
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*|[%₽$€№+]"
 _WORDS = re.compile(_WORD)
-_WORD_AFTER = re.compile(rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})(?P<next_number>\W{{0,3}}[\d<])?")
+_WORD_AFTER = re.compile(
+    rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})(?P<next_number>[\s:№—–-]{{0,3}}[\d<])?"
+)
 _CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})\.(?=\s)")
 _FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
 _LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[,/—–-])[^\S\n]*")
