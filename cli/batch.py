@@ -98,7 +98,8 @@ def _answers_line(answer: bytes, line: bytes | None) -> bool:
         return False
     if not answer.endswith(b"\n"):
         return answer.startswith(_ANSWER_START) or _ANSWER_START.startswith(answer)
-    return answer.startswith(_ANSWER_START) and bool(_read_json(answer)["id"] == _read_json(line).get("id"))
+    row = _read_json(answer)
+    return "id" in row and row["id"] == _read_json(line).get("id")
 
 
 def _read_json(line: bytes) -> dict[str, object]:

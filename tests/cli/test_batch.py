@@ -90,6 +90,8 @@ def test_a_finished_run_loads_no_model(
         '{"id": "other", "text": "…"}\n',
         "my notes, no newline",
         "my notes\n",
+        '{"id": "both", "te\n',
+        "[1]\n",
         '{"id": "both"}\n{"id": "both"}\n',
     ],
 )
