@@ -106,7 +106,7 @@ def read_case(folder: Path) -> Case:
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise InvalidInput("case-unreadable", file=str(path), reason=str(error)) from error
     for name in expect:
-        if name not in {"code", *_FOUND, *_HAS}:
+        if name not in {*_FOUND, *_HAS}:
             raise InvalidInput("case-unreadable", file=str(path), reason=name)
     for photo in remote:
         if not photo.url.startswith("https://") or Path(photo.name).name != photo.name:
@@ -130,9 +130,9 @@ def submission(case: Case, photos_from: Path | None = None) -> Submission:
 
 
 def pull(photos: Iterable[RemotePhoto], folder: Path) -> int:
-    """Download the photos that `folder` does not hold yet and return how many; raises `InvalidInput`."""
+    """Download the photos that `folder` does not hold whole and return how many; raises `InvalidInput`."""
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [photo for photo in photos if not (folder / photo.name).exists()]
+    missing = [photo for photo in dict.fromkeys(photos) if not _is_whole(folder / photo.name, photo)]
     for photo in missing:
         data = _download(photo.url)
         _check_hash(photo, data)
@@ -142,16 +142,18 @@ def pull(photos: Iterable[RemotePhoto], folder: Path) -> int:
 
 def judge(case: Case, result: Description | InvalidInput) -> list[Judgement]:
     """Compare what came out with every expectation of the case."""
-    expect = dict(case.expect)
-    code = result.message.code if isinstance(result, InvalidInput) else None
-    judgements = [Judgement("code", expect.pop("code", None), code)]
     if isinstance(result, InvalidInput):
-        return judgements + [Judgement(name, wanted, None) for name, wanted in expect.items()]
-    judgements.append(Judgement("foreign_numbers", [], _foreign_numbers(result, case.attributes)))
-    for name, wanted in expect.items():
-        found = _FOUND[name](result) if name in _FOUND else [each for each in wanted if _HAS[name](result, each)]
-        judgements.append(Judgement(name, wanted, found))
-    return judgements
+        found = {"code": result.message.code}
+        wanted = {"code": None, **case.expect}
+        return [Judgement(name, wanted[name], found.get(name)) for name in wanted]
+    foreign = Judgement("foreign_numbers", [], _foreign_numbers(result, case.attributes))
+    return [foreign, *(Judgement(name, wanted, _found(name, wanted, result)) for name, wanted in case.expect.items())]
+
+
+def _found(name: str, wanted: Any, description: Description) -> object:
+    if name in _HAS:
+        return [each for each in wanted if _HAS[name](description, each)]
+    return _FOUND[name](description)
 
 
 def _foreign_numbers(description: Description, attributes: str) -> list[str]:
@@ -168,13 +170,22 @@ def _download(url: str) -> bytes:
     return data
 
 
+def _is_whole(path: Path, photo: RemotePhoto) -> bool:
+    return path.is_file() and _sha256(path.read_bytes()) == photo.sha256
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def _check_hash(photo: RemotePhoto, data: bytes) -> None:
-    if hashlib.sha256(data).hexdigest() != photo.sha256:
+    if _sha256(data) != photo.sha256:
         raise InvalidInput("case-photo-differs", file=photo.name)
 
 
 # What a description says for itself, and what it is asked to hold.
 _FOUND: Mapping[str, Callable[[Description], object]] = {
+    "code": lambda description: None,
     "passed": lambda description: description.moderation.passed,
     "mode": lambda description: description.mode,
     "diversity": lambda description: description.diversity and description.diversity.token,

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
     """List, pull, or run one case; 1 when an expectation was not met."""
     if arguments.name is None:
         for case in find_cases(CASES):
-            print(f"{case.name:<6}  {case.title[arguments.language]}")
+            print(f"{case.name:<6}  {case.title.get(arguments.language, '')}")
         return 0
     if arguments.name == "pull":
         return _pull(arguments.photos_from or PULLED, say)
@@ -48,7 +48,7 @@ def _run_case(case: Case, arguments: argparse.Namespace, say: Say) -> int:
     (result,) = load_engine(arguments.checkpoints).describe([sent])
     judgements = judge(case, result)
     parts = [
-        f"{case.name}  {case.title[arguments.language]}",
+        f"{case.name}  {case.title.get(arguments.language, '')}",
         "\n".join([*(upload.name or "" for upload in sent.uploads), case.attributes.strip()]).strip(),
         _outcome(result, say),
         "\n".join(_line(judgement) for judgement in judgements),
