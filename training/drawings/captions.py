@@ -106,7 +106,7 @@ def _head(garment: Garment, details: Details, rnd: random.Random) -> str:
     gender, item = details.item.gender, garment.item
     if details.texture in TEXTURES and item != "джинсы" and rnd.random() < 0.5:
         item = f"{declined(TEXTURES[details.texture], gender)} {item}"
-    elif garment.pattern == "однотонный" and rnd.random() < 0.15:
+    elif garment.pattern == "однотонный" and not details.contrast and rnd.random() < 0.15:
         item = f"{declined('однотонный', gender)} {item}"
     if garment.color == "хаки":
         return rnd.choice((f"{item} цвета хаки", f"{item} хаки"))

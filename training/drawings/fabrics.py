@@ -159,7 +159,7 @@ def _weave(texture: str) -> Image.Image:
     fields = {
         "knit": 0.9 + 0.08 * np.sin(x * 62) + 0.03 * np.sin(y * 90 + 2 * np.sin(x * 62)) + 0.03 * noise,
         "cable": 0.88 + 0.07 * np.sin(x * 40) + 0.09 * np.sin(x * 9 + 1.2 * np.sin(y * 9)) + 0.03 * noise,
-        "denim": 0.9 + 0.05 * np.sin((x + y) * 60) + 0.08 * noise,
+        "denim": 0.9 + 0.03 * np.sin((x + y) * 60) + 0.08 * noise,
         "quilt": _quilting(x, y) + 0.015 * noise,
         "leather": 0.96 + 0.02 * noise,
         "fleece": 0.93 + 0.05 * noise,

@@ -30,6 +30,10 @@ COLORS: Mapping[str, RGB] = {
     "бордовый": (112, 24, 46),
     "бирюзовый": (30, 164, 168),
 }
+# What people wear most; each mention makes the colour likelier.
+COMMON_COLORS: tuple[str, ...] = (
+    "чёрный", "чёрный", "чёрный", "серый", "серый", "белый", "белый", "тёмно-синий", "тёмно-синий", "синий", "голубой",
+)  # fmt: skip
 PATTERNS: tuple[str, ...] = (
     "однотонный", "полоска", "клетка", "горошек", "цветочный", "принт", "надпись", "камуфляж",
 )  # fmt: skip
@@ -203,7 +207,7 @@ def random_garment(rnd: random.Random) -> Garment:
     """A plausible piece of clothes: a second colour wherever the pattern needs one, rarely otherwise."""
     name = rnd.choice(list(ITEMS))
     item = ITEMS[name]
-    color = rnd.choice(item.colors)
+    color = rnd.choice([*item.colors, *(common for common in COMMON_COLORS if common in item.colors)])
     pattern = rnd.choice(item.patterns)
     needs = pattern not in ("однотонный", "камуфляж")
     second = rnd.choice(contrasts(color)) if needs or rnd.random() < 0.25 else None

@@ -18,6 +18,7 @@ from training.drawings.painting import Painting, folds
 from training.drawings.sketch import Look, Sketch
 
 Pixels = NDArray[np.float32]
+Grid = list[list[list[float]]]  # rows of columns of (x, y)
 Cell = tuple[float, float, float, float]  # centre x, centre y, width, height, px
 Drawer = Callable[[Look], Sketch]
 
@@ -36,16 +37,18 @@ STIFF = frozenset({"sneakers", "boots", "tall", "pumps", "mug", "book", "ball", 
 
 
 def draw(garments: Sequence[Garment], seed: int, size: tuple[int, int] = (400, 533)) -> Image.Image:
-    """One RGB photo of `size` (width, height) px with all garments side by side, one to six of them.
+    """One RGB photo of `size` (width, height) px with all garments side by side: at least one; more than six get small.
 
     The ground, the pose and the camera come from the seed; the garments look the same under every seed.
+    Raises KeyError for an item or colour that cannot be drawn.
     """
     rnd, rng = random.Random(seed), np.random.default_rng(seed)
     hanging = len(garments) == 1 and _can_hang(garments[0]) and rnd.random() < 0.22
     photo = _ground([COLORS[garment.color] for garment in garments], hanging, size, rnd, rng)
     for garment, cell in zip(garments, _cells(len(garments), size, rnd), strict=True):
         figure = _figure(garment, cell, hanging, rnd, rng)
-        _lay(photo, figure, cell, 2.0 if hanging else 9.0, rnd)
+        sway = 0.002 if details_of(garment).item.shape in STIFF else 0.012
+        _lay(photo, _bent(figure, rnd.gauss(0, 1 if hanging else 4.5), sway, rnd), cell, rnd)
     return _developed(photo, rnd, rng)
 
 
@@ -105,10 +108,9 @@ def _print(sketch: Sketch, garment: Garment, details: Details) -> None:
     sketch.stamp(image, x, y, width if wordy else width * 0.85)
 
 
-def _lay(photo: Pixels, figure: Image.Image, cell: Cell, tilt: float, rnd: random.Random) -> None:
-    """Put the figure on the photo in its cell: turned, a little bent, with its shadow."""
+def _lay(photo: Pixels, bent: Image.Image, cell: Cell, rnd: random.Random) -> None:
+    """Put the figure on the photo in the middle of its cell, with its shadow."""
     high, wide = photo.shape[:2]
-    bent = _bent(figure, rnd.gauss(0, tilt / 2), rnd)
     left, top = int(cell[0] - bent.width / 2), int(cell[1] - bent.height / 2)
     frame = (max(0, left), max(0, top), min(wide, left + bent.width), min(high, top + bent.height))
     piece = bent.crop((frame[0] - left, frame[1] - top, frame[2] - left, frame[3] - top))
@@ -128,27 +130,32 @@ def _shadow(cover: Image.Image, rnd: random.Random) -> Pixels:
     return 1 - dark * np.float32(deep / 510)
 
 
-def _bent(figure: Image.Image, degrees: float, rnd: random.Random) -> Image.Image:
-    """The figure rotated, seen slightly from below or above, its cloth a little pulled out of shape."""
-    margin = 14
-    wide, high = figure.width + 2 * margin, figure.height + 2 * margin
-    cells_x, cells_y = 5, 7
-    xs, ys = np.meshgrid(np.linspace(0, wide, cells_x + 1), np.linspace(0, high, cells_y + 1))
+def _bent(figure: Image.Image, degrees: float, sway: float, rnd: random.Random) -> Image.Image:
+    """The figure rotated, seen slightly from below or above, pulled out of shape by `sway` of its size."""
     angle, keystone, phase = math.radians(degrees), rnd.uniform(-0.06, 0.06), rnd.uniform(0, 6.28)
+    margin = int(14 + abs(math.sin(angle)) * max(figure.size) / 2)
+    wide, high = figure.width + 2 * margin, figure.height + 2 * margin
+    # Whole pixels: the source corners belong to exactly these target corners.
+    xs, ys = np.meshgrid(np.linspace(0, wide, 6).astype(int), np.linspace(0, high, 8).astype(int))
     dx, dy = xs - wide / 2, ys - high / 2
-    stretch = 1 + keystone * dy / high + 0.02 + abs(math.sin(angle)) * 0.25
+    stretch = 1.02 + keystone * dy / high + abs(math.sin(angle)) * 0.25
     sx = (dx * math.cos(angle) - dy * math.sin(angle)) * stretch + figure.width / 2
     sy = (dx * math.sin(angle) + dy * math.cos(angle)) * stretch + figure.height / 2
-    sx, sy = sx + 0.012 * wide * np.sin(sy / high * 7 + phase), sy + 0.01 * high * np.sin(sx / wide * 6 + phase)
-    mesh = []
-    for row in range(cells_y):
-        for column in range(cells_x):
-            target = tuple(
-                int(v) for v in (xs[row, column], ys[row, column], xs[row + 1, column + 1], ys[row + 1, column + 1])
-            )
-            corners = ((row, column), (row + 1, column), (row + 1, column + 1), (row, column + 1))
-            mesh.append((target, tuple(float(v) for at in corners for v in (sx[at], sy[at]))))
+    sx, sy = sx + sway * wide * np.sin(sy / high * 7 + phase), sy + sway * high * np.sin(sx / wide * 6 + phase)
+    mesh = _mesh(np.stack([xs, ys], axis=2).tolist(), np.stack([sx, sy], axis=2).tolist())
     return figure.transform((wide, high), Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+
+
+def _mesh(target: Grid, source: Grid) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+    """For each cell of the target grid: its box, and the corners that fill it, anticlockwise from top left."""
+    cells = [(row, column) for row in range(len(target) - 1) for column in range(len(target[0]) - 1)]
+    return [
+        (
+            (*target[y][x], *target[y + 1][x + 1]),
+            (*source[y][x], *source[y + 1][x], *source[y + 1][x + 1], *source[y][x + 1]),
+        )
+        for y, x in cells
+    ]
 
 
 def _developed(photo: Pixels, rnd: random.Random, rng: np.random.Generator) -> Image.Image:

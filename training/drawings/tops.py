@@ -129,8 +129,8 @@ def _skirt_edge(sketch: Sketch, cut: Cut) -> None:
         fold = curve(
             (x * cut.waist * 0.85, 1.8), (x * cut.hem * 0.8, cut.length * 0.75), (x * cut.hem * 0.95, cut.length)
         )
-        sketch.stroke(fold, 0.05, alpha=24)
-        sketch.stroke(moved(fold, 0.05, 0), 0.04, LIGHT, 22)
+        sketch.stroke(fold, 0.05, alpha=18)
+        sketch.stroke(moved(fold, 0.05, 0), 0.04, LIGHT, 16)
     sketch.stitch(
         curve((-cut.hem * 0.98, cut.length - 0.1), (0, cut.length + 0.04), (cut.hem * 0.98, cut.length - 0.1))
     )
