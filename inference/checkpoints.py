@@ -30,6 +30,7 @@ class Card:
     version: str
     languages: tuple[str, ...] = ("ru",)
     max_photos: int = 0
+    knows: tuple[str, ...] = ()  # lemmas of the things that it was taught to tell apart
     summary: Mapping[str, str] = field(default_factory=dict)  # language → one sentence
     command: str = ""  # the command that made it
     requires: tuple[str, ...] = ()  # "kind/name" of the checkpoints that it reads
@@ -163,6 +164,7 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "family": _is(str),
     "version": _is(str),
     "languages": _is_list(str),
+    "knows": _is_list(str),
     "max_photos": _is(int),
     "summary": _is_table(str),
     "command": _is(str),

@@ -22,6 +22,7 @@ def root(tmp_path: Path) -> Path:
                 family="prefix",
                 version="1",
                 max_photos=10,
+                knows=("куртка", "платье"),
                 summary={"ru": "Пробный", "en": "A sample"},
                 command="opisalka train captioner --data clothing",
                 requires=requires,
@@ -43,6 +44,7 @@ def test_a_sealed_card_is_read_back_whole(root: Path) -> None:
     assert (card.id, card.family, card.version, card.max_photos) == ("captioner/mini", "prefix", "1", 10)
     assert card.requires == ("clip/mini",)
     assert card.languages == ("ru",)
+    assert card.knows == ("куртка", "платье")
     assert card.data == ({"name": "clothing", "licence": "CC0-1.0", "rows": 1360},)
     assert card.figures == {"cider": 0.4, "families": {"shoes": 0.9}}
     assert card.calibration == {"match_threshold": 0.2}
