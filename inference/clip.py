@@ -71,7 +71,9 @@ class PixelRule:
         size = config.get("crop_size") or config["size"]
         edge = size["height"] if isinstance(size, dict) else size
         resample = Image.Resampling(config.get("resample", Image.Resampling.BICUBIC))
-        return cls(edge, config.get("do_center_crop", False), resample, tuple(config["image_mean"]), tuple(config["image_std"]))
+        return cls(
+            edge, config.get("do_center_crop", False), resample, tuple(config["image_mean"]), tuple(config["image_std"])
+        )
 
     def pixels(self, images: Sequence[Image.Image]) -> Tensor:
         """RGB images → (images, 3, size, size) float."""

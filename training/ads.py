@@ -11,7 +11,14 @@ import re
 from collections.abc import Callable, Sequence
 
 WORDINGS: dict[str, tuple[str, ...]] = {
-    "цена": ("Цена {v} руб.", "Цена: {v} руб.", "Отдам за {v} руб.", "Прошу {v} руб.", "Стоимость {v} руб.", "{v} руб."),
+    "цена": (
+        "Цена {v} руб.",
+        "Цена: {v} руб.",
+        "Отдам за {v} руб.",
+        "Прошу {v} руб.",
+        "Стоимость {v} руб.",
+        "{v} руб.",
+    ),
     "размер": ("Размер {v}.", "Размер: {v}.", "Размер {v}.", "Размер на бирке {v}.", "Р-р {v}."),
     "бренд": ("Бренд {v}.", "Фирма {v}.", "{v}.", "Бренд: {v}."),
     "артикул": ("Артикул {v}.", "Арт. {v}.", "Артикул: {v}."),
@@ -19,7 +26,7 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "доставка": ("Доставка {v}.", "Доставка: {v}.", "Могу отправить, доставка {v}."),
     "скидка": ("Скидка {v}.", "Сделаю скидку {v}.", "Скидка: {v}."),
     "количество": ("Количество: {v}.", "В наличии {v}.", "Количество {v}."),
-    "куплено в": ("Куплено в {v}.", "Покупали в {v}.", "Покупка {v}."),
+    "куплено в": ("Куплено в {v}.", "Покупали в {v}."),
     "рост": ("Рост {v}.", "На рост {v}.", "Рост: {v}."),
     "возраст": ("Возраст {v}.", "На возраст {v}.", "Примерно на {v}."),
 }
@@ -38,25 +45,37 @@ AUDIENCES: dict[str, tuple[str, ...]] = {
     "для мальчиков": ("На мальчика.", "Для мальчика."),
 }
 GENERIC = ("{n}: {v}.", "{n} — {v}.", "{n} {v}.")
-SETS = ("Продаю комплектом: {l}.", "Пакет вещей: {l}.", "Комплект: {l}.", "В наборе {l}.", "Продаю вместе: {l}.", "Несколько вещей: {l}.")
+SETS = (
+    "Продаю комплектом: {l}.",
+    "Пакет вещей: {l}.",
+    "Комплект: {l}.",
+    "В наборе {l}.",
+    "Продаю вместе: {l}.",
+    "Несколько вещей: {l}.",
+)
 # What the fields say of the category, for listings without a photo.
 CATEGORIES = ("Продаю: {v}.", "{v}.", "Продаётся: {v}.", "Предлагаю: {v}.")
 MONEY = ("цена", "доставка", "скидка", "стоимость")
+# Fields that name the thing itself: a photo shows it, so the text begins with what is seen instead.
+NAMES = ("название", "товар", "вещь", "предмет одежды")
 SILENT = ("вид объявления",)
 MORE_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Материал", ("кожа", "замша", "хлопок", "шерсть", "лён", "полиэстер", "джинса", "флис", "вискоза", "дерево", "металл")),
+    (
+        "Материал",
+        ("кожа", "замша", "хлопок", "шерсть", "лён", "полиэстер", "джинса", "флис", "вискоза", "дерево", "металл"),
+    ),
     ("Сезон", ("лето", "зима", "демисезон", "весна", "осень", "всесезон")),
     ("Страна", ("Турция", "Китай", "Италия", "Россия", "Беларусь", "Узбекистан", "Германия")),
     ("Торг", ("уместен", "возможен", "при осмотре")),
     ("Самовывоз", ("метро Сокол", "центр города", "у станции", "в любой день", "вечером")),
     ("Обмен", ("не интересует", "возможен", "на размер больше")),
-    ("Глубина", ("<LENGTH> см", "<UNK_VAL> см", "<UNK_VAL>")),
-    ("Ширина", ("<LENGTH> см", "<UNK_VAL> см", "<UNK_VAL>")),
-    ("Вес", ("<WEIGHT> г", "<WEIGHT> кг", "<WEIGHT>")),
+    ("Глубина", ("# см", "#")),
+    ("Ширина", ("# см", "#")),
+    ("Вес", ("# г", "# кг", "#")),
     ("Застёжка", ("молния", "пуговицы", "кнопки", "липучка", "шнуровка")),
     ("Подкладка", ("есть", "нет", "флис", "искусственный мех")),
-    ("Телефон", ("<PHONE>",)),
-    ("Год", ("<YEAR>", "<YEAR> г.")),
+    ("Телефон", ("+7 9#",)),
+    ("Год", ("20#", "20# г.")),
     ("Город", ("Москва", "Казань", "Пермь", "Самара", "Омск", "Тула")),
 )
 _BARE = re.compile(r"^<[A-Z_0-9]+>$")
@@ -85,8 +104,16 @@ def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def closing(fields: Sequence[tuple[str, str]], rnd: random.Random) -> list[str]:
-    """The clauses of all fields: the thing itself first, money last as a rule."""
+def telling(fields: Sequence[tuple[str, str]], rnd: random.Random, with_category: bool) -> list[str]:
+    """The clauses of all fields, money last as a rule; the category leads where no photo shows the thing."""
+    named = [field for field in fields if field[0].lower() in NAMES]
+    leads = (
+        [_capital(rnd.choice(CATEGORIES).format(v=value.rstrip("."))) for _, value in named] if with_category else []
+    )
+    return leads + _clauses([field for field in fields if field not in named], rnd)
+
+
+def _clauses(fields: Sequence[tuple[str, str]], rnd: random.Random) -> list[str]:
     first = [field for field in fields if field[0].lower() not in MONEY]
     money = [field for field in fields if field[0].lower() in MONEY]
     rnd.shuffle(first)
@@ -98,7 +125,8 @@ def closing(fields: Sequence[tuple[str, str]], rnd: random.Random) -> list[str]:
 def more_fields(rnd: random.Random) -> list[tuple[str, str]]:
     """A few fields that the example listings do not have."""
     count = rnd.choice((0, 0, 0, 1, 1, 2, 3))
-    return [(name, rnd.choice(values)) for name, values in rnd.sample(MORE_FIELDS, count)]
+    chosen = rnd.sample(MORE_FIELDS, count)
+    return [(name, rnd.choice(values).replace("#", str(rnd.randint(10, 99)))) for name, values in chosen]
 
 
 def several(parts: Sequence[str], rnd: random.Random) -> str:

@@ -39,7 +39,10 @@ def _poses(count: int, smallest: float, device: torch.device) -> Tensor:
     x = _uniform(-1, 1, count, device) * (1 - width).clamp(min=0)
     y = _uniform(-1, 1, count, device) * (1 - height).clamp(min=0)
     cos, sin = angle.cos(), angle.sin()
-    rows = (torch.stack((cos * width * mirror, -sin * height, x), 1), torch.stack((sin * width * mirror, cos * height, y), 1))
+    rows = (
+        torch.stack((cos * width * mirror, -sin * height, x), 1),
+        torch.stack((sin * width * mirror, cos * height, y), 1),
+    )
     return torch.stack(rows, 1)
 
 

@@ -9,9 +9,6 @@ distillation: a good teacher is patient and consistent", Beyer et al., 2022). Co
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,15 +21,16 @@ from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEnco
 from inference.clip import build
 from training import loop
 from training.augment import mixtures, views
-from training.labels import Heads, Vocabulary, distillation, head_loss
-from training.pool import STORED, Pool
+from training.labels import Heads, distillation, head_loss
+from training.pool import Pool
 from training.teacher import FEATURES, MobileNetV2, read_tflite
-from training.tokenizer import PAD
 
-WIDTHS = (64, 128, 256, 512)
+WIDTHS = (48, 96, 192, 384)
 DIM = 256
 TEXT_WIDTH, TEXT_LAYERS, TEXT_LENGTH = 256, 3, 96
-TRAINED_AT, SERVED_AT = 160, 192
+# Pixels: most of the training, its last quarter and the teacher, serving.
+FIRST_AT, LAST_AT, SERVED_AT = 112, 144, 160
+BATCH, MIXED = 96, 48
 
 
 class DualEncoder(nn.Module):
@@ -55,7 +53,7 @@ class DualEncoder(nn.Module):
 
     def read(self, tokens: Tensor) -> Tensor:
         """(batch, length) token ids → unit embeddings (batch, DIM)."""
-        tokens = tokens[:, : int((tokens != 0).sum(1).max())]
+        tokens = tokens[:, : min(48, int((tokens != 0).sum(1).max()))]
         read = self.text(input_ids=tokens, attention_mask=tokens != 0).pooler_output
         return functional.normalize(self.text_projection(read).float(), dim=-1)
 
@@ -75,9 +73,13 @@ def text_config(words: int) -> BertConfig:
 
 
 def vision_config() -> ResNetConfig:
-    """ResNet-18 ("Deep residual learning", He et al., 2016); `hidden_size` is what the projection reads."""
+    """A slim ResNet-18 ("Deep residual learning", He et al., 2016); `hidden_size` is what the projection reads."""
     return ResNetConfig(
-        hidden_sizes=list(WIDTHS), depths=[2, 2, 2, 2], layer_type="basic", embedding_size=64, hidden_size=WIDTHS[-1]
+        hidden_sizes=list(WIDTHS),
+        depths=[2, 2, 2, 2],
+        layer_type="basic",
+        embedding_size=WIDTHS[0],
+        hidden_size=WIDTHS[-1],
     )
 
 
@@ -106,7 +108,9 @@ def task_loss(model: DualEncoder, pixels: Tensor, batch: Pool) -> tuple[Tensor, 
     pooled, photos = model.look(pixels)
     choice = torch.randint(batch.tokens.shape[1], (len(photos),), device=photos.device)
     texts = model.read(batch.tokens[torch.arange(len(photos), device=photos.device), choice])
-    return head_loss(model.heads(pooled), batch.labels) + contrast(photos, texts, batch.groups, model.logit_scale), pooled
+    return head_loss(model.heads(pooled), batch.labels) + contrast(
+        photos, texts, batch.groups, model.logit_scale
+    ), pooled
 
 
 def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> None:
@@ -115,39 +119,54 @@ def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, i
     trunk.load_state_dict(load_file(weights) if weights.suffix == ".safetensors" else read_tflite(weights).state_dict())
     device = train.pixels.device
     model = DualEncoder(trunk, FEATURES, words, sizes).to(device, memory_format=torch.channels_last)
-    average, optimizer = loop.averaged(model, 0.998), loop.optimiser(model, 4e-4, 0.02)
+    average, optimizer = loop.averaged(model, 0.99), loop.optimiser(model, 3e-4, 0.02)
 
     def step(number: int) -> dict[str, float]:
-        batch = train.sample(256)
+        batch = train.sample(64)
         with loop.autocast(device):
-            loss, _ = task_loss(model, views(batch.pixels, STORED, 0.35).contiguous(memory_format=torch.channels_last), batch)
-        loop.descend(optimizer, loss, 4e-4 * loop.cosine(number, steps, 100))
+            loss, _ = task_loss(
+                model, views(batch.pixels, LAST_AT, 0.35).contiguous(memory_format=torch.channels_last), batch
+            )
+        loop.descend(optimizer, loss, 3e-4 * loop.cosine(number, steps, 60))
         average.update_parameters(model)
-        return evaluate(average.module, held, STORED) if (number + 1) % 500 == 0 else {}
+        return evaluate(average.module, held, LAST_AT) if (number + 1) % 300 == 0 else {}
 
     loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, out, "teacher")
-    save_file({name: weight.half().contiguous() for name, weight in average.module.state_dict().items() if weight.is_floating_point()}, out / "teacher.safetensors")
+    save_file(
+        {
+            name: weight.half().contiguous()
+            for name, weight in average.module.state_dict().items()
+            if weight.is_floating_point()
+        },
+        out / "teacher.safetensors",
+    )
 
 
-def train_clip(teacher: DualEncoder, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> DualEncoder:
+def train_clip(
+    teacher: DualEncoder, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int
+) -> DualEncoder:
     """Train the student from random weights; returns the average of its weights over the last steps."""
     device = train.pixels.device
     model = student(words, sizes).to(device, memory_format=torch.channels_last)
     imitate = nn.Linear(WIDTHS[-1], FEATURES).to(device)
-    average = loop.averaged(model, 0.9995)
-    optimizer = loop.optimiser(nn.ModuleList((model, imitate)), 2e-3, 0.05)
+    average = loop.averaged(model, 0.998)
+    optimizer = loop.optimiser(nn.ModuleList((model, imitate)), 1.5e-3, 0.05)
     teacher = teacher.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def step(number: int) -> dict[str, float]:
-        batch = train.sample(512)
-        clean = views(batch.pixels, SERVED_AT, 0.4)
-        mixed = mixtures(views(train.sample(512).pixels, SERVED_AT, 0.25))
+        batch = train.sample(BATCH)
+        clean = views(batch.pixels, LAST_AT, 0.4)
+        mixed = mixtures(views(train.sample(MIXED).pixels, LAST_AT, 0.25))
         pixels = torch.cat((clean, mixed)).contiguous(memory_format=torch.channels_last)
         with loop.autocast(device):
             with torch.no_grad():
                 target, _ = teacher.look(pixels)
                 answers = teacher.heads(target)
-            small = functional.interpolate(pixels, TRAINED_AT, mode="bilinear", antialias=True) if number < 0.75 * steps else pixels
+            small = (
+                functional.interpolate(pixels, FIRST_AT, mode="bilinear", antialias=True)
+                if number < 0.72 * steps
+                else pixels
+            )
             pooled, photos = model.look(small)
             texts = model.read(_one_text(batch))
             said = model.heads(pooled)
@@ -155,7 +174,7 @@ def train_clip(teacher: DualEncoder, train: Pool, held: Pool, words: int, sizes:
             loss = loss + contrast(photos[: len(clean)], texts, batch.groups, model.logit_scale)
             closeness = functional.cosine_similarity(imitate(pooled).float(), target.float()).mean()
             loss = loss + distillation(said, answers) + 4 * (1 - closeness)
-        loop.descend(optimizer, loss, 2e-3 * loop.cosine(number, steps, 400))
+        loop.descend(optimizer, loss, 1.5e-3 * loop.cosine(number, steps, 200))
         average.update_parameters(model)
         if (number + 1) % 500:
             return {}
@@ -206,11 +225,16 @@ def save_clip(model: DualEncoder, tokenizer: Tokenizer, folder: Path) -> None:
     weights = {}
     for name, weight in model.state_dict().items():
         prefix = next((part for part in parts if name.startswith(part)), "")
-        renamed = name if not prefix else None if parts[prefix] is None else f"{parts[prefix]}{name[len(prefix):]}"
+        renamed = name if not prefix else None if parts[prefix] is None else f"{parts[prefix]}{name[len(prefix) :]}"
         if renamed and weight.is_floating_point():
             weights[renamed] = weight.half().cpu().contiguous()
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"))
     rule = {"image_processor_type": "ViTImageProcessor", "do_resize": True, "do_rescale": True, "do_normalize": True}
-    rule |= {"size": {"height": SERVED_AT, "width": SERVED_AT}, "resample": 3, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    rule |= {
+        "size": {"height": SERVED_AT, "width": SERVED_AT},
+        "resample": 3,
+        "image_mean": [0.5] * 3,
+        "image_std": [0.5] * 3,
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(rule, indent=2), encoding="utf-8")

@@ -102,6 +102,8 @@ def distillation(student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], t
         if name == "colors":
             total = total + functional.binary_cross_entropy_with_logits(ours, theirs.sigmoid())
             continue
-        divergence = functional.kl_div(ours.log_softmax(1), theirs.log_softmax(1), log_target=True, reduction="batchmean")
+        divergence = functional.kl_div(
+            ours.log_softmax(1), theirs.log_softmax(1), log_target=True, reduction="batchmean"
+        )
         total = total + divergence * temperature**2
     return total

@@ -36,8 +36,9 @@ def device() -> torch.device:
 
 
 def autocast(where: torch.device) -> torch.autocast:
-    """bfloat16 on a GPU, float32 on a CPU."""
-    return torch.autocast(where.type, torch.bfloat16, enabled=where.type == "cuda")
+    """bfloat16 where the hardware multiplies it natively: on a GPU, and on a CPU with AVX512-BF16."""
+    native = where.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(where.type, torch.bfloat16, enabled=native)
 
 
 def cosine(step: int, steps: int, warm_up: int) -> float:

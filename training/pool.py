@@ -67,7 +67,9 @@ def clothes(folder: Path, split: str) -> list[Picture]:
 
 def _clothing(path: Path, shown: PhotoLabels, fields: dict[str, list[str]]) -> Picture:
     tags = f"{shown.item} {', '.join(shown.colors)}, {shown.pattern}"
-    return Picture(path, (shown.caption, tags, *fields.get(path.stem, [shown.caption, f"{shown.colors[0]} {shown.item}"])), shown)
+    return Picture(
+        path, (shown.caption, tags, *fields.get(path.stem, [shown.caption, f"{shown.colors[0]} {shown.item}"])), shown
+    )
 
 
 def others(folder: Path) -> list[Picture]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +42,9 @@ def reading_texts(sources: Sources) -> list[str]:
     return texts
 
 
-def train_clip(sources: Sources, teacher: Path, out: Path, work: Path, steps: int, teacher_steps: int, seed: int) -> None:
+def train_clip(
+    sources: Sources, teacher: Path, out: Path, work: Path, steps: int, teacher_steps: int, seed: int
+) -> None:
     """`opisalka train clip`: teacher, student, checkpoint. `work` keeps what a restart needs."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)

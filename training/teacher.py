@@ -28,9 +28,7 @@ class SameConv(nn.Conv2d):
         for size in (x.shape[-1], x.shape[-2]):
             total = max((-(-size // self.stride[0]) - 1) * self.stride[0] + self.kernel_size[0] - size, 0)
             pads += [total // 2, total - total // 2]
-        return functional.conv2d(
-            functional.pad(x, pads), self.weight, self.bias, self.stride, groups=self.groups
-        )
+        return functional.conv2d(functional.pad(x, pads), self.weight, self.bias, self.stride, groups=self.groups)
 
 
 class InvertedResidual(nn.Module):

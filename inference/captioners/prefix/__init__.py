@@ -1,0 +1,50 @@
+"""The prefix captioner: soft-prompt vectors of photos before a small GPT-2-like decoder, several drafts, the best kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+
+from inference.captioners import Prompt
+from inference.captioners.prefix.choice import best
+from inference.captioners.prefix.decoding import Sampling, Speller, write
+from inference.captioners.prefix.format import PHOTO, ids_of, prompt_ids
+from inference.captioners.prefix.model import Decoder, DecoderConfig
+from inference.clip import Clip
+
+
+class PrefixCaptioner:
+    """A loaded checkpoint of the family `prefix`; it reads the views of the dual encoder that it was trained with."""
+
+    def __init__(self, model: Decoder, tokenizer: Tokenizer, clip: Clip, name: str, max_photos: int) -> None:
+        self.name = name
+        self.max_photos = max_photos
+        self.sampling = Sampling()
+        self._model = model.eval()
+        self._speller = Speller(tokenizer)
+        self._clip = clip
+
+    @classmethod
+    def load(cls, folder: Path, max_photos: int, clip: Clip) -> PrefixCaptioner:
+        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
+        sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        sizes.pop("model_type")
+        model = Decoder(DecoderConfig(**sizes))
+        weights = load_file(folder / "model.safetensors")
+        model.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), clip, folder.name, max_photos)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt: the best of several sampled ones."""
+        tokenizer, vectors = self._speller.tokenizer, self._model.config.photo_vectors
+        rows = [prompt_ids(tokenizer, p.token, len(p.views), vectors, p.masked) for p in prompts]
+        slot = ids_of(tokenizer, (PHOTO,))[0]
+        states = torch.cat([prompt.views.states for prompt in prompts])
+        drafts = write(self._model, self._speller, rows, states, slot, prompts, self.sampling)
+        return best(self._clip, prompts, drafts)

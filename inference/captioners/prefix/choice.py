@@ -1,0 +1,59 @@
+"""Which of several drafts to keep: the seller's numbers first, then what fits the photos and what the drafts agree on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from inference.captioners import Prompt
+from inference.captioners.prefix.decoding import Draft
+from inference.clip import Clip
+
+# Weights of a draft's mean log-probability, of its likeness to the photos, and of what the other drafts agree with.
+LIKELIHOOD, CLIPSCORE, CONSENSUS = 1.0, 3.0, 3.0
+# Price and size must stand in the text; another token of the input left out costs less.
+NEEDED = ("<PRICE>", "<SIZE>")
+NEEDED_COST, LEFT_OUT_COST = 5.0, 1.0
+_STEM = 5
+
+
+def best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]]) -> list[str]:
+    """The best draft of each prompt; the texts of all prompts are read by the dual encoder as one batch."""
+    embeddings = clip.read([draft.text for several in drafts for draft in several]).embeddings
+    likeness = embeddings.split([len(several) for several in drafts])
+    return [_best(*each) for each in zip(prompts, drafts, likeness, strict=True)]
+
+
+def _best(prompt: Prompt, drafts: Sequence[Draft], embeddings: Tensor) -> str:
+    scores = LIKELIHOOD * torch.tensor([draft.likelihood for draft in drafts])
+    scores += CONSENSUS * agreement([draft.text for draft in drafts])
+    if len(prompt.views):
+        scores += CLIPSCORE * (embeddings @ prompt.views.embeddings.mean(0))
+    scores -= torch.tensor([_left_out(prompt, draft.text) for draft in drafts])
+    return drafts[int(scores.argmax())].text
+
+
+def _left_out(prompt: Prompt, text: str) -> float:
+    missing = [token for token in prompt.mask_tokens if token not in text]
+    return sum(NEEDED_COST if token in NEEDED else LEFT_OUT_COST for token in missing)
+
+
+def agreement(texts: Sequence[str]) -> Tensor:
+    """How much of each text's words and word pairs the other texts share: (texts,) in [0, 1].
+
+    Minimum Bayes risk decoding (Kumar & Byrne, 2004) with the overlap of stems as the gain.
+    """
+    bags = [_bag(text) for text in texts]
+    shares = [
+        sum(len(bag & other) / max(1, len(bag | other)) for other in bags[:n] + bags[n + 1 :]) / max(1, len(bags) - 1)
+        for n, bag in enumerate(bags)
+    ]
+    return torch.tensor(shares)
+
+
+def _bag(text: str) -> frozenset[tuple[str, ...]]:
+    stems = [word[:_STEM] for word in re.findall(r"\w+|<\w+>", text.lower())]
+    return frozenset([(stem,) for stem in stems] + list(zip(stems, stems[1:], strict=False)))

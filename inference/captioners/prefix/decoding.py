@@ -1,0 +1,167 @@
+"""Writing several drafts a prompt with one cache: first what is seen, greedily, then the text, sampled.
+
+It knows token ids and which of them may follow; it knows no photo and no checkpoint folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from inference.captioners import Prompt
+from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
+from inference.captioners.prefix.model import Cache, Decoder
+
+NEVER = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How drafts are drawn: how many a prompt, from how many likeliest words, how boldly, how long at most (tokens)."""
+
+    drafts: int = 6
+    top_k: int = 30
+    temperature: float = 0.7
+    things_length: int = 120
+    text_length: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A written text and the mean log-probability of its tokens."""
+
+    text: str
+    likelihood: float
+
+
+class Speller:
+    """A tokenizer with the ids that a draft may never hold: digits, and tokens that are no words."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.text, self.end = ids_of(tokenizer, (TEXT, END))
+        words = range(tokenizer.get_vocab_size())
+        self.banned = torch.zeros(len(words))
+        self.banned[[word for word in words if any(c.isdigit() for c in tokenizer.decode([word]))]] = NEVER
+        self.banned[ids_of(tokenizer, SPECIAL_TOKENS)] = NEVER
+        self.banned[tokenizer.token_to_id("[PAD]")] = NEVER
+        self._mask_ids = {name: tokenizer.token_to_id(name) for name in MASK_TOKENS}
+        self.masks = frozenset(self._mask_ids.values())
+
+    def bias(self, prompt: Prompt) -> Tensor:
+        """What to add to the logits, (words,): zero for words and for the prompt's own mask tokens."""
+        bias = self.banned.clone()
+        bias[self.end] = 0.0
+        bias[[self._mask_ids[name] for name in prompt.mask_tokens if name in self._mask_ids]] = 0.0
+        return bias
+
+    def spell(self, ids: Sequence[int]) -> str:
+        """The text of ids."""
+        return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
+
+
+def write(
+    model: Decoder,
+    speller: Speller,
+    rows: Sequence[Sequence[int]],
+    states: Tensor,
+    slot: int,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+) -> list[list[Draft]]:
+    """`sampling.drafts` drafts a prompt; rows: the prompts' ids, states: their photos' vectors in order."""
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row)
+    room = model.config.length - int(lengths.max())
+    last, cache = model.read(model.embed(ids, states, slot), lengths)
+    things_room = min(sampling.things_length, room // 2)
+    cache = cache.repeat(1, room)
+    last = _name_things(model, speller, last, cache, things_room)
+    count = sampling.drafts
+    bias = torch.stack([speller.bias(prompt) for prompt in prompts]).repeat_interleave(count, 0)
+    text_room = min(sampling.text_length, room - things_room - 1)
+    chances = torch.cat([_chances(prompt.seed, count, text_room) for prompt in prompts])
+    written = _Writing(model, speller, sampling, bias, chances)
+    drafts = written.run(last.repeat_interleave(count, 0), cache.repeat(count, 0))
+    return [drafts[start : start + count] for start in range(0, len(drafts), count)]
+
+
+def _chances(seed: int, count: int, length: int) -> Tensor:
+    """Uniform draws of one prompt, (count, length): its own, whatever else is in the batch."""
+    return torch.rand(count, length, generator=torch.Generator().manual_seed(seed))
+
+
+def _name_things(model: Decoder, speller: Speller, last: Tensor, cache: Cache, room: int) -> Tensor:
+    """Let each row say what it sees, up to and with [TEXT]; returns the states from which the text starts."""
+    bias = speller.banned.clone()
+    bias[speller.text] = 0.0
+    starts = torch.empty_like(last)
+    waiting = torch.arange(len(last))
+    state, part = last, cache
+    for number in range(room + 1):
+        words = (model.logits(state) + bias).argmax(1)
+        if number == room:
+            words[:] = speller.text
+        state = model.step(words, part)
+        done = words == speller.text
+        if bool(done.any()):
+            starts[waiting[done]] = state[done]
+            _give_back(cache, part, waiting)
+            waiting, state = waiting[~done], state[~done]
+            if len(waiting) == 0:
+                break
+            part = part.keep(torch.nonzero(~done)[:, 0])
+    return starts
+
+
+def _give_back(whole: Cache, part: Cache, rows: Tensor) -> None:
+    """Copy what a part of the rows has read back into the whole."""
+    if part is not whole:
+        whole.keys[:, rows], whole.values[:, rows], whole.lengths[rows] = part.keys, part.values, part.lengths
+
+
+class _Writing:
+    """The sampled texts of a batch while they grow."""
+
+    def __init__(self, model: Decoder, speller: Speller, sampling: Sampling, bias: Tensor, chances: Tensor) -> None:
+        self._model, self._speller, self._sampling = model, speller, sampling
+        self._bias, self._chances = bias, chances
+        self._ids: list[list[int]] = [[] for _ in range(len(bias))]
+        self._likelihoods = torch.zeros(len(bias))
+
+    def run(self, state: Tensor, cache: Cache) -> list[Draft]:
+        """Write until every row has ended or is full."""
+        active = torch.arange(len(state))
+        for number in range(self._chances.shape[1]):
+            words = self._draw(state, active, number)
+            going = words != self._speller.end
+            if not bool(going.all()):
+                active, words = active[going], words[going]
+                cache = cache.keep(torch.nonzero(going)[:, 0])
+            if len(active) == 0:
+                break
+            for row, word in zip(active.tolist(), words.tolist(), strict=True):
+                self._ids[row].append(word)
+                if word in self._speller.masks:
+                    self._bias[row, word] = NEVER
+            state = self._model.step(words, cache)
+        return [
+            Draft(self._speller.spell(ids), float(total) / (len(ids) + 1))
+            for ids, total in zip(self._ids, self._likelihoods, strict=True)
+        ]
+
+    def _draw(self, state: Tensor, active: Tensor, number: int) -> Tensor:
+        """The next word of each active row, by its own chance, from the likeliest words."""
+        logits = self._model.logits(state) + self._bias[active]
+        best, words = logits.topk(self._sampling.top_k, dim=1)
+        shares = (best / self._sampling.temperature).softmax(1).cumsum(1)
+        chosen = (shares < self._chances[active, number, None]).sum(1).clamp(max=self._sampling.top_k - 1)
+        rows = torch.arange(len(words))
+        self._likelihoods[active] += best[rows, chosen] - logits.logsumexp(1)
+        return words[rows, chosen]

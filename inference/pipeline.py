@@ -1,0 +1,179 @@
+"""From what a seller sent to the description: validate, moderate, mask, diversity, caption, unmask, score.
+
+Every step works on all submissions at once, so that models see batches; errors and refusals are results, not
+exceptions, and harm no other submission. It knows no file, no device and no model class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from torch import Tensor
+
+from inference.captioners import Captioner, Prompt
+from inference.clip import Clip, PhotoViews, TextViews
+from inference.diversity import DiversityClassifier
+from inference.errors import InvalidInput
+from inference.listing import (
+    Description,
+    Diversity,
+    Listing,
+    Masked,
+    Moderation,
+    Numbers,
+    Scores,
+    Submission,
+    Timings,
+    Verdict,
+)
+from inference.masking import fill, mask
+from inference.moderation.match import MatchRule
+from inference.scoring import best_photos, score
+from inference.validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything trained that the pipeline asks."""
+
+    clip: Clip
+    captioner: Captioner
+    diversity: DiversityClassifier
+    match: MatchRule
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A valid listing on its way, and what is known of it so far."""
+
+    listing: Listing
+    timings: Timings
+    views: PhotoViews
+    source: tuple[Tensor, Tensor] | None
+    moderation: Moderation
+    masked: Masked | None = None
+    diversity: Diversity | None = None
+    draft: str | None = None
+    text: str | None = None
+    scores: Scores = Scores()
+
+
+def describe(
+    submissions: Sequence[Submission], models: Models, numbers: Numbers = "values", seed: int = 0
+) -> list[Description | InvalidInput]:
+    """The description of every submission, in order; `InvalidInput` in the place of one that cannot be read."""
+    read = [_validated(submission) for submission in submissions]
+    valid = [result for result in read if not isinstance(result, InvalidInput)]
+    work = _moderated([listing for listing, _ in valid], [timings for _, timings in valid], models)
+    passed = [each for each in work if each.moderation.passed]
+    written = iter(_scored(_captioned(passed, models, numbers, seed), models))
+    done = iter([next(written) if each.moderation.passed else each for each in work])
+    return [r if isinstance(r, InvalidInput) else _description(next(done), models.captioner.name) for r in read]
+
+
+def _validated(submission: Submission) -> tuple[Listing, Timings] | InvalidInput:
+    start = perf_counter()
+    try:
+        listing = validate(submission)
+    except InvalidInput as error:
+        return error
+    return listing, Timings(validate_s=perf_counter() - start)
+
+
+def _moderated(listings: Sequence[Listing], timings: Sequence[Timings], models: Models) -> list[_Work]:
+    """One look at all photos, one reading of all texts, and the verdicts."""
+    start = perf_counter()
+    views = _look(models.clip, listings)
+    judged = [models.match.judged_text(listing.attributes) for listing in listings]
+    sources = _read(models.clip, [listing.attributes.text for listing in listings])
+    embeddings = _read(models.clip, judged)
+    moderations = [
+        # Photos and text have no model behind them yet: nothing is claimed about them.
+        Moderation((Verdict("photos"), Verdict("text"), models.match.judge(seen, text and text[0])))
+        for seen, text in zip(views, embeddings, strict=True)
+    ]
+    share = (perf_counter() - start) / max(1, len(listings))
+    timed = [replace(each, moderate_s=share) for each in timings]
+    return [_Work(*each) for each in zip(listings, timed, views, sources, moderations, strict=True)]
+
+
+def _look(clip: Clip, listings: Sequence[Listing]) -> list[PhotoViews]:
+    """What the encoder sees in each listing's photos, all looked at as one batch."""
+    seen = clip.look([photo.image for listing in listings for photo in listing.photos])
+    views, start = [], 0
+    for listing in listings:
+        views.append(seen[start : start + len(listing.photos)])
+        start += len(listing.photos)
+    return views
+
+
+def _read(clip: Clip, texts: Sequence[str]) -> list[tuple[Tensor, Tensor] | None]:
+    """Embedding and token states of each text, all read as one batch; None for an empty text."""
+    read = iter(_pairs(clip.read([text for text in texts if text])))
+    return [next(read) if text else None for text in texts]
+
+
+def _pairs(views: TextViews) -> list[tuple[Tensor, Tensor]]:
+    return list(zip(views.embeddings, views.tokens, strict=True))
+
+
+def _captioned(work: Sequence[_Work], models: Models, numbers: Numbers, seed: int) -> list[_Work]:
+    """Masked, told one from many, written as one batch, the numbers put back."""
+    start = perf_counter()
+    prepared = [_prepared(each, models) for each in work]
+    drafts = models.captioner.generate([_prompt(each, models.captioner, seed) for each in prepared]) if work else []
+    done = []
+    for each, draft in zip(prepared, drafts, strict=True):
+        text = fill(draft, each.masked.values if each.masked else {}, numbers)
+        done.append(replace(each, draft=draft, text=text))
+    share = (perf_counter() - start) / max(1, len(work))
+    return [replace(each, timings=replace(each.timings, generate_s=share)) for each in done]
+
+
+def _prepared(work: _Work, models: Models) -> _Work:
+    text = work.listing.attributes.text
+    source = work.source[0] if work.source else None
+    diversity = Diversity(models.diversity.score(work.views, source)) if work.listing.photos else None
+    return replace(work, masked=mask(text) if text else None, diversity=diversity)
+
+
+def _prompt(work: _Work, captioner: Captioner, seed: int) -> Prompt:
+    images, views = tuple(photo.image for photo in work.listing.photos), work.views
+    if len(images) > captioner.max_photos:
+        kept = best_photos(views.embeddings, work.source[0] if work.source else None, captioner.max_photos)
+        images, views = tuple(images[n] for n in kept), PhotoViews(views.embeddings[kept], views.states[kept])
+    return Prompt(
+        images=images,
+        views=views,
+        masked=work.masked.text if work.masked else "",
+        token=work.diversity.token if work.diversity else "<SINGLE>",
+        mask_tokens=frozenset(work.masked.values) if work.masked else frozenset(),
+        seed=seed,
+    )
+
+
+def _scored(work: Sequence[_Work], models: Models) -> list[_Work]:
+    start = perf_counter()
+    results = _pairs(models.clip.read([each.text or "" for each in work]))
+    scores = [score(each.views, each.source, result) for each, result in zip(work, results, strict=True)]
+    share = (perf_counter() - start) / max(1, len(work))
+    timed = [replace(each.timings, score_s=share) for each in work]
+    return [replace(each, scores=s, timings=t) for each, s, t in zip(work, scores, timed, strict=True)]
+
+
+def _description(work: _Work, checkpoint: str) -> Description:
+    spent = work.timings
+    total = spent.validate_s + spent.moderate_s + spent.generate_s + spent.score_s
+    return Description(
+        text=work.text,
+        checkpoint=checkpoint,
+        mode=work.listing.mode,
+        diversity=work.diversity,
+        masked=work.masked.text if work.masked else None,
+        draft=work.draft,
+        moderation=work.moderation,
+        scores=work.scores,
+        timings=replace(spent, total_s=total),
+    )

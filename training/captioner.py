@@ -1,0 +1,113 @@
+"""Training of `captioner/mini`: a decoder from scratch that reads what `clip/mini` sees and the masked fields.
+
+First plain Russian texts, for the language; then lessons composed of photos, captions and fields (`scenes.py`). The
+photo encoder stays frozen, so its views are computed once.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
+from inference.captioners.prefix.model import Decoder, DecoderConfig
+from training import loop
+from training.scenes import Composer, Lesson
+from training.tokenizer import train_writing
+
+WRITING_WORDS = 6000
+IGNORED = -100
+
+
+def writing_tokenizer(texts: Sequence[str]) -> Tokenizer:
+    """The captioner's tokenizer: every mask and photo token is one token."""
+    return train_writing(texts, WRITING_WORDS, SPECIAL_TOKENS)
+
+
+def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: Path, steps: int, batch: int) -> None:
+    """Language alone: [TEXT] a phrase [END]."""
+    optimizer = loop.optimiser(model, 1e-3, 0.02)
+    rnd = random.Random(0)
+    start, end = ids_of(tokenizer, (TEXT, END))
+
+    def step(number: int) -> dict[str, float]:
+        chosen = tokenizer.encode_batch([rnd.choice(texts) for _ in range(batch)])
+        rows = [[start, *encoding.ids[:60], end] for encoding in chosen]
+        loss = _loss(model, rows, [1] * len(rows), torch.zeros(0), 0)
+        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
+        return {"loss": float(loss)} if (number + 1) % 50 == 0 else {}
+
+    loop.run(steps, step, {"model": model, "optimizer": optimizer}, work, "language")
+
+
+def learn(
+    model: Decoder, tokenizer: Tokenizer, composer: Composer, bank: Tensor, work: Path, steps: int, batch: int
+) -> Decoder:
+    """Lessons from photos and fields; returns the average of the weights over the last steps.
+
+    bank: (scenes, views, photo_vectors, photo_width), what the encoder saw in the composer's scenes.
+    """
+    average, optimizer = loop.averaged(model, 0.995), loop.optimiser(model, 1e-3, 0.05)
+    slot = tokenizer.token_to_id(PHOTO)
+
+    def step(number: int) -> dict[str, float]:
+        lessons = [composer.lesson() for _ in range(batch)]
+        # Lessons of like length share a batch's padding.
+        rows, starts = zip(*(_ids(tokenizer, model.config, lesson) for lesson in lessons), strict=True)
+        states = _states(bank, lessons)
+        loss = _loss(model, rows, starts, states, slot)
+        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
+        average.update_parameters(model)
+        return {"loss": float(loss)} if (number + 1) % 25 == 0 else {}
+
+    loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "captioner")
+    trained: Decoder = average.module
+    return trained.eval()
+
+
+def _ids(tokenizer: Tokenizer, config: DecoderConfig, lesson: Lesson) -> tuple[list[int], int]:
+    """All ids of a lesson, and where the answer starts."""
+    prompt = prompt_ids(tokenizer, lesson.token, len(lesson.scenes), config.photo_vectors, lesson.masked)
+    return (prompt + answer_ids(tokenizer, lesson.things, lesson.text))[: config.length], len(prompt)
+
+
+def _states(bank: Tensor, lessons: Sequence[Lesson]) -> Tensor:
+    """One random view of every photo of the lessons, in their order: (photos, photo_vectors, photo_width)."""
+    scenes = [number for lesson in lessons for number in lesson.scenes]
+    views = torch.randint(bank.shape[1], (len(scenes),))
+    return bank[torch.tensor(scenes, dtype=torch.long), views].float()
+
+
+def _loss(model: Decoder, rows: Sequence[Sequence[int]], starts: Sequence[int], states: Tensor, slot: int) -> Tensor:
+    """Cross entropy of the next token from where each row's answer starts."""
+    device = model.words.weight.device
+    length = max(map(len, rows))
+    ids = torch.zeros(len(rows), length, dtype=torch.long)
+    targets = torch.full((len(rows), length), IGNORED)
+    for number, (row, start) in enumerate(zip(rows, starts, strict=True)):
+        ids[number, : len(row)] = torch.tensor(row)
+        targets[number, start - 1 : len(row) - 1] = torch.tensor(row[start:])
+    with loop.autocast(device):
+        hidden = model(model.embed(ids.to(device), states.to(device), slot))
+        asked = targets.to(device) != IGNORED
+        logits = model.logits(hidden[asked])
+    return functional.cross_entropy(logits.float(), targets.to(device)[asked], label_smoothing=0.05)
+
+
+def save_captioner(model: Decoder, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the checkpoint: fp16 weights, sizes, tokenizer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.half().cpu().contiguous() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"model_type": "prefix", **asdict(model.config)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
