@@ -14,13 +14,15 @@ GAP = "\ue000"
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
 _JOINERS = r"(?:[^\S\n]|[:—–\-+~≈=№$€₽/])*"
 _SHORT = r"арт|art|р|р-р|разм|тел|дл|шир|выс|внутр|обхв|ог|об|от|кол|ок|прим"
-_GLUED_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{1,2}$")
-_LAST_WORD = re.compile(rf"(?<![\w-])(?:({_WORD})|(?i:({_SHORT}))\.){_JOINERS}$")
+_GLUED_BEFORE = re.compile(r"(?<!\w)[^\W\d_]{1,2}\Z")
+_LAST_WORD = re.compile(rf"(?<![\w-])(?:({_WORD})|(?i:({_SHORT}))\.){_JOINERS}\Z")
 _NEXT_WORD = re.compile(rf"[+°%-]*[^\S\n]*(%|[₽$€]|{_WORD})\.?(?P<next_number>[\s:№—–-]{{0,3}}<)?")
 _ASIDE = re.compile(r"[^\S\n]*(?:\([^()<\n]{0,24}\)|(?:за(?:\s+[а-яё]+){1,3}|вместе)(?=\s*(?:[,.;!?)\n]|$)))")
-_CLAUSE = re.compile(rf"[^,.;:!?…()\n<>—–{GAP}]*$")
+_CLAUSE = re.compile(rf"[^,.;:!?…()\n<>—–{GAP}]*\Z")
 _CLAUSE_ENDS = re.compile(r"\s*(?:[,.;:!?…)\n]|$)")
 _SENTENCE_ENDS = re.compile(r"\s*(?:[А-ЯЁA-Z]|$)")
+# No phrase before a number is longer, and a draft of nothing but numbers costs no more than linear time.
+_REACH = 200
 # «куплено в», «носили», «по приятной» say nothing without their number.
 _EMPTY_SPEECH = frozenset({"VERB", "INFN", "PRTS", "PREP", "CONJ", "PRCL", "NPRO"})
 
@@ -38,7 +40,8 @@ def erase_unknown(text: str, values: Mapping[str, str]) -> str:
             kept += number[0]
         else:
             end = _end_of_words_after(text, end, limit)
-            kept = _without_words_before(kept, _CLAUSE_ENDS.match(text, end) is not None) + GAP
+            ends_clause = _CLAUSE_ENDS.match(text, end) is not None
+            kept = kept[:-_REACH] + _without_words_before(kept[-_REACH:], ends_clause) + GAP
     return kept + text[end:]
 
 
@@ -69,7 +72,7 @@ def _without_words_before(text: str, ends_clause: bool) -> str:
     while (word := _LAST_WORD.search(text)) and (_hangs(word[1] or word[2]) or _describes(text, word, erased)):
         text = text[: word.start()]
         erased = word[1] or word[2]
-    text = re.sub(rf"{_JOINERS}$", " ", text)
+    text = re.sub(rf"{_JOINERS}\Z", " ", text)
     return _without_empty_clause(text) if ends_clause else text
 
 

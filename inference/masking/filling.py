@@ -26,7 +26,8 @@ _CLOSINGS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"{GAP}+", GAP),
     (rf"{GAP}(?:(?:[ \t,;/+&—–-]|{_AND})+{GAP})+", f",{GAP}"),  # a list of erased things
     (rf"\(,?{GAP}[\s,;:—–-]*", "("),
-    (rf"{_START}(?:{_ERASED}(?:[.!?…]+|\n|$))+", r"\1"),  # whole sentences
+    (rf"(^|\n)(?:{_ERASED}[.!?…]*(?:\n|$))+", r"\1"),  # whole lines
+    (rf"{_START}(?:{_ERASED}(?:[.!?…]+|$))+", r"\1"),  # whole sentences
     (rf"{_START}{_ERASED}(?:{_AND}[ \t]*)?(.?)", _capitalised),
     (rf"[,;:]?[ \t]*(?:\b{_AND})?(?:[ \t]*[—–-])?{GAP}(?=[,.;:!?)»…\n]|$)", ""),  # the end of a clause
     (rf"([,;—–]){GAP}(?:[ \t]*[—–-]|{_AND})?", r"\1 "),  # its beginning
@@ -61,7 +62,7 @@ def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> 
 
 def _join(text: str, piece: str) -> str:
     """Append, but never let the digits of two values run into one number."""
-    collide = re.search(rf"{DIGIT}$", text[-1:]) and re.match(DIGIT, piece)
+    collide = re.match(DIGIT, text[-1:]) and re.match(DIGIT, piece)
     return f"{text} {piece}" if collide else text + piece
 
 

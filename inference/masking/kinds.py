@@ -52,7 +52,7 @@ _WORD_AFTER = re.compile(
 _CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})\.(?=\s)")
 _FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
 _LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[,/—–-])[^\S\n]*")
-_YEAR = re.compile(r"(?:\d\d?\.){0,2}(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?$")
+_YEAR = re.compile(r"(?:\d\d?\.){0,2}(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?\Z")
 
 
 def kinds(text: str, numbers: Sequence[re.Match[str]]) -> list[str]:

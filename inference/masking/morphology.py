@@ -17,7 +17,7 @@ def _analyzer() -> MorphAnalyzer:
     return MorphAnalyzer()
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=5_000)
 def _parses(word: str) -> tuple[Parse, ...]:
     """All readings of a Russian word, the likeliest first; none for any other string."""
     return tuple(_analyzer().parse(word)) if _RUSSIAN.fullmatch(word) else ()

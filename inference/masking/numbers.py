@@ -25,7 +25,7 @@ _LATIN = r"(?:[2-9]?X{1,4}[SL]|[2-9][SL]|[SML])"
 _LOOSE = r"(?:[2-9]?[xхXХ]{1,4}[sсlлSСLЛ]|[smlмлSMLСМЛ])"
 # «H&M», «L'Oreal», «S.Oliver» and «S-образный» are no sizes.
 _OPEN = r"(?<![\w&'’.])(?<!& )"
-_CLOSE = r"(?![\w'’]| ?&|\.\w|\. [A-Z]|-[^\W\d_]{2})"
+_CLOSE = r"(?![\w'’]| ?&|\.\w|\. Oliver|-[^\W\d_]{2})"
 
 _NUMBER = re.compile(
     rf"(?P<token>{TOKEN.pattern})"
@@ -39,7 +39,7 @@ _NUMBER = re.compile(
 _PLAIN_ONLY = re.compile(rf"{_PLAIN}(?:{_DASH}{_PLAIN})*")
 # The word «размер», and between it and what follows nothing but other sizes.
 _SIZE_BEFORE = re.compile(
-    r"(?:\bразмер\w*|\bр-ре?\w?|\bр\.|\bsize)(?:[^\w<>\n]|\d|\b[XSMLХСМЛ]+\b|<SIZE(?:_\d+)?>)*$", re.IGNORECASE
+    r"(?:\bразмер\w*|\bр-ре?\w?|\bр\.|\bsize)(?:[^\w<>\n]|\d|\b[XSMLХСМЛ]+\b|<SIZE(?:_\d+)?>)*\Z", re.IGNORECASE
 )
 _SIZE_AFTER = re.compile(r"\W{0,2}(?:размер\w*|р-р\w*)\b", re.IGNORECASE)
 _REACH = 40
