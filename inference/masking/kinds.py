@@ -51,7 +51,7 @@ _WORD_AFTER = re.compile(
 )
 _CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})\.(?=\s)")
 _FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
-_LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[,/—–-])[^\S\n]*")
+_LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[/—–-])[^\S\n]*")
 _YEAR = re.compile(r"(?:\d\d?\.){0,2}(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?\Z")
 
 
@@ -65,8 +65,10 @@ def kinds(text: str, numbers: Sequence[re.Match[str]]) -> list[str]:
         found.append(_kind(text, number, line, max(line, before), previous))
     for index in reversed(range(len(numbers) - 1)):
         number, following = numbers[index : index + 2]
-        if found[index] == "UNK_VAL" and _LISTED.fullmatch(text, number.end(), following.start()):
-            found[index] = found[index + 1] if _plausible(found[index + 1], number[0]) else "UNK_VAL"
+        unknown = found[index] == "UNK_VAL" and number.lastgroup != "token"
+        listed = _LISTED.fullmatch(text, number.end(), following.start())
+        if unknown and listed and _plausible(found[index + 1], number[0]):
+            found[index] = found[index + 1]
     return found
 
 
@@ -94,7 +96,7 @@ def _kind(text: str, number: re.Match[str], line: int, before: int, previous: st
 def _own_words(between: str, after_number: bool) -> str:
     """What stands between the number before and this one, without that one's unit and without finished clauses."""
     unit = _WORD_AFTER.match(between) if after_number else None
-    if unit and words.unit(unit[1]) and between[unit.end(1) :].strip():
+    if unit and words.unit(unit[1]) and _WORDS.search(between, unit.end(1)):
         between = between[unit.end(1) :]
     return _CLAUSE_END.split(between)[-1]
 

@@ -49,6 +49,11 @@ def test_numbers_of_one_kind_are_counted() -> None:
     )
 
 
+def test_a_literal_token_is_masked_as_an_unknown_value() -> None:
+    """What a user types in the shape of a token is kept apart from the tokens of numbers."""
+    assert mask("<PRICE>, 500 руб").text == "<UNK_VAL>, <PRICE> руб"
+
+
 def test_units_stay_outside_of_the_token() -> None:
     assert mask("Доставка: от 150 руб.").text == "Доставка: от <DELIVERY> руб."
     assert mask("200р").text == "<PRICE>р"
