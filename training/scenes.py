@@ -78,11 +78,11 @@ def collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Sc
 
 
 def partners(first: Scene, scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
-    """Up to `count` scenes of the first one's group with different items, the first among them."""
+    """Up to `count` scenes of the first one's group that show different things, the first among them."""
     chosen = [first]
     same = [scene for scene in scenes if scene.group == first.group]
     for scene in rnd.sample(same, min(len(same), 3 * count)):
-        if len(chosen) < count and all(_item(scene) != _item(other) for other in chosen):
+        if len(chosen) < count and all(scene.things != other.things for other in chosen):
             chosen.append(scene)
     return chosen
 
@@ -142,12 +142,12 @@ class Composer:
 
     def _set(self, first: int) -> Lesson:
         count = self.rnd.choice((2, 2, 3, 3, 4, 5, 6))
-        numbers, items = [first], {_item(self.scenes[first])}
+        numbers, shown = [first], {self.scenes[first].things}
         group = self._by_group[self.scenes[first].group]
         for number in self.rnd.sample(group, min(len(group), 3 * count)):
-            if len(numbers) < count and _item(self.scenes[number]) not in items:
+            if len(numbers) < count and self.scenes[number].things not in shown:
                 numbers.append(number)
-                items.add(_item(self.scenes[number]))
+                shown.add(self.scenes[number].things)
         parts = [self.scenes[number] for number in numbers]
         if len(parts) == 1:
             return self._lesson((first,), "<SINGLE>", parts[0].things, parts[0].captions[0])

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from torch import Tensor
 
-from training import clip, loop, pool
-from training.examples import read_examples, read_photo_labels
+from inference.captioners.prefix.model import Decoder, DecoderConfig
+from inference.checkpoints import Card, seal
+from inference.clip import GRID, Clip
+from inference.diversity import DiversityClassifier
+from inference.moderation.match import MatchRule
+from training import bank, calibration, captioner, clip, diversity, loop, pool
+from training.examples import Example, read_examples, read_photo_labels
 from training.labels import Vocabulary, vocabulary
+from training.scenes import Composer, Scene, collages, drawn_scenes, photo_scenes
 from training.teacher import FEATURES, MobileNetV2
 from training.tokenizer import train_reading
 
 READING_WORDS = 6000
+# Collages of photos, and drawings of one, of several different and of several equal things.
+COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
+VIEWS = 6
+DATA = (
+    {"name": "clothing: photos", "licence": "CC0-1.0", "source": "alexeygrigorev/clothing-dataset"},
+    {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
+)
+OTHERS = (
+    {"name": "household things", "licence": "MIT", "source": "garythung/trashnet"},
+    {"name": "groceries", "licence": "MIT", "source": "marcusklasson/GroceryStoreDataset"},
+)
+TEACHER = {
+    "name": "MobileNetV2, ImageNet, as a teacher only",
+    "licence": "Apache-2.0",
+    "source": "google-coral/test_data",
+}
+TEXTS = {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Koziev/NLP_Datasets"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +71,7 @@ def reading_texts(sources: Sources) -> list[str]:
 def train_clip(
     sources: Sources, teacher: Path, out: Path, work: Path, steps: int, teacher_steps: int, seed: int
 ) -> None:
-    """`opisalka train clip`: teacher, student, checkpoint. `work` keeps what a restart needs."""
+    """`opisalka train clip`: teacher, student, threshold, checkpoint. `work` keeps what a restart needs."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     device = loop.device()
@@ -62,6 +88,123 @@ def train_clip(
     guide.load_state_dict({name: weight.float() for name, weight in load_file(tuned).items()}, strict=False)
     model = clip.train_clip(guide, train, held, size, words.sizes, work, steps)
     clip.save_clip(model, tokenizer, out)
+    calibrate(sources.data, out, clip.evaluate(model, held, clip.SERVED_AT))
+
+
+def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
+    """Measure the match threshold on the held-out listings and write the card of a dual encoder."""
+    knows = calibration.known_nouns(read_photo_labels(data).values())
+    encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
+    captions, listings = (
+        calibration.right_similarities(encoder, rule, [e for e in read_examples(data / name) if e.split == "val"])
+        for name in ("captions.jsonl", "listings.jsonl")
+    )
+    return seal(
+        Card(
+            folder=folder,
+            family="vision-text-dual-encoder",
+            version="1",
+            summary={
+                "ru": "Связывает фото одежды с русским текстом",
+                "en": "Relates photos of clothes to Russian text",
+            },
+            command="opisalka train clip --data clothing --others other_photos --texts text --teacher mobilenet.tflite",
+            data=(*DATA, *OTHERS, TEXTS, TEACHER),
+            knows=tuple(knows),
+            figures={f"val_{name}": round(value, 3) for name, value in figures.items()},
+            calibration={"match_threshold": calibration.threshold(captions, listings)},
+        )
+    )
+
+
+def train_captioner(
+    sources: Sources, encoder: Path, out: Path, work: Path, steps: int, language_steps: int, seed: int
+) -> None:
+    """`opisalka train captioner`: language, then lessons on what the dual encoder in `encoder` sees."""
+    torch.manual_seed(seed)
+    work.mkdir(parents=True, exist_ok=True)
+    clips, rnd = Clip.load(encoder), random.Random(seed)
+    scenes, seen = _seen(sources, clips, work, seed)
+    composer = Composer(scenes, _train_listings(sources.data), rnd)
+    tokenizer = _writing_tokenizer(sources, composer, work / "writing.json")
+    width = clips.model.config.vision_config.hidden_size
+    config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2)
+    model = Decoder(config).to(loop.device())
+    captioner.pretrain(model, tokenizer, _phrases(sources), work, language_steps, batch=64)
+    model = captioner.learn(model, tokenizer, composer, seen, work, steps, batch=48)
+    captioner.save_captioner(model, tokenizer, out)
+    seal(
+        Card(
+            folder=out,
+            family="prefix",
+            version="1",
+            max_photos=10,
+            summary={"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
+            command="opisalka train captioner --data clothing --texts text --clip checkpoints/clip/mini",
+            requires=(f"clip/{encoder.name}",),
+            data=(*DATA, TEXTS),
+        )
+    )
+
+
+def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, steps: int, seed: int) -> None:
+    """`opisalka train diversity`: one thing or many, on what the dual encoder in `encoder` sees."""
+    torch.manual_seed(seed)
+    work.mkdir(parents=True, exist_ok=True)
+    clips, listings = Clip.load(encoder), _train_listings(sources.data)
+    scenes, seen = _seen(sources, clips, work, seed)
+    texts = list(clips.read([listing.attributes_text for listing in listings]).embeddings)
+    albums = diversity.Albums(clips, scenes, seen, listings, texts, random.Random(seed))
+    classifier = DiversityClassifier(clips.dim, seen.shape[-1])
+    diversity.save_diversity(diversity.learn(classifier, albums, work, steps), out)
+    seal(
+        Card(
+            folder=out,
+            family="album",
+            version="1",
+            max_photos=10,
+            summary={"ru": "Одна вещь или много", "en": "One thing or many"},
+            command="opisalka train diversity --data clothing --clip checkpoints/clip/mini",
+            requires=(f"clip/{encoder.name}",),
+            data=DATA,
+        )
+    )
+
+
+def _train_listings(data: Path) -> list[Example]:
+    return [example for example in read_examples(data / "listings.jsonl") if example.split == "train"]
+
+
+def _seen(sources: Sources, encoder: Clip, work: Path, seed: int) -> tuple[list[Scene], Tensor]:
+    """All scenes to learn from and what the encoder sees in them; computed once, kept in `work`."""
+    with (sources.data / "photos.tsv").open(encoding="utf-8", newline="") as file:
+        senders = {r["photo"]: r["sender"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+    examples = [e for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
+    photos = photo_scenes(examples, read_photo_labels(sources.data), senders)
+    scenes = photos + collages(photos, COLLAGES, random.Random(seed))
+    scenes += drawn_scenes(DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL, seed)
+    path = work.parent / "seen.safetensors"
+    if not path.exists():
+        save_file({"states": bank.see(encoder, scenes, VIEWS)}, path)
+    return scenes, load_file(path)["states"]
+
+
+def _phrases(sources: Sources) -> list[str]:
+    """Plain Russian to learn the language from: phrases of the web without digits, captions, descriptions."""
+    lines: list[str] = []
+    for path in sorted(sources.texts.glob("*.txt")) if sources.texts else ():
+        lines += [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    plain = [line for line in lines if not any(character.isdigit() for character in line)]
+    captions = [e.description for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
+    return plain + [caption for caption in captions if caption] * 5
+
+
+def _writing_tokenizer(sources: Sources, composer: Composer, path: Path) -> Tokenizer:
+    if not path.exists():
+        lessons = [composer.lesson() for _ in range(15_000)]
+        texts = [text for lesson in lessons for text in (lesson.masked, lesson.things, lesson.text)]
+        captioner.writing_tokenizer(texts + _phrases(sources)[::20]).save(str(path))
+    return Tokenizer.from_file(str(path))
 
 
 def _tokenizer(sources: Sources, path: Path) -> Tokenizer:

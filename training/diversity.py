@@ -1,0 +1,109 @@
+"""Training of `diversity/mini`: one thing or many, from what the frozen dual encoder sees in an album and its fields."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
+
+from inference.clip import Clip, PhotoViews
+from inference.diversity import DiversityClassifier
+from training import loop
+from training.examples import Example
+from training.scenes import Scene
+
+ALBUMS_A_STEP = 48
+
+
+@dataclass
+class Albums:
+    """Labelled albums drawn at random: views of one thing, sets, single pictures, and real listings with their fields.
+
+    bank: (scenes, views, 1 + GRID², width), what the encoder saw; texts: the embedding (dim,) of each listing's fields.
+    """
+
+    clip: Clip
+    scenes: Sequence[Scene]
+    bank: Tensor
+    listings: Sequence[Example]
+    texts: Sequence[Tensor]
+    rnd: random.Random
+    _groups: dict[str, list[int]] = field(default_factory=dict)
+    _numbers: dict[Path, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, scene in enumerate(self.scenes):
+            if scene.group:
+                self._groups.setdefault(scene.group, []).append(number)
+            if len(scene.photos) == 1:
+                self._numbers[scene.photos[0]] = number
+
+    def draw(self) -> tuple[PhotoViews, Tensor | None, float]:
+        """An album, the embedding of its text where it has one, and 1 for many things or 0 for one."""
+        kind = self.rnd.random()
+        if kind < 0.15:
+            return self._listing()
+        first = self.rnd.randrange(len(self.scenes))
+        scene = self.scenes[first]
+        if kind < 0.5 and scene.group:
+            group = self._groups[scene.group]
+            others = self.rnd.sample(group, min(len(group), self.rnd.randint(2, 6)))
+            different = {self.scenes[number].things: number for number in (first, *others)}
+            return self._views(tuple(different.values())), None, float(len(different) > 1)
+        times = self.rnd.choice((1, 1, 2, 3, 4)) if not scene.many else 1
+        return self._views((first,) * times), None, float(scene.many)
+
+    def _listing(self) -> tuple[PhotoViews, Tensor | None, float]:
+        number = self.rnd.randrange(len(self.listings))
+        listing = self.listings[number]
+        seen = tuple(self._numbers[path] for path in listing.photos if path in self._numbers)
+        if not seen or listing.diversity_score is None:
+            return self.draw()
+        return self._views(seen), self.texts[number], listing.diversity_score
+
+    def _views(self, numbers: Sequence[int]) -> PhotoViews:
+        chosen = [self.rnd.randrange(self.bank.shape[1]) for _ in numbers]
+        states = self.bank[torch.tensor(list(numbers)), torch.tensor(chosen)].float()
+        return views_of(self.clip, states)
+
+
+def views_of(clip: Clip, states: Tensor) -> PhotoViews:
+    """Views from a bank's states (photos, 1 + GRID², width)."""
+    with torch.no_grad():
+        embeddings = functional.normalize(clip.model.visual_projection(states[:, 0]), dim=-1)
+    return PhotoViews(embeddings, states)
+
+
+def learn(classifier: DiversityClassifier, albums: Albums, work: Path, steps: int) -> DiversityClassifier:
+    """Train on drawn albums; returns the average of the weights over the last steps."""
+    average, optimizer = loop.averaged(classifier, 0.995), loop.optimiser(classifier, 1e-3, 0.05)
+
+    def step(number: int) -> dict[str, float]:
+        drawn = [albums.draw() for _ in range(ALBUMS_A_STEP)]
+        logits = torch.stack([classifier(views, text) for views, text, _ in drawn])
+        answers = torch.tensor([answer for _, _, answer in drawn])
+        # Softened answers: a few garments were photographed twice and noted as two.
+        loss = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
+        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 50))
+        average.update_parameters(classifier)
+        right = ((logits > 0) == (answers > 0.5)).float().mean()
+        return {"loss": float(loss), "right": float(right)} if (number + 1) % 50 == 0 else {}
+
+    loop.run(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")
+    trained: DiversityClassifier = average.module
+    return trained.eval()
+
+
+def save_diversity(classifier: DiversityClassifier, folder: Path) -> None:
+    """Write the checkpoint: fp16 weights and sizes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.half().contiguous() for name, weight in classifier.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(classifier.sizes) + "\n", encoding="utf-8")
