@@ -1,0 +1,105 @@
+"""`opisalka train clip|captioner|diversity`: checkpoints from data-set folders; an interrupted training resumes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.parser import ROOT, Commands, Parser, Say, natural
+from inference.errors import CheckpointError, InvalidInput, Message
+
+if TYPE_CHECKING:
+    from training.stages import Sources
+
+NEEDED = ("captions.jsonl", "listings.jsonl", "photos.tsv", "photos")
+
+
+def add(commands: Commands, say: Say) -> None:
+    """Add the subcommand and its three stages."""
+    parser = commands.add_parser("train", say=say, help=say(Message("help-train")))
+    stages = parser.add_subparsers(title=say(Message("help-commands")), metavar="STAGE", required=True)
+    clip = stages.add_parser("clip", say=say, help=say(Message("help-train-clip")))
+    _add_common(clip, say, steps=3200)
+    clip.options.add_argument("--teacher", metavar="FILE", type=Path, required=True, help=say(Message("help-teacher")))
+    clip.options.add_argument("--others", metavar="DIR", type=Path, help=say(Message("help-others")))
+    clip.options.add_argument(
+        "--teacher-steps", metavar="N", type=natural, default=500, help=say(Message("help-steps"))
+    )
+    clip.options.add_argument("--drawings", metavar="N", type=natural, default=1500, help=say(Message("help-drawings")))
+    clip.set_defaults(run=train_clip)
+    captioner = stages.add_parser("captioner", say=say, help=say(Message("help-train-captioner")))
+    _add_common(captioner, say, steps=1600)
+    captioner.options.add_argument(
+        "--language-steps", metavar="N", type=natural, default=1000, help=say(Message("help-steps"))
+    )
+    captioner.set_defaults(run=train_captioner)
+    diversity = stages.add_parser("diversity", say=say, help=say(Message("help-train-diversity")))
+    _add_common(diversity, say, steps=2000)
+    diversity.set_defaults(run=train_diversity)
+    for stage in (captioner, diversity):
+        folder = ROOT / "checkpoints" / "clip" / "mini"
+        stage.options.add_argument("--clip", metavar="DIR", type=Path, default=folder, help=say(Message("help-clip")))
+
+
+def _add_common(stage: Parser, say: Say, steps: int) -> None:
+    add_option = stage.options.add_argument
+    add_option("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    add_option("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
+    add_option("--out", metavar="DIR", type=Path, required=True, help=say(Message("help-out")))
+    add_option("--work", metavar="DIR", type=Path, default=ROOT / "runs", help=say(Message("help-work")))
+    add_option("--steps", metavar="N", type=natural, default=steps, help=say(Message("help-steps")))
+    add_option("--seed", metavar="N", type=natural, default=1, help=say(Message("help-train-seed")))
+
+
+def train_clip(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the photo–text dual encoder."""
+    sources = _sources(arguments, arguments.others, arguments.drawings)
+    _needed(arguments.teacher)
+    from training import stages
+
+    work = arguments.work / "clip"
+    steps, teacher_steps = arguments.steps, arguments.teacher_steps
+    stages.train_clip(sources, arguments.teacher, arguments.out, work, steps, teacher_steps, arguments.seed)
+    return 0
+
+
+def train_captioner(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the captioner that reads the dual encoder's views."""
+    sources, encoder, work = _sources(arguments), _encoder(arguments.clip), arguments.work / "captioner"
+    from training import stages
+
+    steps, language_steps = arguments.steps, arguments.language_steps
+    stages.train_captioner(sources, encoder, arguments.out, work, steps, language_steps, arguments.seed)
+    return 0
+
+
+def train_diversity(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the classifier of one thing or many."""
+    sources, encoder, work = _sources(arguments), _encoder(arguments.clip), arguments.work / "diversity"
+    from training import stages
+
+    stages.train_diversity(sources, encoder, arguments.out, work, arguments.steps, arguments.seed)
+    return 0
+
+
+def _sources(arguments: argparse.Namespace, others: Path | None = None, drawings: int = 0) -> Sources:
+    """The data folders, each checked to be there before anything heavy starts."""
+    for name in NEEDED:
+        _needed(arguments.data / name)
+    for folder in filter(None, (others, arguments.texts)):
+        _needed(folder)
+    from training.stages import Sources
+
+    return Sources(arguments.data, others, arguments.texts, drawings)
+
+
+def _encoder(folder: Path) -> Path:
+    if not (folder / "model.safetensors").is_file():
+        raise CheckpointError("checkpoint-missing", checkpoint=str(folder), known="—")
+    return folder
+
+
+def _needed(path: Path) -> None:
+    if not path.exists():
+        raise InvalidInput("data-missing", path=str(path))
