@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -57,14 +57,11 @@ def learn(
     bank: (scenes, views, photo_vectors, photo_width), what the encoder saw in the composer's scenes.
     """
     average, optimizer = loop.averaged(model, 0.995), loop.optimiser(model, 1e-3, 0.05)
-    slot = tokenizer.token_to_id(PHOTO)
+    slot, batches = tokenizer.token_to_id(PHOTO), _batches(composer, tokenizer, model.config, batch)
 
     def step(number: int) -> dict[str, float]:
-        lessons = [composer.lesson() for _ in range(batch)]
-        # Lessons of like length share a batch's padding.
-        rows, starts = zip(*(_ids(tokenizer, model.config, lesson) for lesson in lessons), strict=True)
-        states = _states(bank, lessons)
-        loss = _loss(model, rows, starts, states, slot)
+        rows, starts, lessons = zip(*next(batches), strict=True)
+        loss = _loss(model, rows, starts, _states(bank, lessons), slot)
         loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
         average.update_parameters(model)
         return {"loss": float(loss)} if (number + 1) % 25 == 0 else {}
@@ -72,6 +69,19 @@ def learn(
     loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "captioner")
     trained: Decoder = average.module
     return trained.eval()
+
+
+def _batches(
+    composer: Composer, tokenizer: Tokenizer, config: DecoderConfig, batch: int
+) -> Iterator[list[tuple[list[int], int, Lesson]]]:
+    """Batches of lessons of like length, so that little of a batch is padding; endless."""
+    while True:
+        lessons = [composer.lesson() for _ in range(8 * batch)]
+        rows = [(*_ids(tokenizer, config, lesson), lesson) for lesson in lessons]
+        rows.sort(key=lambda row: len(row[0]))
+        chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]
+        composer.rnd.shuffle(chunks)
+        yield from chunks
 
 
 def _ids(tokenizer: Tokenizer, config: DecoderConfig, lesson: Lesson) -> tuple[list[int], int]:
