@@ -18,7 +18,8 @@ from cli.files import explained, read_uploads
 from cli.parser import Commands, Say, natural, positive
 from cli.report import as_json
 from inference.errors import InvalidInput, Message
-from inference.listing import Description, Submission
+from inference.listing import Checked, Description, Submission
+from inference.validation import check
 
 if TYPE_CHECKING:
     from inference.engine import Engine
@@ -28,10 +29,10 @@ _ANSWER_START = b'{"id": '
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A line of the data set: its id, and the listing or what is wrong with it."""
+    """A line of the data set: its id, and the decoded listing or what is wrong with it."""
 
     id: object
-    submission: Submission | InvalidInput
+    checked: Checked | InvalidInput
 
 
 def add(commands: Commands, say: Say) -> None:
@@ -114,7 +115,7 @@ def _read_json(line: bytes) -> dict[str, object]:
 def _read_item(line: bytes, folder: Path) -> _Item:
     row = _read_json(line)
     try:
-        return _Item(row.get("id"), _submission(row, folder))
+        return _Item(row.get("id"), check(_submission(row, folder)))
     except InvalidInput as error:
         return _Item(row.get("id"), error)
 
@@ -133,7 +134,7 @@ def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
 
 
 def _ahead(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
-    """The same batches; the next one is read by a thread while the caller works on the last."""
+    """The same batches; the next one is read and decoded by a thread while the caller works on the last."""
     with ThreadPoolExecutor(1) as reader:
         pending: Future[list[_Item]] = reader.submit(next, batches, [])
         while batch := pending.result():
@@ -142,10 +143,8 @@ def _ahead(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
 
 
 def _answers(engine: Engine, items: Sequence[_Item], seed: int, say: Say) -> Iterable[dict[str, object]]:
-    submissions = [item.submission for item in items if isinstance(item.submission, Submission)]
-    results = iter(engine.describe(submissions, seed=seed))
-    for item in items:
-        result = item.submission if isinstance(item.submission, InvalidInput) else next(results)
+    results = engine.describe([item.checked for item in items], seed=seed)
+    for item, result in zip(items, results, strict=True):
         yield {"id": item.id, **_render(result, say)}
 
 

@@ -12,7 +12,7 @@ from cli.parser import Commands, Say, natural
 from cli.report import as_json, page, refusals
 from inference.errors import InvalidInput, Message
 from inference.listing import Description, Submission
-from inference.validation import validate
+from inference.validation import check
 
 
 def add(commands: Commands, say: Say) -> None:
@@ -34,12 +34,13 @@ def add(commands: Commands, say: Say) -> None:
 def run(arguments: argparse.Namespace, say: Say) -> int:
     """Describe and print; 3 when moderation said no."""
     attributes = read_text(arguments.attributes_file) if arguments.attributes_file else arguments.attributes
-    submission = Submission(read_uploads(arguments.photos), attributes)
-    validate(submission)  # loading the models takes seconds: what is wrong is said before
+    checked = check(Submission(read_uploads(arguments.photos), attributes))
+    if isinstance(checked, InvalidInput):
+        raise checked  # loading the models takes seconds: what is wrong is said before
     from inference.engine import load_engine  # torch: not for --help
 
     engine = load_engine(arguments.checkpoints, arguments.checkpoint)
-    (result,) = engine.describe([submission], arguments.numbers, arguments.seed)
+    (result,) = engine.describe([checked], arguments.numbers, arguments.seed)
     if isinstance(result, InvalidInput):
         raise result
     if arguments.json:

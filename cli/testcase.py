@@ -10,6 +10,7 @@ from cli.parser import ROOT, Commands, Say
 from cli.report import page, refusals
 from inference.errors import InvalidInput, Message
 from inference.listing import Description
+from inference.validation import check
 
 CASES = ROOT / "testcases"
 PULLED = CASES / "photos"
@@ -45,7 +46,7 @@ def _run_case(case: Case, arguments: argparse.Namespace, say: Say) -> int:
     sent = submission(case, arguments.photos_from)
     from inference.engine import load_engine  # torch: not for --help
 
-    (result,) = load_engine(arguments.checkpoints).describe([sent])
+    (result,) = load_engine(arguments.checkpoints).describe([check(sent)])
     judgements = judge(case, result)
     parts = [
         f"{case.name}  {case.title.get(arguments.language, '')}",

@@ -14,7 +14,7 @@ from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput
-from inference.listing import Description, Numbers, Submission
+from inference.listing import Checked, Description, Numbers
 from inference.moderation.match import MatchRule
 
 CLIP = "mini"
@@ -30,10 +30,10 @@ class Engine:
         self.models = models
 
     def describe(
-        self, submissions: Sequence[Submission], numbers: Numbers = "values", seed: int = 0
+        self, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
-        """The description of every submission, in order; `InvalidInput` in the place of one that cannot be read."""
-        return pipeline.describe(submissions, self.models, numbers, seed)
+        """The description of every listing that `validation.check` let pass, in order; errors stay in their places."""
+        return pipeline.describe(checked, self.models, numbers, seed)
 
 
 def load_engine(root: Path, captioner: str = "mini") -> Engine:

@@ -68,6 +68,14 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A listing that passed validation, and the seconds that its checking and decoding took."""
+
+    listing: Listing
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Masked:
     """Text whose numbers are tokens, and the value of the input behind each token."""
 

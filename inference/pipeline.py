@@ -1,13 +1,13 @@
-"""From what a seller sent to the description: validate, moderate, mask, diversity, caption, unmask, score.
+"""From a checked listing to the description: moderate, mask, diversity, caption, unmask, score.
 
-Every step works on all submissions at once, so that models see batches; errors and refusals are results, not
-exceptions, and harm no other submission. It knows no file, no device and no model class.
+Every step works on all listings at once, so that models see batches; errors and refusals are results, not
+exceptions, and harm no other listing. It knows no file, no device and no model class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from torch import Tensor
@@ -17,6 +17,7 @@ from inference.clip import Clip, PhotoViews, TextViews
 from inference.diversity import DiversityClassifier
 from inference.errors import InvalidInput
 from inference.listing import (
+    Checked,
     Description,
     Diversity,
     Listing,
@@ -24,14 +25,12 @@ from inference.listing import (
     Moderation,
     Numbers,
     Scores,
-    Submission,
     Timings,
     Verdict,
 )
 from inference.masking import fill, mask
 from inference.moderation.match import MatchRule
 from inference.scoring import best_photos, score
-from inference.validation import validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +56,24 @@ class _Work:
     diversity: Diversity | None = None
     draft: str | None = None
     text: str | None = None
-    scores: Scores = Scores()
+    scores: Scores = field(default_factory=Scores)
 
 
 def describe(
-    submissions: Sequence[Submission], models: Models, numbers: Numbers = "values", seed: int = 0
+    checked: Sequence[Checked | InvalidInput], models: Models, numbers: Numbers = "values", seed: int = 0
 ) -> list[Description | InvalidInput]:
-    """The description of every submission, in order; `InvalidInput` in the place of one that cannot be read."""
-    read = [_validated(submission) for submission in submissions]
-    valid = [result for result in read if not isinstance(result, InvalidInput)]
-    work = _moderated([listing for listing, _ in valid], [timings for _, timings in valid], models)
+    """The description of every listing that `validation.check` let pass, in order; errors stay in their places."""
+    work = _moderated([each for each in checked if not isinstance(each, InvalidInput)], models)
     passed = [each for each in work if each.moderation.passed]
     written = iter(_scored(_captioned(passed, models, numbers, seed), models))
     done = iter([next(written) if each.moderation.passed else each for each in work])
-    return [r if isinstance(r, InvalidInput) else _description(next(done), models.captioner.name) for r in read]
+    return [e if isinstance(e, InvalidInput) else _description(next(done), models.captioner.name) for e in checked]
 
 
-def _validated(submission: Submission) -> tuple[Listing, Timings] | InvalidInput:
-    start = perf_counter()
-    try:
-        listing = validate(submission)
-    except InvalidInput as error:
-        return error
-    return listing, Timings(validate_s=perf_counter() - start)
-
-
-def _moderated(listings: Sequence[Listing], timings: Sequence[Timings], models: Models) -> list[_Work]:
+def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
     """One look at all photos, one reading of all texts, and the verdicts."""
     start = perf_counter()
+    listings = [each.listing for each in checked]
     views = _look(models.clip, listings)
     judged = [models.match.judged_text(listing.attributes) for listing in listings]
     sources = _read(models.clip, [listing.attributes.text for listing in listings])
@@ -94,9 +83,9 @@ def _moderated(listings: Sequence[Listing], timings: Sequence[Timings], models: 
         Moderation((Verdict("photos"), Verdict("text"), models.match.judge(seen, text and text[0])))
         for seen, text in zip(views, embeddings, strict=True)
     ]
-    share = (perf_counter() - start) / max(1, len(listings))
-    timed = [replace(each, moderate_s=share) for each in timings]
-    return [_Work(*each) for each in zip(listings, timed, views, sources, moderations, strict=True)]
+    share = (perf_counter() - start) / max(1, len(checked))
+    timings = [Timings(validate_s=each.seconds, moderate_s=share) for each in checked]
+    return [_Work(*each) for each in zip(listings, timings, views, sources, moderations, strict=True)]
 
 
 def _look(clip: Clip, listings: Sequence[Listing]) -> list[PhotoViews]:

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.listing import (
+    Checked,
     Description,
     Diversity,
     Listing,
     Moderation,
     Numbers,
     Scores,
-    Submission,
     Timings,
     Verdict,
 )
-from inference.validation import validate
 
 NOUN = "Куртка"
 REFUSED = "котлета"
@@ -33,17 +32,10 @@ class PretendEngine:
         self.calls: list[tuple[int, Numbers, int]] = []
 
     def describe(
-        self, submissions: Sequence[Submission], numbers: Numbers = "values", seed: int = 0
+        self, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
-        self.calls.append((len(submissions), numbers, seed))
-        return [_describe(submission) for submission in submissions]
-
-
-def _describe(submission: Submission) -> Description | InvalidInput:
-    try:
-        return _description(validate(submission))
-    except InvalidInput as error:
-        return error
+        self.calls.append((len(checked), numbers, seed))
+        return [each if isinstance(each, InvalidInput) else _description(each.listing) for each in checked]
 
 
 def _description(listing: Listing) -> Description:

@@ -9,6 +9,7 @@ import pytest
 
 from cli.cases import Case, find_cases, judge, submission
 from cli.parser import ROOT
+from inference.validation import check
 
 if TYPE_CHECKING:
     from inference.engine import Engine
@@ -26,5 +27,5 @@ def engine() -> Engine:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_case_comes_out_as_it_must(case: Case) -> None:
-    (result,) = engine().describe([submission(case)])
+    (result,) = engine().describe([check(submission(case))])
     assert [judgement for judgement in judge(case, result) if not judgement.met] == []

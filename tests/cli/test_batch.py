@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from inference.errors import InvalidInput
-from inference.listing import Description, Numbers, Submission
+from inference.listing import Checked, Description, Numbers, Submission
+from inference.validation import check
 from tests.cli.conftest import Opisalka
 from tests.doubles import REFUSED, PretendEngine
 
@@ -71,7 +73,7 @@ def test_a_stopped_run_goes_on(
     out.write_bytes(b"".join(lines[:2]) + lines[2][:cut])
     opisalka("batch", listings, out)
     assert out.read_bytes() == whole
-    assert engines[1].calls == [(3, "values", 0)]
+    assert engines[1].calls == [(7, "values", 0)]
 
 
 def test_a_finished_run_loads_no_model(
@@ -125,15 +127,44 @@ def test_answers_that_were_ready_survive_a_crash(
     whole = PretendEngine.describe
 
     def crash_on_the_second(
-        self: PretendEngine, submissions: Sequence[Submission], numbers: Numbers = "values", seed: int = 0
+        self: PretendEngine, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
         if self.calls:
             raise MemoryError
-        return whole(self, submissions, numbers, seed)
+        return whole(self, checked, numbers, seed)
 
     monkeypatch.setattr(PretendEngine, "describe", crash_on_the_second)
     assert opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "2").code == 1
     assert [answer["id"] for answer in read(tmp_path / "out.jsonl")] == ["both", "text"]
+
+
+def test_the_next_batch_is_decoded_while_the_models_work(
+    opisalka: Opisalka, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch but the last finds the first listing of the next one decoded before it ends."""
+    decoded: list[threading.Event] = [threading.Event() for _ in range(4)]
+    arrived = iter(decoded)
+    whole, met = PretendEngine.describe, []
+
+    def announced(submission: Submission) -> Checked | InvalidInput:
+        checked = check(submission)
+        next(arrived).set()
+        return checked
+
+    def patient(
+        self: PretendEngine, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
+    ) -> list[Description | InvalidInput]:
+        following = len(self.calls) + 1
+        if following < len(decoded):
+            met.append(decoded[following].wait(timeout=30))
+        return whole(self, checked, numbers, seed)
+
+    monkeypatch.setattr("cli.batch.check", announced)
+    monkeypatch.setattr(PretendEngine, "describe", patient)
+    lines = listings.read_bytes().splitlines(keepends=True)[: len(decoded)]
+    listings.write_bytes(b"".join(lines))
+    opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "1")
+    assert met == [True] * 3
 
 
 def test_the_seed_reaches_the_engine(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inference.errors import InvalidInput, Message
-from inference.listing import Photo, Submission, Upload
-from inference.validation import validate
+from inference.listing import Checked, Photo, Submission, Upload
+from inference.validation import check, validate
 
 _REAL = Path(__file__).parents[3] / "shared" / "data" / "clothing" / "photos"
 _RED, _BLUE = (200, 30, 40), (20, 40, 210)
@@ -73,6 +73,15 @@ class TestSubmission:
         uploads = [Upload(_encoded(Image.new("L", (20 + number, 20)))) for number in range(11)]
         assert [photo.image.width for photo in validate(Submission(tuple(uploads[:10]))).photos] == list(range(20, 30))
         assert _refusal(*uploads) == Message("too-many-photos", {"count": 11, "limit": 10})
+
+    def test_checking_returns_the_listing_with_its_seconds_or_the_error(self) -> None:
+        """Errors are values here, so that one bad listing stops no other."""
+        checked = check(Submission((Upload(_encoded(_halves())),)))
+        assert isinstance(checked, Checked)
+        assert (checked.listing.mode, checked.seconds > 0) == ("photos", True)
+        error = check(Submission((Upload(b"text"),)))
+        assert isinstance(error, InvalidInput)
+        assert error.message.code == "photo-format"
 
     def test_a_refusal_names_the_first_bad_file(self) -> None:
         good = Upload(_encoded(_halves()), "good.png")
