@@ -115,12 +115,13 @@ def _read_json(line: bytes) -> dict[str, object]:
 def _read_item(line: bytes, folder: Path) -> _Item:
     row = _read_json(line)
     try:
-        return _Item(row.get("id"), check(_submission(row, folder)))
+        return _Item(row.get("id"), check(read_submission(row, folder)))
     except InvalidInput as error:
         return _Item(row.get("id"), error)
 
 
-def _submission(row: dict[str, object], folder: Path) -> Submission:
+def read_submission(row: dict[str, object], folder: Path) -> Submission:
+    """What a line of a data set sends; raises `InvalidInput` for a line of another form or an unreadable photo."""
     photos, attributes = row.get("photos", []), row.get("attributes", {})
     if not row or not isinstance(photos, list) or not isinstance(attributes, dict | str):
         raise InvalidInput("listing-malformed")

@@ -40,7 +40,7 @@ def load_engine(root: Path, captioner: str = "mini") -> Engine:
     """Load a captioner and what it stands on from `root`. Raises `CheckpointError` for what is missing or broken."""
     clip_card = checkpoints.get(root, "clip", CLIP)
     clip = _loaded(clip_card, Clip.load)
-    rule = MatchRule(clip_card.calibration.get("match_threshold", 0.0), frozenset(clip_card.knows))
+    rule = MatchRule.of(clip_card)
     diversity = _loaded(checkpoints.get(root, "diversity", DIVERSITY), DiversityClassifier.load)
     return Engine(
         pipeline.Models(clip, _captioner(checkpoints.get(root, "captioner", captioner), clip), diversity, rule)

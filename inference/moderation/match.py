@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from inference.checkpoints import Card
 from inference.clip import PhotoViews
 from inference.errors import Message
 from inference.listing import Attributes, Verdict
@@ -23,13 +24,25 @@ class MatchRule:
     threshold: float
     knows: frozenset[str]
 
+    @classmethod
+    def of(cls, card: Card) -> MatchRule:
+        """The rule on a dual encoder's card."""
+        return cls(card.calibration.get("match_threshold", 0.0), frozenset(card.knows))
+
     def judged_text(self, attributes: Attributes) -> str:
         """The attributes that name something known to the encoder, one a line; empty if none does."""
         lines = [f"{name}: {value}" if name else value for name, value in attributes.items]
-        return "\n".join(line for line in lines if self._names_something(line))
+        return "\n".join(line for line in lines if self.named(line))
 
-    def _names_something(self, line: str) -> bool:
-        return any(not self.knows.isdisjoint(lemmas(word)) for word in _WORD.findall(line.lower()))
+    def named(self, text: str) -> frozenset[str]:
+        """The known things that a text names, as dictionary forms."""
+        words = _WORD.findall(text.lower())
+        return self.knows.intersection(lemma for word in words for lemma in lemmas(word))
+
+    def of_other_things(self, first: str, second: str) -> bool:
+        """Whether both texts name known things, and none in common."""
+        ours, theirs = self.named(first), self.named(second)
+        return bool(ours and theirs) and ours.isdisjoint(theirs)
 
     def judge(self, views: PhotoViews, text: Tensor | None) -> Verdict:
         """The verdict on photos and the embedding (dim,) of the judged text; nothing to judge passes.

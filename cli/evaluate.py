@@ -1,0 +1,107 @@
+"""`opisalka evaluate answers|diversity|match`: figures of answers and of the models that judge, as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.batch import read_submission
+from cli.files import explained, read_uploads
+from cli.parser import Commands, Say
+from inference import checkpoints
+from inference.errors import InvalidInput, Message
+from inference.listing import Listing, Submission
+from inference.validation import parse_attributes, validate
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def add(commands: Commands, say: Say) -> None:
+    """Add the subcommand and what can be evaluated."""
+    parser = commands.add_parser("evaluate", say=say, help=say(Message("help-evaluate")))
+    subjects = parser.add_subparsers(title=say(Message("help-commands")), metavar="SUBJECT", required=True)
+    answers = subjects.add_parser("answers", say=say, help=say(Message("help-evaluate-answers")))
+    answers.arguments.add_argument("answers", metavar="ANSWERS", type=Path, help=say(Message("help-answers")))
+    answers.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
+    answers.set_defaults(run=evaluate_answers)
+    diversity = subjects.add_parser("diversity", say=say, help=say(Message("help-evaluate-diversity")))
+    diversity.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
+    diversity.set_defaults(run=evaluate_diversity)
+    match = subjects.add_parser("match", say=say, help=say(Message("help-evaluate-match")))
+    match.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
+    match.options.add_argument("--foreign", metavar="DIR", type=Path, help=say(Message("help-foreign")))
+    match.options.add_argument("--split", metavar="NAME", default="val", help=say(Message("help-split")))
+    match.set_defaults(run=evaluate_match)
+
+
+def evaluate_answers(arguments: argparse.Namespace, say: Say) -> int:
+    """What `batch` wrote, beside the listings it answered."""
+    from evaluation.answers import answer_figures
+
+    fields = {row["id"]: parse_attributes(row["attributes"]).text for row in _rows(arguments.listings)}
+    answered = [row for row in _rows(arguments.answers) if row.get("text") and row["id"] in fields]
+    figures = answer_figures([row["text"] for row in answered], [fields[row["id"]] for row in answered])
+    print(json.dumps(asdict(figures)))
+    return 0
+
+
+def evaluate_diversity(arguments: argparse.Namespace, say: Say) -> int:
+    """Labelled albums, by the kind that stands in their `source`."""
+    from evaluation.albums import album_accuracy
+    from inference.clip import Clip
+    from inference.diversity import DiversityClassifier
+
+    albums: dict[str, list[tuple[Listing, bool]]] = {}
+    for row in _rows(arguments.listings):
+        listing = validate(read_submission(row, arguments.listings.parent))
+        albums.setdefault(row["source"], []).append((listing, row["diversity_score"] >= 0.5))
+    root = arguments.checkpoints
+    clip = Clip.load(checkpoints.get(root, "clip", "mini").folder)
+    classifier = DiversityClassifier.load(checkpoints.get(root, "diversity", "mini").folder)
+    print(json.dumps(album_accuracy(clip, classifier, albums), indent=1))
+    return 0
+
+
+def evaluate_match(arguments: argparse.Namespace, say: Say) -> int:
+    """One-photo listings with captions, against captions of other known things and against foreign photos."""
+    from evaluation.pairs import pair_figures, refused_share
+    from inference.clip import Clip
+    from inference.moderation.match import MatchRule
+
+    card = checkpoints.get(arguments.checkpoints, "clip", "mini")
+    clip, rule = Clip.load(card.folder), MatchRule.of(card)
+    rows = [row for row in _rows(arguments.listings) if row["split"] == arguments.split]
+    listings = [validate(read_submission(_with_text(row), arguments.listings.parent)) for row in rows]
+    refused, judged = refused_share(clip, rule, listings)
+    single = [(listing, row) for listing, row in zip(listings, rows, strict=True) if len(listing.photos) == 1]
+    texts = [row["description"] for _, row in single]
+    foreign = _images(arguments.foreign) if arguments.foreign else []
+    photos = [listing.photos[0].image for listing, _ in single]
+    figures = pair_figures(clip, rule.threshold, photos, texts, rule.of_other_things, foreign)
+    print(json.dumps({"right_refused": refused, "right_judged": judged, **asdict(figures)}))
+    return 0
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a data set; raises `InvalidInput` for a file that is none."""
+    with explained(path), path.open(encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise InvalidInput("listing-malformed") from error
+
+
+def _with_text(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, its caption as free text where it has no fields."""
+    return row | {"attributes": row["attributes"] or row["description"]}
+
+
+def _images(folder: Path) -> list[Image.Image]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    return [validate(Submission(read_uploads([path]))).photos[0].image for path in paths]

@@ -1,0 +1,1 @@
+"""How good the answers are: figures from data sets, for the log and the cards."""

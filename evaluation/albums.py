@@ -1,0 +1,30 @@
+"""One thing or many, both ways, on labelled albums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from inference.clip import Clip
+from inference.diversity import DiversityClassifier, zero_shot
+from inference.listing import Listing
+
+
+def album_accuracy(
+    clip: Clip, classifier: DiversityClassifier, albums: Mapping[str, Sequence[tuple[Listing, bool]]]
+) -> dict[str, dict[str, float]]:
+    """The share told right by each way, a kind of album and over all kinds in equal parts.
+
+    albums: kind → listings and whether they are many things. Ways: the trained classifier, the dual encoder asked
+    zero-shot, and the number of photos, which is no answer and stands for comparison.
+    """
+    table: dict[str, dict[str, float]] = {}
+    for kind, listings in albums.items():
+        right = {"classifier": 0, "zero_shot": 0, "photo_count": 0}
+        for listing, many in listings:
+            views = clip.look([photo.image for photo in listing.photos])
+            right["classifier"] += (classifier.score(views) >= 0.5) == many
+            right["zero_shot"] += (zero_shot(clip, views) >= 0.5) == many
+            right["photo_count"] += (len(views) > 1) == many
+        table[kind] = {way: count / len(listings) for way, count in right.items()}
+    ways = ("classifier", "zero_shot", "photo_count")
+    return table | {"all": {way: sum(row[way] for row in table.values()) / max(1, len(table)) for way in ways}}
