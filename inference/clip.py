@@ -17,8 +17,16 @@ from PIL import Image
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from transformers import CLIPConfig, CLIPModel, PreTrainedModel, VisionTextDualEncoderConfig, VisionTextDualEncoderModel
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    PreTrainedModel,
+    ResNetConfig,
+    VisionTextDualEncoderConfig,
+    VisionTextDualEncoderModel,
+)
 from transformers.models.resnet.modeling_resnet import ResNetConvLayer, ResNetShortCut
 
 GRID = 3
@@ -96,7 +104,7 @@ def build(config: VisionTextDualEncoderConfig | CLIPConfig) -> PreTrainedModel:
     if isinstance(config, CLIPConfig):
         return CLIPModel(config)
     model = VisionTextDualEncoderModel(config)
-    if config.vision_config.model_type == "resnet":
+    if isinstance(config.vision_config, ResNetConfig):
         # ResNet pools to (batch, width, 1, 1); the projection wants (batch, width).
         model.vision_model.pooler = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return model
@@ -126,7 +134,7 @@ class Clip:
             raise ValueError(f"{folder}: weights do not fit the configuration: {missing + unexpected}")
         model.eval()
         _fold_batch_norms(model)
-        model.to(memory_format=torch.channels_last)
+        convert_conv2d_weight_memory_format(model, torch.channels_last)
         rule = PixelRule.read(folder / "preprocessor_config.json")
         return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), rule, folder.name)
 
@@ -173,4 +181,4 @@ def _fold_batch_norms(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, ResNetConvLayer | ResNetShortCut):
             module.convolution = fuse_conv_bn_eval(module.convolution, module.normalization)
-            module.normalization = nn.Identity()
+            module.add_module("normalization", nn.Identity())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file
@@ -54,8 +55,8 @@ class DiversityClassifier(nn.Module):
             first, second = torch.triu_indices(len(views), len(views), 1)
             pairs = torch.cat(((seen[first] - seen[second]).abs(), seen[first] * seen[second]), 1)
             evidence = torch.cat((evidence, self.pair(pairs)[:, 0]))
-        logit = evidence.max()
-        return logit if text is None else logit + self.text(text)[0]
+        logit: Tensor = evidence.max()
+        return logit if text is None else logit + cast(Tensor, self.text(text))[0]
 
     @torch.inference_mode()
     def score(self, views: PhotoViews, text: Tensor | None = None) -> float:

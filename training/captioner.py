@@ -7,7 +7,6 @@ photo encoder stays frozen, so its views are computed once.
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,11 +35,10 @@ def writing_tokenizer(texts: Sequence[str]) -> Tokenizer:
 def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: Path, steps: int, batch: int) -> None:
     """Language alone: [TEXT] a phrase [END]."""
     optimizer = loop.optimiser(model, 1e-3, 0.02)
-    rnd = random.Random(0)
     start, end = ids_of(tokenizer, (TEXT, END))
 
     def step(number: int) -> dict[str, float]:
-        chosen = tokenizer.encode_batch([rnd.choice(texts) for _ in range(batch)])
+        chosen = tokenizer.encode_batch([texts[n] for n in torch.randint(len(texts), (batch,)).tolist()])
         rows = [[start, *encoding.ids[:60], end] for encoding in chosen]
         loss = _loss(model, rows, [1] * len(rows), torch.zeros(0), 0)
         loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
@@ -56,8 +54,9 @@ def learn(
 
     bank: (scenes, views, photo_vectors, photo_width), what the encoder saw in the composer's scenes.
     """
-    average, optimizer = loop.averaged(model, 0.995), loop.optimiser(model, 1e-3, 0.05)
-    slot, batches = tokenizer.token_to_id(PHOTO), _batches(composer, tokenizer, model.config, batch)
+    average, smooth = loop.averaged(model, 0.995)
+    optimizer = loop.optimiser(model, 1e-3, 0.05)
+    (slot,), batches = ids_of(tokenizer, (PHOTO,)), _batches(composer, tokenizer, model.config, batch)
 
     def step(number: int) -> dict[str, float]:
         rows, starts, lessons = zip(*next(batches), strict=True)
@@ -67,8 +66,7 @@ def learn(
         return {"loss": float(loss)} if (number + 1) % 25 == 0 else {}
 
     loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "captioner")
-    trained: Decoder = average.module
-    return trained.eval()
+    return smooth.eval()
 
 
 def _batches(
@@ -76,6 +74,8 @@ def _batches(
 ) -> Iterator[list[tuple[list[int], int, Lesson]]]:
     """Batches of lessons of like length, so that little of a batch is padding; endless."""
     while True:
+        # A restart restores PyTorch's generator, and so it goes on with new lessons instead of the first ones again.
+        composer.rnd.seed(int(torch.randint(1 << 31, ())))
         lessons = [composer.lesson() for _ in range(8 * batch)]
         rows = [(*_ids(tokenizer, config, lesson), lesson) for lesson in lessons]
         rows.sort(key=lambda row: len(row[0]))

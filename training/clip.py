@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import convert_conv2d_weight_memory_format
 from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEncoderConfig
 
 from inference.clip import build
@@ -73,25 +74,26 @@ def text_config(words: int) -> BertConfig:
 
 
 def vision_config() -> ResNetConfig:
-    """A slim ResNet-18 ("Deep residual learning", He et al., 2016); `hidden_size` is what the projection reads."""
+    """A slim ResNet-18 ("Deep residual learning", He et al., 2016)."""
     return ResNetConfig(
         hidden_sizes=list(WIDTHS),
         depths=[2, 2, 2, 2],
         layer_type="basic",
         embedding_size=WIDTHS[0],
-        hidden_size=WIDTHS[-1],
     )
 
 
 def dual_config(words: int) -> VisionTextDualEncoderConfig:
     """Both towers and the size of the space they share."""
-    vision, text = vision_config().to_dict(), text_config(words).to_dict()
+    # A ResNet's configuration does not say how wide its output is; the projection asks for `hidden_size`.
+    vision = vision_config().to_dict() | {"hidden_size": WIDTHS[-1]}
+    text = text_config(words).to_dict()
     return VisionTextDualEncoderConfig(vision_config=vision, text_config=text, projection_dim=DIM)
 
 
 def student(words: int, sizes: dict[str, int]) -> DualEncoder:
     """The dual encoder to be trained and shipped, its weights random."""
-    return DualEncoder(build(dual_config(words)).vision_model, WIDTHS[-1], words, sizes)
+    return DualEncoder(build(dual_config(words)).get_submodule("vision_model"), WIDTHS[-1], words, sizes)
 
 
 def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
@@ -118,8 +120,11 @@ def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, i
     trunk = MobileNetV2()
     trunk.load_state_dict(load_file(weights) if weights.suffix == ".safetensors" else read_tflite(weights).state_dict())
     device = train.pixels.device
-    model = DualEncoder(trunk, FEATURES, words, sizes).to(device, memory_format=torch.channels_last)
-    average, optimizer = loop.averaged(model, 0.99), loop.optimiser(model, 3e-4, 0.02)
+    model = convert_conv2d_weight_memory_format(
+        DualEncoder(trunk, FEATURES, words, sizes).to(device), torch.channels_last
+    )
+    average, smooth = loop.averaged(model, 0.99)
+    optimizer = loop.optimiser(model, 3e-4, 0.02)
 
     def step(number: int) -> dict[str, float]:
         batch = train.sample(64)
@@ -129,13 +134,13 @@ def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, i
             )
         loop.descend(optimizer, loss, 3e-4 * loop.cosine(number, steps, 60))
         average.update_parameters(model)
-        return evaluate(average.module, held, LAST_AT) if (number + 1) % 300 == 0 else {}
+        return evaluate(smooth, held, LAST_AT) if (number + 1) % 300 == 0 else {}
 
     loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, out, "teacher")
     save_file(
         {
             name: weight.half().contiguous()
-            for name, weight in average.module.state_dict().items()
+            for name, weight in smooth.state_dict().items()
             if weight.is_floating_point()
         },
         out / "teacher.safetensors",
@@ -147,11 +152,11 @@ def train_clip(
 ) -> DualEncoder:
     """Train the student from random weights; returns the average of its weights over the last steps."""
     device = train.pixels.device
-    model = student(words, sizes).to(device, memory_format=torch.channels_last)
+    model = convert_conv2d_weight_memory_format(student(words, sizes).to(device), torch.channels_last)
     imitate = nn.Linear(WIDTHS[-1], FEATURES).to(device)
-    average = loop.averaged(model, 0.998)
+    average, smooth = loop.averaged(model, 0.998)
     optimizer = loop.optimiser(nn.ModuleList((model, imitate)), 1.5e-3, 0.05)
-    teacher = teacher.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    teacher = convert_conv2d_weight_memory_format(teacher.to(device), torch.channels_last).eval().requires_grad_(False)
 
     def step(number: int) -> dict[str, float]:
         batch = train.sample(BATCH)
@@ -178,11 +183,10 @@ def train_clip(
         average.update_parameters(model)
         if (number + 1) % 500:
             return {}
-        return {"loss": float(loss), "closeness": float(closeness), **evaluate(average.module, held, SERVED_AT)}
+        return {"loss": float(loss), "closeness": float(closeness), **evaluate(smooth, held, SERVED_AT)}
 
     loop.run(steps, step, {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}, out, "clip")
-    trained: DualEncoder = average.module
-    return trained
+    return smooth
 
 
 def _one_text(batch: Pool) -> Tensor:

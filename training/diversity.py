@@ -1,4 +1,4 @@
-"""Training of `diversity/mini`: one thing or many, from what the frozen dual encoder sees in an album and its fields."""
+"""Training of `diversity/mini`: one thing or many, from what the dual encoder sees in an album and its fields."""
 
 from __future__ import annotations
 
@@ -83,9 +83,12 @@ def views_of(clip: Clip, states: Tensor) -> PhotoViews:
 
 def learn(classifier: DiversityClassifier, albums: Albums, work: Path, steps: int) -> DiversityClassifier:
     """Train on drawn albums; returns the average of the weights over the last steps."""
-    average, optimizer = loop.averaged(classifier, 0.995), loop.optimiser(classifier, 1e-3, 0.05)
+    average, smooth = loop.averaged(classifier, 0.995)
+    optimizer = loop.optimiser(classifier, 1e-3, 0.05)
 
     def step(number: int) -> dict[str, float]:
+        # A restart restores PyTorch's generator, and so it goes on with new albums instead of the first ones again.
+        albums.rnd.seed(int(torch.randint(1 << 31, ())))
         drawn = [albums.draw() for _ in range(ALBUMS_A_STEP)]
         logits = torch.stack([classifier(views, text) for views, text, _ in drawn])
         answers = torch.tensor([answer for _, _, answer in drawn])
@@ -97,8 +100,7 @@ def learn(classifier: DiversityClassifier, albums: Albums, work: Path, steps: in
         return {"loss": float(loss), "right": float(right)} if (number + 1) % 50 == 0 else {}
 
     loop.run(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")
-    trained: DiversityClassifier = average.module
-    return trained.eval()
+    return smooth.eval()
 
 
 def save_diversity(classifier: DiversityClassifier, folder: Path) -> None:

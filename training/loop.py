@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import nn
@@ -16,6 +15,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 SAVE_EVERY_S = 120.0
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 class Stateful(Protocol):
@@ -48,9 +49,10 @@ def cosine(step: int, steps: int, warm_up: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
-def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """An exponential moving average of a model's weights and buffers."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+def averaged(model: Model, decay: float) -> tuple[AveragedModel, Model]:
+    """An exponential moving average of a model's weights and buffers, and the model that holds them."""
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    return average, cast(Model, average.module)
 
 
 def optimiser(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
@@ -76,7 +78,8 @@ def run(
 ) -> None:
     """Call `step` for each number below `steps`, from where the folder's last saved state ended.
 
-    `step` returns the figures of the log (`<title>.jsonl`), or nothing. State is saved every two minutes and at the end.
+    `step` returns the figures of the log (`<title>.jsonl`), or nothing. The state is saved every two minutes and at the
+    end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{title}.state.pt"
@@ -98,7 +101,7 @@ def run(
 def _save(path: Path, step: int, state: Mapping[str, Stateful]) -> None:
     part = path.with_suffix(".part")
     torch.save({"step": step, "random": torch.get_rng_state(), **{n: o.state_dict() for n, o in state.items()}}, part)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def _resume(path: Path, state: Mapping[str, Stateful]) -> int:

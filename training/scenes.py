@@ -66,7 +66,7 @@ def photo_scenes(examples: Iterable[Example], labels: dict[str, PhotoLabels], se
 
 def collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
     """Pictures with two to four different things of one sender side by side."""
-    made = []
+    made: list[Scene] = []
     while len(made) < count:
         parts = partners(rnd.choice(scenes), scenes, rnd.randint(2, 4), rnd)
         if len(parts) > 1:

@@ -47,7 +47,7 @@ TEXTS = {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Kozie
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the data lie: clothes (the data set), things that are not clothes, and plain texts, the last two optional."""
+    """Where the data lie: clothes (the data set), optionally things that are no clothes, and plain texts."""
 
     data: Path
     others: Path | None = None

@@ -46,7 +46,8 @@ class InvertedResidual(nn.Module):
         """(batch, width, height, height) → (batch, out, height / stride, height / stride)."""
         y = x if self.expand is None else functional.relu6(self.expand(x))
         y = self.project(functional.relu6(self.depthwise(y)))
-        return x + y if self.residual else y
+        passed: Tensor = x + y if self.residual else y
+        return passed
 
 
 class MobileNetV2(nn.Module):

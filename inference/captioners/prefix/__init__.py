@@ -1,4 +1,4 @@
-"""The prefix captioner: soft-prompt vectors of photos before a small GPT-2-like decoder, several drafts, the best kept."""
+"""The prefix captioner: photos as soft-prompt vectors before a small GPT-2-like decoder; the best of several drafts."""
 
 from __future__ import annotations
 

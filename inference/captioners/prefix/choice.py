@@ -1,9 +1,10 @@
-"""Which of several drafts to keep: the seller's numbers first, then what fits the photos and what the drafts agree on."""
+"""Which of several drafts to keep: the seller's numbers first, then what fits the photos and what the drafts share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -56,4 +57,4 @@ def agreement(texts: Sequence[str]) -> Tensor:
 
 def _bag(text: str) -> frozenset[tuple[str, ...]]:
     stems = [word[:_STEM] for word in re.findall(r"\w+|<\w+>", text.lower())]
-    return frozenset([(stem,) for stem in stems] + list(zip(stems, stems[1:], strict=False)))
+    return frozenset([(stem,) for stem in stems] + list(pairwise(stems)))

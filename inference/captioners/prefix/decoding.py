@@ -78,17 +78,16 @@ def write(
     ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row)
-    room = model.config.length - int(lengths.max())
     last, cache = model.read(model.embed(ids, states, slot), lengths)
-    things_room = min(sampling.things_length, room // 2)
-    cache = cache.repeat(1, room)
-    last = _name_things(model, speller, last, cache, things_room)
+    # A row's room depends on its own length alone: its text must not depend on its neighbours.
+    room = ((model.config.length - lengths) // 2).clamp(max=sampling.things_length)
+    cache = cache.repeat(1, sampling.things_length + 1)
+    last = _name_things(model, speller, last, cache, room)
     count = sampling.drafts
     bias = torch.stack([speller.bias(prompt) for prompt in prompts]).repeat_interleave(count, 0)
-    text_room = min(sampling.text_length, room - things_room - 1)
-    chances = torch.cat([_chances(prompt.seed, count, text_room) for prompt in prompts])
-    written = _Writing(model, speller, sampling, bias, chances)
-    drafts = written.run(last.repeat_interleave(count, 0), cache.repeat(count, 0))
+    chances = torch.cat([_chances(prompt.seed, count, sampling.text_length) for prompt in prompts])
+    writing = _Writing(model, speller, sampling, bias, chances)
+    drafts = writing.run(last.repeat_interleave(count, 0), cache.repeat(count, sampling.text_length))
     return [drafts[start : start + count] for start in range(0, len(drafts), count)]
 
 
@@ -97,33 +96,26 @@ def _chances(seed: int, count: int, length: int) -> Tensor:
     return torch.rand(count, length, generator=torch.Generator().manual_seed(seed))
 
 
-def _name_things(model: Decoder, speller: Speller, last: Tensor, cache: Cache, room: int) -> Tensor:
-    """Let each row say what it sees, up to and with [TEXT]; returns the states from which the text starts."""
+def _name_things(model: Decoder, speller: Speller, state: Tensor, cache: Cache, room: Tensor) -> Tensor:
+    """Let each row say what it sees, up to and with [TEXT]; returns the states from which the text starts.
+
+    room: (rows,), how many tokens each row may write before its [TEXT].
+    """
     bias = speller.banned.clone()
     bias[speller.text] = 0.0
-    starts = torch.empty_like(last)
-    waiting = torch.arange(len(last))
-    state, part = last, cache
-    for number in range(room + 1):
+    starts, ended = torch.empty_like(state), torch.zeros(len(state), dtype=torch.bool)
+    number = 0
+    while not bool(ended.all()):
         words = (model.logits(state) + bias).argmax(1)
-        if number == room:
-            words[:] = speller.text
-        state = model.step(words, part)
-        done = words == speller.text
-        if bool(done.any()):
-            starts[waiting[done]] = state[done]
-            _give_back(cache, part, waiting)
-            waiting, state = waiting[~done], state[~done]
-            if len(waiting) == 0:
-                break
-            part = part.keep(torch.nonzero(~done)[:, 0])
+        words[ended | (room <= number)] = speller.text
+        state = model.step(words, cache)
+        # A row that has ended is stepped along with the others, but its cache stays where it was.
+        cache.lengths = cache.lengths - ended.long()
+        ending = ~ended & (words == speller.text)
+        starts[ending] = state[ending]
+        ended |= ending
+        number += 1
     return starts
-
-
-def _give_back(whole: Cache, part: Cache, rows: Tensor) -> None:
-    """Copy what a part of the rows has read back into the whole."""
-    if part is not whole:
-        whole.keys[:, rows], whole.values[:, rows], whole.lengths[rows] = part.keys, part.values, part.lengths
 
 
 class _Writing:
@@ -138,9 +130,10 @@ class _Writing:
     def run(self, state: Tensor, cache: Cache) -> list[Draft]:
         """Write until every row has ended or is full."""
         active = torch.arange(len(state))
+        room = self._model.config.length - cache.lengths
         for number in range(self._chances.shape[1]):
             words = self._draw(state, active, number)
-            going = words != self._speller.end
+            going = (words != self._speller.end) & (room[active] > number)
             if not bool(going.all()):
                 active, words = active[going], words[going]
                 cache = cache.keep(torch.nonzero(going)[:, 0])

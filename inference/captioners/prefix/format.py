@@ -1,6 +1,7 @@
 """The order in which the prefix captioner reads and writes: one place for training and for serving.
 
-[START] <SINGLE>|<VARIATIVE> (<IMG_1> photo <IMG_2> photo …) [ATTRIBUTES] masked text [THINGS] what is seen [TEXT] the ad [END]
+[START] <SINGLE>|<VARIATIVE> (<IMG_1> photo <IMG_2> photo …) [ATTRIBUTES] masked text
+[THINGS] what is seen [TEXT] the ad [END]
 
 Before the text the model names what it sees («футболка; белый; надпись | джинсы; синий; однотонный»), so that the text
 follows from a decision instead of drifting from word to word.
@@ -54,5 +55,8 @@ def answer_ids(tokenizer: Tokenizer, things: str, text: str) -> list[int]:
 
 
 def ids_of(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
-    """The ids of special tokens."""
-    return [tokenizer.token_to_id(name) for name in names]
+    """The ids of special tokens. Raises `ValueError` where the tokenizer lacks one."""
+    ids = [number for name in names if (number := tokenizer.token_to_id(name)) is not None]
+    if len(ids) < len(names):
+        raise ValueError(f"the tokenizer lacks some of {', '.join(names)}")
+    return ids

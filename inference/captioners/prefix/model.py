@@ -6,7 +6,9 @@ GPT-2 (Radford et al., 2019). It handles token ids and feature vectors and knows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,7 @@ class DecoderConfig:
     width: int = 320
     layers: int = 5
     heads: int = 5
-    length: int = 448
+    length: int = 576
     photo_width: int = 512
     photo_vectors: int = 10
     dropout: float = 0.1
@@ -69,7 +71,8 @@ class Block(nn.Module):
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         """The block's output from its input (rows, length, width) and what attention brought."""
         x = x + self.dropout(self.project(attended.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.feed(self.feed_norm(x)))
+        fed: Tensor = x + self.dropout(self.feed(self.feed_norm(x)))
+        return fed
 
 
 class Decoder(nn.Module):
@@ -87,6 +90,9 @@ class Decoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.apply(_initialise)
 
+    def _blocks(self) -> Sequence[Block]:
+        return cast(Sequence[Block], self.blocks)
+
     def embed(self, ids: Tensor, states: Tensor, slot: int) -> Tensor:
         """Token ids (rows, length) → (rows, length, width); the ids equal to `slot` are filled, in order, by photos.
 
@@ -98,12 +104,13 @@ class Decoder(nn.Module):
             places = (ids == slot).unsqueeze(-1).expand_as(embedded)
             embedded = embedded.masked_scatter(places, vectors.to(embedded.dtype))
         positions = torch.arange(ids.shape[1], device=ids.device)
-        return self.dropout(embedded + self.positions(positions))
+        placed: Tensor = self.dropout(embedded + self.positions(positions))
+        return placed
 
     def forward(self, embedded: Tensor) -> Tensor:
         """(rows, length, width) → states (rows, length, width); padding on the right needs no mask."""
         x = embedded
-        for block in self.blocks:
+        for block in self._blocks():
             query, key, value = block.split(x)
             x = block.finish(x, functional.scaled_dot_product_attention(query, key, value, is_causal=True))
         normed: Tensor = self.norm(x)
@@ -116,7 +123,7 @@ class Decoder(nn.Module):
     def read(self, embedded: Tensor, lengths: Tensor) -> tuple[Tensor, Cache]:
         """Read right-padded prompts (rows, length, width); returns the last states (rows, width) and the cache."""
         x, keys, values = embedded, [], []
-        for block in self.blocks:
+        for block in self._blocks():
             query, key, value = block.split(x)
             keys.append(key)
             values.append(value)
@@ -130,7 +137,7 @@ class Decoder(nn.Module):
         x = (self.words(ids) + self.positions(cache.lengths)).unsqueeze(1)
         room = int(cache.lengths.max()) + 1
         seen = torch.arange(room, device=ids.device) <= cache.lengths[:, None]
-        for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
+        for block, keys, values in zip(self._blocks(), cache.keys, cache.values, strict=True):
             query, key, value = block.split(x)
             keys[rows, :, cache.lengths] = key[:, :, 0]
             values[rows, :, cache.lengths] = value[:, :, 0]
