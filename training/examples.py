@@ -46,8 +46,9 @@ class PhotoLabels:
 
 def read_examples(path: Path) -> list[Example]:
     """The listings of a JSONL file in the data-set format; photo paths are relative to the file."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [_example(json.loads(line), path.parent) for line in lines]
+    # `splitlines` would also split at the rarer line ends that a JSON string may hold as they are.
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return [_example(json.loads(line), path.parent) for line in lines if line]
 
 
 def _example(line: dict[str, object], folder: Path) -> Example:

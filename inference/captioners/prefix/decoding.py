@@ -39,17 +39,16 @@ class Draft:
 
 
 class Speller:
-    """A tokenizer with the ids that a draft may never hold: digits, and tokens that are no words."""
+    """A tokenizer with the ids that a draft may never hold: digits, tokens that are no words, and their brackets."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.text, self.end = ids_of(tokenizer, (TEXT, END))
         words = range(tokenizer.get_vocab_size())
         self.banned = torch.zeros(len(words))
-        self.banned[[word for word in words if any(c.isdigit() for c in tokenizer.decode([word]))]] = NEVER
-        self.banned[ids_of(tokenizer, SPECIAL_TOKENS)] = NEVER
-        self.banned[tokenizer.token_to_id("[PAD]")] = NEVER
-        self._mask_ids = {name: tokenizer.token_to_id(name) for name in MASK_TOKENS}
+        self.banned[[word for word in words if any(c.isdigit() or c in "<>" for c in tokenizer.decode([word]))]] = NEVER
+        self.banned[ids_of(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
+        self._mask_ids = dict(zip(MASK_TOKENS, ids_of(tokenizer, MASK_TOKENS), strict=True))
         self.masks = frozenset(self._mask_ids.values())
 
     def bias(self, prompt: Prompt) -> Tensor:
