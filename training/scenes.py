@@ -155,7 +155,7 @@ class Composer:
         return self._lesson(tuple(numbers), "<VARIATIVE>", tuple(part.things[0] for part in parts), text)
 
     def _lesson(self, numbers: tuple[int, ...], token: DiversityToken, things: Sequence[str], seen: str) -> Lesson:
-        if self.rnd.random() < 0.4:
+        if self.rnd.random() < 0.55:
             return Lesson(numbers, token, "", " | ".join(things), seen)
         masked, said = self._fields_in_words(self._fields_of(numbers[0]))
         return Lesson(numbers, token, masked, " | ".join(things), " ".join((seen, *said)))
