@@ -1,31 +1,100 @@
-"""Every preloaded case comes out as its `case.toml` says, on the embedded checkpoints."""
+"""The preloaded cases: whole, drawn apart from training, and coming out as their `case.toml` says."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from cli.cases import Case, find_cases, judge, submission
+from cli.__main__ import main
+from cli.cases import Case, find_cases, submission
 from cli.parser import ROOT
-from inference.validation import check
+from inference.masking import mask
+from inference.validation import validate
+from scripts.draw_testcases import FIRST_DETAIL, PICTURES
+from training.drawings import random_garment
 
-if TYPE_CHECKING:
-    from inference.engine import Engine
+FOLDER = ROOT / "testcases"
+CASES = find_cases(FOLDER)
+PUBLIC = ROOT.parent / "shared/data/clothing/photos"
+MOST_BYTES = 60 * 1024
 
-CASES = find_cases(ROOT / "testcases")
+every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+public_cases = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.remote], ids=[case.name for case in CASES if case.remote]
+)
+needs_checkpoints = pytest.mark.skipif(
+    not (ROOT / "checkpoints/captioner/mini").is_dir(), reason="checkpoints/captioner/mini is not there"
+)
+needs_public_photos = pytest.mark.skipif(not PUBLIC.is_dir(), reason="../shared/data/clothing/photos is not there")
 
 
-@cache
-def engine() -> Engine:
-    """Loaded once, when the first case runs."""
+@pytest.fixture(scope="module")
+def load_once() -> Callable[..., object]:
+    """`load_engine`, keeping what it loaded for the next case."""
     from inference.engine import load_engine
 
-    return load_engine(ROOT / "checkpoints")
+    return cache(load_engine)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_the_case_comes_out_as_it_must(case: Case) -> None:
-    (result,) = engine().describe([check(submission(case))])
-    assert [judgement for judgement in judge(case, result) if not judgement.met] == []
+@pytest.fixture
+def one_engine(load_once: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All cases share an engine: loading takes longer than a case."""
+    monkeypatch.setattr("inference.engine.load_engine", load_once)
+
+
+def unmet(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the command ticked off as not come out right."""
+    return [line for line in capsys.readouterr().out.splitlines() if line.startswith("✗")]
+
+
+@needs_checkpoints
+@pytest.mark.usefixtures("one_engine")
+@every_case
+def test_the_case_comes_out_as_it_must(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    """`opisalka testcase NAME` meets every expectation on the embedded checkpoints."""
+    code = main(["testcase", case.name])
+    assert (code, unmet(capsys)) == (0, [])
+
+
+def test_every_kind_of_case_is_there() -> None:
+    names = ["1.1", "1.2", "2.1", "3.1", "3.2", "3.3", "4", "5", "6", "7", "8"]
+    assert [case.name for case in CASES] == names
+
+
+@every_case
+def test_a_case_holds_its_pictures_and_no_others(case: Case) -> None:
+    pictures = {path.name: path.stat().st_size for path in case.folder.glob("*.jpg")}
+    assert sorted(pictures) == sorted(case.photos)
+    assert max(pictures.values(), default=0) <= MOST_BYTES
+
+
+@every_case
+def test_the_fields_of_a_case_hold_the_tokens_that_it_expects(case: Case) -> None:
+    """A wrong expectation shows without any model, also in cases that a checkpoint would refuse."""
+    masked = mask(validate(submission(case)).attributes.text)
+    expected = {"masked_tokens": [], "numbers_kept": []} | dict(case.expect)
+    assert set(expected["masked_tokens"]) <= set(masked.values)
+    assert set(expected["numbers_kept"]) <= set(masked.values.values())
+
+
+def test_the_script_draws_every_picture() -> None:
+    assert sorted(PICTURES) == sorted(str(Path(case.name, photo)) for case in CASES for photo in case.photos)
+
+
+def test_no_garment_of_the_cases_is_drawn_for_training() -> None:
+    """What training draws has smaller details than any garment of a case."""
+    rnd = random.Random(0)
+    trained = max(random_garment(rnd).detail_seed for _ in range(2000))
+    assert trained < FIRST_DETAIL
+    assert all(garment.detail_seed >= FIRST_DETAIL for picture in PICTURES.values() for garment in picture.garments)
+
+
+@needs_public_photos
+@public_cases
+def test_public_photos_are_the_ones_that_a_case_names(case: Case) -> None:
+    """A local copy of the data set serves as `--photos-from`: every photo is there and has the named SHA-256."""
+    assert len(submission(case, PUBLIC).uploads) == len(case.remote)

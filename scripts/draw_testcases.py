@@ -1,0 +1,74 @@
+"""Draws the pictures of the preloaded cases again: `.venv/bin/python scripts/draw_testcases.py`.
+
+They are no part of any training mix: training draws garments with `detail_seed` below 1,000,000 and photos with
+seeds below 2³¹, the cases begin there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.drawings import Garment, draw
+
+CASES = Path(__file__).resolve().parent.parent / "testcases"
+FIRST_DETAIL = 1_000_000
+FIRST_VIEW = 1 << 31
+SIZE = (400, 533)
+QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Garments side by side in one photo; `view` tells ground, pose and camera."""
+
+    garments: tuple[Garment, ...]
+    view: int
+
+
+def _garment(item: str, color: str, pattern: str, second_color: str | None, detail: int) -> Garment:
+    return Garment(item, color, pattern, second_color, FIRST_DETAIL + detail)
+
+
+SKIRT = _garment("юбка", "белый", "цветочный", "бирюзовый", 3)
+SHIRT = _garment("рубашка", "голубой", "однотонный", None, 4)
+HAT = _garment("шапка", "серый", "полоска", "красный", 241)
+BOYS_SET = (
+    _garment("футболка", "жёлтый", "принт", "чёрный", 220),
+    _garment("шорты", "синий", "однотонный", None, 224),
+    _garment("кроссовки", "красный", "однотонный", "белый", 222),
+    _garment("кепка", "зелёный", "однотонный", None, 224),
+)
+
+PICTURES: Mapping[str, Picture] = {
+    "1.1/tshirt.jpg": Picture((_garment("футболка", "красный", "надпись", "белый", 4),), 1),
+    "1.2/skirt-1.jpg": Picture((SKIRT,), 6),
+    "1.2/skirt-2.jpg": Picture((SKIRT,), 9),
+    "1.2/skirt-3.jpg": Picture((SKIRT,), 2),
+    "2.1/jeans.jpg": Picture((_garment("джинсы", "синий", "однотонный", None, 3),), 2),
+    "3.1/set.jpg": Picture(BOYS_SET, 2),
+    "3.2/red.jpg": Picture((_garment("футболка", "красный", "принт", "чёрный", 304),), 1),
+    "3.2/white.jpg": Picture((_garment("футболка", "белый", "однотонный", None, 344),), 7),
+    "3.2/black.jpg": Picture((_garment("футболка", "чёрный", "принт", "голубой", 323),), 6),
+    "3.3/hats.jpg": Picture((HAT,) * 4, 10),
+    "4/boots.jpg": Picture((_garment("ботинки", "коричневый", "однотонный", None, 2),), 9),
+    "5/shirt-1.jpg": Picture((SHIRT,), 6),
+    "5/shirt-2.jpg": Picture((SHIRT,), 8),
+    "7/dress.jpg": Picture((_garment("платье", "синий", "однотонный", None, 2),), 6),
+    "8/jeans.jpg": Picture((_garment("джинсы", "тёмно-синий", "однотонный", None, 4),), 9),
+    "8/tshirt.jpg": Picture((_garment("футболка", "коричневый", "принт", "бежевый", 0),), 6),
+    "8/sneakers.jpg": Picture((_garment("кроссовки", "розовый", "однотонный", "белый", 2),), 9),
+}
+
+
+def main() -> None:
+    """Draw every picture into the folder of its case."""
+    for name, picture in PICTURES.items():
+        path = CASES / name
+        draw(picture.garments, FIRST_VIEW + picture.view, SIZE).save(path, quality=QUALITY, optimize=True)
+        print(f"{path.stat().st_size / 1024:5.1f} KB  {name}")
+
+
+if __name__ == "__main__":
+    main()
