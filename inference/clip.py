@@ -91,12 +91,11 @@ class PixelRule:
         return scaled.permute(0, 3, 1, 2)
 
     def _square(self, image: Image.Image) -> Image.Image:
-        box = None
         if self.crop:
             edge = min(image.size)
             left, top = (image.width - edge) // 2, (image.height - edge) // 2
-            box = (left, top, left + edge, top + edge)
-        return image.resize((self.size, self.size), self.resample, box=box, reducing_gap=3)
+            image = image.crop((left, top, left + edge, top + edge))
+        return image.resize((self.size, self.size), self.resample, reducing_gap=3)
 
 
 def build(config: VisionTextDualEncoderConfig | CLIPConfig) -> PreTrainedModel:

@@ -20,9 +20,14 @@ REFUSED_SHARE = 0.015
 
 def known_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
     """The nouns of everything that the training photos show, as dictionary forms."""
-    words = {word for row in labels if row.split == "train" for word in row.item.lower().split()}
-    nouns = {lemma for word in words if part_of_speech(word) == "NOUN" for lemma in lemmas(word)}
-    return sorted(nouns)
+    nouns = {_noun(row.item.lower().split()) for row in labels if row.split == "train"}
+    # The dictionary takes «лонгслив», «худи» and «поло» for other parts of speech, whose lemmas are of no use.
+    return sorted({form for noun in nouns for form in lemmas(noun)[: None if part_of_speech(noun) == "NOUN" else 1]})
+
+
+def _noun(item: Sequence[str]) -> str:
+    """The word of an item that names it: not «спортивные» of «спортивные штаны», nor «молнии» of «кофта на молнии»."""
+    return next((word for word in item if part_of_speech(word) == "NOUN"), item[0])
 
 
 def right_similarities(clip: Clip, rule: MatchRule, examples: Sequence[Example]) -> list[float]:
