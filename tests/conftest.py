@@ -1,11 +1,35 @@
-"""What every test shares: how `hypothesis` is run."""
+"""What every test shares: how `hypothesis` is run, and tiny checkpoints."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from inference.clip import Clip
 
 # A shared or slow machine must not fail a test by its clock; the same examples everywhere make a failure repeatable.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root of checkpoints with random weights; to be read only."""
+    from tests import tiny
+
+    root = tmp_path_factory.mktemp("checkpoints")
+    tiny.save_root(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tiny_root: Path) -> Clip:
+    """A dual encoder with random weights, loaded as any other."""
+    from inference.clip import Clip
+
+    return Clip.load(tiny_root / "clip" / "mini")
