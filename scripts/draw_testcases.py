@@ -52,7 +52,7 @@ PICTURES: Mapping[str, Picture] = {
     "3.2/white.jpg": Picture((_garment("футболка", "белый", "однотонный", None, 344),), 7),
     "3.2/black.jpg": Picture((_garment("футболка", "чёрный", "принт", "голубой", 323),), 6),
     "3.3/hats.jpg": Picture((HAT,) * 4, 10),
-    "4/boots.jpg": Picture((_garment("ботинки", "коричневый", "однотонный", None, 2),), 9),
+    "4/jeans.jpg": Picture((_garment("джинсы", "голубой", "однотонный", None, 401),), 21),
     "5/shirt-1.jpg": Picture((SHIRT,), 6),
     "5/shirt-2.jpg": Picture((SHIRT,), 8),
     "7/dress.jpg": Picture((_garment("платье", "синий", "однотонный", None, 2),), 6),
