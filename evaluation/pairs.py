@@ -50,14 +50,13 @@ def pair_figures(
 
 def refused_share(clip: Clip, rule: MatchRule, listings: Sequence[Listing]) -> tuple[float, int]:
     """The share of right listings that `match` refuses among those it judges, and how many it judges."""
-    refused = judged = 0
+    verdicts = []
     for listing in listings:
-        text = rule.judged_text(listing.attributes)
-        if text and listing.photos:
-            views = clip.look([photo.image for photo in listing.photos])
-            judged += 1
-            refused += not rule.judge(views, clip.read([text]).embeddings[0]).passed
-    return refused / max(1, judged), judged
+        text = listing.attributes.text
+        views = clip.look([photo.image for photo in listing.photos])
+        verdicts.append(rule.judge(views, text, clip.read([text]).embeddings[0]))
+    judged = [verdict for verdict in verdicts if verdict.score is not None]
+    return sum(not verdict.passed for verdict in judged) / max(1, len(judged)), len(judged)
 
 
 def roc_auc(right: Tensor, wrong: Tensor) -> float:

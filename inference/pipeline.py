@@ -75,13 +75,12 @@ def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
     start = perf_counter()
     listings = [each.listing for each in checked]
     views = _look(models.clip, listings)
-    judged = [models.match.judged_text(listing.attributes) for listing in listings]
-    sources = _read(models.clip, [listing.attributes.text for listing in listings])
-    embeddings = _read(models.clip, judged)
+    texts = [listing.attributes.text for listing in listings]
+    sources = _read(models.clip, texts)
     moderations = [
         # Photos and text have no model behind them yet: nothing is claimed about them.
-        Moderation((Verdict("photos"), Verdict("text"), models.match.judge(seen, text and text[0])))
-        for seen, text in zip(views, embeddings, strict=True)
+        Moderation((Verdict("photos"), Verdict("text"), models.match.judge(seen, text, source[0] if source else None)))
+        for seen, text, source in zip(views, texts, sources, strict=True)
     ]
     share = (perf_counter() - start) / max(1, len(checked))
     timings = [Timings(validate_s=each.seconds, moderate_s=share) for each in checked]

@@ -8,10 +8,8 @@ import torch
 from PIL import Image, ImageOps
 
 from inference.clip import Clip
-from inference.listing import Attributes
 from inference.masking.morphology import lemmas, part_of_speech
 from inference.moderation.match import MatchRule
-from inference.scoring import clipscore
 from training.examples import Example, PhotoLabels
 
 # Of right listings, at most this share may be refused.
@@ -30,18 +28,16 @@ def _noun(item: Sequence[str]) -> str:
     return next((word for word in item if part_of_speech(word) == "NOUN"), item[0])
 
 
-def right_similarities(clip: Clip, rule: MatchRule, examples: Sequence[Example]) -> list[float]:
-    """The similarity that `match` judges, of each listing whose fields, or whose caption, name something known."""
+def right_similarities(clip: Clip, rule: MatchRule, examples: Sequence[Example], texts: Sequence[str]) -> list[float]:
+    """The similarity that `match` judges, of each example's photos and its text, where it judges them."""
     similarities = []
-    for example in examples:
-        text = rule.judged_text(Attributes(tuple(example.attributes.items()) or (("", example.description or ""),)))
-        if text and example.photos:
-            images = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in example.photos]
-            similarities.append(float(clipscore(clip.look(images).embeddings, clip.read([text]).embeddings[0]).max()))
+    for example, text in zip(examples, texts, strict=True):
+        images = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in example.photos]
+        score = rule.judge(clip.look(images), text, clip.read([text]).embeddings[0]).score
+        similarities += [] if score is None else [score]
     return similarities
 
 
-def threshold(captions: Sequence[float], listings: Sequence[float]) -> float:
-    """The threshold that refuses at most `REFUSED_SHARE` of captioned photos, and of listings with fields."""
-    quantiles = [float(torch.tensor(values).quantile(REFUSED_SHARE)) for values in (captions, listings) if values]
-    return round(min(quantiles), 4)
+def threshold(similarities: Iterable[Sequence[float]]) -> float:
+    """The threshold that refuses at most `REFUSED_SHARE` of each kind of right pairs."""
+    return round(min(float(torch.tensor(values).quantile(REFUSED_SHARE)) for values in similarities if values), 4)

@@ -95,10 +95,15 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
     """Measure the match threshold on the held-out listings and write the card of a dual encoder."""
     knows = calibration.known_nouns(read_photo_labels(data).values())
     encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
-    captions, listings = (
-        calibration.right_similarities(encoder, rule, [e for e in read_examples(data / name) if e.split == "val"])
+    captioned, listed = (
+        [example for example in read_examples(data / name) if example.split == "val"]
         for name in ("captions.jsonl", "listings.jsonl")
     )
+    # The three ways a seller writes: a phrase, fields, a whole ad.
+    kinds = [(captioned, [example.description or "" for example in captioned])]
+    kinds.append((listed, [example.attributes_text for example in listed]))
+    kinds.append((listed, [example.description or "" for example in listed]))
+    similarities = [calibration.right_similarities(encoder, rule, *kind) for kind in kinds]
     return seal(
         Card(
             folder=folder,
@@ -112,7 +117,7 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
             data=(*DATA, *OTHERS, TEXTS, TEACHER),
             knows=tuple(knows),
             figures={f"val_{name}": round(value, 3) for name, value in figures.items()},
-            calibration={"match_threshold": calibration.threshold(captions, listings)},
+            calibration={"match_threshold": calibration.threshold(similarities)},
         )
     )
 
@@ -153,7 +158,8 @@ def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, step
     work.mkdir(parents=True, exist_ok=True)
     clips, listings = Clip.load(encoder), _train_listings(sources.data)
     scenes, seen = _seen(sources, clips, work, seed)
-    texts = list(clips.read([listing.attributes_text for listing in listings]).embeddings)
+    # A copy: tensors made in inference mode cannot be learned from.
+    texts = list(clips.read([listing.attributes_text for listing in listings]).embeddings.clone())
     albums = diversity.Albums(clips, scenes, seen, listings, texts, random.Random(seed))
     classifier = DiversityClassifier(clips.dim, seen.shape[-1])
     diversity.save_diversity(diversity.learn(classifier, albums, work, steps), out)

@@ -10,7 +10,7 @@ from torch import Tensor
 from inference.checkpoints import Card
 from inference.clip import PhotoViews
 from inference.errors import Message
-from inference.listing import Attributes, Verdict
+from inference.listing import Verdict
 from inference.masking.morphology import lemmas
 from inference.scoring import clipscore
 
@@ -29,11 +29,6 @@ class MatchRule:
         """The rule on a dual encoder's card."""
         return cls(card.calibration.get("match_threshold", 0.0), frozenset(card.knows))
 
-    def judged_text(self, attributes: Attributes) -> str:
-        """The attributes that name something known to the encoder, one a line; empty if none does."""
-        lines = [f"{name}: {value}" if name else value for name, value in attributes.items]
-        return "\n".join(line for line in lines if self.named(line))
-
     def named(self, text: str) -> frozenset[str]:
         """The known things that a text names, as dictionary forms."""
         words = _WORD.findall(text.lower())
@@ -44,14 +39,15 @@ class MatchRule:
         ours, theirs = self.named(first), self.named(second)
         return bool(ours and theirs) and ours.isdisjoint(theirs)
 
-    def judge(self, views: PhotoViews, text: Tensor | None) -> Verdict:
-        """The verdict on photos and the embedding (dim,) of the judged text; nothing to judge passes.
+    def judge(self, views: PhotoViews, text: str, embedding: Tensor | None) -> Verdict:
+        """The verdict on photos and a text with its embedding (dim,); nothing to judge passes.
 
+        The whole text is compared, once it names something known: that is how the encoder has learned to read fields.
         One photo that fits is enough: a set's text names things that no other photo shows.
         """
-        if text is None or not len(views):
+        if embedding is None or not len(views) or not self.named(text):
             return Verdict("match")
-        similarity = float(clipscore(views.embeddings, text).max())
+        similarity = float(clipscore(views.embeddings, embedding).max())
         if similarity >= self.threshold:
             return Verdict("match", score=similarity)
         return Verdict("match", passed=False, score=similarity, reason=Message("match-refused"))

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.attributes import parse_attributes
 from inference.checkpoints import Card
 from inference.clip import PhotoViews
 from inference.errors import Message
@@ -37,51 +36,56 @@ TEXT = torch.tensor([1.0, 0.0])
 )
 def test_a_known_thing_is_recognised_in_every_form(line: str) -> None:
     """Case, number, capital letters and «ё» make no difference."""
-    assert RULE.judged_text(parse_attributes(line)) == line
+    assert RULE.named(line)
 
 
 @pytest.mark.parametrize("line", ["Цена: 5000", "Размер: 44", "Отдам в хорошие руки", "Табурет: дубовый", "курточный"])
 def test_a_text_that_names_nothing_known_is_not_judged(line: str) -> None:
-    assert RULE.judged_text(parse_attributes(line)) == ""
-
-
-def test_only_the_lines_that_name_something_are_judged() -> None:
-    """Price, size and delivery describe nothing that a photo shows."""
-    attributes = parse_attributes("Цена: 5000\nНазвание: куртка зимняя\nРазмер: 44\nи свитер в подарок")
-    assert RULE.judged_text(attributes) == "Название: куртка зимняя\nи свитер в подарок"
+    assert RULE.judge(views(0.9), line, TEXT).score is None
 
 
 def test_the_name_of_a_field_counts_as_well() -> None:
-    assert RULE.judged_text(parse_attributes("Куртка: синяя; Цена: 5")) == "Куртка: синяя"
+    assert RULE.named("Куртка: синяя\nЦена: 5") == {"куртка"}
+
+
+def test_texts_of_other_things_have_no_known_thing_in_common() -> None:
+    """A text that names nothing known is of no other things."""
+    assert RULE.of_other_things("Синяя куртка", "пара кроссовок")
+    assert not RULE.of_other_things("Синяя куртка", "куртки и свитер")
+    assert not RULE.of_other_things("Синяя куртка", "дубовый табурет")
 
 
 def test_nothing_to_judge_passes_without_a_score() -> None:
     """No text, or no photo: nothing is claimed."""
-    for verdict in (RULE.judge(views(0.9), None), RULE.judge(views(), TEXT), RULE.judge(views(), None)):
+    for verdict in (
+        RULE.judge(views(0.9), "", None),
+        RULE.judge(views(), "куртка", TEXT),
+        RULE.judge(views(), "", None),
+    ):
         assert (verdict.name, verdict.passed, verdict.score, verdict.reason) == ("match", True, None, None)
 
 
 def test_a_pair_as_like_as_the_threshold_passes() -> None:
-    verdict = RULE.judge(views(0.3001), TEXT)
+    verdict = RULE.judge(views(0.3001), "куртка", TEXT)
     assert (verdict.passed, verdict.reason) == (True, None)
     assert verdict.score == pytest.approx(0.3001)
 
 
 def test_a_pair_below_the_threshold_is_refused_with_a_reason() -> None:
-    verdict = RULE.judge(views(0.2999), TEXT)
+    verdict = RULE.judge(views(0.2999), "куртка", TEXT)
     assert (verdict.passed, verdict.reason) == (False, Message("match-refused"))
     assert verdict.score == pytest.approx(0.2999)
 
 
 def test_one_photo_that_fits_is_enough() -> None:
     """A set's text names things that no other photo of the album shows."""
-    assert RULE.judge(views(-0.5, 0.1, 0.8), TEXT).passed
-    assert not RULE.judge(views(-0.5, 0.1, 0.2), TEXT).passed
+    assert RULE.judge(views(-0.5, 0.1, 0.8), "куртка", TEXT).passed
+    assert not RULE.judge(views(-0.5, 0.1, 0.2), "куртка", TEXT).passed
 
 
 def test_an_opposite_pair_scores_zero() -> None:
     """The score is a similarity in [0, 1], never a negative cosine."""
-    assert RULE.judge(views(-0.7), TEXT).score == 0.0
+    assert RULE.judge(views(-0.7), "куртка", TEXT).score == 0.0
 
 
 def test_the_rule_comes_from_the_card() -> None:
@@ -93,7 +97,7 @@ def test_the_rule_comes_from_the_card() -> None:
 
 def test_without_a_threshold_on_the_card_every_pair_passes() -> None:
     rule = MatchRule.of(Card(folder=Path("clip/mini"), family="f", version="1"))
-    assert rule.judge(views(-0.9), TEXT).passed
+    assert rule.judge(views(-0.9), "куртка", TEXT).passed
 
 
 def test_two_texts_are_of_other_things_when_they_name_different_ones() -> None:
