@@ -1,9 +1,10 @@
-"""Pretend parts at the outer edge: an engine that answers without models."""
+"""Pretend parts at the outer edge: an engine and a captioner that answer without models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.listing import (
@@ -18,8 +19,26 @@ from inference.listing import (
     Verdict,
 )
 
+if TYPE_CHECKING:
+    from inference.captioners import Prompt
+
 NOUN = "Куртка"
 REFUSED = "котлета"
+
+
+class KnownCaptioner:
+    """Writes `draft` whatever it is shown; remembers the prompts and how many batches they came in."""
+
+    def __init__(self) -> None:
+        self.name, self.max_photos = "known", 10
+        self.draft = "Тёплая куртка."
+        self.prompts: list[Prompt] = []
+        self.batches = 0
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        self.batches += 1
+        self.prompts += prompts
+        return [self.draft] * len(prompts)
 
 
 class PretendEngine:

@@ -1,0 +1,284 @@
+"""The road from a checked listing to its description, with a captioner whose words are known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from inference.clip import Clip, PhotoViews
+from inference.diversity import DiversityClassifier
+from inference.errors import InvalidInput
+from inference.listing import Checked, Description, Submission, Upload
+from inference.moderation.match import MatchRule
+from inference.pipeline import Models, describe
+from inference.validation import check
+from tests import tiny
+from tests.doubles import KnownCaptioner
+
+FIELDS = "Куртка: синяя\nЦена: 5000 руб.\nРазмер: 44"
+
+
+def submission(photos: int, attributes: str = "", first: int = 0) -> Submission:
+    uploads = tuple(Upload(tiny.png(tiny.picture(first + number))) for number in range(photos))
+    return Submission(uploads, attributes)
+
+
+@pytest.fixture
+def captioner() -> KnownCaptioner:
+    return KnownCaptioner()
+
+
+@pytest.fixture
+def models(tiny_clip: Clip, captioner: KnownCaptioner) -> Models:
+    """Everything but the captioner has random weights; every pair of photos and text matches."""
+    torch.manual_seed(0)
+    classifier = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
+    return Models(tiny_clip, captioner, classifier, MatchRule(-1.0, frozenset({"куртка", "платье"})))
+
+
+Describe = Callable[..., list[Description | InvalidInput]]
+
+
+@pytest.fixture
+def described(models: Models) -> Describe:
+    """Describes submissions, checked as the command line checks them."""
+
+    def run(*submissions: Submission, **options: object) -> list[Description | InvalidInput]:
+        rule = options.pop("rule", models.match)
+        return describe([check(each) for each in submissions], replace(models, match=rule), **options)  # type: ignore[arg-type]
+
+    return run
+
+
+def only(results: list[Description | InvalidInput]) -> Description:
+    assert len(results) == 1
+    assert isinstance(results[0], Description)
+    return results[0]
+
+
+def refusing(threshold: float = 1.1) -> MatchRule:
+    return MatchRule(threshold, frozenset({"куртка"}))
+
+
+def test_photos_and_text(described: Describe, captioner: KnownCaptioner) -> None:
+    """Every field is there, the numbers are the seller's, and the captioner saw tokens instead of them."""
+    captioner.draft = "Тёплая куртка. Размер <SIZE>. Цена <PRICE> руб."
+    result = only(described(submission(3, FIELDS)))
+    assert (result.mode, result.checkpoint) == ("photos+text", "known")
+    assert result.masked == "Куртка: синяя\nЦена: <PRICE> руб.\nРазмер: <SIZE>"
+    assert result.draft == captioner.draft
+    assert result.text == "Тёплая куртка. Размер 44. Цена 5000 руб."
+    assert result.diversity is not None
+    assert 0 <= result.diversity.score <= 1
+    assert None not in [getattr(result.scores, name) for name in result.scores.__slots__]
+    prompt = captioner.prompts[0]
+    assert prompt.masked == result.masked
+    assert prompt.mask_tokens == {"<PRICE>", "<SIZE>"}
+    assert prompt.token == result.diversity.token
+    assert (len(prompt.images), len(prompt.views)) == (3, 3)
+
+
+def test_photos_only(described: Describe, captioner: KnownCaptioner) -> None:
+    """No text: no mask, no source to compare with, nothing to match."""
+    result = only(described(submission(2)))
+    assert (result.mode, result.masked, result.text) == ("photos", None, captioner.draft)
+    assert result.diversity is not None
+    assert (result.scores.source_similarity, result.scores.bertscore) == (None, None)
+    assert result.scores.clipscore_mean is not None
+    assert result.scores.photo_similarity_mean is not None
+    assert captioner.prompts[0].masked == ""
+    assert captioner.prompts[0].mask_tokens == frozenset()
+
+
+def test_text_only(described: Describe, captioner: KnownCaptioner) -> None:
+    """No photo: the captioner reads the text alone, and no score of photos is claimed."""
+    captioner.draft = "Куртка за <PRICE>."
+    result = only(described(submission(0, FIELDS)))
+    assert (result.mode, result.text, result.diversity) == ("text", "Куртка за 5000.", None)
+    assert (result.scores.clipscore_mean, result.scores.photo_similarity_max) == (None, None)
+    assert result.scores.source_similarity is not None
+    assert result.scores.bertscore is not None
+    assert (len(captioner.prompts[0].images), len(captioner.prompts[0].views)) == (0, 0)
+    assert [prompt.token for prompt in captioner.prompts] == ["<SINGLE>"]
+
+
+def test_nothing_at_all(described: Describe, captioner: KnownCaptioner) -> None:
+    """An empty submission is an error that names what is missing, and no model is asked."""
+    result = described(Submission())
+    assert isinstance(result[0], InvalidInput)
+    assert captioner.prompts == []
+
+
+def test_no_submission_gives_no_description(described: Describe, captioner: KnownCaptioner) -> None:
+    assert described() == []
+    assert captioner.batches == 0
+
+
+def test_errors_and_refusals_stay_in_their_places(described: Describe, captioner: KnownCaptioner) -> None:
+    """A broken photo and a listing that does not match harm none of their neighbours."""
+    broken = Submission((Upload(b"no picture", "a.jpg"),))
+    results = described(
+        submission(1, "Платье: белое"),
+        broken,
+        submission(1, FIELDS),
+        submission(2),
+        Submission(),
+        submission(0, FIELDS),
+        rule=refusing(),
+    )
+    kinds = ["error" if isinstance(each, InvalidInput) else each.text is not None for each in results]
+    assert kinds == [True, "error", False, True, "error", True]
+    assert [prompt.masked for prompt in captioner.prompts] == [
+        "Платье: белое",
+        "",
+        "Куртка: синяя\nЦена: <PRICE> руб.\nРазмер: <SIZE>",
+    ]
+    modes = [each.mode for each in results if isinstance(each, Description)]
+    assert modes == ["photos+text", "photos+text", "photos", "text"]
+
+
+def test_a_refused_listing_is_not_captioned(described: Describe, captioner: KnownCaptioner) -> None:
+    """It keeps its verdicts and has neither text nor scores."""
+    result = only(described(submission(2, FIELDS), rule=refusing()))
+    assert (result.text, result.draft, result.masked, result.diversity) == (None, None, None, None)
+    assert not result.moderation.passed
+    assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
+    assert captioner.batches == 0
+    assert result.timings.generate_s == result.timings.score_s == 0.0
+
+
+def test_checks_come_in_their_order(described: Describe) -> None:
+    """Photos, text, match: always all three, and match with a score only where there was something to judge."""
+    matched, silent = described(submission(1, FIELDS), submission(1, "Цена: 5"))
+    assert isinstance(matched, Description)
+    assert isinstance(silent, Description)
+    for result in (matched, silent):
+        assert [check.name for check in result.moderation.checks] == ["photos", "text", "match"]
+        assert result.moderation.passed
+    assert matched.moderation.checks[2].score is not None
+    assert silent.moderation.checks[2].score is None
+
+
+def test_match_compares_the_photos_with_the_seller_s_own_text(described: Describe, tiny_clip: Clip) -> None:
+    """Not with what the captioner makes of it; the photo that fits best counts."""
+    result = only(described(submission(2, FIELDS)))
+    photos = tiny_clip.look([tiny.picture(0), tiny.picture(1)]).embeddings
+    expected = float((photos @ tiny_clip.read([FIELDS]).embeddings[0]).clamp(0, 1).max())
+    assert result.moderation.checks[2].score == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("draft", "text"),
+    [
+        ("Куртка. Цена <PRICE>. Рост <HEIGHT>.", "Куртка. Цена 5000."),
+        ("Куртка за 7000 руб. Размер <SIZE>.", "Куртка. Размер 44."),
+        ("Куртка, размер <SIZE_2>, за <PRICE>.", "Куртка, за 5000."),
+    ],
+)
+def test_numbers_that_the_captioner_invents_are_erased(
+    described: Describe, captioner: KnownCaptioner, draft: str, text: str
+) -> None:
+    """Foreign tokens and digits go, the seller's numbers stay, and the draft is shown as it was written."""
+    captioner.draft = draft
+    result = only(described(submission(1, FIELDS)))
+    assert (result.draft, result.text) == (draft, text)
+
+
+def test_without_a_text_every_number_is_invented(described: Describe, captioner: KnownCaptioner) -> None:
+    captioner.draft = "Куртка. Цена <PRICE> руб., размер 48."
+    assert only(described(submission(1))).text == "Куртка."
+
+
+def test_numbers_can_be_left_blank(described: Describe, captioner: KnownCaptioner) -> None:
+    captioner.draft = "Цена <PRICE> руб."
+    assert only(described(submission(0, FIELDS), numbers="blanks")).text == "Цена __ руб."
+
+
+def test_the_seed_reaches_the_captioner(described: Describe, captioner: KnownCaptioner) -> None:
+    described(submission(1), submission(0, FIELDS), seed=17)
+    assert [prompt.seed for prompt in captioner.prompts] == [17, 17]
+
+
+def test_a_captioner_of_one_photo_gets_the_best_one(
+    described: Describe, captioner: KnownCaptioner, tiny_clip: Clip
+) -> None:
+    """With a text the photo nearest to it, without one the photo most like the others."""
+    captioner.max_photos = 1
+    described(submission(6, FIELDS), submission(6))
+    seen = tiny_clip.look([tiny.picture(number) for number in range(6)])
+    wanted = (tiny_clip.read([FIELDS]).embeddings[0], seen.embeddings.mean(0))
+    for prompt, like in zip(captioner.prompts, wanted, strict=True):
+        best = int((seen.embeddings @ like).argmax())
+        assert [image.tobytes() for image in prompt.images] == [tiny.picture(best).tobytes()]
+        assert_alike(prompt.views, PhotoViews(seen.embeddings[[best]], seen.states[[best]]))
+
+
+def assert_alike(first: PhotoViews, second: PhotoViews) -> None:
+    assert torch.allclose(first.embeddings, second.embeddings, atol=1e-5)
+    assert torch.allclose(first.states, second.states, atol=1e-5)
+
+
+def test_each_listing_is_seen_with_its_own_photos(
+    described: Describe, captioner: KnownCaptioner, tiny_clip: Clip
+) -> None:
+    """One look at the photos of a whole batch, and everybody gets theirs back, in order."""
+    described(submission(2), submission(0, FIELDS), submission(3, first=2), submission(1, FIELDS, first=5))
+    for prompt, (first, count) in zip(captioner.prompts, ((0, 2), (0, 0), (2, 3), (5, 1)), strict=True):
+        assert_alike(prompt.views, tiny_clip.look([tiny.picture(first + number) for number in range(count)]))
+
+
+def test_a_listing_is_described_alike_alone_and_in_a_batch(described: Describe) -> None:
+    """Scores and diversity do not depend on the neighbours."""
+    submissions = [submission(3, FIELDS), submission(1, "Цена: 100", first=4), submission(0, "Платье: белое")]
+    for alone, together in zip((only(described(each)) for each in submissions), described(*submissions), strict=True):
+        assert isinstance(together, Description)
+        assert (together.text, together.masked, together.mode) == (alone.text, alone.masked, alone.mode)
+        if alone.diversity:
+            assert together.diversity is not None
+            assert together.diversity.score == pytest.approx(alone.diversity.score, abs=1e-5)
+        for name in alone.scores.__slots__:
+            assert getattr(together.scores, name) == pytest.approx(getattr(alone.scores, name), abs=1e-5)
+
+
+def test_the_whole_batch_is_captioned_at_once(described: Describe, captioner: KnownCaptioner) -> None:
+    described(*[submission(1, first=number) for number in range(5)])
+    assert (captioner.batches, len(captioner.prompts)) == (1, 5)
+
+
+def test_times_add_up(described: Describe) -> None:
+    """The total is the sum of the steps, and each step that ran took some time."""
+    for result in described(submission(2, FIELDS), submission(0, FIELDS)):
+        assert isinstance(result, Description)
+        spent = result.timings
+        steps = (spent.validate_s, spent.moderate_s, spent.generate_s, spent.score_s)
+        assert spent.total_s == pytest.approx(sum(steps))
+        assert min(steps) > 0
+
+
+def test_the_time_of_validation_is_the_listing_s_own(models: Models) -> None:
+    checked = check(submission(1))
+    assert isinstance(checked, Checked)
+    result = only(describe([replace(checked, seconds=12.5)], models))
+    assert result.timings.validate_s == 12.5
+    assert result.timings.total_s > 12.5
+
+
+def test_a_draft_without_a_word_is_scored_too(described: Describe, captioner: KnownCaptioner) -> None:
+    """A text of which nothing is left breaks nothing."""
+    captioner.draft = "<PHONE>"
+    result = only(described(submission(1, FIELDS)))
+    assert result.text == ""
+    assert result.scores.bertscore == 0.0
+
+
+def test_prompts_differ_between_one_thing_and_many(
+    described: Describe, captioner: KnownCaptioner, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The score decides the hidden token of each listing."""
+    monkeypatch.setattr(models.diversity, "score", lambda views, text: 0.9 if len(views) > 2 else 0.1)
+    described(submission(3), submission(1), submission(0, FIELDS))
+    tokens = [prompt.token for prompt in captioner.prompts]
+    assert tokens == ["<VARIATIVE>", "<SINGLE>", "<SINGLE>"]
