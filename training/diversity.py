@@ -37,8 +37,10 @@ class Albums:
     rnd: random.Random
     _groups: dict[str, list[int]] = field(default_factory=dict)
     _numbers: dict[Path, int] = field(default_factory=dict)
+    _many: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._many += [number for number, scene in enumerate(self.scenes) if scene.many]
         for number, scene in enumerate(self.scenes):
             if scene.group:
                 self._groups.setdefault(scene.group, []).append(number)
@@ -50,9 +52,10 @@ class Albums:
         kind = self.rnd.random()
         if kind < 0.15:
             return self._listing()
-        first = self.rnd.randrange(len(self.scenes))
+        # Pictures of many things are a quarter of the scenes and half of what is hard.
+        first = self.rnd.choice(self._many) if kind > 0.75 else self.rnd.randrange(len(self.scenes))
         scene = self.scenes[first]
-        if kind < 0.5 and scene.group:
+        if kind < 0.45 and scene.group:
             group = self._groups[scene.group]
             others = self.rnd.sample(group, min(len(group), self.rnd.randint(2, 6)))
             different = {self.scenes[number].things: number for number in (first, *others)}
