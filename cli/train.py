@@ -29,13 +29,13 @@ def add(commands: Commands, say: Say) -> None:
     clip.options.add_argument("--drawings", metavar="N", type=natural, default=1500, help=say(Message("help-drawings")))
     clip.set_defaults(run=train_clip)
     captioner = stages.add_parser("captioner", say=say, help=say(Message("help-train-captioner")))
-    _add_common(captioner, say, steps=1600)
+    _add_common(captioner, say, steps=3600)
     captioner.options.add_argument(
-        "--language-steps", metavar="N", type=natural, default=1000, help=say(Message("help-steps"))
+        "--language-steps", metavar="N", type=natural, default=300, help=say(Message("help-steps"))
     )
     captioner.set_defaults(run=train_captioner)
     diversity = stages.add_parser("diversity", say=say, help=say(Message("help-train-diversity")))
-    _add_common(diversity, say, steps=2000)
+    _add_common(diversity, say, steps=1500)
     diversity.set_defaults(run=train_diversity)
     for stage in (captioner, diversity):
         folder = ROOT / "checkpoints" / "clip" / "mini"

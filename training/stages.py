@@ -136,7 +136,7 @@ def train_captioner(
     config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2)
     model = Decoder(config).to(loop.device())
     captioner.pretrain(model, tokenizer, _phrases(sources), work, language_steps, batch=64)
-    model = captioner.learn(model, tokenizer, composer, seen, work, steps, batch=48)
+    model = captioner.learn(model, tokenizer, composer, seen, work, steps, batch=24)
     captioner.save_captioner(model, tokenizer, out)
     seal(
         Card(

@@ -26,7 +26,7 @@ class DecoderConfig:
     length: int = 576
     photo_width: int = 512
     photo_vectors: int = 10
-    dropout: float = 0.1
+    dropout: float = 0.0
 
 
 class Cache:
