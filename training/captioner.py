@@ -42,7 +42,7 @@ def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: P
         rows = [[start, *encoding.ids[:60], end] for encoding in chosen]
         loss = _loss(model, rows, [1] * len(rows), torch.zeros(0), 0)
         loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
-        return {"loss": float(loss)} if (number + 1) % 50 == 0 else {}
+        return {"loss": loss.item()} if (number + 1) % 50 == 0 else {}
 
     loop.run(steps, step, {"model": model, "optimizer": optimizer}, work, "language")
 
@@ -63,7 +63,7 @@ def learn(
         loss = _loss(model, rows, starts, _states(bank, lessons), slot)
         loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
         average.update_parameters(model)
-        return {"loss": float(loss)} if (number + 1) % 25 == 0 else {}
+        return {"loss": loss.item()} if (number + 1) % 25 == 0 else {}
 
     loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "captioner")
     return smooth.eval()

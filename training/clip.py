@@ -183,7 +183,7 @@ def train_clip(
         average.update_parameters(model)
         if (number + 1) % 500:
             return {}
-        return {"loss": float(loss), "closeness": float(closeness), **evaluate(smooth, held, SERVED_AT)}
+        return {"loss": loss.item(), "closeness": closeness.item(), **evaluate(smooth, held, SERVED_AT)}
 
     loop.run(steps, step, {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}, out, "clip")
     return smooth
