@@ -33,7 +33,7 @@ def _garment(item: str, color: str, pattern: str, second_color: str | None, deta
 
 SKIRT = _garment("юбка", "белый", "цветочный", "бирюзовый", 3)
 SHIRT = _garment("рубашка", "голубой", "однотонный", None, 4)
-HAT = _garment("шапка", "серый", "полоска", "красный", 241)
+WHITE_TSHIRT = _garment("футболка", "белый", "однотонный", None, 501)
 BOYS_SET = (
     _garment("футболка", "жёлтый", "принт", "чёрный", 220),
     _garment("шорты", "синий", "однотонный", None, 224),
@@ -51,7 +51,7 @@ PICTURES: Mapping[str, Picture] = {
     "3.2/red.jpg": Picture((_garment("футболка", "красный", "принт", "чёрный", 304),), 1),
     "3.2/white.jpg": Picture((_garment("футболка", "белый", "однотонный", None, 344),), 7),
     "3.2/black.jpg": Picture((_garment("футболка", "чёрный", "принт", "голубой", 323),), 6),
-    "3.3/hats.jpg": Picture((HAT,) * 4, 10),
+    "3.3/tshirts.jpg": Picture((WHITE_TSHIRT,) * 4, 30),
     "4/jeans.jpg": Picture((_garment("джинсы", "голубой", "однотонный", None, 401),), 21),
     "5/shirt-1.jpg": Picture((SHIRT,), 6),
     "5/shirt-2.jpg": Picture((SHIRT,), 8),
