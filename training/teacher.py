@@ -81,10 +81,10 @@ class MobileNetV2(nn.Module):
 
 def read_tflite(path: Path) -> MobileNetV2:
     """The teacher with the dequantised weights of a TensorFlow Lite file (needs `ai-edge-litert`)."""
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    reader = Interpreter(str(path), experimental_preserve_all_tensors=True)
-    reader.allocate_tensors()
+    # Without delegates, which would merge the operations.
+    reader = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     details = {detail["index"]: detail for detail in reader.get_tensor_details()}
 
     def floats(index: int) -> Tensor:

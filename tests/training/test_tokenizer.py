@@ -1,0 +1,44 @@
+"""Tokenizers: what makes no difference to the reader, and what the writer gets back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import tiny
+from training.tokenizer import train_reading, train_writing
+
+READING = tiny.reading_tokenizer()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("КУРТКА Синяя", "куртка синяя"), ("тёплая", "теплая"), ("Цена 5000", "цена 7"), ("размер 44-46", "Размер 50-52")],
+)
+def test_case_and_digits_make_no_difference_to_the_reader(first: str, second: str) -> None:
+    assert READING.encode(first).ids == READING.encode(second).ids
+
+
+def test_a_text_is_read_between_its_ends() -> None:
+    """Padding is 0, as the encoder expects, and an empty text is its two ends alone."""
+    start, end = READING.token_to_id("[CLS]"), READING.token_to_id("[SEP]")
+    ids = READING.encode("куртка").ids
+    assert (ids[0], ids[-1]) == (start, end)
+    assert READING.encode("").ids == [start, end]
+    assert READING.token_to_id("[PAD]") == 0
+
+
+def test_words_and_punctuation_are_read_apart() -> None:
+    """«куртка,» and «куртка» begin with the same tokens."""
+    assert READING.encode("куртка,").ids[:-2] == READING.encode("куртка").ids[:-1]
+
+
+def test_tokenizers_are_no_larger_than_wanted() -> None:
+    assert train_reading(tiny.TEXTS * 20, 90).get_vocab_size() <= 90
+    assert train_writing(tiny.TEXTS * 20, 400, ["<A>", "<B>"]).get_vocab_size() <= 400
+
+
+def test_the_writer_s_special_tokens_are_one_token_each_inside_a_text() -> None:
+    tokenizer = train_writing(tiny.TEXTS, 400, ["<PRICE>", "<PRICE_2>"])
+    ids = tokenizer.encode("за <PRICE_2>, <PRICE>").ids
+    assert [n for n in ids if n <= 2] == [tokenizer.token_to_id("<PRICE_2>"), tokenizer.token_to_id("<PRICE>")]
+    assert tokenizer.decode(ids, skip_special_tokens=False) == "за <PRICE_2>, <PRICE>"
