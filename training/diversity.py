@@ -100,7 +100,7 @@ def learn(classifier: DiversityClassifier, albums: Albums, work: Path, steps: in
         loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 50))
         average.update_parameters(classifier)
         right = ((logits > 0) == (answers > 0.5)).float().mean()
-        return {"loss": float(loss), "right": float(right)} if (number + 1) % 50 == 0 else {}
+        return {"loss": loss.item(), "right": right.item()} if (number + 1) % 50 == 0 else {}
 
     loop.run(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")
     return smooth.eval()
