@@ -1,0 +1,68 @@
+"""The three stages of `opisalka train`, from a data-set folder to checkpoints that describe."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from inference.captioners.prefix import PrefixCaptioner
+from inference.captioners.prefix.decoding import Sampling
+from inference.captioners.prefix.model import DecoderConfig
+from inference.checkpoints import find, get, verify
+from inference.engine import load_engine
+from inference.listing import Description, Submission, Upload
+from inference.validation import check
+from tests import tiny
+from training import stages
+from training.stages import Sources, reading_texts
+from training.teacher import MobileNetV2
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few scenes and weights that all three stages take seconds."""
+    for name, value in (("COLLAGES", 2), ("DRAWN", 2), ("DRAWN_SEVERAL", 1), ("DRAWN_EQUAL", 1), ("VIEWS", 2)):
+        monkeypatch.setattr(stages, name, value)
+    monkeypatch.setattr(stages, "DecoderConfig", partial(DecoderConfig, width=16, layers=1, heads=2))
+
+
+def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: Path, few: None) -> None:
+    """Each stage writes a sealed folder, the later ones read the first, and the engine loads all of them."""
+    sources, work, root = Sources(data_set), tmp_path / "runs", tmp_path / "checkpoints"
+    torch.manual_seed(0)
+    save_file(MobileNetV2().state_dict(), tmp_path / "teacher.safetensors")
+    (work / "captioner").mkdir(parents=True)
+    tiny.writing_tokenizer().save(str(work / "captioner" / "writing.json"))
+    encoder = root / "clip" / "mini"
+    with tiny.dual_encoders():
+        stages.train_clip(sources, tmp_path / "teacher.safetensors", encoder, work / "clip", 2, 1, 0)
+    stages.train_captioner(sources, encoder, root / "captioner" / "mini", work / "captioner", 2, 1, 0)
+    stages.train_diversity(sources, encoder, root / "diversity" / "mini", work / "diversity", 2, 0)
+    assert [card.id for card in find(root)] == ["captioner/mini", "clip/mini", "diversity/mini"]
+    for card in find(root):
+        verify(card)
+    clip_card = get(root, "clip", "mini")
+    assert {"футболка", "джинсы"} <= set(clip_card.knows)
+    assert "match_threshold" in clip_card.calibration
+    engine = load_engine(root)
+    assert isinstance(engine.models.captioner, PrefixCaptioner)
+    engine.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)
+    photo = data_set / "photos" / "p00.jpg"
+    result = engine.describe([check(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
+    assert isinstance(result, Description)
+    assert result.text is not None
+
+
+def test_the_reading_tokenizer_learns_from_training_texts_alone(data_set: Path, tmp_path: Path) -> None:
+    """Captions, fields and descriptions of the training split, phrases of ads, and no held-out text."""
+    (tmp_path / "ads_1.txt").write_text("Отдам котёнка\nКуплю гараж", encoding="utf-8")
+    (tmp_path / "facts.txt").write_text("Вода мокрая", encoding="utf-8")
+    texts = reading_texts(Sources(data_set, texts=tmp_path))
+    assert {"Отдам котёнка", "Куплю гараж"} <= set(texts)
+    assert "Вода мокрая" not in texts
+    assert any("Цена: 1550" in text for text in texts)
+    assert not any("Цена: 1650" in text for text in texts)
