@@ -33,12 +33,11 @@ def _garment(item: str, color: str, pattern: str, second_color: str | None, deta
 
 SKIRT = _garment("юбка", "белый", "цветочный", "бирюзовый", 3)
 SHIRT = _garment("рубашка", "голубой", "однотонный", None, 4)
-WHITE_TSHIRT = _garment("футболка", "белый", "однотонный", None, 501)
+SHOP_TSHIRT = _garment("футболка", "красный", "надпись", "белый", 612)
 BOYS_SET = (
-    _garment("футболка", "жёлтый", "принт", "чёрный", 220),
-    _garment("шорты", "синий", "однотонный", None, 224),
-    _garment("кроссовки", "красный", "однотонный", "белый", 222),
-    _garment("кепка", "зелёный", "однотонный", None, 224),
+    _garment("футболка", "красный", "надпись", "белый", 600),
+    _garment("джинсы", "синий", "однотонный", None, 601),
+    _garment("кроссовки", "чёрный", "однотонный", "белый", 602),
 )
 
 PICTURES: Mapping[str, Picture] = {
@@ -47,18 +46,18 @@ PICTURES: Mapping[str, Picture] = {
     "1.2/skirt-2.jpg": Picture((SKIRT,), 9),
     "1.2/skirt-3.jpg": Picture((SKIRT,), 2),
     "2.1/jeans.jpg": Picture((_garment("джинсы", "синий", "однотонный", None, 3),), 2),
-    "3.1/set.jpg": Picture(BOYS_SET, 2),
+    "3.1/set.jpg": Picture(BOYS_SET, 44),
     "3.2/red.jpg": Picture((_garment("футболка", "красный", "принт", "чёрный", 304),), 1),
     "3.2/white.jpg": Picture((_garment("футболка", "белый", "однотонный", None, 344),), 7),
     "3.2/black.jpg": Picture((_garment("футболка", "чёрный", "принт", "голубой", 323),), 6),
-    "3.3/tshirts.jpg": Picture((WHITE_TSHIRT,) * 4, 30),
+    "3.3/tshirts.jpg": Picture((SHOP_TSHIRT,) * 4, 35),
     "4/jeans.jpg": Picture((_garment("джинсы", "голубой", "однотонный", None, 401),), 21),
     "5/shirt-1.jpg": Picture((SHIRT,), 6),
     "5/shirt-2.jpg": Picture((SHIRT,), 8),
     "7/dress.jpg": Picture((_garment("платье", "синий", "однотонный", None, 2),), 6),
-    "8/jeans.jpg": Picture((_garment("джинсы", "тёмно-синий", "однотонный", None, 4),), 9),
+    "8/jeans.jpg": Picture((_garment("джинсы", "синий", "однотонный", None, 620),), 9),
     "8/tshirt.jpg": Picture((_garment("футболка", "коричневый", "принт", "бежевый", 0),), 6),
-    "8/sneakers.jpg": Picture((_garment("кроссовки", "розовый", "однотонный", "белый", 2),), 9),
+    "8/sneakers.jpg": Picture((_garment("кроссовки", "розовый", "однотонный", "белый", 2),), 6),
 }
 
 
