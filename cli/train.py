@@ -29,7 +29,7 @@ def add(commands: Commands, say: Say) -> None:
     clip.options.add_argument("--drawings", metavar="N", type=natural, default=1500, help=say(Message("help-drawings")))
     clip.set_defaults(run=train_clip)
     captioner = stages.add_parser("captioner", say=say, help=say(Message("help-train-captioner")))
-    _add_common(captioner, say, steps=3600)
+    _add_common(captioner, say, steps=2700)
     captioner.options.add_argument(
         "--language-steps", metavar="N", type=natural, default=300, help=say(Message("help-steps"))
     )

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from inference.captioners import Prompt
 from inference.captioners.prefix.decoding import Draft
+from inference.captioners.prefix.grounding import STEM, claims, grounded, stems, strangers
 from inference.clip import Clip
 
 # Weights of a draft's mean log-probability, of its likeness to the photos, and of what the other drafts agree with.
-LIKELIHOOD, CLIPSCORE, CONSENSUS = 1.0, 3.0, 3.0
+LIKELIHOOD, CLIPSCORE, CONSENSUS = 1.0, 20.0, 10.0
 # Price and size must stand in the text; another token of the input left out costs less.
 NEEDED = ("<PRICE>", "<SIZE>")
-NEEDED_COST, LEFT_OUT_COST = 5.0, 1.0
-_STEM = 5
+NEEDED_COST, LEFT_OUT_COST = 50.0, 10.0
+# A token behind a word of another field, a claim that no field makes; words of the fields repeated in the text.
+STRANGER_COST, CLAIM_COST, ECHO = 10.0, 5.0, 10.0
 
 
 def best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]]) -> list[str]:
@@ -33,13 +35,22 @@ def _best(prompt: Prompt, drafts: Sequence[Draft], embeddings: Tensor) -> str:
     scores += CONSENSUS * agreement([draft.text for draft in drafts])
     if len(prompt.views):
         scores += CLIPSCORE * (embeddings @ prompt.views.embeddings.mean(0))
-    scores -= torch.tensor([_left_out(prompt, draft.text) for draft in drafts])
-    return drafts[int(scores.argmax())].text
+    scores -= torch.tensor([_left_out(prompt, d.text) + unfounded(prompt.masked, d.text) for d in drafts])
+    return grounded(prompt.masked, drafts[int(scores.argmax())].text, seen=bool(len(prompt.views)))
 
 
 def _left_out(prompt: Prompt, text: str) -> float:
     missing = [token for token in prompt.mask_tokens if token not in text]
     return sum(NEEDED_COST if token in NEEDED else LEFT_OUT_COST for token in missing)
+
+
+def unfounded(masked: str, text: str) -> float:
+    """The cost of what a draft says against the fields, less the gain of repeating their words."""
+    if not masked:
+        return 0.0
+    given = frozenset(stems(masked))
+    echoed = len(given.intersection(stems(text))) / max(1, len(given))
+    return STRANGER_COST * len(strangers(masked, text)) + CLAIM_COST * claims(masked, text) - ECHO * echoed
 
 
 def agreement(texts: Sequence[str]) -> Tensor:
@@ -56,5 +67,5 @@ def agreement(texts: Sequence[str]) -> Tensor:
 
 
 def _bag(text: str) -> frozenset[tuple[str, ...]]:
-    stems = [word[:_STEM] for word in re.findall(r"\w+|<\w+>", text.lower())]
+    stems = [word[:STEM] for word in re.findall(r"\w+|<\w+>", text.lower())]
     return frozenset([(stem,) for stem in stems] + list(pairwise(stems)))

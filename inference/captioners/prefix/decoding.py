@@ -5,6 +5,7 @@ It knows token ids and which of them may follow; it knows no photo and no checkp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS,
 from inference.captioners.prefix.model import Cache, Decoder
 
 NEVER = float("-inf")
+_LATIN = re.compile(r"[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Sampling:
 
     drafts: int = 6
     top_k: int = 30
-    temperature: float = 0.7
+    temperature: float = 0.5
     things_length: int = 120
     text_length: int = 200
 
@@ -48,12 +50,19 @@ class Speller:
         self.banned = torch.zeros(len(words))
         self.banned[[word for word in words if any(c.isdigit() or c in "<>" for c in tokenizer.decode([word]))]] = NEVER
         self.banned[ids_of(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
+        spelled = [tokenizer.decode([word]).strip() for word in words]
+        self._latin = torch.zeros(len(words))
+        self._latin[[word for word, text in enumerate(spelled) if _LATIN.search(text) and text != "V"]] = NEVER
         self._mask_ids = dict(zip(MASK_TOKENS, ids_of(tokenizer, MASK_TOKENS), strict=True))
         self.masks = frozenset(self._mask_ids.values())
 
-    def bias(self, prompt: Prompt) -> Tensor:
-        """What to add to the logits, (words,): zero for words and for the prompt's own mask tokens."""
-        bias = self.banned.clone()
+    def bias(self, prompt: Prompt, row: Sequence[int]) -> Tensor:
+        """What to add to the logits, (words,): zero for words and for the prompt's own mask tokens.
+
+        Latin letters are for the brands of the prompt's ids `row`: the model cannot read what is printed on cloth.
+        """
+        bias = self.banned + self._latin
+        bias[[word for word in row if self._latin[word] < 0 and self.banned[word] == 0]] = 0.0
         bias[self.end] = 0.0
         bias[[self._mask_ids[name] for name in prompt.mask_tokens if name in self._mask_ids]] = 0.0
         return bias
@@ -78,24 +87,41 @@ def write(
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row)
     last, cache = model.read(model.embed(ids, states, slot), lengths)
-    # A row's room depends on its own length alone: its text must not depend on its neighbours.
-    room = ((model.config.length - lengths) // 2).clamp(max=sampling.things_length)
-    cache = cache.repeat(1, sampling.things_length + 1)
-    last = _name_things(model, speller, last, cache, room)
     count = sampling.drafts
-    bias = torch.stack([speller.bias(prompt) for prompt in prompts]).repeat_interleave(count, 0)
-    chances = torch.cat([_chances(prompt.seed, count, sampling.text_length) for prompt in prompts])
-    writing = _Writing(model, speller, sampling, bias, chances)
-    drafts = writing.run(last.repeat_interleave(count, 0), cache.repeat(count, sampling.text_length))
+    # A row's room depends on its own length alone: its text must not depend on its neighbours.
+    room = ((model.config.length - lengths) // 2).clamp(max=sampling.things_length).repeat_interleave(count)
+    chances = torch.cat([_chances(prompt.seed, count, sampling) for prompt in prompts])
+    cache = cache.repeat(count, sampling.things_length + sampling.text_length + 1)
+    naming, texting = chances.split((sampling.things_length, sampling.text_length), dim=1)
+    state = _name_things(model, speller, last.repeat_interleave(count, 0), cache, room, naming, sampling)
+    bias = torch.stack([speller.bias(prompt, row) for prompt, row in zip(prompts, rows, strict=True)])
+    writing = _Writing(model, speller, sampling, bias.repeat_interleave(count, 0), texting)
+    drafts = writing.run(state, cache)
     return [drafts[start : start + count] for start in range(0, len(drafts), count)]
 
 
-def _chances(seed: int, count: int, length: int) -> Tensor:
-    """Uniform draws of one prompt, (count, length): its own, whatever else is in the batch."""
-    return torch.rand(count, length, generator=torch.Generator().manual_seed(seed))
+def _chances(seed: int, count: int, sampling: Sampling) -> Tensor:
+    """Uniform draws of one prompt, (count, things and text): its own, whatever else is in the batch.
+
+    The first draft names the things that are likeliest.
+    """
+    length = sampling.things_length + sampling.text_length
+    chances = torch.rand(count, length, generator=torch.Generator().manual_seed(seed))
+    chances[0, : sampling.things_length] = 0.0
+    return chances
 
 
-def _name_things(model: Decoder, speller: Speller, state: Tensor, cache: Cache, room: Tensor) -> Tensor:
+def _drawn(logits: Tensor, chances: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    """A word of the likeliest a row, (rows, words) logits and (rows,) chances: its id and its logit, (rows,) each."""
+    best, words = logits.topk(sampling.top_k, dim=1)
+    shares = (best / sampling.temperature).softmax(1).cumsum(1)
+    chosen = (shares < chances[:, None]).sum(1, keepdim=True).clamp(max=sampling.top_k - 1)
+    return words.gather(1, chosen)[:, 0], best.gather(1, chosen)[:, 0]
+
+
+def _name_things(
+    model: Decoder, speller: Speller, state: Tensor, cache: Cache, room: Tensor, chances: Tensor, sampling: Sampling
+) -> Tensor:
     """Let each row say what it sees, up to and with [TEXT]; returns the states from which the text starts.
 
     room: (rows,), how many tokens each row may write before its [TEXT].
@@ -105,7 +131,7 @@ def _name_things(model: Decoder, speller: Speller, state: Tensor, cache: Cache, 
     starts, ended = torch.empty_like(state), torch.zeros(len(state), dtype=torch.bool)
     number = 0
     while not bool(ended.all()):
-        words = (model.logits(state) + bias).argmax(1)
+        words, _ = _drawn(model.logits(state) + bias, chances[:, min(number, chances.shape[1] - 1)], sampling)
         words[ended | (room <= number)] = speller.text
         state = model.step(words, cache)
         # A row that has ended is stepped along with the others, but its cache stays where it was.
@@ -151,9 +177,6 @@ class _Writing:
     def _draw(self, state: Tensor, active: Tensor, number: int) -> Tensor:
         """The next word of each active row, by its own chance, from the likeliest words."""
         logits = self._model.logits(state) + self._bias[active]
-        best, words = logits.topk(self._sampling.top_k, dim=1)
-        shares = (best / self._sampling.temperature).softmax(1).cumsum(1)
-        chosen = (shares < self._chances[active, number, None]).sum(1).clamp(max=self._sampling.top_k - 1)
-        rows = torch.arange(len(words))
-        self._likelihoods[active] += best[rows, chosen] - logits.logsumexp(1)
-        return words[rows, chosen]
+        words, scores = _drawn(logits, self._chances[active, number], self._sampling)
+        self._likelihoods[active] += scores - logits.logsumexp(1)
+        return words

@@ -128,14 +128,14 @@ def test_no_draft_shows_a_token_of_the_format(tiny_clip: Clip, prompts: list[Pro
 
 def test_a_token_cannot_be_spelled_in_pieces() -> None:
     """Angle brackets, of which a token could be put together, are never written."""
-    bias = Speller(TOKENIZER).bias(Prompt((), NO_VIEWS, "", "<SINGLE>"))
+    bias = Speller(TOKENIZER).bias(Prompt((), NO_VIEWS, "", "<SINGLE>"), ())
     assert [float(bias[TOKENIZER.token_to_id(bracket)]) for bracket in "<>"] == [float("-inf")] * 2
     assert float(bias[TOKENIZER.token_to_id("!")]) == 0.0
 
 
 def test_only_what_the_seller_s_prompt_holds_is_allowed() -> None:
     speller = Speller(TOKENIZER)
-    bias = speller.bias(Prompt((), NO_VIEWS, "", "<SINGLE>", frozenset({"<PRICE>", "<SIZE_2>", "<PRICE_9>"})))
+    bias = speller.bias(Prompt((), NO_VIEWS, "", "<SINGLE>", frozenset({"<PRICE>", "<SIZE_2>", "<PRICE_9>"})), ())
     allowed = {name for name in MASK_TOKENS if float(bias[TOKENIZER.token_to_id(name)]) == 0.0}
     assert allowed == {"<PRICE>", "<SIZE_2>"}
     assert float(bias[speller.end]) == 0.0

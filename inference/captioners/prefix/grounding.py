@@ -1,0 +1,97 @@
+"""Holding a draft to the seller's fields: what contradicts them is put right or left out.
+
+A small decoder sometimes writes a number behind the name of another field, or claims what nobody said. The check knows
+words and tokens; it knows no model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+STEM = 5
+_TOKEN = re.compile(r"<[A-Z_]+\d*>")
+_BEFORE = re.compile(r"(?P<word>[А-Яа-яёЁ-]{3,})[\s:—–-]+(?P<token><[A-Z_]+\d*>)")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[А-ЯЁA-Z<])")
+# Words that may announce a number of a kind whatever its field is called.
+_ANNOUNCING = {
+    "PRICE": ("цена", "отдам", "прошу", "стоим"),
+    "SIZE": ("разме", "бирке", "р-р"),
+    "QUANTITY": ("налич", "колич", "при"),
+    "DELIVERY": ("доста",),
+    "DISCOUNT": ("скидк",),
+    "ARTICLE": ("артик",),
+    "AGE": ("возра", "пример"),
+    "HEIGHT": ("рост",),
+    "PERCENT": ("соста", "ткань", "хлопо"),
+    "YEAR": ("купле", "покуп"),
+}
+# What only the seller can know of a thing.
+_CLAIMS = ("нов", "бирк", "отличн", "хорош", "удовлетв", "мальчик", "девоч", "ребён", "женск", "мужск", "бренд", "фирм")
+_NAMES = ("предмет одежды", "название", "товар", "вещь")
+
+
+def stems(text: str) -> list[str]:
+    """The beginnings of a text's words of three letters and more, tokens left out."""
+    return [word[:STEM] for word in re.findall(r"[а-яёa-z]{3,}", _TOKEN.sub(" ", text).lower())]
+
+
+def strangers(masked: str, text: str) -> list[str]:
+    """The tokens that stand behind a word of another field."""
+    given = _fields_of_tokens(masked)
+    found = [(match["word"].lower()[:STEM], match["token"]) for match in _BEFORE.finditer(text)]
+    return [token for word, token in found if word not in (*_announcing(token), *stems(given.get(token, masked)))]
+
+
+def _announcing(token: str) -> tuple[str, ...]:
+    return _ANNOUNCING.get(re.sub(r"_\d+$", "", token.strip("<>")), ())
+
+
+def claims(masked: str, text: str) -> int:
+    """How many things a text claims that no field says."""
+    return sum(claim in text.lower() and claim not in masked.lower() for claim in _CLAIMS)
+
+
+def grounded(masked: str, text: str, seen: bool) -> str:
+    """The text with every sentence in accord with the fields; `seen`: whether a photo stands behind it.
+
+    A sentence with a number behind a foreign word becomes the seller's own line; a claim that no field makes goes.
+    Without a photo nothing may be said but what the fields say, and the thing's name comes first.
+    """
+    if not masked:
+        return text
+    given = _fields_of_tokens(masked)
+    sentences = _SENTENCE.split(text)
+    kept = sentences[:1] if seen else []
+    for sentence in sentences[len(kept) :]:
+        wrong = strangers(masked, sentence)
+        if wrong:
+            kept += [f"{given[token]}." for token in wrong if token in given]
+        elif _TOKEN.search(sentence) or _founded(masked, sentence, seen):
+            kept.append(sentence)
+    name = "" if seen else _name(masked)
+    if name and not set(stems(name)).issubset(stems(" ".join(kept))):
+        kept.insert(0, f"{name[:1].upper()}{name[1:].rstrip('.')}.")
+    return " ".join(dict.fromkeys(kept))
+
+
+def _founded(masked: str, sentence: str, seen: bool) -> bool:
+    if claims(masked, sentence):
+        return False
+    words = stems(sentence)
+    return (seen and ":" not in sentence) or 2 * len(set(words).intersection(stems(masked))) > len(words)
+
+
+def _fields_of_tokens(masked: str) -> dict[str, str]:
+    """The field, or the part of a jotted text, that each token stands in."""
+    parts = [part.strip(" .") for part in re.split(r"[\n;,]", masked)]
+    return {token: part for part in parts for token in _TOKEN.findall(part)}
+
+
+def _name(masked: str) -> str:
+    """What the fields call the thing: the value of a naming field, or the first words of a jotted text."""
+    fields: Iterable[tuple[str, str, str]] = (line.partition(": ") for line in masked.split("\n"))
+    for name, colon, value in fields:
+        if not colon or name.lower() in _NAMES:
+            return re.split(r"[.;]", value if colon else name)[0].strip()
+    return ""

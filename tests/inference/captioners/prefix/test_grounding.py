@@ -1,0 +1,35 @@
+"""A draft is held to the seller's fields."""
+
+from inference.captioners.prefix.grounding import claims, grounded, strangers
+
+FIELDS = "Предмет одежды: Ботинки зимние\nСостояние: Хорошее\nОбхват талии: <GIRTH> см\nЦена: <PRICE>"
+
+
+def test_a_number_behind_the_name_of_another_field_is_a_stranger() -> None:
+    assert strangers(FIELDS, "Обхват груди: <GIRTH> см. Отдам за <PRICE> руб.") == ["<GIRTH>"]
+    assert strangers(FIELDS, "Размер <PRICE>.") == ["<PRICE>"]
+
+
+def test_words_that_announce_a_kind_and_the_field_itself_are_none() -> None:
+    assert strangers(FIELDS, "Талии: <GIRTH> см. Прошу <PRICE> руб. Цена: <PRICE>.") == []
+
+
+def test_a_wrong_sentence_becomes_the_sellers_own_line() -> None:
+    text = "Чёрные ботинки. Обхват груди: <GIRTH> см. Цена <PRICE> руб."
+    assert grounded(FIELDS, text, seen=True) == "Чёрные ботинки. Обхват талии: <GIRTH> см. Цена <PRICE> руб."
+
+
+def test_a_claim_that_no_field_makes_goes() -> None:
+    """What a photo shows in the first sentence stays."""
+    text = "Чёрные ботинки. Новое, с биркой. Состояние хорошее. Цена <PRICE> руб."
+    assert claims(FIELDS, text) > 0
+    assert grounded(FIELDS, text, seen=True) == "Чёрные ботинки. Состояние хорошее. Цена <PRICE> руб."
+
+
+def test_without_a_photo_the_text_says_what_the_fields_say_and_names_the_thing() -> None:
+    text = "Продаю: синий комплект. В хорошем состоянии. Цена <PRICE> руб."
+    assert grounded(FIELDS, text, seen=False) == "Ботинки зимние. В хорошем состоянии. Цена <PRICE> руб."
+
+
+def test_without_fields_there_is_nothing_to_contradict() -> None:
+    assert grounded("", "Новая красная футболка. Бренд Мир.", seen=True) == "Новая красная футболка. Бренд Мир."
