@@ -15,7 +15,7 @@ from torch import Tensor
 
 from inference.captioners import Prompt
 from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
-from inference.captioners.prefix.model import Cache, Decoder
+from inference.captioners.prefix.model import ROOM_STRIDE, Cache, Decoder
 
 NEVER = float("-inf")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -91,7 +91,7 @@ def write(
     # A row's room depends on its own length alone: its text must not depend on its neighbours.
     room = ((model.config.length - lengths) // 2).clamp(max=sampling.things_length).repeat_interleave(count)
     chances = torch.cat([_chances(prompt.seed, count, sampling) for prompt in prompts])
-    cache = cache.repeat(count, sampling.things_length + sampling.text_length + 1)
+    cache = cache.repeat(count, ROOM_STRIDE)
     naming, texting = chances.split((sampling.things_length, sampling.text_length), dim=1)
     state = _name_things(model, speller, last.repeat_interleave(count, 0), cache, room, naming, sampling)
     bias = torch.stack([speller.bias(prompt, row) for prompt, row in zip(prompts, rows, strict=True)])
@@ -154,29 +154,34 @@ class _Writing:
 
     def run(self, state: Tensor, cache: Cache) -> list[Draft]:
         """Write until every row has ended or is full."""
-        active = torch.arange(len(state))
+        active, ended = torch.arange(len(state)), torch.zeros(len(state), dtype=torch.bool)
         room = self._model.config.length - cache.lengths
         for number in range(self._chances.shape[1]):
-            words = self._draw(state, active, number)
-            going = (words != self._speller.end) & (room[active] > number)
-            if not bool(going.all()):
-                active, words = active[going], words[going]
-                cache = cache.keep(torch.nonzero(going)[:, 0])
-            if len(active) == 0:
+            words = self._draw(state, active, ended, number)
+            full = room[active] <= number
+            ended = ended | full | (words == self._speller.end)
+            if bool(ended.all()):
                 break
-            for row, word in zip(active.tolist(), words.tolist(), strict=True):
-                self._ids[row].append(word)
-                if word in self._speller.masks:
-                    self._bias[row, word] = NEVER
+            self._append(active[~ended], words[~ended])
+            # Dropping rows copies the cache: worth it for a quarter of them, and needed for a row that is full.
+            if 4 * int(ended.sum()) >= len(ended) or bool(full.any()):
+                cache = cache.keep(torch.nonzero(~ended)[:, 0])
+                active, words, ended = active[~ended], words[~ended], ended[~ended]
             state = self._model.step(words, cache)
         return [
             Draft(self._speller.spell(ids), float(total) / (len(ids) + 1))
             for ids, total in zip(self._ids, self._likelihoods, strict=True)
         ]
 
-    def _draw(self, state: Tensor, active: Tensor, number: int) -> Tensor:
+    def _append(self, rows: Tensor, words: Tensor) -> None:
+        for row, word in zip(rows.tolist(), words.tolist(), strict=True):
+            self._ids[row].append(word)
+            if word in self._speller.masks:
+                self._bias[row, word] = NEVER
+
+    def _draw(self, state: Tensor, active: Tensor, ended: Tensor, number: int) -> Tensor:
         """The next word of each active row, by its own chance, from the likeliest words."""
         logits = self._model.logits(state) + self._bias[active]
         words, scores = _drawn(logits, self._chances[active, number], self._sampling)
-        self._likelihoods[active] += scores - logits.logsumexp(1)
+        self._likelihoods[active] += (scores - logits.logsumexp(1)).masked_fill(ended, 0.0)
         return words

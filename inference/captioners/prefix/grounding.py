@@ -26,8 +26,8 @@ _ANNOUNCING = {
     "PERCENT": ("соста", "ткань", "хлопо"),
     "YEAR": ("купле", "покуп"),
 }
-# What only the seller can know of a thing.
-_CLAIMS = ("нов", "бирк", "отличн", "хорош", "удовлетв", "мальчик", "девоч", "ребён", "женск", "мужск", "бренд", "фирм")
+# What only the seller can know of a thing; «резиновый» and «малиновый» are not new.
+_CLAIM = re.compile(r"\b(?:нов|бирк|отличн|хорош|удовлетв|мальчик|девоч|ребён|женск|мужск|бренд|фирм)")
 _NAMES = ("предмет одежды", "название", "товар", "вещь")
 
 
@@ -49,13 +49,13 @@ def _announcing(token: str) -> tuple[str, ...]:
 
 def claims(masked: str, text: str) -> int:
     """How many things a text claims that no field says."""
-    return sum(claim in text.lower() and claim not in masked.lower() for claim in _CLAIMS)
+    return len(set(_CLAIM.findall(text.lower())) - set(_CLAIM.findall(masked.lower())))
 
 
 def grounded(masked: str, text: str, seen: bool) -> str:
     """The text with every sentence in accord with the fields; `seen`: whether a photo stands behind it.
 
-    A sentence with a number behind a foreign word becomes the seller's own line; a claim that no field makes goes.
+    A sentence with a number behind a foreign word becomes the seller's own lines of its numbers; a claim that no field makes goes.
     Without a photo nothing may be said but what the fields say, and the thing's name comes first.
     """
     if not masked:
@@ -64,9 +64,8 @@ def grounded(masked: str, text: str, seen: bool) -> str:
     sentences = _SENTENCE.split(text)
     kept = sentences[:1] if seen else []
     for sentence in sentences[len(kept) :]:
-        wrong = strangers(masked, sentence)
-        if wrong:
-            kept += [f"{given[token]}." for token in wrong if token in given]
+        if strangers(masked, sentence):
+            kept += [f"{given[token]}." for token in _TOKEN.findall(sentence) if token in given]
         elif _TOKEN.search(sentence) or _founded(masked, sentence, seen):
             kept.append(sentence)
     name = "" if seen else _name(masked)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+ROOM_STRIDE = 32
+
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
@@ -43,8 +45,16 @@ class Cache:
         return Cache(keys, values, self.lengths.repeat_interleave(times))
 
     def keep(self, rows: Tensor) -> Cache:
-        """The given rows alone."""
-        return Cache(self.keys[:, rows], self.values[:, rows], self.lengths[rows])
+        """The given rows alone, without the room that none of them uses."""
+        used = int(self.lengths[rows].max()) if len(rows) else 0
+        return Cache(self.keys[:, rows, :, :used], self.values[:, rows, :, :used], self.lengths[rows])
+
+    def ensure(self, room: int) -> None:
+        """Have room for `room` tokens a row; it grows in strides, because growing copies."""
+        lacking = room - self.keys.shape[3]
+        if lacking > 0:
+            grow = (0, 0, 0, max(lacking, ROOM_STRIDE))
+            self.keys, self.values = functional.pad(self.keys, grow), functional.pad(self.values, grow)
 
 
 class Block(nn.Module):
@@ -136,6 +146,7 @@ class Decoder(nn.Module):
         rows = torch.arange(len(ids), device=ids.device)
         x = (self.words(ids) + self.positions(cache.lengths)).unsqueeze(1)
         room = int(cache.lengths.max()) + 1
+        cache.ensure(room)
         seen = torch.arange(room, device=ids.device) <= cache.lengths[:, None]
         for block, keys, values in zip(self._blocks(), cache.keys, cache.values, strict=True):
             query, key, value = block.split(x)

@@ -142,6 +142,16 @@ def test_only_what_the_seller_s_prompt_holds_is_allowed() -> None:
     assert float(bias[speller.text]) == float("-inf")
 
 
+def test_latin_letters_are_those_of_the_seller_s_brands(tiny_clip: Clip) -> None:
+    """What is printed on the cloth cannot be read; a brand of the fields can be repeated."""
+    names = ((n, TOKENIZER.id_to_token(n) or "") for n in range(TOKENIZER.get_vocab_size()))
+    writer = captioner(tiny_clip, tempting([n for n, name in names if re.fullmatch("[A-Za-z]", name)], 60.0))
+    branded, plain = writer.generate([prompt(tiny_clip, 1, "Бренд: Gx"), prompt(tiny_clip, 1, "Куртка")])
+    assert {"G", "x"} & set(branded)
+    assert not re.search("[A-FH-UW-Za-wyz]", branded)
+    assert not re.search("[A-UW-Za-z]", plain)
+
+
 def test_a_captioner_is_the_same_after_saving_and_loading(tiny_clip: Clip, tmp_path: Path) -> None:
     """Through the registry, as any checkpoint of its family, with weights of half precision."""
     model = ending().half().float()

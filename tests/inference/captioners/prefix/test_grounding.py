@@ -1,5 +1,11 @@
 """A draft is held to the seller's fields."""
 
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from inference.captioners.prefix.grounding import claims, grounded, strangers
 
 FIELDS = "Предмет одежды: Ботинки зимние\nСостояние: Хорошее\nОбхват талии: <GIRTH> см\nЦена: <PRICE>"
@@ -33,3 +39,40 @@ def test_without_a_photo_the_text_says_what_the_fields_say_and_names_the_thing()
 
 def test_without_fields_there_is_nothing_to_contradict() -> None:
     assert grounded("", "Новая красная футболка. Бренд Мир.", seen=True) == "Новая красная футболка. Бренд Мир."
+
+
+def test_a_wrong_sentence_loses_none_of_its_numbers() -> None:
+    """The price stands in the text, also where its sentence names the field beside it wrongly."""
+    text = "Чёрные ботинки. Обхват груди: <GIRTH> см, цена <PRICE> руб."
+    assert grounded(FIELDS, text, seen=True) == "Чёрные ботинки. Обхват талии: <GIRTH> см. Цена: <PRICE>."
+
+
+@pytest.mark.parametrize("text", ["Резиновые сапоги.", "Малиновая юбка.", "Шифоновый верх, в основном целый."])
+def test_cloth_and_colours_are_no_claims(text: str) -> None:
+    """Only a word that begins like a claim is one."""
+    assert claims(FIELDS, text) == 0
+
+
+PHRASES = st.sampled_from(
+    [
+        "Ботинки",
+        "Обхват груди",
+        "размер",
+        "цена",
+        "за",
+        "Новые",
+        "<GIRTH>",
+        "<PRICE>",
+        "<PRICE>.",
+        "руб.",
+        "тёплые,",
+        "Талия:",
+    ]
+)
+
+
+@given(st.lists(PHRASES, max_size=14).map(" ".join), st.booleans())
+def test_no_number_of_the_seller_is_lost_and_none_is_added(text: str, seen: bool) -> None:
+    """Whatever is put right, the tokens of the draft stay, and there are no others than those of the fields."""
+    kept = set(re.findall("<[A-Z]+>", grounded(FIELDS, text, seen)))
+    assert set(re.findall("<[A-Z]+>", text)) <= kept <= {"<GIRTH>", "<PRICE>"}
