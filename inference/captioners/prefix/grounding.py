@@ -55,7 +55,7 @@ def claims(masked: str, text: str) -> int:
 def grounded(masked: str, text: str, seen: bool) -> str:
     """The text with every sentence in accord with the fields; `seen`: whether a photo stands behind it.
 
-    A sentence with a number behind a foreign word becomes the seller's own lines of its numbers; a claim that no field makes goes.
+    A sentence with a number behind a foreign word becomes the seller's own lines; a claim that no field makes goes.
     Without a photo nothing may be said but what the fields say, and the thing's name comes first.
     """
     if not masked:
