@@ -131,7 +131,7 @@ def _name_things(
     starts, ended = torch.empty_like(state), torch.zeros(len(state), dtype=torch.bool)
     number = 0
     while not bool(ended.all()):
-        words, _ = _drawn(model.logits(state) + bias, chances[:, min(number, chances.shape[1] - 1)], sampling)
+        words, _ = _drawn(model.logits(state).add_(bias), chances[:, min(number, chances.shape[1] - 1)], sampling)
         words[ended | (room <= number)] = speller.text
         state = model.step(words, cache)
         # A row that has ended is stepped along with the others, but its cache stays where it was.
@@ -162,10 +162,11 @@ class _Writing:
             ended = ended | full | (words == self._speller.end)
             if bool(ended.all()):
                 break
-            self._append(active[~ended], words[~ended])
+            self._append(active, words, ended)
             # Dropping rows copies the cache: worth it for a quarter of them, and needed for a row that is full.
             if 4 * int(ended.sum()) >= len(ended) or bool(full.any()):
                 cache = cache.keep(torch.nonzero(~ended)[:, 0])
+                self._bias = self._bias[~ended]
                 active, words, ended = active[~ended], words[~ended], ended[~ended]
             state = self._model.step(words, cache)
         return [
@@ -173,15 +174,17 @@ class _Writing:
             for ids, total in zip(self._ids, self._likelihoods, strict=True)
         ]
 
-    def _append(self, rows: Tensor, words: Tensor) -> None:
-        for row, word in zip(rows.tolist(), words.tolist(), strict=True):
-            self._ids[row].append(word)
+    def _append(self, active: Tensor, words: Tensor, ended: Tensor) -> None:
+        rows = zip(active.tolist(), words.tolist(), ended.tolist(), strict=True)
+        for place, (row, word, done) in enumerate(rows):
+            if not done:
+                self._ids[row].append(word)
             if word in self._speller.masks:
-                self._bias[row, word] = NEVER
+                self._bias[place, word] = NEVER
 
     def _draw(self, state: Tensor, active: Tensor, ended: Tensor, number: int) -> Tensor:
         """The next word of each active row, by its own chance, from the likeliest words."""
-        logits = self._model.logits(state) + self._bias[active]
+        logits = self._model.logits(state).add_(self._bias)
         words, scores = _drawn(logits, self._chances[active, number], self._sampling)
         self._likelihoods[active] += (scores - logits.logsumexp(1)).masked_fill(ended, 0.0)
         return words
