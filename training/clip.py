@@ -105,14 +105,11 @@ def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Te
     return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 
 
-def task_loss(model: DualEncoder, pixels: Tensor, batch: Pool) -> tuple[Tensor, Tensor]:
-    """What the photos show and which text is theirs: the loss, and the pooled features (batch, width)."""
+def task_loss(model: DualEncoder, pixels: Tensor, batch: Pool) -> Tensor:
+    """What the photos show and which text is theirs, as one loss."""
     pooled, photos = model.look(pixels)
-    choice = torch.randint(batch.tokens.shape[1], (len(photos),), device=photos.device)
-    texts = model.read(batch.tokens[torch.arange(len(photos), device=photos.device), choice])
-    return head_loss(model.heads(pooled), batch.labels) + contrast(
-        photos, texts, batch.groups, model.logit_scale
-    ), pooled
+    texts = model.read(_one_text(batch))
+    return head_loss(model.heads(pooled), batch.labels) + contrast(photos, texts, batch.groups, model.logit_scale)
 
 
 def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> None:
@@ -129,7 +126,7 @@ def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, i
     def step(number: int) -> dict[str, float]:
         batch = train.sample(64)
         with loop.autocast(device):
-            loss, _ = task_loss(
+            loss = task_loss(
                 model, views(batch.pixels, LAST_AT, 0.35).contiguous(memory_format=torch.channels_last), batch
             )
         loop.descend(optimizer, loss, 3e-4 * loop.cosine(number, steps, 60))

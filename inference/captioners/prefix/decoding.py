@@ -1,4 +1,4 @@
-"""Writing several drafts a prompt with one cache: first what is seen, greedily, then the text, sampled.
+"""Writing several drafts a prompt with one cache: first what is seen, then the text, both sampled.
 
 It knows token ids and which of them may follow; it knows no photo and no checkpoint folder.
 """
@@ -48,9 +48,9 @@ class Speller:
         self.text, self.end = ids_of(tokenizer, (TEXT, END))
         words = range(tokenizer.get_vocab_size())
         self.banned = torch.zeros(len(words))
-        self.banned[[word for word in words if any(c.isdigit() or c in "<>" for c in tokenizer.decode([word]))]] = NEVER
-        self.banned[ids_of(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
         spelled = [tokenizer.decode([word]).strip() for word in words]
+        self.banned[[word for word, text in enumerate(spelled) if any(c.isdigit() or c in "<>" for c in text)]] = NEVER
+        self.banned[ids_of(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
         self._latin = torch.zeros(len(words))
         self._latin[[word for word, text in enumerate(spelled) if _LATIN.search(text) and text != "V"]] = NEVER
         self._mask_ids = dict(zip(MASK_TOKENS, ids_of(tokenizer, MASK_TOKENS), strict=True))
