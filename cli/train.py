@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.parser import ROOT, Commands, Parser, Say, natural
+from cli.parser import ROOT, Commands, Parser, Say, natural, positive
 from inference.errors import CheckpointError, InvalidInput, Message
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def add(commands: Commands, say: Say) -> None:
     captioner.options.add_argument(
         "--language-steps", metavar="N", type=natural, default=300, help=say(Message("help-steps"))
     )
+    captioner.options.add_argument("--layers", metavar="N", type=positive, default=5, help=say(Message("help-layers")))
     captioner.set_defaults(run=train_captioner)
     diversity = stages.add_parser("diversity", say=say, help=say(Message("help-train-diversity")))
     _add_common(diversity, say, steps=1500)
@@ -69,8 +70,8 @@ def train_captioner(arguments: argparse.Namespace, say: Say) -> int:
     sources, encoder, work = _sources(arguments), _encoder(arguments.clip), arguments.work / "captioner"
     from training import stages
 
-    steps, language_steps = arguments.steps, arguments.language_steps
-    stages.train_captioner(sources, encoder, arguments.out, work, steps, language_steps, arguments.seed)
+    steps, language_steps, layers = arguments.steps, arguments.language_steps, arguments.layers
+    stages.train_captioner(sources, encoder, arguments.out, work, steps, language_steps, arguments.seed, layers)
     return 0
 
 

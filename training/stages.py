@@ -26,6 +26,7 @@ from training.teacher import FEATURES, MobileNetV2
 from training.tokenizer import train_reading
 
 READING_WORDS = 6000
+HEAD_WIDTH = 64
 # Collages of photos, and drawings of one, of several different and of several equal things.
 COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
@@ -123,7 +124,7 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
 
 
 def train_captioner(
-    sources: Sources, encoder: Path, out: Path, work: Path, steps: int, language_steps: int, seed: int
+    sources: Sources, encoder: Path, out: Path, work: Path, steps: int, language_steps: int, seed: int, layers: int
 ) -> None:
     """`opisalka train captioner`: language, then lessons on what the dual encoder in `encoder` sees."""
     torch.manual_seed(seed)
@@ -133,7 +134,9 @@ def train_captioner(
     composer = Composer(scenes, _train_listings(sources.data), rnd)
     tokenizer = _writing_tokenizer(sources, composer, work / "writing.json")
     width = clips.model.config.vision_config.hidden_size
-    config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2)
+    # One dial decides the size: heads of 64 dimensions, as many of them as layers.
+    sizes = {"width": HEAD_WIDTH * layers, "layers": layers, "heads": layers}
+    config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2, **sizes)
     model = Decoder(config).to(loop.device())
     captioner.pretrain(model, tokenizer, _phrases(sources), work, language_steps, batch=64)
     model = captioner.learn(model, tokenizer, composer, seen, work, steps, batch=24)

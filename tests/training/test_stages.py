@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from safetensors.torch import save_file
 
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.captioners.prefix.model import DecoderConfig
 from inference.checkpoints import find, get, verify
 from inference.engine import load_engine
 from inference.listing import Description, Submission, Upload
@@ -27,7 +25,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few scenes and weights that all three stages take seconds."""
     for name, value in (("COLLAGES", 2), ("DRAWN", 2), ("DRAWN_SEVERAL", 1), ("DRAWN_EQUAL", 1), ("VIEWS", 2)):
         monkeypatch.setattr(stages, name, value)
-    monkeypatch.setattr(stages, "DecoderConfig", partial(DecoderConfig, width=16, layers=1, heads=2))
+    monkeypatch.setattr(stages, "HEAD_WIDTH", 8)
 
 
 def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: Path, few: None) -> None:
@@ -40,7 +38,7 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     encoder = root / "clip" / "mini"
     with tiny.dual_encoders():
         stages.train_clip(sources, tmp_path / "teacher.safetensors", encoder, work / "clip", 2, 1, 0)
-    stages.train_captioner(sources, encoder, root / "captioner" / "mini", work / "captioner", 2, 1, 0)
+    stages.train_captioner(sources, encoder, root / "captioner" / "mini", work / "captioner", 2, 1, 0, layers=2)
     stages.train_diversity(sources, encoder, root / "diversity" / "mini", work / "diversity", 2, 0)
     assert [card.id for card in find(root)] == ["captioner/mini", "clip/mini", "diversity/mini"]
     for card in find(root):
