@@ -25,7 +25,7 @@ from inference.listing import Checked, Submission, Upload
 from inference.validation import check
 
 if TYPE_CHECKING:
-    from inference.engine import Engine
+    from inference.loading import Describer
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTRIBUTES = "Цена: 1500\nРазмер: 46"
@@ -109,12 +109,12 @@ def _describe_alone(root: Path, photos: list[Path]) -> tuple[float, float]:
 
 def loaded(root: Path, photos: list[Path]) -> Iterator[Row]:
     """One listing of several photos on loaded models: all of it, and the part that no model's forward pass takes."""
-    from inference.engine import load_engine
+    from inference.loading import load_describer
 
-    engine = load_engine(root)
+    describer = load_describer(root)
     albums = [photos[n * PHOTOS : (n + 1) * PHOTOS] for n in range(RUNS)]
-    _describe(engine, albums[0])
-    totals, models = zip(*(_timed(engine, album) for album in albums), strict=True)
+    _describe(describer, albums[0])
+    totals, models = zip(*(_timed(describer, album) for album in albums), strict=True)
     total, forward = median(totals), median(models)
     ours = median((t - f) / t for t, f in zip(totals, models, strict=True))
     yield Row(f"describe, {PHOTOS} photos, models loaded, median of {RUNS}", f"{total:.3f} s", "≤ 1.5 s")
@@ -122,31 +122,31 @@ def loaded(root: Path, photos: list[Path]) -> Iterator[Row]:
     yield Row("  of it ours: decoding, masking, sampling, scores …", f"{ours:.1%}", "≤ 10 %")
 
 
-def _timed(engine: Engine, photos: list[Path]) -> tuple[float, float]:
+def _timed(describer: Describer, photos: list[Path]) -> tuple[float, float]:
     """Seconds of one listing, and those of them that the models' forward passes took."""
-    with _forward_passes(engine) as models:
+    with _forward_passes(describer) as models:
         start = perf_counter()
-        _describe(engine, photos)
+        _describe(describer, photos)
         return perf_counter() - start, models.seconds
 
 
-def _describe(engine: Engine, photos: list[Path]) -> None:
+def _describe(describer: Describer, photos: list[Path]) -> None:
     uploads = tuple(Upload(photo.read_bytes(), photo.name) for photo in photos)
     checked = check(Submission(uploads, ATTRIBUTES))
     if not isinstance(checked, Checked):
         raise checked
-    engine.describe([checked])
+    describer.describe([checked])
 
 
 @contextmanager
-def _forward_passes(engine: Engine) -> Iterator[Stopwatch]:
+def _forward_passes(describer: Describer) -> Iterator[Stopwatch]:
     """Count what the dual encoder, the decoder and the classifier compute."""
     from inference.captioners.prefix.model import Decoder
     from inference.diversity import DiversityClassifier
 
     models = Stopwatch()
     for name in ("get_image_features", "get_text_features"):
-        models.wrap(type(engine.models.clip.model), name)
+        models.wrap(type(describer.models.clip.model), name)
     for name in ("embed", "read", "step", "logits"):
         models.wrap(Decoder, name)
     models.wrap(DiversityClassifier, "forward")

@@ -22,7 +22,7 @@ from inference.listing import Checked, Description, Submission
 from inference.validation import check
 
 if TYPE_CHECKING:
-    from inference.engine import Engine
+    from inference.loading import Describer
 
 _ANSWER_START = b'{"id": '
 
@@ -59,9 +59,9 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
 
 
 def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> None:
-    from inference.engine import load_engine  # torch: not for --help
+    from inference.loading import load_describer  # torch: not for --help
 
-    engine = load_engine(arguments.checkpoints, arguments.checkpoint)
+    describer = load_describer(arguments.checkpoints, arguments.checkpoint)
     with (
         arguments.listings.open("rb") as listings,
         arguments.out.open("ab") as out,
@@ -69,7 +69,7 @@ def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> N
     ):
         items = (_read_item(line, arguments.listings.parent) for line in islice(listings, done, None))
         for batch in _ahead(_batches(items, arguments.batch_size)):
-            for answer in _answers(engine, batch, arguments.seed, say):
+            for answer in _answers(describer, batch, arguments.seed, say):
                 out.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             out.flush()
             progress.update(len(batch))
@@ -143,8 +143,8 @@ def _ahead(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
             yield batch
 
 
-def _answers(engine: Engine, items: Sequence[_Item], seed: int, say: Say) -> Iterable[dict[str, object]]:
-    results = engine.describe([item.checked for item in items], seed=seed)
+def _answers(describer: Describer, items: Sequence[_Item], seed: int, say: Say) -> Iterable[dict[str, object]]:
+    results = describer.describe([item.checked for item in items], seed=seed)
     for item, result in zip(items, results, strict=True):
         yield {"id": item.id, **_render(result, say)}
 

@@ -37,10 +37,10 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
     checked = check(Submission(read_uploads(arguments.photos), attributes))
     if isinstance(checked, InvalidInput):
         raise checked  # loading the models takes seconds: what is wrong is said before
-    from inference.engine import load_engine  # torch: not for --help
+    from inference.loading import load_describer  # torch: not for --help
 
-    engine = load_engine(arguments.checkpoints, arguments.checkpoint)
-    (result,) = engine.describe([checked], arguments.numbers, arguments.seed)
+    describer = load_describer(arguments.checkpoints, arguments.checkpoint)
+    (result,) = describer.describe([checked], arguments.numbers, arguments.seed)
     if isinstance(result, InvalidInput):
         raise result
     if arguments.json:

@@ -44,9 +44,9 @@ def _pull(folder: Path, say: Say) -> int:
 
 def _run_case(case: Case, arguments: argparse.Namespace, say: Say) -> int:
     sent = submission(case, arguments.photos_from)
-    from inference.engine import load_engine  # torch: not for --help
+    from inference.loading import load_describer  # torch: not for --help
 
-    (result,) = load_engine(arguments.checkpoints).describe([check(sent)])
+    (result,) = load_describer(arguments.checkpoints).describe([check(sent)])
     judgements = judge(case, result)
     parts = [
         f"{case.name}  {case.title.get(arguments.language, '')}",

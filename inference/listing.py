@@ -13,6 +13,7 @@ from inference.errors import Message
 Mode = Literal["photos+text", "photos", "text"]
 Numbers = Literal["values", "blanks"]
 DiversityToken = Literal["<SINGLE>", "<VARIATIVE>"]
+Stage = Literal["checking", "reading", "writing", "scoring"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A listing that passed validation, and the seconds that its checking and decoding took."""
+    """A listing that passed validation, the seconds that its checking and decoding took, and how it is to be written.
+
+    seed: makes the text repeatable, whatever else is described with it.
+    """
 
     listing: Listing
     seconds: float
+    numbers: Numbers = "values"
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ exceptions, and harm no other listing. It knows no file, no device and no model 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -23,8 +23,8 @@ from inference.listing import (
     Listing,
     Masked,
     Moderation,
-    Numbers,
     Scores,
+    Stage,
     Timings,
     Verdict,
 )
@@ -47,7 +47,7 @@ class Models:
 class _Work:
     """A valid listing on its way, and what is known of it so far."""
 
-    listing: Listing
+    checked: Checked
     timings: Timings
     views: PhotoViews
     source: tuple[Tensor, Tensor] | None
@@ -58,14 +58,26 @@ class _Work:
     text: str | None = None
     scores: Scores = field(default_factory=Scores)
 
+    @property
+    def listing(self) -> Listing:
+        """What is described."""
+        return self.checked.listing
+
 
 def describe(
-    checked: Sequence[Checked | InvalidInput], models: Models, numbers: Numbers = "values", seed: int = 0
+    checked: Sequence[Checked | InvalidInput], models: Models, tell: Callable[[Stage], object] = lambda stage: None
 ) -> list[Description | InvalidInput]:
-    """The description of every listing that `validation.check` let pass, in order; errors stay in their places."""
+    """The description of every listing that `validation.check` let pass, in order; errors stay in their places.
+
+    `tell` hears of each stage before it begins.
+    """
+    tell("reading")
     work = _moderated([each for each in checked if not isinstance(each, InvalidInput)], models)
     passed = [each for each in work if each.moderation.passed]
-    written = iter(_scored(_captioned(passed, models, numbers, seed), models))
+    tell("writing")
+    captioned = _captioned(passed, models)
+    tell("scoring")
+    written = iter(_scored(captioned, models))
     done = iter([next(written) if each.moderation.passed else each for each in work])
     return [e if isinstance(e, InvalidInput) else _description(next(done), models.captioner.name) for e in checked]
 
@@ -84,7 +96,7 @@ def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
     ]
     share = (perf_counter() - start) / max(1, len(checked))
     timings = [Timings(validate_s=each.seconds, moderate_s=share) for each in checked]
-    return [_Work(*each) for each in zip(listings, timings, views, sources, moderations, strict=True)]
+    return [_Work(*each) for each in zip(checked, timings, views, sources, moderations, strict=True)]
 
 
 def _look(clip: Clip, listings: Sequence[Listing]) -> list[PhotoViews]:
@@ -107,14 +119,14 @@ def _pairs(views: TextViews) -> list[tuple[Tensor, Tensor]]:
     return list(zip(views.embeddings, views.tokens, strict=True))
 
 
-def _captioned(work: Sequence[_Work], models: Models, numbers: Numbers, seed: int) -> list[_Work]:
+def _captioned(work: Sequence[_Work], models: Models) -> list[_Work]:
     """Masked, told one from many, written as one batch, the numbers put back."""
     start = perf_counter()
     prepared = [_prepared(each, models) for each in work]
-    drafts = models.captioner.generate([_prompt(each, models.captioner, seed) for each in prepared]) if work else []
+    drafts = models.captioner.generate([_prompt(each, models.captioner) for each in prepared]) if work else []
     done = []
     for each, draft in zip(prepared, drafts, strict=True):
-        text = fill(draft, each.masked.values if each.masked else {}, numbers)
+        text = fill(draft, each.masked.values if each.masked else {}, each.checked.numbers)
         done.append(replace(each, draft=draft, text=text))
     share = (perf_counter() - start) / max(1, len(work))
     return [replace(each, timings=replace(each.timings, generate_s=share)) for each in done]
@@ -127,7 +139,7 @@ def _prepared(work: _Work, models: Models) -> _Work:
     return replace(work, masked=mask(text) if text else None, diversity=diversity)
 
 
-def _prompt(work: _Work, captioner: Captioner, seed: int) -> Prompt:
+def _prompt(work: _Work, captioner: Captioner) -> Prompt:
     images, views = tuple(photo.image for photo in work.listing.photos), work.views
     if len(images) > captioner.max_photos:
         kept = best_photos(views.embeddings, work.source[0] if work.source else None, captioner.max_photos)
@@ -138,7 +150,7 @@ def _prompt(work: _Work, captioner: Captioner, seed: int) -> Prompt:
         masked=work.masked.text if work.masked else "",
         token=work.diversity.token if work.diversity else "<SINGLE>",
         mask_tokens=frozenset(work.masked.values) if work.masked else frozenset(),
-        seed=seed,
+        seed=work.checked.seed,
     )
 
 

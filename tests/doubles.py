@@ -41,7 +41,7 @@ class KnownCaptioner:
         return [self.draft] * len(prompts)
 
 
-class PretendEngine:
+class PretendDescriber:
     """Writes `NOUN` and the attributes; listings that hold the word `REFUSED` do not match. Remembers its calls."""
 
     def __init__(self, root: Path, captioner: str = "mini") -> None:

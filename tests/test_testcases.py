@@ -34,16 +34,16 @@ needs_public_photos = pytest.mark.skipif(not PUBLIC.is_dir(), reason="../shared/
 
 @pytest.fixture(scope="module")
 def load_once() -> Callable[..., object]:
-    """`load_engine`, keeping what it loaded for the next case."""
-    from inference.engine import load_engine
+    """`load_describer`, keeping what it loaded for the next case."""
+    from inference.loading import load_describer
 
-    return cache(load_engine)
+    return cache(load_describer)
 
 
 @pytest.fixture
-def one_engine(load_once: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
+def one_describer(load_once: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
     """All cases share an engine: loading takes longer than a case."""
-    monkeypatch.setattr("inference.engine.load_engine", load_once)
+    monkeypatch.setattr("inference.loading.load_describer", load_once)
 
 
 def unmet(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -52,7 +52,7 @@ def unmet(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 @needs_checkpoints
-@pytest.mark.usefixtures("one_engine")
+@pytest.mark.usefixtures("one_describer")
 @every_case
 def test_the_case_comes_out_as_it_must(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """`opisalka testcase NAME` meets every expectation on the embedded checkpoints."""

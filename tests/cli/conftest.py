@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from cli.__main__ import main
-from tests.doubles import PretendEngine
+from tests.doubles import PretendDescriber
 
 
 class Outcome(NamedTuple):
@@ -27,22 +27,22 @@ Opisalka: TypeAlias = Callable[..., Outcome]
 
 
 @pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendEngine]:
+def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendDescriber]:
     """The engines that were loaded during the test."""
-    loaded: list[PretendEngine] = []
+    loaded: list[PretendDescriber] = []
 
-    def load_engine(root: Path, captioner: str = "mini") -> PretendEngine:
-        loaded.append(PretendEngine(root, captioner))
+    def load_describer(root: Path, captioner: str = "mini") -> PretendDescriber:
+        loaded.append(PretendDescriber(root, captioner))
         return loaded[-1]
 
-    module = ModuleType("inference.engine")
-    module.load_engine = load_engine  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "inference.engine", module)
+    module = ModuleType("inference.loading")
+    module.load_describer = load_describer  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "inference.loading", module)
     return loaded
 
 
 @pytest.fixture
-def opisalka(engines: list[PretendEngine], capsys: pytest.CaptureFixture[str]) -> Opisalka:
+def opisalka(engines: list[PretendDescriber], capsys: pytest.CaptureFixture[str]) -> Opisalka:
     """Runs the command with the given arguments."""
 
     def run(*argv: str | Path) -> Outcome:

@@ -13,7 +13,7 @@ from inference.errors import InvalidInput
 from inference.listing import Checked, Description, Numbers, Submission
 from inference.validation import check
 from tests.cli.conftest import Opisalka
-from tests.doubles import REFUSED, PretendEngine
+from tests.doubles import REFUSED, PretendDescriber
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_prices_keep_their_digits(opisalka: Opisalka, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [0, 1, 40])
 def test_a_stopped_run_goes_on(
-    opisalka: Opisalka, engines: list[PretendEngine], listings: Path, tmp_path: Path, cut: int
+    opisalka: Opisalka, engines: list[PretendDescriber], listings: Path, tmp_path: Path, cut: int
 ) -> None:
     """Whole lines are kept and not asked again; a cut last line is answered anew."""
     out = tmp_path / "out.jsonl"
@@ -77,7 +77,7 @@ def test_a_stopped_run_goes_on(
 
 
 def test_a_finished_run_loads_no_model(
-    opisalka: Opisalka, engines: list[PretendEngine], listings: Path, tmp_path: Path
+    opisalka: Opisalka, engines: list[PretendDescriber], listings: Path, tmp_path: Path
 ) -> None:
     opisalka("batch", listings, tmp_path / "out.jsonl")
     whole = (tmp_path / "out.jsonl").read_bytes()
@@ -124,16 +124,16 @@ def test_answers_that_were_ready_survive_a_crash(
     opisalka: Opisalka, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each batch is on disk before the next one starts."""
-    whole = PretendEngine.describe
+    whole = PretendDescriber.describe
 
     def crash_on_the_second(
-        self: PretendEngine, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
+        self: PretendDescriber, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
         if self.calls:
             raise MemoryError
         return whole(self, checked, numbers, seed)
 
-    monkeypatch.setattr(PretendEngine, "describe", crash_on_the_second)
+    monkeypatch.setattr(PretendDescriber, "describe", crash_on_the_second)
     assert opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "2").code == 1
     assert [answer["id"] for answer in read(tmp_path / "out.jsonl")] == ["both", "text"]
 
@@ -144,7 +144,7 @@ def test_the_next_batch_is_decoded_while_the_models_work(
     """Each batch but the last finds the first listing of the next one decoded before it ends."""
     decoded: list[threading.Event] = [threading.Event() for _ in range(4)]
     arrived = iter(decoded)
-    whole, met = PretendEngine.describe, []
+    whole, met = PretendDescriber.describe, []
 
     def announced(submission: Submission) -> Checked | InvalidInput:
         checked = check(submission)
@@ -152,7 +152,7 @@ def test_the_next_batch_is_decoded_while_the_models_work(
         return checked
 
     def patient(
-        self: PretendEngine, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
+        self: PretendDescriber, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
         following = len(self.calls) + 1
         if following < len(decoded):
@@ -160,7 +160,7 @@ def test_the_next_batch_is_decoded_while_the_models_work(
         return whole(self, checked, numbers, seed)
 
     monkeypatch.setattr("cli.batch.check", announced)
-    monkeypatch.setattr(PretendEngine, "describe", patient)
+    monkeypatch.setattr(PretendDescriber, "describe", patient)
     lines = listings.read_bytes().splitlines(keepends=True)[: len(decoded)]
     listings.write_bytes(b"".join(lines))
     opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "1")
@@ -168,7 +168,7 @@ def test_the_next_batch_is_decoded_while_the_models_work(
 
 
 def test_the_seed_reaches_the_engine(
-    opisalka: Opisalka, engines: list[PretendEngine], listings: Path, tmp_path: Path
+    opisalka: Opisalka, engines: list[PretendDescriber], listings: Path, tmp_path: Path
 ) -> None:
     opisalka("batch", listings, tmp_path / "out.jsonl", "--seed", "5")
     assert {seed for _, _, seed in engines[0].calls} == {5}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.cli.conftest import Opisalka
-from tests.doubles import REFUSED, PretendEngine
+from tests.doubles import REFUSED, PretendDescriber
 
 
 def test_json_has_the_shape_that_others_rely_on(opisalka: Opisalka, photo: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_refusal_without_json_says_why_on_stderr(opisalka: Opisalka) -> None:
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (3, "", 1)
 
 
-def test_nothing_sent_names_the_fields_and_the_cases(opisalka: Opisalka, engines: list[PretendEngine]) -> None:
+def test_nothing_sent_names_the_fields_and_the_cases(opisalka: Opisalka, engines: list[PretendDescriber]) -> None:
     """An empty call costs no model and tells what to send."""
     outcome = opisalka("describe")
     assert (outcome.code, outcome.out, engines) == (2, "", [])
@@ -79,7 +79,7 @@ def test_nothing_sent_names_the_fields_and_the_cases(opisalka: Opisalka, engines
 
 
 def test_a_wrong_photo_is_refused_before_the_models_load(
-    opisalka: Opisalka, engines: list[PretendEngine], tmp_path: Path
+    opisalka: Opisalka, engines: list[PretendDescriber], tmp_path: Path
 ) -> None:
     (tmp_path / "notes.jpg").write_text("not a photo")
     outcome = opisalka("describe", tmp_path / "notes.jpg")
@@ -110,7 +110,7 @@ def test_attributes_in_another_encoding_are_explained(opisalka: Opisalka, tmp_pa
     assert "UTF-8" in outcome.err
 
 
-def test_options_reach_the_engine(opisalka: Opisalka, engines: list[PretendEngine], tmp_path: Path) -> None:
+def test_options_reach_the_engine(opisalka: Opisalka, engines: list[PretendDescriber], tmp_path: Path) -> None:
     arguments = ["--attributes", "Куртка", "--numbers", "blanks", "--seed", "7", "--checkpoints", tmp_path]
     assert opisalka("describe", *arguments).code == 0
     assert engines[0].root == tmp_path

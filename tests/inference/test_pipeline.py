@@ -11,7 +11,7 @@ import torch
 from inference.clip import Clip, PhotoViews
 from inference.diversity import DiversityClassifier
 from inference.errors import InvalidInput
-from inference.listing import Checked, Description, Submission, Upload
+from inference.listing import Checked, Description, Numbers, Submission, Upload
 from inference.moderation.match import MatchRule
 from inference.pipeline import Models, describe
 from inference.validation import check
@@ -46,9 +46,12 @@ Describe = Callable[..., list[Description | InvalidInput]]
 def described(models: Models) -> Describe:
     """Describes submissions, checked as the command line checks them."""
 
-    def run(*submissions: Submission, **options: object) -> list[Description | InvalidInput]:
-        rule = options.pop("rule", models.match)
-        return describe([check(each) for each in submissions], replace(models, match=rule), **options)  # type: ignore[arg-type]
+    def run(
+        *submissions: Submission, rule: MatchRule = models.match, numbers: Numbers = "values", seed: int = 0
+    ) -> list[Description | InvalidInput]:
+        checked = [check(each) for each in submissions]
+        asked = [replace(c, numbers=numbers, seed=seed) if isinstance(c, Checked) else c for c in checked]
+        return describe(asked, replace(models, match=rule))
 
     return run
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import find, get, verify
-from inference.engine import load_engine
+from inference.loading import load_describer
 from inference.listing import Description, Submission, Upload
 from inference.validation import check
 from tests import tiny
@@ -46,11 +46,11 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     clip_card = get(root, "clip", "mini")
     assert {"футболка", "джинсы"} <= set(clip_card.knows)
     assert "match_threshold" in clip_card.calibration
-    engine = load_engine(root)
-    assert isinstance(engine.models.captioner, PrefixCaptioner)
-    engine.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)
+    describer = load_describer(root)
+    assert isinstance(describer.models.captioner, PrefixCaptioner)
+    describer.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)
     photo = data_set / "photos" / "p00.jpg"
-    result = engine.describe([check(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
+    result = describer.describe([check(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
     assert isinstance(result, Description)
     assert result.text is not None
 

@@ -1,4 +1,4 @@
-"""The engine: checkpoints found on disk, loaded together, and one sentence for whatever is wrong with them."""
+"""The describer: checkpoints found on disk, loaded together, and one sentence for whatever is wrong with them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cli.__main__ import main
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import read_card, seal
-from inference.engine import Engine, load_engine
 from inference.errors import CheckpointError
 from inference.listing import Description, Submission, Upload
+from inference.loading import Describer, load_describer
 from inference.moderation.match import MatchRule
 from inference.validation import check
 from tests import tiny
@@ -34,15 +34,15 @@ def root(tiny_root: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_root: Path) -> Engine:
-    loaded = load_engine(tiny_root)
+def describer(tiny_root: Path) -> Describer:
+    loaded = load_describer(tiny_root)
     assert isinstance(loaded.models.captioner, PrefixCaptioner)
     loaded.models.captioner.sampling = Sampling(drafts=2, things_length=8, text_length=25)
     return loaded
 
 
-def describe(engine: Engine, *submissions: Submission, seed: int = 0) -> list[Description]:
-    results = engine.describe([check(each) for each in submissions], seed=seed)
+def describe(describer: Describer, *submissions: Submission, seed: int = 0) -> list[Description]:
+    results = describer.describe([check(each) for each in submissions], seed=seed)
     assert all(isinstance(result, Description) for result in results)
     return [result for result in results if isinstance(result, Description)]
 
@@ -54,15 +54,15 @@ def submission(photos: int, attributes: str = "") -> Submission:
 def test_an_engine_knows_what_the_cards_say(root: Path) -> None:
     """Threshold and known things come from the card of the dual encoder, the number of photos from the captioner's."""
     seal(replace(read_card(root / "clip" / "mini"), calibration={"match_threshold": 0.37}))
-    engine = load_engine(root)
-    assert engine.models.match == MatchRule(0.37, frozenset({"куртка"}))
-    assert (engine.models.captioner.name, engine.models.captioner.max_photos) == ("mini", 10)
+    describer = load_describer(root)
+    assert describer.models.match == MatchRule(0.37, frozenset({"куртка"}))
+    assert (describer.models.captioner.name, describer.models.captioner.max_photos) == ("mini", 10)
 
 
-def test_all_four_kinds_of_input_go_the_whole_road(engine: Engine) -> None:
+def test_all_four_kinds_of_input_go_the_whole_road(describer: Describer) -> None:
     """With random weights the words are nonsense, but modes, scores and numbers are right."""
     both, photos, text, ten = describe(
-        engine, submission(2, FIELDS), submission(1), submission(0, FIELDS), submission(10, "Цена: 5")
+        describer, submission(2, FIELDS), submission(1), submission(0, FIELDS), submission(10, "Цена: 5")
     )
     assert [result.mode for result in (both, photos, text, ten)] == ["photos+text", "photos", "text", "photos+text"]
     assert all(result.checkpoint == "mini" for result in (both, photos, text, ten))
@@ -70,23 +70,23 @@ def test_all_four_kinds_of_input_go_the_whole_road(engine: Engine) -> None:
     assert photos.masked is None
 
 
-def test_no_text_holds_a_number_of_its_own(engine: Engine) -> None:
+def test_no_text_holds_a_number_of_its_own(describer: Describer) -> None:
     """The digits of every text are digits of its input."""
     submissions = [submission(count, text) for count in (1, 0, 4) for text in (FIELDS, "Цена: 100")] + [submission(3)]
     for seed in range(3):
-        for asked, result in zip(submissions, describe(engine, *submissions, seed=seed), strict=True):
+        for asked, result in zip(submissions, describe(describer, *submissions, seed=seed), strict=True):
             assert set(re.findall(r"\d+", result.text or "")) <= set(re.findall(r"\d+", str(asked.attributes)))
 
 
-def test_a_text_does_not_depend_on_the_batch_or_its_order(engine: Engine) -> None:
+def test_a_text_does_not_depend_on_the_batch_or_its_order(describer: Describer) -> None:
     submissions = [submission(2, FIELDS), submission(5), submission(0, "Платье белое"), submission(1, "Цена: 7")]
-    together = [result.text for result in describe(engine, *submissions)]
-    assert [describe(engine, each)[0].text for each in submissions] == together
-    assert [result.text for result in describe(engine, *submissions[::-1])] == together[::-1]
+    together = [result.text for result in describe(describer, *submissions)]
+    assert [describe(describer, each)[0].text for each in submissions] == together
+    assert [result.text for result in describe(describer, *submissions[::-1])] == together[::-1]
 
 
-def test_a_seed_makes_the_text_repeatable(engine: Engine) -> None:
-    texts = [describe(engine, submission(1, FIELDS), seed=seed)[0].text for seed in (1, 1, 2, 3)]
+def test_a_seed_makes_the_text_repeatable(describer: Describer) -> None:
+    texts = [describe(describer, submission(1, FIELDS), seed=seed)[0].text for seed in (1, 1, 2, 3)]
     assert texts[0] == texts[1]
     assert len(set(texts)) > 1
 
@@ -146,7 +146,7 @@ def test_a_folder_that_does_not_load_is_named(root: Path, kind: str, broken: Bre
     """Whatever is wrong with the files becomes one error that a user can act on."""
     broken(root / kind / "mini")
     with pytest.raises(CheckpointError) as raised:
-        load_engine(root)
+        load_describer(root)
     assert raised.value.message.code == "checkpoint-broken"
     assert raised.value.message.details == {"checkpoint": f"{kind}/mini"}
 
@@ -155,7 +155,7 @@ def test_the_tokenizer_of_another_model_is_named(root: Path) -> None:
     """The dual encoder's tokenizer has the same form, but lacks the captioner's tokens."""
     shutil.copy(root / "clip" / "mini" / "tokenizer.json", root / "captioner" / "mini" / "tokenizer.json")
     with pytest.raises(CheckpointError) as raised:
-        load_engine(root)
+        load_describer(root)
     assert raised.value.message.details == {"checkpoint": "captioner/mini"}
 
 
@@ -163,7 +163,7 @@ def test_an_unknown_family_is_named(root: Path) -> None:
     path = root / "captioner" / "mini" / "card.toml"
     path.write_text(path.read_text().replace('"prefix"', '"suffix"'))
     with pytest.raises(CheckpointError) as raised:
-        load_engine(root)
+        load_describer(root)
     assert raised.value.message.code == "checkpoint-family"
     assert raised.value.message.details == {"checkpoint": "captioner/mini", "family": "suffix"}
 
@@ -172,7 +172,7 @@ def test_an_unknown_family_is_named(root: Path) -> None:
 def test_a_missing_checkpoint_is_named(root: Path, kind: str) -> None:
     shutil.rmtree(root / kind)
     with pytest.raises(CheckpointError) as raised:
-        load_engine(root)
+        load_describer(root)
     assert raised.value.message.code == "checkpoint-missing"
 
 
@@ -180,7 +180,7 @@ def test_another_captioner_is_found_by_its_folder(root: Path) -> None:
     """A folder dropped in is known without a code change."""
     shutil.copytree(root / "captioner" / "mini", root / "captioner" / "mine")
     seal(read_card(root / "captioner" / "mine"))
-    assert load_engine(root, "mine").models.captioner.name == "mine"
+    assert load_describer(root, "mine").models.captioner.name == "mine"
 
 
 def test_the_command_line_ends_with_one_sentence(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
