@@ -1,0 +1,1 @@
+"""The Telegram bot: chats in, replies out. It knows no model and no SQL."""

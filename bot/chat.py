@@ -1,0 +1,84 @@
+"""One chat as a handler or a loop sees it: who, in which language, and what is said into the outbox.
+
+It knows no network: what is sent here leaves with the transaction, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.messages import render
+from inference.cases import Case
+from inference.checkpoints import Card
+from inference.errors import Message
+from storage.records import Outgoing, User
+from storage.store import Transaction
+
+if TYPE_CHECKING:
+    from aiogram.types import InlineKeyboardMarkup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the owner decided, as far as a conversation depends on it."""
+
+    default: str  # the checkpoint of who has chosen none
+    pinned: str | None = None  # the checkpoint of all, whatever they chose
+    admins: frozenset[int] = frozenset()
+    max_waiting: int = 200
+    max_waiting_per_user: int = 3
+    album_quiet_s: float = 1.0
+    album_limit_s: float = 8.0
+    file_limit_mb: int = 20
+    data: Path  # where exported files lie, and the photos that the owner keeps: `photos/<user id>/`
+    cases: tuple[Case, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every answer is made with: an open transaction, the captioners there are, the rules and the time."""
+
+    tx: Transaction
+    cards: Sequence[Card]
+    rules: Rules
+    now: float
+
+
+class Chat:
+    """A private chat with one user, during one transaction."""
+
+    def __init__(self, desk: Desk, user: User) -> None:
+        self.desk = desk
+        self.user = user
+        self.language = user.language
+        self.toasts: list[str] = []  # for whoever answers the callback query after the commit
+
+    def say(self, message: Message) -> str:
+        """The sentence in the user's language, plain text."""
+        return render(message, self.language)
+
+    async def send(
+        self,
+        text: Message | str,
+        keyboard: InlineKeyboardMarkup | None = None,
+        *,
+        slot: str | None = None,
+        priority: int = 1,
+        fresh: bool = False,
+    ) -> None:
+        """Put a message into the outbox; a `str` is HTML already, a `Message` becomes its sentence."""
+        html = text if isinstance(text, str) else escape(self.say(text), quote=False)
+        markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
+        await self.put(Outgoing(self.user.id, html, markup, slot=slot, priority=priority, fresh=fresh))
+
+    async def put(self, outgoing: Outgoing) -> None:
+        """Put anything into the outbox."""
+        await self.desk.tx.outbox.put(outgoing, self.desk.now)
+
+    def toast(self, message: Message) -> None:
+        """Say something short over the pressed button."""
+        self.toasts.append(self.say(message))
