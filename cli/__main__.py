@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
+from bot.messages import Say, render
 from cli import batch, checkpoints, describe, evaluate, testcase, train
-from cli.messages import render
-from cli.parser import ROOT, Parser, Say, language_of
+from cli.parser import ROOT, Parser, language_of
 from inference.errors import CheckpointError, InvalidInput, Message, UserError
 
 COMMANDS = (describe, batch, testcase, checkpoints, train, evaluate)

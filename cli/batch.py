@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from cli.files import explained, read_uploads
-from cli.parser import Commands, Say, natural, positive
+from bot.messages import Say
+from cli.parser import Commands, natural, positive
 from cli.report import as_json
 from inference.errors import InvalidInput, Message
+from inference.files import explained, read_uploads
 from inference.listing import Checked, Description, Submission
 from inference.validation import check
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli.parser import Commands, Say
+from bot.messages import Say
+from cli.parser import Commands
 from inference.checkpoints import CARD, Card, find, verify
 from inference.errors import CheckpointError, Message
 

@@ -7,10 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from cli.files import read_text, read_uploads
-from cli.parser import Commands, Say, natural
+from bot.messages import Say
+from cli.parser import Commands, natural
 from cli.report import as_json, page, refusals
 from inference.errors import InvalidInput, Message
+from inference.files import read_text, read_uploads
 from inference.listing import Description, Submission
 from inference.validation import check
 

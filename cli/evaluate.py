@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.messages import Say
 from cli.batch import read_submission
-from cli.files import explained, read_uploads
-from cli.parser import Commands, Say
+from cli.parser import Commands
 from inference import checkpoints
 from inference.errors import InvalidInput, Message
+from inference.files import explained, read_uploads
 from inference.listing import Listing, Submission
 from inference.validation import parse_attributes, validate
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
+from bot.messages import LANGUAGES, Say
 from inference.errors import InvalidInput, Message
 
 ROOT = Path(__file__).resolve().parent.parent
-LANGUAGES = ("ru", "en")
-
-Say: TypeAlias = Callable[[Message], str]
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from cli.parser import Say
+from bot.messages import Say
 from inference.errors import Message
 from inference.listing import Description, Moderation
 

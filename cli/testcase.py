@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli.cases import Case, Judgement, find_case, find_cases, judge, pull, submission
-from cli.parser import ROOT, Commands, Say
+from bot.messages import Say
+from cli.cases import Judgement, check_expectations, judge, pull
+from cli.parser import ROOT, Commands
 from cli.report import page, refusals
+from inference.cases import Case, find_case, find_cases, submission
 from inference.errors import InvalidInput, Message
 from inference.listing import Description
 from inference.validation import check
@@ -43,6 +45,7 @@ def _pull(folder: Path, say: Say) -> int:
 
 
 def _run_case(case: Case, arguments: argparse.Namespace, say: Say) -> int:
+    check_expectations(case)
     sent = submission(case, arguments.photos_from)
     from inference.loading import load_describer  # torch: not for --help
 

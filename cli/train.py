@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.parser import ROOT, Commands, Parser, Say, natural, positive
+from bot.messages import Say
+from cli.parser import ROOT, Commands, Parser, natural, positive
 from inference.errors import CheckpointError, InvalidInput, Message
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from cli.__main__ import build_parser
-from cli.messages import render
+from bot.messages import render
 from tests.sources import ROOT
 
 READMES = ("README.md", "README.ru.md")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
-from cli.cases import Case, find_cases, submission
 from cli.parser import ROOT
+from inference.cases import Case, find_cases, submission
 from inference.masking import mask
 from inference.validation import validate
 from scripts.draw_testcases import FIRST_DETAIL, PICTURES

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -14,7 +15,14 @@ from babel.numbers import format_decimal
 
 from inference.errors import Message
 
-_LOCALES: Final = Path(__file__).parents[1] / "locales"
+LANGUAGES: Final = ("ru", "en")
+LOCALES: Final = Path(__file__).parents[1] / "locales"
+DOMAIN: Final = "opisalka"
+
+# Whose phone speaks one of these reads Russian more easily than English.
+_READ_RUSSIAN: Final = {"ru", "uk", "be", "kk", "ky", "uz", "tg", "tk", "az", "hy", "ka", "tt", "ba", "cv"}
+
+Say: TypeAlias = Callable[[Message], str]
 
 
 def render(message: Message, language: str = "ru") -> str:
@@ -32,24 +40,30 @@ def render(message: Message, language: str = "ru") -> str:
     return _template(message.code, language, message.details.get("count")).format(**details)
 
 
+def language_of(code: str | None) -> str:
+    """The language to begin with, for a `language_code` such as «ru», «be» or «pt-br» that Telegram tells."""
+    return "ru" if (code or "ru").partition("-")[0].lower() in _READ_RUSSIAN else "en"
+
+
+@cache
+def catalogue(language: str) -> GNUTranslations:
+    """The sentences of a language, compiled in memory."""
+    compiled = BytesIO()
+    with (LOCALES / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language, abort_invalid=True))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
 def _written(value: str | int | float, language: str) -> str:
     return value if isinstance(value, str) else format_decimal(value, "#,##0.##", locale=language)
 
 
 def _template(code: str, language: str, count: object = None) -> str:
-    catalogue = _catalogue(language)
-    template = catalogue.ngettext(code, code, count) if isinstance(count, int) else code
+    sentences = catalogue(language)
+    template = sentences.ngettext(code, code, count) if isinstance(count, int) else code
     if template == code:  # gettext's answer for what it does not hold
-        template = catalogue.gettext(code)
+        template = sentences.gettext(code)
     if template == code:
         raise KeyError(code)
     return template
-
-
-@cache
-def _catalogue(language: str) -> GNUTranslations:
-    compiled = BytesIO()
-    with (_LOCALES / language / "LC_MESSAGES" / "opisalka.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=language, abort_invalid=True))
-    compiled.seek(0)
-    return GNUTranslations(compiled)
