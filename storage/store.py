@@ -1,0 +1,98 @@
+"""The one door of the room: open a store, do everything inside its transactions, close it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from storage.connecting import build_engine, passes, read_url
+from storage.errors import StorageError
+from storage.feedback import Feedback
+from storage.inbox import Inbox
+from storage.leases import Leases
+from storage.listings import Listings
+from storage.outbox import Outbox
+from storage.records import Recovered
+from storage.recovery import recover
+from storage.requests import Requests
+from storage.schema import migrate
+from storage.users import Users
+
+
+class Transaction:
+    """Everything that is remembered, read and changed as one: all of it is stored, or nothing."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.users = Users(connection)
+        self.inbox = Inbox(connection)
+        self.listings = Listings(connection)
+        self.requests = Requests(connection)
+        self.outbox = Outbox(connection)
+        self.feedback = Feedback(connection)
+        self.leases = Leases(connection)
+
+    async def recover(self, now: float, sole: str | None = None) -> Recovered:
+        """Let wait again what processes that are gone had in hand.
+
+        A process is gone that holds no live lease «process:<owner>»; `sole` says that all others are.
+        """
+        return await recover(self._connection, now, sole)
+
+
+class Store:
+    """A database whose schema is up to date."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        # In SQLite one transaction at a time: waiting here is fair and costs nothing, waiting in the file polls.
+        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+
+    @classmethod
+    async def open(cls, url: str) -> Store:
+        """Connect and migrate to the head; `StorageError` where that cannot be done."""
+        try:
+            engine = build_engine(read_url(url))
+        except OSError as error:
+            raise StorageError("database-unavailable", reason=_reason(error)) from error
+        store = cls(engine)
+        try:
+            async with store._connection() as connection:
+                await connection.run_sync(migrate)
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Transaction]:
+        """A transaction: committed at the end, rolled back on an exception.
+
+        Raises `StorageError` where the database is out of reach or another process was in the way.
+        """
+        async with self._connection() as connection:
+            yield Transaction(connection)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[AsyncConnection]:
+        async with self._turn:
+            try:
+                async with self._engine.begin() as connection:
+                    yield connection
+            except DBAPIError as error:
+                if not passes(error):
+                    raise
+                raise StorageError("database-unavailable", reason=_reason(error.orig or error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what the driver says."""
+    return str(error).partition("\n")[0]
