@@ -1,0 +1,35 @@
+"""Buttons that were pressed and wait for the bot's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import count
+
+from sandbox.shapes import Json, bad_request
+
+TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
+
+
+class Callbacks:
+    """Open queries by their id. A query can be answered once, within `lifetime_s` seconds."""
+
+    def __init__(self, lifetime_s: float = 30.0) -> None:
+        self.lifetime_s = lifetime_s
+        self._numbers = count(time.time_ns())
+        self._open: dict[str, tuple[float, asyncio.Future[Json]]] = {}
+
+    def open(self) -> tuple[str, asyncio.Future[Json]]:
+        """A new query: its id and its answer to come."""
+        query_id = str(next(self._numbers))
+        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._open[query_id] = (time.monotonic(), answer)
+        return query_id, answer
+
+    def answer(self, query_id: str, answer: Json) -> None:
+        """Hands the answer over. 400 for a query that is unknown, answered or too old."""
+        since, waiting = self._open.pop(query_id, (float("-inf"), None))
+        if waiting is None or time.monotonic() - since > self.lifetime_s:
+            raise bad_request(TOO_OLD)
+        if not waiting.done():
+            waiting.set_result(answer)

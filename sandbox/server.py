@@ -1,0 +1,100 @@
+"""The local Telegram as a server: one port of this machine with the Bot API and the web chat."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from sandbox.bot_api import BotApi
+from sandbox.faults import Faults
+from sandbox.people import Person
+from sandbox.shapes import Json
+from sandbox.telegram import Call, Telegram
+from sandbox.updates import Chaos
+
+BODY_LIMIT = 60 * 2**20
+SHUTDOWN_S = 1.0
+
+
+class Sandbox:
+    """An async context manager; inside it `url` answers. It is not Telegram and listens on loopback only.
+
+    `port` 0 takes a free one. ValueError for a host that is not this machine's own loopback.
+    """
+
+    def __init__(self, token: str = "42:SANDBOX", port: int = 0, host: str = "127.0.0.1") -> None:  # noqa: S107
+        if not is_loopback(host):
+            raise ValueError(f"the sandbox listens on loopback only, not on {host}")
+        self._host, self._port = host, port
+        self._folder = TemporaryDirectory(prefix="opisalka-sandbox-")
+        self.telegram = Telegram(token, Path(self._folder.name))
+        self._people: dict[int, Person] = {}
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def token(self) -> str:
+        """The one token that is known."""
+        return self.telegram.token
+
+    @property
+    def url(self) -> str:
+        """The address of the web chat; the Bot API lies under it."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def faults(self) -> Faults:
+        """What shall go wrong."""
+        return self.telegram.faults
+
+    @property
+    def chaos(self) -> Chaos:
+        """In which disorder updates arrive; may be changed at any time."""
+        return self.telegram.updates.chaos
+
+    @property
+    def calls(self) -> list[Call]:
+        """The journal: every call of the bot."""
+        return self.telegram.calls
+
+    def user(self, id: int, name: str = "", language: str = "ru") -> Person:  # noqa: A002 - Telegram's own word
+        """A pretend user, made when new; an empty name is filled in."""
+        if id not in self._people:
+            user = {"id": id, "is_bot": False, "first_name": name or f"User {id}", "language_code": language}
+            self._people[id] = Person(self.telegram, self.telegram.chat_of(user))
+        return self._people[id]
+
+    def push(self, update: Json) -> Json:
+        """Queues any update as it is; one without an `update_id` gets the next."""
+        return self.telegram.updates.push(update)
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=BODY_LIMIT)
+        app.add_routes(BotApi(self.telegram).routes())
+        self._runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.telegram.events.close()
+        self.telegram.updates.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._folder.cleanup()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own loopback."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

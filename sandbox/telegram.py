@@ -1,0 +1,58 @@
+"""Everything that the pretend Telegram remembers: the bot, its chats, its files and what waits for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sandbox.callbacks import Callbacks
+from sandbox.chats import Chat
+from sandbox.events import Events
+from sandbox.faults import Faults
+from sandbox.files import Files
+from sandbox.shapes import Json
+from sandbox.updates import Updates
+
+MESSAGES_START = 1_700_000_000
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the bot: when it came (`time` unix, `monotonic`), what it asked and what it got."""
+
+    time: float
+    monotonic: float
+    method: str
+    params: Json
+    chat_id: int | None
+    result: object = None
+    error: str | None = None
+
+
+class Telegram:
+    """The state behind one token. Message ids grow from the clock: a sandbox started later repeats none."""
+
+    def __init__(self, token: str, folder: Path) -> None:
+        self.token = token
+        self.bot: Json = {
+            "id": int(token.partition(":")[0]),
+            "is_bot": True,
+            "first_name": "Описалка",
+            "username": "opisalka_sandbox_bot",
+        }
+        self.events = Events()
+        self.files = Files(folder)
+        self.updates = Updates()
+        self.callbacks = Callbacks()
+        self.faults = Faults()
+        self.calls: list[Call] = []
+        self.chats: dict[int, Chat] = {}
+        self._messages = count(int(time.time()) - MESSAGES_START)
+
+    def chat_of(self, user: Json) -> Chat:
+        """The chat of a user, made when it is new."""
+        if user["id"] not in self.chats:
+            self.chats[user["id"]] = Chat(user, self.bot, self._messages, self.events)
+        return self.chats[user["id"]]
