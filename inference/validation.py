@@ -1,6 +1,7 @@
 """From what a seller sent to a checked listing: files to upright photos, text to attributes.
 
-Whatever cannot be used is refused with `InvalidInput`; nothing is dropped in silence.
+Photos are JPEG, PNG and GIF, and mp4, the form in which Telegram delivers a GIF. Whatever cannot be used is refused
+with `InvalidInput`; nothing is dropped in silence.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import count
 from time import perf_counter
 from typing import Final
 
@@ -24,6 +26,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from inference.animation import MAX_MP4_MEGAPIXELS, is_mp4, richest, still, walk_mp4
 from inference.attributes import parse_attributes
 from inference.errors import InvalidInput
 from inference.listing import Checked, Listing, Photo, Submission, Upload
@@ -37,9 +40,7 @@ MIN_SIDE: Final = 16
 
 # Phones take up to 64 megapixels, as JPEG, which is decoded at a fraction of its size; the others are decoded whole.
 MAX_MEGAPIXELS: Final = {JpegImageFile: 64, PngImageFile: 32, GifImageFile: 32}
-# What a file may cost although it is small: frames of an animation, and passes over the pixels of a JPEG.
-MAX_GIF_FRAMES: Final = 64
-MAX_GIF_MEGAPIXELS: Final = 32
+# What a JPEG may cost although it is small: passes over its pixels.
 MAX_SCANNED_MEGAPIXELS: Final = 10_000
 
 _MEGA: Final = 1_000_000
@@ -120,28 +121,31 @@ def validate(submission: Submission) -> Listing:
         return Listing(tuple(pool.map(_decode, files, headers)), attributes)
 
 
-def _read_header(file: _File) -> ImageFile:
-    """Tell the format by content and the size by the header; no pixel is decoded."""
+def _read_header(file: _File) -> ImageFile | None:
+    """Tell the format by content and the size by the header; no pixel is decoded. None for an mp4 that looks whole."""
     if not file.data:
         raise InvalidInput("photo-empty", **file.where)
     if len(file.data) > MAX_MEGABYTES * _MEGABYTE:
         megabytes = math.ceil(len(file.data) / _MEGABYTE * 10) / 10
         raise InvalidInput("photo-too-big", megabytes=megabytes, limit=MAX_MEGABYTES, **file.where)
+    if is_mp4(file.data):
+        with _damage_refused(file):
+            walk_mp4(file.data)
+        return None
     reader = next((reader for magic, reader in _READERS.items() if file.data.startswith(magic)), None)
     if reader is None:
         raise InvalidInput("photo-format", **file.where)
     with _damage_refused(file):
         image = reader(BytesIO(file.data))
-    _check_size(file, image)
+    _check_size(file, image.size, MAX_MEGAPIXELS[reader])
     # Thousands of scans in a small JPEG would keep the decoder busy for hours; a camera writes one, the web ten.
     if reader is JpegImageFile and file.data.count(_JPEG_SCAN) * math.prod(image.size) > MAX_SCANNED_MEGAPIXELS * _MEGA:
         raise InvalidInput("photo-damaged", **file.where)
     return image
 
 
-def _check_size(file: _File, image: ImageFile) -> None:
-    width, height = image.size
-    limit = MAX_MEGAPIXELS[type(image)]
+def _check_size(file: _File, size: tuple[int, int], limit: int) -> None:
+    width, height = size
     if width * height > limit * _MEGA:
         raise InvalidInput("photo-too-many-pixels", limit=limit, **file.where)
     if min(width, height) < MIN_SIDE:
@@ -161,10 +165,23 @@ def _damage_refused(file: _File) -> Iterator[None]:
         raise InvalidInput("photo-damaged", **file.where) from error
 
 
-def _decode(file: _File, image: ImageFile) -> Photo:
+def _decode(file: _File, image: ImageFile | None) -> Photo:
     with _damage_refused(file):
-        picture = _best_frame(file, image) if isinstance(image, GifImageFile) else _still(image)
+        if image is None:
+            picture = _mp4_frame(file)
+        elif isinstance(image, GifImageFile):
+            picture = richest(_gif_frames(file, image), image.size)
+        else:
+            picture = _still(image)
     return Photo(file.name, hashlib.sha256(file.data).hexdigest(), picture)
+
+
+def _mp4_frame(file: _File) -> Image.Image:
+    size, frame = still(file.data)
+    _check_size(file, size, MAX_MP4_MEGAPIXELS)
+    if frame is None:
+        raise ValueError("no frame")
+    return _small_rgb(frame)
 
 
 def _still(image: ImageFile) -> Image.Image:
@@ -183,28 +200,16 @@ def _orientation(image: ImageFile) -> int:
     return 1
 
 
-def _best_frame(file: _File, image: GifImageFile) -> Image.Image:
-    """Return the frame whose grey levels have the largest entropy (the first of equals), so that no blank one wins.
-
-    Only the first `MAX_GIF_FRAMES` are looked at, fewer where they are large (`MAX_GIF_MEGAPIXELS` in all).
-    """
+def _gif_frames(file: _File, image: GifImageFile) -> Iterator[Image.Image]:
     _walk_gif(file.data)
-    best, best_entropy = None, -1.0
-    allowed = max(1, MAX_GIF_MEGAPIXELS * _MEGA // math.prod(image.size))
-    for index in range(min(MAX_GIF_FRAMES, allowed)):
+    for index in count():
         try:
             image.seek(index)
         except EOFError:
-            break
-        _check_size(file, image)  # a later frame may be larger than the header says
+            return
+        _check_size(file, image.size, MAX_MEGAPIXELS[GifImageFile])  # it may be larger than the header says
         image.load()
-        frame = _small_rgb(image)
-        entropy = frame.convert("L").entropy()
-        if entropy > best_entropy:
-            best, best_entropy = frame, entropy
-    if best is None:
-        raise EOFError("no frame")
-    return best
+        yield _small_rgb(image)
 
 
 def _walk_gif(data: bytes) -> None:
