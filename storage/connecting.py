@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -18,6 +21,7 @@ CONNECT_S: Final = 10
 
 # Serialization failure, deadlock, lock not available; the server is starting, stopping or full.
 _PASSING: Final = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"}
+_SQLITE_PASSING: Final = ("database is locked", "disk is full", "disk I/O error")
 _PRAGMAS: Final = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_S * 1000}")
 
 
@@ -33,21 +37,46 @@ def read_url(url: str) -> URL:
 
 
 def build_engine(url: URL) -> AsyncEngine:
-    """An engine whose transactions write alone in SQLite; the folder of a SQLite file is made."""
+    """An engine whose transactions write alone in SQLite; the folder of a SQLite file is made.
+
+    Raises `StorageError` where the folder cannot be made.
+    """
     if url.get_backend_name() == "postgresql":
         return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S})
     if url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        with connecting():
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
-def passes(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed when it is run again."""
-    state = getattr(error.orig, "sqlstate", None)
-    return error.connection_invalidated or state in _PASSING or "database is locked" in str(error.orig)
+@contextmanager
+def connecting() -> Iterator[None]:
+    """Whatever keeps a connection from being made is a `StorageError`."""
+    try:
+        yield
+    except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _unavailable(error) from error
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """What may succeed when the same transaction is run again is a `StorageError`; all else is a bug."""
+    try:
+        yield
+    except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None)
+        full_or_locked = any(words in str(error.orig) for words in _SQLITE_PASSING)
+        if not (error.connection_invalidated or state in _PASSING or full_or_locked):
+            raise
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> StorageError:
+    said = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return StorageError("database-unavailable", reason=str(said).partition("\n")[0])
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -95,7 +95,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for a chat: HTML text, keyboard as JSON; paths of photos (an album, the text its caption) or a document.
+    """A message for a chat: HTML text, keyboard as JSON, files as paths (photos are an album, the text its caption).
 
     A slot names the message («card:17»): the first one creates it, later ones edit it, and a newer one replaces one
     that still waits. `fresh` leaves the old message alone and sends a new one into the slot.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.connecting import build_engine, passes, read_url
-from storage.errors import StorageError
+from storage.connecting import build_engine, connecting, read_url, working
 from storage.feedback import Feedback
 from storage.inbox import Inbox
 from storage.leases import Leases
@@ -50,16 +48,14 @@ class Store:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         # In SQLite one transaction at a time: waiting here is fair and costs nothing, waiting in the file polls.
-        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._turn: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
 
     @classmethod
     async def open(cls, url: str) -> Store:
         """Connect and migrate to the head; `StorageError` where that cannot be done."""
-        try:
-            engine = build_engine(read_url(url))
-        except OSError as error:
-            raise StorageError("database-unavailable", reason=_reason(error)) from error
-        store = cls(engine)
+        store = cls(build_engine(read_url(url)))
         try:
             async with store._connection() as connection:
                 await connection.run_sync(migrate)
@@ -84,15 +80,8 @@ class Store:
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[AsyncConnection]:
         async with self._turn:
-            try:
-                async with self._engine.begin() as connection:
+            with working():
+                async with AsyncExitStack() as stack:
+                    with connecting():
+                        connection = await stack.enter_async_context(self._engine.begin())
                     yield connection
-            except DBAPIError as error:
-                if not passes(error):
-                    raise
-                raise StorageError("database-unavailable", reason=_reason(error.orig or error)) from error
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what the driver says."""
-    return str(error).partition("\n")[0]
