@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from bot.chat import Desk
-from inference.errors import UserError
+from bot import draft, keyboards, replies
+from bot.chat import Chat, Desk
+from bot.orders import card_slot, order, reopen, show_draft, show_place
+from bot.texts import show_pair, show_text, written
+from inference.errors import CheckpointError, Message, UserError
 from inference.listing import Description, Stage
-from storage.records import Listing, Request
+from storage.records import Listing, Request, State
+
+_PLACES_SHOWN: Final = 30  # who is further back learns of it when it comes nearer
 
 
 async def close_window(desk: Desk, listing: Listing) -> None:
     """The quiet window of a listing is over: show or edit its card; submit it when a text is wanted."""
-    raise NotImplementedError
+    chat = await _chat(desk, listing.user_id)
+    if chat is None or await desk.tx.requests.open_of(listing.id) is not None:
+        return
+    if listing.wants_text:
+        await desk.tx.listings.want_text(listing.id, False)
+        if await order(chat, listing, (chat.checkpoint,)):
+            return
+    await show_draft(chat, listing)
 
 
 async def show_stage(desk: Desk, request: Request, stage: Stage) -> None:
     """Say which step the work on a request is at, in the message of its card."""
-    raise NotImplementedError
+    chat = await _chat(desk, request.user_id)
+    if chat is not None:
+        await chat.send(replies.progress(stage, chat.say), slot=card_slot(request.listing_id), priority=2)
 
 
 async def show_places(desk: Desk) -> None:
-    """Say to who waits how many are served before him. Call it when a request was claimed or came back."""
-    raise NotImplementedError
+    """Say to who waits how many are served before. Call it when the line has moved."""
+    for before, request in enumerate(await desk.tx.requests.pending(_PLACES_SHOWN)):
+        chat = await _chat(desk, request.user_id)
+        if chat is not None:
+            await show_place(chat, request, before)
 
 
 async def deliver(
@@ -33,24 +51,73 @@ async def deliver(
     A listing that changed meanwhile is not answered: its request waits again, with the new revision. A listing that
     was forgotten meanwhile is passed over.
     """
-    raise NotImplementedError
+    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id)
+    if listing is None or chat is None:
+        return
+    if listing.revision != request.revision:
+        await desk.tx.requests.renew(request.id, listing.revision)
+        return
+    hashes = tuple(photo_sha256)
+    stored = [await desk.tx.feedback.add(request, written(result, hashes), desk.now) for result in results]
+    reasons = [
+        check.reason
+        for result in results
+        for check in result.moderation.checks
+        if check.reason is not None and not check.passed
+    ]
+    if not all(result.moderation.passed for result in results):
+        await desk.tx.requests.finish(request.id, "rejected", desk.now)
+        await _turn_down(chat, listing, replies.refusal(reasons, chat.say), reasons)
+        return
+    await desk.tx.requests.finish(request.id, "done", desk.now)
+    if request.kind == "compare":
+        await show_pair(chat, request, (stored[0], stored[1]))
+    else:
+        await show_text(chat, stored[0])
+    await chat.send(Message("card-done"), slot=card_slot(listing.id))
 
 
 async def refuse(desk: Desk, request: Request, error: UserError) -> None:
-    """Finish a request that the user or the owner can mend (input, checkpoint): one sentence, and the draft opens again."""
-    raise NotImplementedError
+    """Finish a request that the user or the owner can mend: one sentence, and the draft opens again."""
+    unavailable = isinstance(error, CheckpointError)
+    reason = Message("model-unavailable") if unavailable else error.message
+    await _give_up(desk, request, "failed" if unavailable else "rejected", reason)
 
 
 async def time_out(desk: Desk, request: Request) -> None:
-    """Finish a request that took too long: the same, with its own sentence."""
-    raise NotImplementedError
+    """Finish a request that took too long: one sentence, and the draft opens again."""
+    await _give_up(desk, request, "failed", Message("too-slow"))
 
 
 async def fail(desk: Desk, request: Request, error_id: str) -> None:
     """Finish a request that a bug ended: told with the id under which it is logged; the draft opens again."""
-    raise NotImplementedError
+    await _give_up(desk, request, "failed", Message("request-failed", {"id": error_id}))
 
 
 async def apologise(desk: Desk, user_id: int, error_id: str) -> None:
-    """Tell a user that a bug ended the handling of his update, with the id under which it is logged."""
-    raise NotImplementedError
+    """Tell a user that a bug ended the handling of an update, with the id under which it is logged."""
+    chat = await _chat(desk, user_id)
+    if chat is not None:
+        await chat.send(Message("update-failed", {"id": error_id}))
+
+
+async def _chat(desk: Desk, user_id: int) -> Chat | None:
+    """The chat with a user, who may have asked to be forgotten."""
+    user = await desk.tx.users.find(user_id)
+    return Chat(desk, user) if user is not None else None
+
+
+async def _give_up(desk: Desk, request: Request, state: State, reason: Message) -> None:
+    await desk.tx.requests.finish(request.id, state, desk.now, reason.code)
+    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id)
+    if listing is not None and chat is not None:
+        await _turn_down(chat, listing, replies.plain(chat.say(reason)), [reason])
+
+
+async def _turn_down(chat: Chat, listing: Listing, text: str, reasons: Iterable[Message]) -> None:
+    """Say why there is no text, offer what could help, and open the draft again."""
+    numbers = dict.fromkeys(number for reason in reasons if isinstance(number := reason.details.get("number"), int))
+    taken = draft.read(listing, chat.desk.rules.file_limit_mb).photos
+    photos = [(number, taken[number - 1].message_id) for number in numbers if 0 < number <= len(taken)]
+    await chat.send(text, keyboards.refused(listing.id, photos, chat.say), priority=0)
+    await reopen(chat, listing)

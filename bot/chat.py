@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
+
+from aiogram.types import InlineKeyboardMarkup
 
 from bot.messages import render
+from bot.replies import plain
 from inference.cases import Case
 from inference.checkpoints import Card
 from inference.errors import Message
 from storage.records import Outgoing, User
 from storage.store import Transaction
-
-if TYPE_CHECKING:
-    from aiogram.types import InlineKeyboardMarkup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class Rules:
     album_quiet_s: float = 1.0
     album_limit_s: float = 8.0
     file_limit_mb: int = 20
-    data: Path  # where exported files lie, and the photos that the owner keeps: `photos/<user id>/`
+    data: Path  # here lie `export/`, and `photos/<user id>/` where the owner keeps them
     cases: tuple[Case, ...] = ()
 
 
@@ -48,14 +47,41 @@ class Desk:
     now: float
 
 
+class Owned(Protocol):
+    """A record that belongs to a user."""
+
+    @property
+    def user_id(self) -> int:
+        """Whose it is."""
+
+
+Record = TypeVar("Record", bound=Owned)
+
+
 class Chat:
     """A private chat with one user, during one transaction."""
 
     def __init__(self, desk: Desk, user: User) -> None:
         self.desk = desk
+        self.tx = desk.tx
         self.user = user
-        self.language = user.language
         self.toasts: list[str] = []  # for whoever answers the callback query after the commit
+
+    @property
+    def language(self) -> str:
+        """The language that the user is spoken to in."""
+        return self.user.language
+
+    @property
+    def checkpoint(self) -> str:
+        """What writes for the user: what the owner pinned, else what the user chose, where it is still there."""
+        chosen = self.user.checkpoint if self.others("") else None
+        known = {card.name for card in self.desk.cards}
+        return self.desk.rules.pinned or (chosen if chosen in known else None) or self.desk.rules.default
+
+    def others(self, checkpoint: str) -> list[Card]:
+        """The checkpoints that could write instead of this one: none where the owner pinned one."""
+        return [] if self.desk.rules.pinned else [card for card in self.desk.cards if card.name != checkpoint]
 
     def say(self, message: Message) -> str:
         """The sentence in the user's language, plain text."""
@@ -71,14 +97,21 @@ class Chat:
         fresh: bool = False,
     ) -> None:
         """Put a message into the outbox; a `str` is HTML already, a `Message` becomes its sentence."""
-        html = text if isinstance(text, str) else escape(self.say(text), quote=False)
+        html = text if isinstance(text, str) else plain(self.say(text))
         markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
         await self.put(Outgoing(self.user.id, html, markup, slot=slot, priority=priority, fresh=fresh))
 
     async def put(self, outgoing: Outgoing) -> None:
         """Put anything into the outbox."""
-        await self.desk.tx.outbox.put(outgoing, self.desk.now)
+        await self.tx.outbox.put(outgoing, self.desk.now)
 
     def toast(self, message: Message) -> None:
         """Say something short over the pressed button."""
         self.toasts.append(self.say(message))
+
+    def own(self, record: Record | None) -> Record | None:
+        """The record where it is there and the user's own; else a word that the button is out of date."""
+        if record is not None and record.user_id == self.user.id:
+            return record
+        self.toast(Message("button-stale"))
+        return None
