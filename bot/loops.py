@@ -1,10 +1,10 @@
-"""How the bot's loops go round: a failure is logged and waited out, never the end; a stop lets the step end."""
+"""How the bot's work goes on: a failure is logged and waited out, never the end; a stop lets the step end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Final, TypeVar
 
 from bot.bells import Bell
@@ -19,7 +19,7 @@ _LONGEST_PAUSE_S: Final = 5.0
 
 def pause_after(failures: int, first_s: float = _FIRST_PAUSE_S, longest_s: float = _LONGEST_PAUSE_S) -> float:
     """Seconds to wait after so many failures in a row (from 1): twice as long each time."""
-    return min(longest_s, first_s * 2 ** min(failures - 1, 30))
+    return min(longest_s, first_s * 2.0 ** min(failures - 1, 30))
 
 
 class Loop:
@@ -62,18 +62,24 @@ class Loop:
             pass
 
 
-async def insist(action: Callable[[], Awaitable[Result]], what: str, tries: int | None = None) -> Result:
-    """The result of `action`, tried until it does not fail: for what storage must remember, come what may.
-
-    With `tries` the last failure is raised.
-    """
+async def insist(action: Callable[[], Awaitable[Result]], what: str, on: type[Exception] = Exception) -> Result:
+    """The result of `action`, tried again after each `on`: for what storage must remember, come what may."""
     failures = 0
     while True:
         try:
             return await action()
-        except Exception:
+        except on:
             failures += 1
             logger.exception("%s failed, %d in a row", what, failures)
-            if failures == tries:
-                raise
             await asyncio.sleep(pause_after(failures))
+
+
+async def all_of(works: Iterable[Coroutine[None, None, Result]]) -> list[Result]:
+    """The results of what is done at the same time, in order; the first failure is raised and ends the others."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

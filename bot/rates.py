@@ -6,6 +6,7 @@ counts from its start until a window after its end: whatever the network does, t
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -22,28 +23,29 @@ class Rates:
         self._ended: deque[float] = deque()
         self._held_until: dict[int, float] = {}
         self._all_held_until = 0.0
+        self._flooded: dict[int, float] = {}
 
     def free(self, now: float) -> int:
         """How many messages may start now, over all chats."""
         self._forget(now)
         if now < self._all_held_until:
             return 0
-        return max(0, self._total - len(self._under_way) - len(self._ended))
+        return 0 if self._full() else self._total - len(self._under_way) - len(self._ended)
 
     def busy(self, now: float) -> set[int]:
         """The chats that must wait now."""
         self._forget(now)
         return self._under_way | set(self._held_until)
 
-    def next_change(self, now: float) -> float | None:
-        """When something that is held now is free again; None when only the end of a call can change anything."""
+    def next_change(self, now: float) -> float:
+        """When something that is held now is free again; infinite when only the end of a call can change anything."""
         self._forget(now)
         times = list(self._held_until.values())
         if now < self._all_held_until:
             times.append(self._all_held_until)
-        if self._ended:
+        if self._ended and self._full():
             times.append(self._ended[0] + WINDOW_S)
-        return min(times, default=None)
+        return min(times, default=math.inf)
 
     def start(self, chat_id: int) -> None:
         """A call for this chat begins."""
@@ -59,9 +61,15 @@ class Rates:
         """Nothing for this chat before `until`."""
         self._held_until[chat_id] = max(until, self._held_until.get(chat_id, until))
 
-    def hold_all(self, until: float) -> None:
-        """Nothing for anybody before `until`."""
-        self._all_held_until = max(until, self._all_held_until)
+    def flood(self, chat_id: int, now: float, until: float) -> None:
+        """Telegram asks to wait. It does not say whether for the chat or for all: two chats at once mean all."""
+        self._flooded = {chat: end for chat, end in self._flooded.items() if end > now} | {chat_id: until}
+        if len(self._flooded) > 1:
+            self._all_held_until = max(until, self._all_held_until)
+        self.hold(chat_id, until)
+
+    def _full(self) -> bool:
+        return len(self._under_way) + len(self._ended) >= self._total
 
     def _forget(self, now: float) -> None:
         while self._ended and self._ended[0] + WINDOW_S <= now:

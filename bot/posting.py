@@ -1,0 +1,134 @@
+"""One message on its way to Telegram: which method says it, and what came of the call. Knows no rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from aiogram import Bot
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramEntityTooLarge,
+    TelegramForbiddenError,
+    TelegramRetryAfter,
+)
+from aiogram.methods import EditMessageText, SendDocument, SendMediaGroup, SendMessage, SendPhoto, TelegramMethod
+from aiogram.types import FSInputFile, InlineKeyboardMarkup, InputMediaPhoto, LinkPreviewOptions, Message
+
+from storage.records import Outgoing
+
+_NOT_MODIFIED: Final = "message is not modified"
+_NOT_EDITABLE: Final = ("message to edit not found", "message can't be edited", "message_id_invalid")
+_NOBODY: Final = ("chat not found", "user is deactivated", "peer_id_invalid")
+_NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """It arrived; None where the answer does not say as which message."""
+
+    message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """It may arrive next time. `retry_after_s`: what Telegram asks for."""
+
+    reason: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The message to edit is gone or too old: it has to be sent anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """The user has blocked the bot or is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Telegram will never take it as it is."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Sent | Later | Stale | Nobody | Refused
+
+
+async def post(bot: Bot, outgoing: Outgoing, message_id: int | None, timeout_s: int = 30) -> Outcome:
+    """Send it, or edit message `message_id`; every failure of the call is an outcome."""
+    files = outgoing.photos or outgoing.document
+    try:
+        if len(outgoing.photos) > 1:
+            return Sent((await bot(_album(outgoing), request_timeout=timeout_s))[0].message_id)
+        if files or message_id is None:
+            return Sent((await bot(_message(outgoing), request_timeout=timeout_s)).message_id)
+        await bot(_edit(outgoing, message_id), request_timeout=timeout_s)
+        return Sent(message_id)
+    except (TelegramAPIError, ClientDecodeError, OSError, TimeoutError) as error:
+        return _outcome(error, message_id)
+
+
+def _message(outgoing: Outgoing) -> TelegramMethod[Message]:
+    chat_id, text, keyboard = outgoing.chat_id, outgoing.text, _keyboard(outgoing)
+    if outgoing.document:
+        document = FSInputFile(outgoing.document)
+        return SendDocument(chat_id=chat_id, document=document, caption=text, parse_mode="HTML", reply_markup=keyboard)
+    if outgoing.photos:
+        photo = FSInputFile(outgoing.photos[0])
+        return SendPhoto(chat_id=chat_id, photo=photo, caption=text, parse_mode="HTML", reply_markup=keyboard)
+    return SendMessage(
+        chat_id=chat_id, text=text, parse_mode="HTML", link_preview_options=_NO_PREVIEW, reply_markup=keyboard
+    )
+
+
+def _album(outgoing: Outgoing) -> SendMediaGroup:
+    """Its first photo carries the text; an album has no keyboard."""
+    first, *others = [FSInputFile(photo) for photo in outgoing.photos]
+    captioned = InputMediaPhoto(media=first, caption=outgoing.text, parse_mode="HTML")
+    return SendMediaGroup(
+        chat_id=outgoing.chat_id, media=[captioned, *(InputMediaPhoto(media=file) for file in others)]
+    )
+
+
+def _edit(outgoing: Outgoing, message_id: int) -> EditMessageText:
+    return EditMessageText(
+        chat_id=outgoing.chat_id,
+        message_id=message_id,
+        text=outgoing.text,
+        parse_mode="HTML",
+        link_preview_options=_NO_PREVIEW,
+        reply_markup=_keyboard(outgoing),
+    )
+
+
+def _keyboard(outgoing: Outgoing) -> InlineKeyboardMarkup | None:
+    return InlineKeyboardMarkup.model_validate_json(outgoing.keyboard) if outgoing.keyboard else None
+
+
+def _outcome(error: Exception, message_id: int | None) -> Outcome:
+    if isinstance(error, TelegramRetryAfter):
+        return Later("429", float(error.retry_after))
+    if isinstance(error, TelegramForbiddenError):
+        return Nobody()
+    if isinstance(error, TelegramBadRequest):
+        return _bad_request(error.message, message_id)
+    if isinstance(error, TelegramEntityTooLarge | FileNotFoundError):
+        return Refused(type(error).__name__)
+    if isinstance(error, ClientDecodeError) and isinstance(error.data, dict) and error.data.get("ok") is True:
+        return Sent(None)  # it was taken: saying it again for the sake of its number would double it
+    return Later(type(error).__name__)
+
+
+def _bad_request(reason: str, message_id: int | None) -> Outcome:
+    lower = reason.lower()
+    if _NOT_MODIFIED in lower:
+        return Sent(message_id)
+    if any(sign in lower for sign in _NOT_EDITABLE):
+        return Stale()
+    return Nobody() if any(sign in lower for sign in _NOBODY) else Refused(reason[:200])
