@@ -1,0 +1,61 @@
+// One bubble: what a message, or all messages of an album, look like.
+
+import { button, element, icon } from "./elements.js";
+import { formatted } from "./entities.js";
+import { isEditable, isMine } from "./history.js";
+import { keyboard } from "./keyboard.js";
+import { media } from "./media.js";
+import { say, timeOf } from "./texts.js";
+
+/**
+ * @param {Array<object>} messages one message, or the parts of an album
+ * @param {{command: Function, copy: Function, edit: Function, press: Function, unfolded: Set<string>, waiting: Set<string>}} doors
+ */
+export function bubble(messages, doors) {
+  const mine = isMine(messages[0]);
+  const captioned = messages.filter((message) => message.caption);
+  const files = messages.some((message) => message.document && !message.animation);
+  const meta = stamp(messages);
+  const beside = (message) => files && message.caption && words(message, meta, doors);
+  const own = messages.find((message) => message.text) ?? (files ? undefined : captioned[0]);
+  const body = own && words(own, meta, doors);
+  const parts = [...media(messages, beside), body].filter(Boolean);
+  const kind = body ? "" : files ? "files" : "bare";
+  const last = messages.at(-1);
+  return element(
+    "li",
+    { class: `message ${mine ? "mine" : "theirs"}`, data: { id: last.message_id } },
+    element("div", { class: `bubble ${kind} ${parts[0]?.matches(".mosaic") ? "pictured" : ""}` }, quoted(messages[0]), ...parts, meta),
+    actions(messages, own ?? captioned[0], doors),
+    keyboard(last, doors),
+  );
+}
+
+function words(message, meta, doors) {
+  const [text, entities] = message.text ? [message.text, message.entities] : [message.caption, message.caption_entities];
+  const body = formatted(text, entities, { ...doors, key: String(message.message_id) });
+  // Keeps room for the time in the last line, where it stands over the text.
+  const room = element("span", { class: "room", "aria-hidden": true });
+  room.append(meta.textContent);
+  body.append(room);
+  return body;
+}
+
+function stamp(messages) {
+  const edited = messages.some((message) => message.edit_date);
+  const time = timeOf(messages.at(-1).date);
+  return element("span", { class: "meta" }, edited && element("span", { class: "edited" }, `${say("edited")} `), time);
+}
+
+function quoted({ reply_to_message: original }) {
+  if (!original) return null;
+  const line = original.text ?? original.caption ?? say(original.photo ? "photo" : "file");
+  return element("div", { class: "reply" }, line);
+}
+
+function actions(messages, own, doors) {
+  const copy = own && button({ class: "round small", label: say("copy"), on: { click: () => doors.copy(own.text ?? own.caption) } }, icon("copy"));
+  const target = messages.find(isEditable);
+  const edit = target && button({ class: "round small", label: say("edit"), on: { click: () => doors.edit(target) } }, icon("pencil"));
+  return element("div", { class: "actions" }, edit, copy);
+}

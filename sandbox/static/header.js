@@ -1,0 +1,65 @@
+// The head of a column: the bot, who writes to it, what it is doing, and what can be done with this chat.
+
+import * as api from "./api.js";
+import { button, element, icon } from "./elements.js";
+import { say } from "./texts.js";
+
+/** @returns {{node: HTMLElement, draw: () => void, status: (text: string|null) => void}} */
+export function header(chat) {
+  const name = element("span", { class: "bot-name" });
+  const line = element("span", { class: "status" });
+  const sign = element("span", { class: "avatar bot", "aria-hidden": true });
+  const menu = popup(chat);
+  let doing = null;
+  const draw = () => {
+    name.textContent = chat.page.bot.name;
+    sign.textContent = chat.page.bot.name.slice(0, 1);
+    line.textContent = doing ?? say("writesAs", { name: chat.person.name });
+    line.classList.toggle("doing", doing !== null);
+  };
+  const status = (text) => {
+    doing = text || null;
+    draw();
+  };
+  draw();
+  const words = element("div", { class: "who" }, name, line);
+  return { node: element("header", { class: "chat-header" }, sign, words, menu), draw, status };
+}
+
+/** A button and the list of choices that it opens; Escape, a choice or a press elsewhere closes it. */
+function popup(chat) {
+  const list = element("div", { class: "menu", role: "menu", hidden: true });
+  const opener = button({ class: "round", label: say("more"), "aria-haspopup": "menu", "aria-expanded": false }, icon("more"));
+  const box = element("div", { class: "popup" }, opener, list);
+  const show = (open) => {
+    list.hidden = !open;
+    opener.setAttribute("aria-expanded", String(open));
+    if (!open) return;
+    list.replaceChildren(...choices(chat).map(([text, act]) => choice(text, act)));
+    list.firstChild.focus();
+  };
+  opener.addEventListener("click", () => show(list.hidden));
+  list.addEventListener("click", () => show(false));
+  box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || show(false));
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") show(false), opener.focus();
+    if (event.key === "ArrowDown") event.preventDefault(), document.activeElement.nextElementSibling?.focus();
+    if (event.key === "ArrowUp") event.preventDefault(), document.activeElement.previousElementSibling?.focus();
+  });
+  return box;
+}
+
+function choice(text, act) {
+  return button({ role: "menuitem", on: { click: act } }, text);
+}
+
+function choices(chat) {
+  const { id, language, blocked } = chat.person;
+  const other = language === "en" ? "ru" : "en";
+  const change = (promise) => promise.then((person) => chat.changed(person)).catch((error) => chat.tell(say("failed", { reason: error.message })));
+  return [
+    [say("changeLanguage", { language: say(other) }), () => change(api.changePerson(id, other))],
+    [say(blocked ? "unblock" : "block"), () => change(api.block(id, !blocked))],
+    [say("hide"), () => chat.page.hide(id)],
+  ];
+}

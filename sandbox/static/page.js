@@ -1,0 +1,160 @@
+// The whole page: who there is, which chats are shown, and whether the sandbox and the bot are there.
+
+import * as api from "./api.js";
+import { Chat } from "./chat.js";
+import { element } from "./elements.js";
+import { People } from "./people.js";
+import { language, say } from "./texts.js";
+
+const BOT_CHECK_MS = 4000;
+const COLUMN_PX = 360;
+const OPEN = "sandbox.open";
+const narrow = matchMedia("(max-width: 720px)");
+
+class Page {
+  constructor() {
+    this.bot = { name: say("title"), commands: {}, connected: true };
+    this.chats = new Map();
+    this.open = [];
+    this.current = null;
+    this.people = new People(this);
+    this.columns = element("main", { class: "columns" });
+    this.lost = element("div", { class: "lost", role: "status" });
+    document.documentElement.lang = language;
+    document.body.append(this.people.node, this.lost, this.columns);
+  }
+
+  /** Reads everything anew: at the start and after the connection was lost. */
+  async load() {
+    await Promise.all([this.readBot(), this.readPeople()]);
+    if (this.chats.size === 0) await this.add(say("firstPerson"), language);
+    if (this.open.length === 0) this.#choose();
+    await Promise.all([...this.chats.values()].map((chat) => chat.load()));
+    this.show();
+  }
+
+  async readBot() {
+    const bot = await api.bot();
+    if (JSON.stringify(bot) === this.known) return;
+    this.known = JSON.stringify(bot);
+    this.bot = bot;
+    document.title = bot.name;
+    for (const chat of this.chats.values()) chat.changed();
+    this.people.draw();
+  }
+
+  async readPeople() {
+    const people = await api.people();
+    const ids = new Set(people.map(({ id }) => id));
+    for (const id of this.chats.keys()) if (!ids.has(id)) this.chats.delete(id);
+    this.open = this.open.filter((id) => ids.has(id));
+    if (!ids.has(this.current)) this.current = this.open[0] ?? null;
+    for (const person of people) this.#put(person);
+  }
+
+  #put(person) {
+    const known = this.chats.get(person.id);
+    if (known) known.changed(person);
+    else this.chats.set(person.id, new Chat(person, this));
+    return this.chats.get(person.id);
+  }
+
+  /** The chats that were open last time, else as many as there is room for. */
+  #choose() {
+    const remembered = JSON.parse(sessionStorage.getItem(OPEN) ?? "[]").filter((id) => this.chats.has(id));
+    const room = Math.max(1, Math.min(3, Math.floor(innerWidth / COLUMN_PX)));
+    this.open = remembered.length ? remembered : [...this.chats.keys()].slice(0, room);
+    this.current = this.open[0];
+  }
+
+  /** A new pretend user, shown at once. */
+  async add(name, code) {
+    const chat = this.#put(await api.addPerson(name, code));
+    this.openChat(chat.person.id);
+  }
+
+  /** A press on a name: shows the chat; on a wide screen a second press hides it again. */
+  toggle(id) {
+    if (!this.open.includes(id)) this.openChat(id);
+    else if (narrow.matches || this.open.length === 1) this.openChat(id);
+    else this.hide(id);
+  }
+
+  openChat(id) {
+    if (!this.open.includes(id)) this.open.push(id);
+    this.current = id;
+    this.show();
+    const chat = this.chats.get(id);
+    chat.node.scrollIntoView({ inline: "nearest" });
+    chat.toEnd();
+    if (!narrow.matches) chat.composer.input.focus();
+  }
+
+  hide(id) {
+    if (this.open.length === 1) return;
+    this.open = this.open.filter((other) => other !== id);
+    if (this.current === id) this.current = this.open.at(-1);
+    this.show();
+  }
+
+  /** Whether a press on the name would find its chat on the screen. */
+  isShown(id) {
+    return narrow.matches ? id === this.current : this.open.includes(id);
+  }
+
+  /** Puts the open chats side by side; on a phone the style sheet leaves the current one. */
+  show() {
+    for (const [id, chat] of this.chats) {
+      chat.node.classList.toggle("current", id === this.current);
+      if (this.isShown(id)) chat.unread = 0;
+    }
+    const wanted = this.open.map((id) => this.chats.get(id).node);
+    const there = [...this.columns.children];
+    if (wanted.length !== there.length || wanted.some((node, place) => node !== there[place])) {
+      this.columns.replaceChildren(...wanted);
+      for (const id of this.open) this.chats.get(id).draw();
+    }
+    sessionStorage.setItem(OPEN, JSON.stringify(this.open));
+    this.people.draw();
+  }
+
+  unread() {
+    this.people.draw();
+  }
+
+  /** The bot's commands in a user's language, else those for everybody. */
+  commandsFor(code) {
+    const { commands } = this.bot;
+    return commands[code] ?? commands[""] ?? Object.values(commands)[0] ?? [];
+  }
+
+  async happened(name, user, data) {
+    if (name === "commands") await this.readBot();
+    else if (this.chats.has(user)) this.chats.get(user).happened(name, data);
+    else if (user !== null && user !== undefined) await this.#stranger(user);
+  }
+
+  /** Somebody who was not there when the page was read. */
+  async #stranger(user) {
+    await this.readPeople();
+    await this.chats.get(user)?.load();
+    this.show();
+  }
+
+  tellLost(lost) {
+    this.lost.textContent = lost ? say("lost") : "";
+  }
+}
+
+function start() {
+  const page = new Page();
+  narrow.addEventListener("change", () => page.show());
+  api.listen({
+    opened: () => page.load().then(() => page.tellLost(false), () => page.tellLost(true)),
+    lost: () => page.tellLost(true),
+    happened: (...event) => page.happened(...event),
+  });
+  setInterval(() => document.hidden || page.readBot().catch(() => undefined), BOT_CHECK_MS);
+}
+
+start();

@@ -1,0 +1,67 @@
+// The bar at the top: what this is, whether the bot is there, and the pretend users to choose from.
+
+import { button, element, icon } from "./elements.js";
+import { chooseLanguage, language, say } from "./texts.js";
+import { modal } from "./viewer.js";
+
+const HUES = 7;
+
+export class People {
+  constructor(page) {
+    this.page = page;
+    this.state = element("span", { class: "bot-state", role: "status" });
+    this.names = element("nav", { class: "people", "aria-label": say("people") });
+    const title = element("h1", {}, say("title"));
+    const notice = element("p", { class: "notice" }, title, element("span", {}, say("notice")));
+    this.node = element("header", { class: "top" }, notice, this.names, this.state, languages());
+  }
+
+  draw() {
+    const { connected } = this.page.bot;
+    const state = say(connected ? "botOnline" : "botOffline");
+    if (this.state.textContent !== state) this.state.replaceChildren(state);
+    this.state.classList.toggle("online", connected);
+    const focused = this.names.contains(document.activeElement) && document.activeElement.dataset.focus;
+    const add = button({ class: "chip add", label: say("addPerson"), data: { focus: "add" }, on: { click: () => this.#ask() } }, icon("plus"));
+    this.names.replaceChildren(...[...this.page.chats.values()].map((chat) => this.#chip(chat)), add);
+    if (focused) this.names.querySelector(`[data-focus="${focused}"]`)?.focus();
+  }
+
+  #chip({ person, unread }) {
+    const face = element("span", { class: `avatar hue-${person.id % HUES}`, "aria-hidden": true }, [...person.name][0] ?? "?");
+    const count = unread > 0 && element("span", { class: "unread", "aria-label": say("unread", { count: unread }) }, String(unread));
+    const on = { click: () => this.page.toggle(person.id) };
+    const pressed = this.page.isShown(person.id);
+    return button({ class: "chip", data: { focus: String(person.id) }, "aria-pressed": pressed, on }, face, person.name, count);
+  }
+
+  /** The dialog for a new pretend user. */
+  #ask() {
+    const name = element("input", { name: "name", required: true, maxLength: 64, autocomplete: "off" });
+    const code = element("select", { name: "language" }, ...options(language));
+    const cancel = button({ class: "plain quiet", on: { click: () => dialog.close() } }, say("cancel"));
+    const add = element("button", { class: "plain" }, say("add"));
+    const form = element(
+      "form",
+      { method: "dialog" },
+      element("h2", {}, say("addPerson")),
+      element("label", {}, say("personName"), name),
+      element("label", {}, say("personLanguage"), code),
+      element("div", { class: "choices" }, cancel, add),
+    );
+    form.addEventListener("submit", () => this.page.add(name.value.trim(), code.value));
+    const dialog = modal("form", say("addPerson"), form);
+  }
+}
+
+function options(chosen) {
+  return ["ru", "en"].map((code) => element("option", { value: code, selected: code === chosen }, say(code)));
+}
+
+function languages() {
+  const choice = element("select", { class: "language", "aria-label": say("language") });
+  const faces = { ru: "RU", en: "EN" };
+  choice.append(...Object.entries(faces).map(([value, face]) => element("option", { value, selected: value === language }, face)));
+  choice.addEventListener("change", () => chooseLanguage(choice.value));
+  return choice;
+}
