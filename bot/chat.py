@@ -34,6 +34,7 @@ class Rules:
     album_limit_s: float = 8.0
     file_limit_mb: int = 20
     data: Path  # here lie `export/`, and `photos/<user id>/` where the owner keeps them
+    keeps_photos: bool = False
     cases: tuple[Case, ...] = ()
 
 

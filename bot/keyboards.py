@@ -159,10 +159,15 @@ def waiting(request: int, say: Say) -> InlineKeyboardMarkup:
 def refused(listing: int, photos: Sequence[tuple[int, int]], say: Say) -> InlineKeyboardMarkup:
     """Under a refusal: `photos` holds number and message of those that can be taken out."""
     drops = [
-        [_button(say(Message("button-drop", {"count": number})), Drop(listing=listing, message=message))]
+        [_button(say(Message("button-drop", {"position": number})), Drop(listing=listing, message=message))]
         for number, message in photos
     ]
     return _rows(*drops, [_button(say(Message("button-cases")), ShowCases())])
+
+
+def examples(say: Say) -> InlineKeyboardMarkup:
+    """A way to the preloaded cases."""
+    return _rows([_button(say(Message("button-cases")), ShowCases())])
 
 
 def cases(cases: Sequence[Case], language: str) -> InlineKeyboardMarkup:

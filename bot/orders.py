@@ -22,7 +22,7 @@ async def show_draft(chat: Chat, listing: Listing) -> None:
     if not listing.photos and not listing.notes:
         await chat.send(Message("card-empty"), slot=slot)
         return
-    rewritten = bool(await chat.tx.feedback.of_listing(listing.id))
+    rewritten = await _has_changed(chat, listing)
     text = replies.card(draft.read(listing, chat.desk.rules.file_limit_mb), chat.say, rewritten=rewritten)
     model = chat.checkpoint if chat.others(chat.checkpoint) else None
     await chat.send(text, keyboards.draft(listing.id, chat.say, model), slot=slot)
@@ -68,6 +68,13 @@ async def reopen(chat: Chat, listing: Listing) -> None:
     if await chat.tx.listings.current(listing.user_id) is None:
         await chat.tx.listings.collect_again(listing.id)
     await show_draft(chat, listing)
+
+
+async def _has_changed(chat: Chat, listing: Listing) -> bool:
+    """Whether there is a text about an older revision of the listing."""
+    texts = [each for each in await chat.tx.feedback.of_listing(listing.id) if each.written.text is not None]
+    request = await chat.tx.requests.get(texts[-1].request_id) if texts else None
+    return request is not None and request.revision < listing.revision
 
 
 async def _unused_seed(chat: Chat, listing: Listing, checkpoints: Sequence[str]) -> int:

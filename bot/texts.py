@@ -28,7 +28,7 @@ def written(result: listing.Description, photo_sha256: tuple[str, ...]) -> Writt
         draft=result.draft,
         masked=result.masked,
         mode=result.mode,
-        diversity=result.diversity and result.diversity.score,
+        diversity=result.diversity.score if result.diversity else None,
         scores=asdict(result.scores),
         timings=asdict(result.timings),
         moderation=checks,

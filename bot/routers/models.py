@@ -1,0 +1,98 @@
+"""Which checkpoint writes: the list, the choice, and the blind comparison of two."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aiogram import Router
+from aiogram.filters import Command
+
+from bot import keyboards, replies
+from bot.chat import Chat
+from bot.keyboards import ChooseModel, Prefer, ShowModels
+from bot.orders import order, show_draft
+from bot.texts import reveal
+from inference.errors import Message
+from storage.records import Listing
+
+
+async def list_models(_: object, chat: Chat) -> None:
+    """Show the checkpoints, each with a line from its card."""
+    await _show_models(chat, fresh=True)
+
+
+async def choose(_: object, callback_data: ChooseModel, chat: Chat) -> None:
+    """Write with this checkpoint from now on."""
+    chosen = next((card.name for card in chat.others("") if keyboards.tag(card.name) == callback_data.tag), None)
+    if chosen is None:
+        chat.toast(Message("button-stale"))
+        return
+    if chosen == chat.checkpoint:
+        chat.toast(Message("model-same", {"model": chosen}))
+        return
+    await chat.tx.users.choose_checkpoint(chat.user.id, chosen)
+    chat.user = replace(chat.user, checkpoint=chosen)
+    chat.toast(Message("model-chosen", {"model": chosen}))
+    await _show_models(chat)
+    listing = await chat.tx.listings.current(chat.user.id)
+    if listing is not None and listing.card_due_at is None and (listing.photos or listing.notes):
+        await show_draft(chat, listing)
+
+
+async def compare(_: object, chat: Chat) -> None:
+    """Let two checkpoints write about the draft or the last listing."""
+    others = chat.others(chat.checkpoint)
+    if not others:
+        await chat.send(Message("compare-pinned" if chat.desk.rules.pinned else "compare-one-model"))
+        return
+    listing = await _comparable(chat)
+    if listing is None:
+        await chat.send(Message("compare-nothing"), keyboards.examples(chat.say))
+        return
+    if await chat.tx.requests.open_of(listing.id) is not None:
+        await chat.send(Message("already-writing"))
+        return
+    second = others[listing.id % len(others)]
+    await order(chat, listing, (chat.checkpoint, second.name), "compare", again=not listing.collecting)
+
+
+async def prefer(_: object, callback_data: Prefer, chat: Chat) -> None:
+    """Store which text is better, and say who wrote what."""
+    comparison = chat.own(await chat.tx.feedback.get_comparison(callback_data.comparison))
+    if comparison is None:
+        return
+    if not await chat.tx.feedback.choose(comparison.id, callback_data.choice, chat.desk.now):
+        chat.toast(Message("compare-chosen"))
+        return
+    chat.toast(Message("thanks"))
+    await reveal(chat, replace(comparison, choice=callback_data.choice))
+
+
+async def _comparable(chat: Chat) -> Listing | None:
+    """The draft, or the last listing that holds something."""
+    current = await chat.tx.listings.current(chat.user.id)
+    recent = await chat.tx.listings.recent(chat.user.id, limit=5)
+    listings = [current, *recent] if current is not None else recent
+    return next((each for each in listings if each.photos or each.notes or each.case), None)
+
+
+async def _show_models(chat: Chat, *, fresh: bool = False) -> None:
+    rules, slot = chat.desk.rules, f"model:{chat.user.id}"
+    if rules.pinned is not None:
+        await chat.send(Message("model-pinned", {"model": rules.pinned}), slot=slot, fresh=fresh)
+        return
+    cards = chat.desk.cards
+    lines = [replies.model(card, await chat.tx.feedback.speed(card.name), chat.say, chat.language) for card in cards]
+    title = replies.bold(chat.say, Message("model-title"))
+    await chat.send(replies.paragraphs(title, *lines), keyboards.models(cards, chat.checkpoint), slot=slot, fresh=fresh)
+
+
+def build() -> Router:
+    """The router of this topic."""
+    router = Router()
+    router.message.register(list_models, Command("model", ignore_mention=True))
+    router.message.register(compare, Command("compare", ignore_mention=True))
+    router.callback_query.register(list_models, ShowModels.filter())
+    router.callback_query.register(choose, ChooseModel.filter())
+    router.callback_query.register(prefer, Prefer.filter())
+    return router
