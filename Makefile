@@ -9,8 +9,8 @@ help:  ## print this help
 
 venv: $(BIN)/.installed  ## make .venv with everything that the project needs (once)
 
-demo: venv  ## describe a preloaded case: the text, its scores and times
-	$(BIN)/opisalka testcase 1.1
+demo: venv  ## the bot on a local sandbox, to be tried in a browser
+	$(BIN)/opisalka demo
 
 test: venv  ## the whole check: ruff, mypy, pytest
 	scripts/check

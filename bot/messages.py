@@ -20,7 +20,7 @@ LOCALES: Final = Path(__file__).parents[1] / "locales"
 DOMAIN: Final = "opisalka"
 
 # Whose phone speaks one of these reads Russian more easily than English.
-_READ_RUSSIAN: Final = {"ru", "uk", "be", "kk", "ky", "uz", "tg", "tk", "az", "hy", "ka", "tt", "ba", "cv"}
+READ_RUSSIAN: Final = {"ru", "uk", "be", "kk", "ky", "uz", "tg", "tk", "az", "hy", "ka", "tt", "ba", "cv"}
 
 Say: TypeAlias = Callable[[Message], str]
 
@@ -42,7 +42,7 @@ def render(message: Message, language: str = "ru") -> str:
 
 def language_of(code: str | None) -> str:
     """The language to begin with, for a `language_code` such as «ru», «be» or «pt-br» that Telegram tells."""
-    return "ru" if (code or "ru").partition("-")[0].lower() in _READ_RUSSIAN else "en"
+    return "ru" if (code or "ru").partition("-")[0].lower() in READ_RUSSIAN else "en"
 
 
 @cache

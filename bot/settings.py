@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         return self.database_url.get_secret_value() or f"{_DATABASES[0]}{self.data.resolve() / 'opisalka.db'}"
 
     @property
+    def secrets(self) -> list[str]:
+        """What no log may hold."""
+        given = (self.bot_token, self.webhook_secret, self.database_url)
+        return [secret.get_secret_value() for secret in given if secret is not None]
+
+    @property
     def file_limit_mb(self) -> int:
         """How big a file can be: Telegram itself hands out up to 20 MB, a local server all that we read."""
         return 25 if self.api_server_is_local else 20

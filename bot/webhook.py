@@ -43,7 +43,7 @@ class Webhook:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise InvalidInput("port-taken", host=self._host, port=str(self._port)) from error
+            raise InvalidInput("port-taken", port=str(self._port)) from error
 
     async def register(self, bot: Bot, allowed: Sequence[str]) -> None:
         """Tell Telegram where to send updates. Raises `InvalidInput` when it refuses the token or the address."""

@@ -42,7 +42,7 @@ class Writer(Protocol):
         """The captioners that there are."""
         ...
 
-    async def start(self, checkpoint: str) -> None:
+    def start(self, checkpoint: str) -> Coroutine[None, None, None]:
         """Load what serves first."""
         ...
 
