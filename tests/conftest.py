@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres import Cluster, cluster
 
 if TYPE_CHECKING:
     from inference.clip import Clip
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 # A shared or slow machine must not fail a test by its clock; the same examples everywhere make a failure repeatable.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+pytest_plugins = ["tests.browser"]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +38,10 @@ def tiny_clip(tiny_root: Path) -> Clip:
     from inference.clip import Clip
 
     return Clip.load(tiny_root / "clip" / "mini")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL that is gone after the tests; skips, and says why, where there can be none."""
+    with cluster() as server:
+        yield server

@@ -35,9 +35,7 @@ function words(message, meta, doors) {
   const [text, entities] = message.text ? [message.text, message.entities] : [message.caption, message.caption_entities];
   const body = formatted(text, entities, { ...doors, key: String(message.message_id) });
   // Keeps room for the time in the last line, where it stands over the text.
-  const room = element("span", { class: "room", "aria-hidden": true });
-  room.append(meta.textContent);
-  body.append(room);
+  body.append(element("span", { class: "room", data: { as: meta.textContent } }));
   return body;
 }
 

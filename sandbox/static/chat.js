@@ -128,11 +128,12 @@ export class Chat {
     const lines = this.#lines();
     const keys = new Set(lines.map(([key]) => key));
     for (const [key, { node }] of this.drawn) if (!keys.has(key) && this.drawn.delete(key)) node.remove();
-    let before = this.list.firstChild;
+    let above = null;
     for (const [key, signature, make] of lines) {
       const node = this.#drawn(key, signature, make);
-      if (node === before) before = before.nextSibling;
-      else this.list.insertBefore(node, before);
+      const there = above ? above.nextSibling : this.list.firstChild;
+      if (node !== there) this.list.insertBefore(node, there);
+      above = node;
     }
     this.empty.hidden = this.history.size > 0;
     this.#resized();

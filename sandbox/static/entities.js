@@ -19,8 +19,10 @@ const PLAIN = {
  *   what a press on a command or on code does; which expandable quotes stand open
  */
 export function formatted(text, entities = [], doors) {
-  const ordered = [...entities].sort((a, b) => a.offset - b.offset || b.length - a.length);
+  const ordered = entities.map((entity) => ({ ...entity })).sort((a, b) => a.offset - b.offset || b.length - a.length);
   const body = element("div", { class: "text", dir: "auto" });
+  // An edit may move a quote; its number stays.
+  ordered.filter(({ type }) => type === "expandable_blockquote").forEach((quote, number) => (quote.number = number));
   fill(body, text, 0, text.length, ordered, doors);
   return body;
 }
@@ -90,8 +92,8 @@ function pressable(kind, press) {
 }
 
 /** Three lines until it is pressed. A press that ends a selection of text does not fold it. */
-function foldedQuote(entity, { unfolded, key }) {
-  const name = `${key}:${entity.offset}`;
+function foldedQuote({ number }, { unfolded, key }) {
+  const name = `${key}:${number}`;
   const inside = element("div", { class: "quoted" });
   const sign = button({ class: "unfold", data: { focus: name } });
   const quote = element("blockquote", { class: "expandable" }, inside, sign);

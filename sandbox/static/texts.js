@@ -16,7 +16,6 @@ const TEXTS = {
     cancel: "Отмена",
     firstPerson: "Продавец",
     chatOf: "Чат: {name}",
-    you: "{name}, бот",
     writesAs: "вы пишете как {name}",
     typing: "печатает…",
     upload_photo: "отправляет фото…",
@@ -61,7 +60,6 @@ const TEXTS = {
     drop: "Отпустите, чтобы прикрепить",
     close: "Закрыть",
     ok: "Хорошо",
-    noAnswer: "Бот не ответил на нажатие",
     failed: "Не получилось: {reason}",
   },
   en: {
@@ -79,7 +77,6 @@ const TEXTS = {
     cancel: "Cancel",
     firstPerson: "Seller",
     chatOf: "Chat: {name}",
-    you: "{name}, bot",
     writesAs: "you write as {name}",
     typing: "typing…",
     upload_photo: "sending a photo…",
@@ -124,7 +121,6 @@ const TEXTS = {
     drop: "Drop to attach",
     close: "Close",
     ok: "OK",
-    noAnswer: "The bot did not answer the press",
     failed: "It did not work: {reason}",
   },
 };
