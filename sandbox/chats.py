@@ -38,13 +38,13 @@ class Chat:
         return None if message is None else snapshot(message)
 
     def write(self, content: Json, *, by_bot: bool) -> Json:
-        """A new message with the next id."""
+        """A new message with the next id; parts that are None are left out."""
         message = {
             "message_id": next(self._numbers),
             "from": self._bot if by_bot else self.user,
             "chat": self.header,
             "date": int(time.time()),
-            **content,
+            **{key: value for key, value in content.items() if value is not None},
         }
         self._messages[message["message_id"]] = message
         self._events.publish("message", self.id, message)

@@ -1,121 +1,16 @@
-"""Text with marks: HTML as Telegram reads it, to plain text and entities with offsets in UTF-16 units."""
+"""Text and its entities: what the sender marked, and what Telegram finds by itself. Offsets are UTF-16 units."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
+from sandbox.markup import Markup, units
 from sandbox.shapes import Json, bad_request
 
-KINDS = {
-    "b": "bold",
-    "strong": "bold",
-    "i": "italic",
-    "em": "italic",
-    "u": "underline",
-    "ins": "underline",
-    "s": "strikethrough",
-    "strike": "strikethrough",
-    "del": "strikethrough",
-    "code": "code",
-    "pre": "pre",
-    "a": "text_link",
-    "blockquote": "blockquote",
-    "tg-spoiler": "spoiler",
-    "span": "spoiler",
-}
-CHARACTERS = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
-
-PIECE = re.compile(r"<(?P<end>/?)(?P<tag>[^<>\s/]*)(?P<attributes>[^<>]*)>|&(?P<name>#?\w+);|(?P<text>[^<&]+|.)", re.S)
-ATTRIBUTE = re.compile(r"""([\w-]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-COMMAND = re.compile(r"(?<![\w/@#])/[A-Za-z0-9_]{1,64}(?:@\w{3,32})?(?![\w/])")
-LINK = re.compile(r"\bhttps?://[^\s<>\"«»]+[^\s<>\"«».,:;!?)\]}']")
-
-
-def units(text: str) -> int:
-    """Length in UTF-16 units, which is how Telegram counts."""
-    return len(text.encode("utf-16-le")) // 2
-
-
-@dataclass
-class _Tag:
-    name: str
-    offset: int
-    attributes: dict[str, str]
-
-
-@dataclass
-class _Reader:
-    """Walks through HTML and keeps the tags that are open."""
-
-    source: str
-    text: str = ""
-    open: list[_Tag] = field(default_factory=list)
-    entities: list[Json] = field(default_factory=list)
-
-    def read(self) -> tuple[str, list[Json]]:
-        for piece in PIECE.finditer(self.source):
-            place = len(self.source[: piece.start()].encode())
-            if piece["tag"] is None:
-                self.text += self._character(piece)
-            elif piece["end"]:
-                self._close(piece["tag"].lower(), place)
-            else:
-                self._start(piece["tag"].lower(), piece["attributes"], place)
-        if self.open:
-            raise _unreadable(f'Can\'t find end tag corresponding to start tag "{self.open[-1].name}"')
-        return self.text, self.entities
-
-    def _character(self, piece: re.Match[str]) -> str:
-        if piece["text"] == "<":
-            raise _unreadable(f"Unclosed start tag at byte offset {len(self.source[: piece.start()].encode())}")
-        return _unescaped(piece["name"]) or piece[0] if piece["name"] else piece[0]
-
-    def _start(self, name: str, written: str, place: int) -> None:
-        attributes = {key.lower(): a or b or c for key, a, b, c in ATTRIBUTE.findall(written)}
-        spoiler = name != "span" or attributes.get("class") == "tg-spoiler"
-        if name not in KINDS:
-            raise _unreadable(f'Unsupported start tag "{name}" at byte offset {place}')
-        if not spoiler:
-            raise _unreadable(f'Tag "span" must have class "tg-spoiler" at byte offset {place}')
-        self.open.append(_Tag(name, units(self.text), attributes))
-
-    def _close(self, name: str, place: int) -> None:
-        if not self.open:
-            raise _unreadable(f"Unexpected end tag at byte offset {place}")
-        tag = self.open.pop()
-        if name and name != tag.name:
-            raise _unreadable(f'Unmatched end tag at byte offset {place}, expected "</{tag.name}>", found "</{name}>"')
-        if units(self.text) > tag.offset:
-            self.entities.extend(self._entity(tag))
-
-    def _entity(self, tag: _Tag) -> list[Json]:
-        entity: Json = {"type": KINDS[tag.name], "offset": tag.offset, "length": units(self.text) - tag.offset}
-        if tag.name == "a":
-            url = tag.attributes.get("href") or self.text[-1 * entity["length"] :]
-            return [{**entity, "url": url}] if re.match(r"(https?|tg|mailto|tel):", url) else []
-        if tag.name == "blockquote" and "expandable" in tag.attributes:
-            entity["type"] = "expandable_blockquote"
-        language = tag.attributes.get("class", "")
-        if tag.name == "code" and language.startswith("language-") and self.open and self.open[-1].name == "pre":
-            self.open[-1].attributes["language"] = language.removeprefix("language-")
-            return []
-        if tag.name == "pre" and "language" in tag.attributes:
-            entity["language"] = tag.attributes["language"]
-        return [entity]
-
-
-def _unreadable(reason: str) -> Exception:
-    return bad_request(f"can't parse entities: {reason}")
-
-
-def _unescaped(name: str) -> str | None:
-    if not name.startswith("#"):
-        return CHARACTERS.get(name)
-    try:
-        return chr(int(name[2:], 16) if name[1:2] in "xX" else int(name[1:]))
-    except (ValueError, OverflowError):
-        return None
+COMMAND = re.compile(r"(?<![\w/@#<])/[A-Za-z0-9_]{1,64}(?:@\w{3,32})?(?![\w/])")
+LINK = re.compile(r"\bhttps?://[^\s<>\"«»]+[^\s<>\"«».,:;!?)\]}']", re.I)
+SOLID = frozenset({"code", "pre", "text_link"})
+"""Kinds inside which nothing else is found."""
 
 
 def found(text: str) -> list[Json]:
@@ -142,20 +37,46 @@ def trimmed(text: str, entities: list[Json]) -> tuple[str, list[Json]]:
 
 def parsed(text: str, parse_mode: str, entities: list[Json] | None = None) -> tuple[str, list[Json]]:
     """Plain text and its entities, sorted by place. 400 for HTML that cannot be read and for other modes."""
-    if parse_mode.lower() == "html":
-        text, given = _Reader(text.replace("\r", "")).read()
-    elif parse_mode:
+    mode = parse_mode.lower()
+    if text and mode.startswith("markdown"):
         raise bad_request(f"the sandbox reads parse_mode HTML only, not {parse_mode}")
-    else:
-        given = entities or []
-    text, given = trimmed(text, given)
-    return text, sorted([*given, *_free(text, given)], key=lambda entity: (entity["offset"], -entity["length"]))
+    if text and mode not in ("", "none", "html"):
+        raise bad_request("unsupported parse_mode")
+    text, given = Markup(text.replace("\r", "")).read() if mode == "html" else (text, checked(entities or []))
+    text, given = trimmed(text, without_inner(given))
+    return text, in_order([*given, *(entity for entity in found(text) if not touches(entity, given))])
 
 
-def _free(text: str, given: list[Json]) -> list[Json]:
-    taken = [(e["offset"], e["offset"] + e["length"]) for e in given if e["type"] in ("code", "pre", "text_link")]
-    return [
-        entity
-        for entity in found(text)
-        if not any(start < entity["offset"] + entity["length"] and entity["offset"] < end for start, end in taken)
-    ]
+def checked(entities: list[Json]) -> list[Json]:
+    """Entities that the bot made itself. 400 when one has no place in a text."""
+    for entity in entities:
+        if not isinstance(entity, dict) or not all(isinstance(entity.get(key), int) for key in ("offset", "length")):
+            raise bad_request("can't parse MessageEntity: expected an Object with type, offset and length")
+    return entities
+
+
+def in_order(entities: list[Json]) -> list[Json]:
+    """By place; of two that begin together the longer first."""
+    return sorted(entities, key=lambda entity: (entity["offset"], -entity["length"]))
+
+
+def without_inner(entities: list[Json]) -> list[Json]:
+    """Code holds no other entity."""
+    solid = [entity for entity in entities if entity["type"] in ("code", "pre")]
+    return [entity for entity in entities if not any(holds(outer, entity) for outer in solid if outer is not entity)]
+
+
+def holds(outer: Json, inner: Json) -> bool:
+    """Whether one entity lies within another."""
+    end, inner_end = (entity["offset"] + entity["length"] for entity in (outer, inner))
+    return bool(outer["offset"] <= inner["offset"] and inner_end <= end)
+
+
+def touches(entity: Json, given: list[Json]) -> bool:
+    """Whether an entity overlaps one of the solid ones."""
+    end = entity["offset"] + entity["length"]
+    return any(
+        other["offset"] < end and entity["offset"] < other["offset"] + other["length"]
+        for other in given
+        if other["type"] in SOLID
+    )

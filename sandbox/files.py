@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from sandbox import pictures
 from sandbox.pictures import Film, Picture
@@ -28,7 +28,10 @@ class StoredFile:
 
 
 class Files:
-    """All files of one sandbox. Work on pictures runs in threads."""
+    """All files of one sandbox. Every sending has a `file_id` of its own; work on pictures runs in threads.
+
+    `photo`, `document` and `animation` return the part of a message that shows the file.
+    """
 
     def __init__(self, folder: Path, download_limit: int = DOWNLOAD_LIMIT) -> None:
         self.download_limit = download_limit
@@ -36,6 +39,7 @@ class Files:
         self._numbers = count(1)
         self._places: dict[str, StoredFile] = {}
         self._ids: dict[str, StoredFile] = {}
+        self._parts: dict[str, Json] = {}
         self._photos: dict[str, list[Picture]] = {}
         self._films: dict[str, Film] = {}
 
@@ -47,6 +51,10 @@ class Files:
         """The file behind a `file_path`."""
         return self._places.get(place)
 
+    def part_of(self, file_id: str) -> Json | None:
+        """The part of a message in which a `file_id` was sent."""
+        return self._parts.get(file_id)
+
     def link(self, file_id: str) -> Json:
         """The `File` object of `getFile`. 400 for an unknown id or a file over the limit."""
         stored = self._ids.get(file_id)
@@ -54,53 +62,56 @@ class Files:
             raise bad_request("wrong file_id or the file is temporarily unavailable")
         if stored.size > self.download_limit:
             raise bad_request("file is too big")
-        return {
-            "file_id": file_id,
-            "file_unique_id": stored.unique_id,
-            "file_size": stored.size,
-            "file_path": stored.place,
-        }
+        known = {"file_id": file_id, "file_unique_id": stored.unique_id}
+        return {**known, "file_size": stored.size, "file_path": stored.place}
 
-    async def photo(self, data: bytes) -> list[Json]:
-        """The `PhotoSize` list of a picture, smallest first. ValueError when it is none."""
-        if await asyncio.to_thread(pictures.kind_of, data) is None:
-            raise ValueError("not a picture")
-        key = _fingerprint(data)
+    async def photo(self, data: bytes) -> Json:
+        """A picture as a photo. ValueError when it is none, or of a shape that Telegram does not take."""
+        key = fingerprint(data)
         if key not in self._photos:
+            if await asyncio.to_thread(pictures.kind_of, data) is None:
+                raise ValueError("not a picture")
+            if not pictures.fits_photo(data):
+                raise ValueError("a picture of such sides cannot be sent as a photo")
             self._photos[key] = await asyncio.to_thread(pictures.photo, data)
-        return [self._size(key, number, picture) for number, picture in enumerate(self._photos[key])]
+        return self._part({"photo": [self._size(key, *size) for size in enumerate(self._photos[key])]})
 
     async def document(self, data: bytes, name: str, mime: str) -> Json:
-        """The `Document` of a file, kept byte for byte."""
-        stored = self._put(data, f"d{_fingerprint(data)}", "documents", Path(name).suffix, mime)
-        return {"file_name": name, "mime_type": mime, **self._known_as(stored)}
+        """Any file, kept byte for byte."""
+        stored = self._put(data, f"d{fingerprint(data)}", "documents", PurePath(name).suffix, mime)
+        return self._part({"document": {"file_name": name, "mime_type": mime, **self._known_as(stored)}})
 
     async def animation(self, data: bytes, name: str) -> Json:
-        """The `Animation` that a GIF becomes."""
-        key = _fingerprint(data)
-        if key not in self._films:
-            self._films[key] = await asyncio.to_thread(pictures.film, data)
-        film = self._films[key]
+        """A GIF, or a film, as an animation, with the `document` that stands beside it for older bots.
+
+        ValueError when it is neither.
+        """
+        key, film = fingerprint(data), await self._film(data)
         stored = self._put(film.data, f"g{key}", "animations", ".mp4", "video/mp4")
         still = self._size(f"t{key}", 0, film.still)
-        return {
-            "file_name": f"{name}.mp4",
-            "mime_type": "video/mp4",
-            "duration": film.duration,
-            "width": film.width,
-            "height": film.height,
-            "thumbnail": still,
-            "thumb": still,
-            **self._known_as(stored),
-        }
+        file_name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
+        shown = {"file_name": file_name, "mime_type": "video/mp4", "thumbnail": still, "thumb": still}
+        shape = {"duration": film.duration, "width": film.width, "height": film.height}
+        document = {**shown, **self._known_as(stored)}
+        return self._part({"animation": {**document, **shape}, "document": document})
+
+    async def _film(self, data: bytes) -> Film:
+        key = fingerprint(data)
+        if key not in self._films:
+            is_gif = await asyncio.to_thread(pictures.kind_of, data) == "GIF"
+            film = await asyncio.to_thread(pictures.film if is_gif else pictures.ready_film, data)
+            if film is None:
+                raise ValueError("neither a GIF nor a film")
+            self._films[key] = film
+        return self._films[key]
 
     def _size(self, key: str, number: int, picture: Picture) -> Json:
         stored = self._put(picture.data, f"p{key}{number}", "photos", ".jpg", "image/jpeg")
         return {**self._known_as(stored), "width": picture.width, "height": picture.height}
 
     def _put(self, data: bytes, unique_id: str, folder: str, suffix: str, mime: str) -> StoredFile:
-        safe = "".join(letter for letter in suffix.lower() if letter.isascii() and (letter.isalnum() or letter == "."))
-        place = f"{folder}/{unique_id}{safe}"
+        plain = "".join(letter for letter in suffix.lower() if letter.isascii() and (letter.isalnum() or letter == "."))
+        place = f"{folder}/{unique_id}{plain[:12]}"
         if place not in self._places:
             path = self._folder / place
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,11 +120,17 @@ class Files:
         return self._places[place]
 
     def _known_as(self, stored: StoredFile) -> Json:
-        """A new id for each time a file is sent, as Telegram does."""
         file_id = f"{stored.unique_id}-{next(self._numbers)}"
         self._ids[file_id] = stored
         return {"file_id": file_id, "file_unique_id": stored.unique_id, "file_size": stored.size}
 
+    def _part(self, part: Json) -> Json:
+        for shown in part.values():
+            for one in shown if isinstance(shown, list) else [shown]:
+                self._parts[one["file_id"]] = part
+        return part
 
-def _fingerprint(data: bytes) -> str:
+
+def fingerprint(data: bytes) -> str:
+    """What tells one content from another."""
     return hashlib.sha256(data).hexdigest()[:24]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -12,12 +11,17 @@ from aiohttp import web
 
 from sandbox.bot_api import BotApi
 from sandbox.faults import Faults
-from sandbox.people import Person
+from sandbox.limits import Limits
+from sandbox.loopback import guard, is_loopback, mark
+from sandbox.page import Page, plain_errors
+from sandbox.people import People
+from sandbox.person import Person
 from sandbox.shapes import Json
 from sandbox.telegram import Call, Telegram
 from sandbox.updates import Chaos
 
-BODY_LIMIT = 60 * 2**20
+BODY_LIMIT = 50 * 2**20
+"""What a bot may upload in one call, bytes."""
 SHUTDOWN_S = 1.0
 
 
@@ -33,7 +37,7 @@ class Sandbox:
         self._host, self._port = host, port
         self._folder = TemporaryDirectory(prefix="opisalka-sandbox-")
         self.telegram = Telegram(token, Path(self._folder.name))
-        self._people: dict[int, Person] = {}
+        self._people = People(self.telegram)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -62,20 +66,28 @@ class Sandbox:
         """The journal: every call of the bot."""
         return self.telegram.calls
 
+    @property
+    def limits(self) -> Limits | None:
+        """How much the bot may send; None (at first) for as much as it likes."""
+        return self.telegram.limits
+
+    @limits.setter
+    def limits(self, limits: Limits | None) -> None:
+        self.telegram.limits = limits
+
     def user(self, id: int, name: str = "", language: str = "ru") -> Person:  # noqa: A002 - Telegram's own word
         """A pretend user, made when new; an empty name is filled in."""
-        if id not in self._people:
-            user = {"id": id, "is_bot": False, "first_name": name or f"User {id}", "language_code": language}
-            self._people[id] = Person(self.telegram, self.telegram.chat_of(user))
-        return self._people[id]
+        return self._people.user(id, name, language)
 
     def push(self, update: Json) -> Json:
         """Queues any update as it is; one without an `update_id` gets the next."""
         return self.telegram.updates.push(update)
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=BODY_LIMIT)
+        app = web.Application(client_max_size=BODY_LIMIT, middlewares=[guard, plain_errors])
         app.add_routes(BotApi(self.telegram).routes())
+        app.add_routes(Page(self.telegram, self._people).routes())
+        app.on_response_prepare.append(mark)
         self._runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
@@ -85,16 +97,7 @@ class Sandbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.telegram.events.close()
-        self.telegram.updates.close()
+        await self.telegram.close()
         if self._runner is not None:
             await self._runner.cleanup()
         self._folder.cleanup()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name is this machine's own loopback."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

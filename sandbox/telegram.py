@@ -12,8 +12,11 @@ from sandbox.chats import Chat
 from sandbox.events import Events
 from sandbox.faults import Faults
 from sandbox.files import Files
+from sandbox.limits import Limits
+from sandbox.menu import Menu
 from sandbox.shapes import Json
 from sandbox.updates import Updates
+from sandbox.webhook import Webhook
 
 MESSAGES_START = 1_700_000_000
 
@@ -47,12 +50,34 @@ class Telegram:
         self.updates = Updates()
         self.callbacks = Callbacks()
         self.faults = Faults()
+        self.menu = Menu()
+        self.descriptions: dict[tuple[str, str], str] = {}
+        self.limits: Limits | None = None
+        self.webhook: Webhook | None = None
+        self.webhook_pause_s = 1.0
         self.calls: list[Call] = []
         self.chats: dict[int, Chat] = {}
         self._messages = count(int(time.time()) - MESSAGES_START)
+        self._albums = count(time.time_ns() // 1000)
 
     def chat_of(self, user: Json) -> Chat:
         """The chat of a user, made when it is new."""
         if user["id"] not in self.chats:
             self.chats[user["id"]] = Chat(user, self.bot, self._messages, self.events)
         return self.chats[user["id"]]
+
+    @property
+    def connected(self) -> bool:
+        """Whether a bot asks for updates or wants them delivered."""
+        return self.webhook is not None or self.updates.polled
+
+    def new_album(self) -> str:
+        """The `media_group_id` of a new album."""
+        return str(next(self._albums))
+
+    async def close(self) -> None:
+        """Ends what still waits or listens."""
+        self.events.close()
+        self.updates.close()
+        if self.webhook is not None:
+            await self.webhook.close()

@@ -60,8 +60,14 @@ class Updates:
         self._allowed: frozenset[str] | None = None
         self._changed = asyncio.Event()
         self._poll = 0
+        self._reason = TERMINATED
         self._polling = 0
         self._closed = False
+
+    @property
+    def allowed(self) -> frozenset[str] | None:
+        """The kinds that the bot asked for; None for the usual ones."""
+        return self._allowed
 
     @property
     def waiting(self) -> int:
@@ -124,18 +130,18 @@ class Updates:
     async def poll(self, offset: int, limit: int, timeout: float) -> list[Json]:
         """Long polling: waits up to `timeout` seconds for something. A newer poll ends this one with a 409."""
         self.confirm(offset)
-        self._poll += 1
+        self.interrupt(TERMINATED)
         self._polling += 1
-        self._wake()
         try:
             return await self._gather(self._poll, limit, time.monotonic() + timeout)
         finally:
             self._polling -= 1
             self.last_poll = time.monotonic()
 
-    def interrupt(self) -> None:
-        """Ends the poll that is under way, as a newer one would."""
+    def interrupt(self, reason: str) -> None:
+        """Ends the poll that is under way with a 409."""
         self._poll += 1
+        self._reason = reason
         self._wake()
 
     def close(self) -> None:
@@ -147,7 +153,7 @@ class Updates:
         while not (ready := self.due(limit)) and (left := end - time.monotonic()) > 0 and not self._closed:
             await self.arrival(left)
             if poll != self._poll:
-                raise BotApiError(409, TERMINATED)
+                raise BotApiError(409, self._reason)
         for delivery in ready:
             delivery.handed = True
         return [snapshot(delivery.update) for delivery in ready]

@@ -1,0 +1,45 @@
+"""`python -m sandbox`: the local Telegram alone, until Ctrl+C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+
+from sandbox.page import NOTICE
+from sandbox.server import Sandbox
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=NOTICE)
+    parser.add_argument("--port", type=int, default=8080, help="default 8080; 0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--token", default="42:SANDBOX", help="the token that the bot must show")
+    return parser.parse_args()
+
+
+async def serve(given: argparse.Namespace) -> None:
+    """Runs until it is told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Sandbox(given.token, given.port, given.host) as sandbox:
+        sys.stdout.write(f"{NOTICE}\nWeb chat and Bot API: {sandbox.url}\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main() -> int:
+    """0 when it was stopped, 2 when it could not start."""
+    try:
+        asyncio.run(serve(arguments()))
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The sandbox talks to this machine only, and only to those who mean to talk to it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+NAME = "opisalka-sandbox (this is not Telegram)"
+HEADERS = {
+    "Server": NAME,
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own loopback."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def stranger(request: web.Request) -> str | None:
+    """Why a request is turned away; None for one that may come in.
+
+    A page of another site may lead a browser here by a name that it lets point to this machine (the Host header
+    tells), or post from its own origin (the Origin and Sec-Fetch-Site headers tell). Programs send neither.
+    """
+    host = request.url.host
+    if host is None or not is_loopback(host):
+        return "the sandbox answers to the name localhost and loopback addresses only"
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        return "the sandbox answers to its own page only"
+    foreign = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    if foreign and request.path != "/":
+        return "the sandbox answers to its own page only"
+    return None
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns strangers away with 403."""
+    reason = stranger(request)
+    if reason is not None:
+        body = {"ok": False, "error_code": 403, "description": f"Forbidden: {reason}", "error": reason}
+        return web.json_response(body, status=403)
+    return await handler(request)
+
+
+async def mark(request: web.Request, response: web.StreamResponse) -> None:
+    """Puts the headers on that every answer has."""
+    response.headers.update(HEADERS)
