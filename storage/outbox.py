@@ -96,14 +96,16 @@ class Outbox(Repository):
         """Mark them as being sent; returned in the order of `ids`."""
         if not ids:
             return []
-        known = select(slots.c.message_id).where(slots.c.slot == outbox.c.slot).scalar_subquery()
         taken = update(outbox).where(outbox.c.id.in_(ids), _PENDING).values(state="sending", owner=owner)
-        columns = (outbox.c.id, outbox.c.attempts, *_CONTENT, known.label("message_id"))
+        columns = (outbox.c.id, outbox.c.attempts, *_CONTENT)
         rows = {row["id"]: row for row in await self._all(taken.returning(*columns))}
-        return [_sending(rows[row_id]) for row_id in ids if row_id in rows]
+        # A query of its own: RETURNING names its columns without their table in SQLite, and both have a `slot`.
+        sent_before = select(slots).where(slots.c.slot.in_([row["slot"] for row in rows.values()]))
+        known = {row["slot"]: row["message_id"] for row in await self._all(sent_before)}
+        return [_sending(rows[row_id], known.get(rows[row_id]["slot"])) for row_id in ids if row_id in rows]
 
 
-def _sending(row: Row) -> Sending:
+def _sending(row: Row, message_id: int | None) -> Sending:
     content = {column.name: row[column.name] for column in _CONTENT}
     outgoing = Outgoing(**content | {"photos": tuple(row["photos"])})
-    return Sending(row["id"], outgoing, None if outgoing.fresh else row["message_id"], row["attempts"])
+    return Sending(row["id"], outgoing, None if outgoing.fresh else message_id, row["attempts"])

@@ -28,11 +28,10 @@ class Cluster:
     user: str | None
     _numbers: Iterator[int]
 
-    def database(self, template: str = "template0") -> str:
-        """The URL of a new database: empty, or a copy of the one whose URL `template` is."""
+    def database(self) -> str:
+        """The URL of a new, empty database."""
         name = f"test{next(self._numbers)}"
-        source = template.partition("?")[0].rpartition("/")[2]
-        self.run("createdb", "--host", self.folder, "--username", "postgres", "--template", source, name)
+        self.run("createdb", "--host", self.folder, "--username", "postgres", name)
         return f"postgresql+asyncpg://postgres@/{name}?host={self.folder}"
 
     def start(self) -> None:
