@@ -33,6 +33,7 @@ SCORES: Final = {
     "source_similarity": Message("score-source-similarity"),
     "bertscore": Message("score-bertscore"),
 }
+_JUDGED: Final = SCORES | {"diversity": Message("score-many-things")}
 TIMINGS: Final = {
     "validate_s": Message("time-validate"),
     "moderate_s": Message("time-moderate"),
@@ -130,10 +131,9 @@ def candidate(title: Message, text: str, say: Say) -> list[str]:
 
 
 def scores(written: Written, say: Say, note: str = "") -> str:
-    """Scores and times, folded; `note` stands above them."""
-    rows = [_figure(label, written.scores.get(name), say) for name, label in SCORES.items()]
-    if written.diversity is not None:
-        rows.append(_figure(Message("score-many-things"), written.diversity, say))
+    """The scores that there are and the times, folded; `note` stands above them."""
+    values = {**written.scores, "diversity": written.diversity}
+    rows = [_figure(label, values.get(name), say) for name, label in _JUDGED.items() if values.get(name) is not None]
     times = [_figure(label, written.timings.get(name), say) for name, label in TIMINGS.items()]
     title = bold(say, Message("page-scores", {"checkpoint": written.checkpoint}))
     folded = "\n".join([title, *rows, bold(say, Message("page-times")), *times])
