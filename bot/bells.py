@@ -35,7 +35,7 @@ class Bells:
     requests: Bell = field(default_factory=Bell)
     outbox: Bell = field(default_factory=Bell)
 
-    def ring(self) -> None:
-        """Ring all: a handler may have changed anything."""
+    def ring_all(self) -> None:
+        """Anything may have changed."""
         for bell in (self.inbox, self.drafts, self.requests, self.outbox):
             bell.ring()

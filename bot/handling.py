@@ -53,7 +53,7 @@ class Handling:
         if taken is None:
             return idle_s
         await self._handle(taken)
-        self._bells.ring()
+        self._bells.ring_all()
         return 0
 
     async def drain(self) -> None:

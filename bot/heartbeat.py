@@ -52,7 +52,7 @@ class Heartbeat:
                 recovered.requests,
                 recovered.messages,
             )
-            self._bells.ring()
+            self._bells.ring_all()
         return BEAT_S
 
     async def stop(self) -> None:

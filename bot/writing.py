@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
@@ -33,6 +33,7 @@ DeskOf: TypeAlias = Callable[[Transaction], Desk]
 Answer: TypeAlias = Callable[[Desk, Request], Awaitable[None]]
 
 _TRIES: Final = 3
+_SHORT_S: Final = 2.0
 
 
 class Writer(Protocol):
@@ -69,6 +70,7 @@ class _Work:
 
     request: Request
     task: asyncio.Task[None]
+    begun_at: float = field(default_factory=time.monotonic)
     settling: bool = False
 
 
@@ -106,8 +108,9 @@ class Writing:
         self.progress = Progress(store, desk_of, bells.outbox)
 
     def writing_for(self) -> Collection[int]:
-        """The chats that a text is being written for."""
-        return {work.request.user_id for work in self._works.values()}
+        """The chats that a text is being written for, and not only since now: a chat action costs a message's turn."""
+        early = time.monotonic() - _SHORT_S
+        return {work.request.user_id for work in self._works.values() if work.begun_at < early}
 
     async def step(self, idle_s: float) -> float:
         """Begin the next request, when there is one and room for it."""

@@ -1,0 +1,53 @@
+"""A record is a line, and no line holds a secret."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from bot.logs import OneLine, new_id, set_up
+
+SECRET = "AAf-secret"  # noqa: S105 - a pretend one
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Puts the log back as pytest had it."""
+    root, rooms = logging.getLogger(), [logging.getLogger(name) for name in ("bot", "storage", "inference", "sandbox")]
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for room in rooms:
+        room.setLevel(logging.NOTSET)
+
+
+def test_a_traceback_is_one_line_without_the_secret() -> None:
+    try:
+        raise OSError(f"cannot reach https://api.telegram.org/bot1:{SECRET}/getMe")
+    except OSError as error:
+        record = logging.LogRecord("bot", logging.ERROR, "", 1, "a\nb %s", (SECRET,), (OSError, error, None))
+    line = OneLine([SECRET, ""]).format(record)
+    assert "\n" not in line
+    assert SECRET not in line
+    assert "a | b ***" in line
+    assert "OSError: cannot reach https://api.telegram.org/bot1:***/getMe" in line
+
+
+@pytest.mark.usefixtures("quiet")
+def test_libraries_stay_quiet_whatever_the_level(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("DEBUG", [SECRET])
+    logging.getLogger("bot.app").debug("ours %s", SECRET)
+    for library in ("aiosqlite", "aiogram.event", "aiohttp.access", "sqlalchemy.engine", "asyncio"):
+        logging.getLogger(library).info("theirs")
+    logging.getLogger("aiogram").warning("a warning of %s", SECRET)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2] for line in lines] == ["ours ***", "a warning of ***"]
+
+
+def test_ids_are_short_and_differ() -> None:
+    ids = {new_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert {len(each) for each in ids} == {8}
