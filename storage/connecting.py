@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +46,7 @@ def build_engine(url: URL) -> AsyncEngine:
         return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S})
     if url.database:
         with connecting():
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_file(Path(url.database))
     engine = create_async_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -57,7 +58,7 @@ def connecting() -> Iterator[None]:
     """Whatever keeps a connection from being made is a `StorageError`."""
     try:
         yield
-    except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, DBAPIError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _unavailable(error) from error
 
 
@@ -77,6 +78,13 @@ def working() -> Iterator[None]:
 def _unavailable(error: Exception) -> StorageError:
     said = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return StorageError("database-unavailable", reason=str(said).partition("\n")[0])
+
+
+def _make_file(path: Path) -> None:
+    # What cannot be a database is noticed here, where no thread of a driver has begun yet.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 # Nothing here outlives the test run, so nothing need be safe from a power cut.
-OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c listen_addresses=''"
+OPTIONS = "-c fsync=off -c full_page_writes=off -c listen_addresses=''"
 
 
 @dataclass(frozen=True)
