@@ -1,16 +1,22 @@
 // The sandbox's own HTTP API. Every function throws an Error whose message says what went wrong.
 
+import { say } from "./texts.js";
+
+const TIMED_OUT = 504;
+
 async function ask(method, path, body) {
   const isForm = body instanceof FormData;
   const headers = body && !isForm ? { "Content-Type": "application/json" } : {};
   const response = await fetch(`sandbox/${path}`, { method, headers, body: isForm ? body : body && JSON.stringify(body) });
   const type = response.headers.get("Content-Type") ?? "";
   const answer = type.startsWith("application/json") ? await response.json() : {};
-  if (!response.ok) throw new Error(answer?.error ?? `${response.status} ${response.statusText}`);
+  if (response.status === TIMED_OUT) throw new Error(say("noAnswer"));
+  if (!response.ok) throw new Error(say("failed", { reason: answer.error ?? response.status }));
   return answer;
 }
 
 export const bot = () => ask("GET", "bot");
+export const commands = (id) => ask("GET", `bot?user=${id}`).then((bot) => bot.commands);
 export const people = () => ask("GET", "users");
 export const addPerson = (name, language) => ask("POST", "users", { name, language });
 export const changePerson = (id, language) => ask("PATCH", `users/${id}`, { language });

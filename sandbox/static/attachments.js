@@ -5,11 +5,17 @@ import { say, sizeOf } from "./texts.js";
 
 const PICTURE = /^image\/(jpeg|png|webp|gif|bmp)$/;
 const ALBUM = 10;
+/** What the sandbox takes. */
+const LARGEST_MB = 30;
 
 export class Attachments {
-  /** @param {() => void} changed called after every change */
-  constructor(changed) {
+  /**
+   * @param {() => void} changed called after every change
+   * @param {(text: string) => void} tell shows a note
+   */
+  constructor(changed, tell) {
     this.changed = changed;
+    this.tell = tell;
     this.files = [];
     this.previews = new Map();
     this.input = element("input", { type: "file", multiple: true, hidden: true, "aria-label": say("attach") });
@@ -31,7 +37,10 @@ export class Attachments {
   }
 
   add(files) {
-    this.files.push(...files);
+    const fitting = files.filter(({ size }) => size > 0 && size <= LARGEST_MB * 2 ** 20);
+    const refused = files.find((file) => !fitting.includes(file));
+    if (refused) this.tell(say("badSize", { name: refused.name, limit: LARGEST_MB }));
+    this.files.push(...fitting);
     this.#draw();
   }
 

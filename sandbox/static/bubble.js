@@ -51,9 +51,14 @@ function quoted({ reply_to_message: original }) {
   return element("div", { class: "reply" }, line);
 }
 
+/** The user's own text can be edited, the bot's copied. */
 function actions(messages, own, doors) {
-  const copy = own && button({ class: "round small", label: say("copy"), on: { click: () => doors.copy(own.text ?? own.caption) } }, icon("copy"));
-  const target = messages.find(isEditable);
-  const edit = target && button({ class: "round small", label: say("edit"), on: { click: () => doors.edit(target) } }, icon("pencil"));
-  return element("div", { class: "actions" }, edit, copy);
+  const edited = messages.find(isEditable);
+  if (edited) return element("div", { class: "actions" }, action("pencil", say("edit"), () => doors.edit(edited)));
+  if (own) return element("div", { class: "actions" }, action("copy", say("copy"), () => doors.copy(own.text ?? own.caption)));
+  return null;
+}
+
+function action(sign, label, click) {
+  return button({ class: "round small", label, on: { click } }, icon(sign));
 }

@@ -29,6 +29,7 @@ export class Chat {
     this.drawn = new Map();
     this.early = null;
     this.loaded = false;
+    this.menu = {};
     this.#build();
   }
 
@@ -38,6 +39,7 @@ export class Chat {
     this.scroller.addEventListener("scroll", () => this.#scrolled());
     this.scroller.addEventListener("pointerdown", () => this.composer.commands.close());
     this.stuck = true;
+    this.endTop = 0;
     const resized = new ResizeObserver(() => this.#resized());
     resized.observe(this.list);
     resized.observe(this.scroller);
@@ -61,7 +63,12 @@ export class Chat {
   #resized() {
     if (!this.isVisible) return;
     measureQuotes(this.list);
-    if (this.stuck) this.toEnd();
+    if (this.#isHeldAtEnd()) this.toEnd();
+  }
+
+  /** Whether nobody has scrolled up since the newest message was shown; the browser tells of a scroll only later. */
+  #isHeldAtEnd() {
+    return this.stuck && (this.scroller.scrollTop >= this.endTop || this.#nearEnd());
   }
 
   /** Whether the column is on the page and not hidden by the style sheet. */
@@ -71,14 +78,15 @@ export class Chat {
 
   #emptyNote() {
     const start = button({ class: "plain", on: { click: () => this.composer.sendText("/start") } }, say("start"));
-    return element("div", { class: "empty" }, element("p", {}, say("empty")), start);
+    return element("div", { class: "empty", hidden: true }, element("p", {}, say("empty")), start);
   }
 
   /** Everything anew from the sandbox. What happens meanwhile is kept and applied after. */
   async load() {
     this.early = [];
     try {
-      this.history.replace(await api.messages(this.person.id));
+      const [messages] = await Promise.all([api.messages(this.person.id), this.readCommands()]);
+      this.history.replace(messages);
     } finally {
       const early = this.early ?? [];
       this.early = null;
@@ -86,6 +94,18 @@ export class Chat {
     }
     this.draw();
     this.loaded = true;
+    this.#showIfEmpty();
+  }
+
+  /** Which commands the bot has for this person, by language. */
+  async readCommands() {
+    this.menu = await api.commands(this.person.id);
+    this.composer.draw();
+  }
+
+  /** The commands in the person's language, else those for everybody. */
+  get commands() {
+    return this.menu[this.person.language] ?? this.menu[""] ?? [];
   }
 
   /** Something happened in this chat. */
@@ -135,8 +155,12 @@ export class Chat {
       if (node !== there) this.list.insertBefore(node, there);
       above = node;
     }
-    this.empty.hidden = this.history.size > 0;
+    this.#showIfEmpty();
     this.#resized();
+  }
+
+  #showIfEmpty() {
+    this.empty.hidden = !this.loaded || this.history.size > 0;
   }
 
   /** What stands in the list, top to bottom: [key, what decides its look, how to make it]. */
@@ -198,7 +222,7 @@ export class Chat {
     try {
       this.#answered(await api.press(this.person.id, message.message_id, key.callback_data));
     } catch (error) {
-      this.tell(say("failed", { reason: error.message }));
+      this.tell(error.message);
     }
     this.waiting.delete(name);
     this.draw();
@@ -224,6 +248,7 @@ export class Chat {
   toEnd() {
     this.stuck = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.endTop = this.scroller.scrollTop;
   }
 
   #nearEnd() {

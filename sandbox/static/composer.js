@@ -10,7 +10,7 @@ export class Composer {
   constructor(chat) {
     this.chat = chat;
     this.edited = null;
-    this.attachments = new Attachments(() => this.draw());
+    this.attachments = new Attachments(() => this.draw(), (text) => this.chat.tell(text));
     this.commands = new Commands((text) => this.sendText(text));
     this.#build();
     this.draw();
@@ -31,7 +31,7 @@ export class Composer {
 
   /** Brings the page in step with what is written, attached and edited. */
   draw() {
-    const { blocked, language } = this.chat.person;
+    const { blocked } = this.chat.person;
     this.line.hidden = blocked;
     this.barred.hidden = !blocked;
     const files = this.attachments.files.length > 0;
@@ -45,7 +45,7 @@ export class Composer {
     this.submit.disabled = !files && !this.input.value.trim();
     this.input.rows = Math.min(7, this.input.value.split("\n").length);
     const typed = this.edited || files ? "" : this.input.value;
-    this.commands.offer(this.chat.page.commandsFor(language), typed);
+    this.commands.offer(this.chat.commands, typed);
   }
 
   #key(event) {
@@ -70,7 +70,7 @@ export class Composer {
   }
 
   #toggleCommands() {
-    this.commands.toggle(this.chat.page.commandsFor(this.chat.person.language));
+    this.commands.toggle(this.chat.commands);
     // On a phone the focus would bring the keyboard up over the list.
     if (!matchMedia("(hover: none)").matches) this.input.focus();
   }
@@ -161,7 +161,7 @@ export class Composer {
       await act();
       return true;
     } catch (error) {
-      this.chat.tell(say("failed", { reason: error.message }));
+      this.chat.tell(error.message);
       return false;
     }
   }

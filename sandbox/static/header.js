@@ -41,10 +41,13 @@ function popup(chat) {
   opener.addEventListener("click", () => show(list.hidden));
   list.addEventListener("click", () => show(false));
   box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || show(false));
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") show(false), opener.focus();
-    if (event.key === "ArrowDown") event.preventDefault(), document.activeElement.nextElementSibling?.focus();
-    if (event.key === "ArrowUp") event.preventDefault(), document.activeElement.previousElementSibling?.focus();
+  list.addEventListener("keydown", (event) => {
+    const at = document.activeElement;
+    const next = { Escape: opener, ArrowDown: at.nextElementSibling, ArrowUp: at.previousElementSibling }[event.key];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    if (next === opener) show(false);
   });
   return box;
 }
@@ -56,10 +59,16 @@ function choice(text, act) {
 function choices(chat) {
   const { id, language, blocked } = chat.person;
   const other = language === "en" ? "ru" : "en";
-  const change = (promise) => promise.then((person) => chat.changed(person)).catch((error) => chat.tell(say("failed", { reason: error.message })));
+  const change = async (asked) => {
+    try {
+      chat.changed(await asked);
+    } catch (error) {
+      chat.tell(error.message);
+    }
+  };
   return [
     [say("changeLanguage", { language: say(other) }), () => change(api.changePerson(id, other))],
     [say(blocked ? "unblock" : "block"), () => change(api.block(id, !blocked))],
-    [say("hide"), () => chat.page.hide(id)],
+    ...(chat.page.canHide ? [[say("hide"), () => chat.page.hide(id)]] : []),
   ];
 }

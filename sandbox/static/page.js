@@ -13,7 +13,7 @@ const narrow = matchMedia("(max-width: 720px)");
 
 class Page {
   constructor() {
-    this.bot = { name: say("title"), commands: {}, connected: true };
+    this.bot = { name: say("title"), connected: true };
     this.chats = new Map();
     this.open = [];
     this.current = null;
@@ -29,8 +29,9 @@ class Page {
     await Promise.all([this.readBot(), this.readPeople()]);
     if (this.chats.size === 0) await this.add(say("firstPerson"), language);
     if (this.open.length === 0) this.#choose();
-    await Promise.all([...this.chats.values()].map((chat) => chat.load()));
+    for (const chat of this.chats.values()) chat.loaded = false;
     this.show();
+    await Promise.all(this.open.map((id) => this.chats.get(id).load()));
   }
 
   async readBot() {
@@ -70,28 +71,33 @@ class Page {
   /** A new pretend user, shown at once. */
   async add(name, code) {
     const chat = this.#put(await api.addPerson(name, code));
-    this.openChat(chat.person.id);
+    await this.openChat(chat.person.id);
   }
 
   /** A press on a name: shows the chat; on a wide screen a second press hides it again. */
   toggle(id) {
     if (!this.open.includes(id)) this.openChat(id);
-    else if (narrow.matches || this.open.length === 1) this.openChat(id);
-    else this.hide(id);
+    else if (this.canHide) this.hide(id);
+    else this.openChat(id);
   }
 
-  openChat(id) {
+  async openChat(id) {
     if (!this.open.includes(id)) this.open.push(id);
     this.current = id;
     this.show();
     const chat = this.chats.get(id);
     chat.node.scrollIntoView({ inline: "nearest" });
+    if (!chat.loaded) await chat.load();
     chat.toEnd();
     if (!narrow.matches) chat.composer.input.focus();
   }
 
+  /** Whether there is more than one column. */
+  get canHide() {
+    return this.open.length > 1 && !narrow.matches;
+  }
+
   hide(id) {
-    if (this.open.length === 1) return;
     this.open = this.open.filter((other) => other !== id);
     if (this.current === id) this.current = this.open.at(-1);
     this.show();
@@ -122,23 +128,24 @@ class Page {
     this.people.draw();
   }
 
-  /** The bot's commands in a user's language, else those for everybody. */
-  commandsFor(code) {
-    const { commands } = this.bot;
-    return commands[code] ?? commands[""] ?? Object.values(commands)[0] ?? [];
+  async happened(name, user, data) {
+    if (name === "commands") await Promise.all(this.open.map((id) => this.chats.get(id).readCommands()));
+    else if (name === "user") this.#known(data);
+    else if (this.chats.has(user)) this.chats.get(user).happened(name, data);
+    else if (user !== null) await this.#stranger(user, name, data);
   }
 
-  async happened(name, user, data) {
-    if (name === "commands") await this.readBot();
-    else if (this.chats.has(user)) this.chats.get(user).happened(name, data);
-    else if (user !== null && user !== undefined) await this.#stranger(user);
+  /** A person who is new or changed, here or on another page. */
+  #known(person) {
+    this.#put(person);
+    this.people.draw();
   }
 
   /** Somebody who was not there when the page was read. */
-  async #stranger(user) {
+  async #stranger(user, name, data) {
     await this.readPeople();
-    await this.chats.get(user)?.load();
-    this.show();
+    this.people.draw();
+    this.chats.get(user)?.happened(name, data);
   }
 
   tellLost(lost) {

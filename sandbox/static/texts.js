@@ -3,7 +3,7 @@
 const TEXTS = {
   ru: {
     title: "Песочница",
-    notice: "это не Telegram, всё остаётся на этом компьютере",
+    notice: "это не Telegram: ничего не уходит в сеть",
     botOnline: "бот на связи",
     botOffline: "бот не запущен",
     lost: "Нет связи с песочницей. Подключаюсь снова…",
@@ -60,11 +60,13 @@ const TEXTS = {
     drop: "Отпустите, чтобы прикрепить",
     close: "Закрыть",
     ok: "Хорошо",
+    noAnswer: "Бот не ответил на нажатие",
+    badSize: "«{name}» не отправить: файл пуст или больше {limit} МБ",
     failed: "Не получилось: {reason}",
   },
   en: {
     title: "Sandbox",
-    notice: "this is not Telegram, everything stays on this computer",
+    notice: "this is not Telegram: nothing leaves this computer",
     botOnline: "the bot is online",
     botOffline: "the bot is not running",
     lost: "No connection to the sandbox. Connecting again…",
@@ -121,6 +123,8 @@ const TEXTS = {
     drop: "Drop to attach",
     close: "Close",
     ok: "OK",
+    noAnswer: "The bot did not answer the press",
+    badSize: "“{name}” cannot be sent: the file is empty or larger than {limit} MB",
     failed: "It did not work: {reason}",
   },
 };

@@ -325,6 +325,7 @@ def test_a_text_of_the_bot_can_be_copied(stage: Stage) -> None:
     async def scenario() -> None:
         async with scene(stage) as at:
             await at.bot.say("Продаю <b>куртку</b>.\nЦена 5000.")
+            await expect(at.bubbles).to_have_count(2)
             await at.bubbles.last.hover()
             await at.bubbles.last.get_by_role("button", name="Копировать").click()
             assert await at.page.evaluate("navigator.clipboard.readText()") == "Продаю куртку.\nЦена 5000."
