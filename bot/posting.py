@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from aiogram import Bot
@@ -62,11 +63,13 @@ Outcome: TypeAlias = Sent | Later | Stale | Nobody | Refused
 
 async def post(bot: Bot, outgoing: Outgoing, message_id: int | None, timeout_s: int = 30) -> Outcome:
     """Send it, or edit message `message_id`; every failure of the call is an outcome."""
-    files = outgoing.photos or outgoing.document
+    paths = [*outgoing.photos, *([outgoing.document] if outgoing.document else [])]
+    if not all(Path(path).is_file() for path in paths):
+        return Refused("a file is gone")  # the client finds out while it sends, and takes it for a lost connection
     try:
         if len(outgoing.photos) > 1:
             return Sent((await bot(_album(outgoing), request_timeout=timeout_s))[0].message_id)
-        if files or message_id is None:
+        if paths or message_id is None:
             return Sent((await bot(_message(outgoing), request_timeout=timeout_s)).message_id)
         await bot(_edit(outgoing, message_id), request_timeout=timeout_s)
         return Sent(message_id)
@@ -118,7 +121,7 @@ def _outcome(error: Exception, message_id: int | None) -> Outcome:
         return Nobody()
     if isinstance(error, TelegramBadRequest):
         return _bad_request(error.message, message_id)
-    if isinstance(error, TelegramEntityTooLarge | FileNotFoundError):
+    if isinstance(error, TelegramEntityTooLarge):
         return Refused(type(error).__name__)
     if isinstance(error, ClientDecodeError) and isinstance(error.data, dict) and error.data.get("ok") is True:
         return Sent(None)  # it was taken: saying it again for the sake of its number would double it
