@@ -37,16 +37,17 @@ def read_url(url: str) -> URL:
     return parsed
 
 
-def build_engine(url: URL) -> AsyncEngine:
-    """An engine whose transactions write alone in SQLite; the folder of a SQLite file is made.
+def build_engine(url: URL, *, make: bool = True) -> AsyncEngine:
+    """An engine whose transactions write alone in SQLite.
 
-    Raises `StorageError` where the folder cannot be made.
+    A SQLite file that is not there is made, its folder too, or else missed: `StorageError`, as for a file that is no
+    database.
     """
     if url.get_backend_name() == "postgresql":
         return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S})
     if url.database:
         with connecting():
-            _make_file(Path(url.database))
+            _check_file(Path(url.database), make)
     engine = create_async_engine(url, connect_args={"timeout": BUSY_S})
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -80,8 +81,10 @@ def _unavailable(error: Exception) -> StorageError:
     return StorageError("database-unavailable", reason=str(said).partition("\n")[0])
 
 
-def _make_file(path: Path) -> None:
+def _check_file(path: Path, make: bool) -> None:
     # What cannot be a database is noticed here, where no thread of a driver has begun yet.
+    if not make and not path.is_file():
+        raise StorageError("database-missing", file=str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA schema_version")

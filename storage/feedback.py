@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy import Select, Table, select, update
 
 from storage.numbers import Numbers
-from storage.records import Choice, Comparison, Description, Request, Stats, Written
+from storage.records import Choice, Comparison, Description, Lesson, Request, Stats, Written
 from storage.repository import Repository, Row
-from storage.tables import comparisons, corrections, descriptions, notes, votes
+from storage.tables import comparisons, corrections, descriptions, listings, notes, votes
 
 SPEED_OF: Final = 50
 
@@ -34,7 +34,7 @@ class Feedback(Repository):
     async def add(self, request: Request, written: Written, now: float) -> Description:
         """Store what was written, together with the notes that it was written from."""
         values = {name: getattr(request, name) for name in ("listing_id", "user_id", "seed")}
-        values |= {"request_id": request.id, "source": await self._source(request.listing_id), "created_at": now}
+        values |= {"request_id": request.id, "created_at": now} | await self._source(request.listing_id)
         values |= _plain(written)
         description_id = await self._value(self._insert(descriptions).values(values).returning(descriptions.c.id))
         description = await self.get(description_id)
@@ -95,9 +95,22 @@ class Feedback(Repository):
         """The service in numbers."""
         return await Numbers(self._connection).stats()
 
-    async def _source(self, listing_id: int) -> str:
+    async def lessons(self) -> list[Lesson]:
+        """All texts that were written about sellers' own listings, the oldest first."""
+        own = _judged().where(descriptions.c.text.is_not(None), descriptions.c.case.is_(None))
+        rows = await self._all(own.order_by(descriptions.c.id))
+        return [Lesson(_description(row), row["source"]) for row in rows]
+
+    async def decided(self) -> list[Comparison]:
+        """All comparisons in which one text won, the oldest first."""
+        won = select(*_COMPARISON).where(comparisons.c.choice.in_(("first", "second")))
+        return [Comparison(**row) for row in await self._all(won.order_by(comparisons.c.id))]
+
+    async def _source(self, listing_id: int) -> Row:
+        """The notes of the listing, and which preloaded case it is, as they are now: both may change later."""
         texts = select(notes.c.text).where(notes.c.listing_id == listing_id).order_by(notes.c.message_id)
-        return "\n".join(row["text"] for row in await self._all(texts))
+        source = "\n".join(row["text"] for row in await self._all(texts))
+        return {"source": source, "case": await self._value(select(listings.c.case).where(listings.c.id == listing_id))}
 
     async def _judge(self, table: Table, description_id: int, user_id: int, values: Mapping[str, object]) -> bool:
         own = (descriptions.c.id == description_id) & (descriptions.c.user_id == user_id)

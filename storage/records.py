@@ -168,6 +168,14 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesson:
+    """A description to learn from, and the notes that it was written from, one below the other."""
+
+    description: Description
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """What came back from processes that are gone, and what had come back too often and is given up."""
 

@@ -53,9 +53,12 @@ class Store:
         )
 
     @classmethod
-    async def open(cls, url: str) -> Store:
-        """Connect and migrate to the head; `StorageError` where that cannot be done."""
-        store = cls(build_engine(read_url(url)))
+    async def open(cls, url: str, *, make: bool = True) -> Store:
+        """Connect and migrate to the head; `StorageError` where that cannot be done.
+
+        make: whether a SQLite file that is not there is made.
+        """
+        store = cls(build_engine(read_url(url), make=make))
         try:
             async with store._connection() as connection:
                 await connection.run_sync(migrate)

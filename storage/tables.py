@@ -197,6 +197,7 @@ descriptions = _table(
     _user(),
     Column("seed", BigInteger, nullable=False),
     Column("source", Text, nullable=False),
+    Column("case", Text),
     Column("checkpoint", Text, nullable=False),
     Column("text", Text),
     Column("draft", Text),

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 
 _ROOT = Path(__file__).parents[1]
 _ROOMS = ["bot", "cli", "evaluation", "inference", "sandbox", "storage", "training"]
-_MAKERS = {"InvalidInput", "CheckpointError", "UserError", "Message"}
+_MAKERS = {"InvalidInput", "CheckpointError", "UserError", "StorageError", "Message"}
 _LANGUAGES = ["en", "ru"]
 
 

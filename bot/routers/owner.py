@@ -12,6 +12,7 @@ from aiogram.filters import Command
 
 from bot import replies
 from bot.chat import Chat
+from inference.attributes import parse_attributes
 from inference.errors import Message
 from storage.records import Outgoing
 
@@ -32,8 +33,8 @@ async def send_export(_: object, chat: Chat) -> None:
 
     folder = chat.desk.rules.data / "export"
     files = {
-        folder / "listings.jsonl": (await export.listings(chat.tx), Message("export-listings")),
-        folder / "pairs.jsonl": (await export.pairs(chat.tx), Message("export-pairs")),
+        folder / "listings.jsonl": (await export.listings(chat.tx, _parsed), Message("export-listings")),
+        folder / "pairs.jsonl": (await export.pairs(chat.tx, _parsed), Message("export-pairs")),
     }
     if not any(rows for rows, _ in files.values()):
         await chat.send(Message("export-empty"))
@@ -41,6 +42,10 @@ async def send_export(_: object, chat: Chat) -> None:
         if rows:  # Telegram takes no empty file
             await asyncio.to_thread(_write, path, rows)
             await chat.put(Outgoing(chat.user.id, replies.sentence(chat.say, label), document=str(path)))
+
+
+def _parsed(text: str) -> tuple[tuple[str, str], ...]:
+    return parse_attributes(text).items
 
 
 def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

@@ -34,6 +34,7 @@ def _create_descriptions() -> None:
         sa.Column("user_id", sa.BigInteger, sa.ForeignKey("users.id"), nullable=False),
         sa.Column("seed", sa.BigInteger, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
+        sa.Column("case", sa.Text),
         sa.Column("checkpoint", sa.Text, nullable=False),
         sa.Column("text", sa.Text),
         sa.Column("draft", sa.Text),
