@@ -114,12 +114,10 @@ class Page {
       chat.node.classList.toggle("current", id === this.current);
       if (this.isShown(id)) chat.unread = 0;
     }
+    // A column that stays is left where it is: one that is put in anew forgets how far it was scrolled.
     const wanted = this.open.map((id) => this.chats.get(id).node);
-    const there = [...this.columns.children];
-    if (wanted.length !== there.length || wanted.some((node, place) => node !== there[place])) {
-      this.columns.replaceChildren(...wanted);
-      for (const id of this.open) this.chats.get(id).draw();
-    }
+    for (const column of [...this.columns.children]) if (!wanted.includes(column)) column.remove();
+    this.columns.append(...wanted.filter((column) => !column.isConnected));
     sessionStorage.setItem(OPEN, JSON.stringify(this.open));
     this.people.draw();
   }

@@ -402,6 +402,7 @@ def test_the_bot_can_be_blocked_and_let_in_again(stage: Stage) -> None:
 def test_two_users_stand_side_by_side_and_a_third_can_join(stage: Stage) -> None:
     async def scenario() -> None:
         async with scene(stage, users=("Аня", "Борис")) as at:
+            await at.bot.say("\n".join(f"строка {number}" for number in range(60)))
             await at.bot.say("только Борису", chat_id=2)
             await expect(at.chat(2).get_by_text("только Борису")).to_be_visible()
             await expect(at.chat(1).get_by_text("только Борису")).to_have_count(0)
@@ -411,6 +412,7 @@ def test_two_users_stand_side_by_side_and_a_third_can_join(stage: Stage) -> None
             await at.page.get_by_role("button", name="Добавить").click()
             await expect(at.page.get_by_text("вы пишете как Вера")).to_be_visible()
             await expect(at.page.locator(".chat")).to_have_count(3)
+            await expect(at.chat(1).get_by_text("строка 59")).to_be_in_viewport()
             await at.page.get_by_role("button", name="Начать").click()
             sender = (await at.bot.update("message"))["from"]
             assert (sender["first_name"], sender["language_code"]) == ("Вера", "en")
