@@ -1,9 +1,11 @@
-"""Pretend parts at the outer edge: an engine and a captioner that answer without models."""
+"""Pretend parts at the outer edge: captioners, and what describes with them, that answer without models."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from inference.errors import CheckpointError, InvalidInput, Message
@@ -15,6 +17,7 @@ from inference.listing import (
     Moderation,
     Numbers,
     Scores,
+    Stage,
     Timings,
     Verdict,
 )
@@ -74,3 +77,78 @@ def _description(listing: Listing) -> Description:
         scores=Scores(clipscore_mean=0.3123456) if listing.photos else Scores(),
         timings=Timings(0.01, 0.2, 0.3, 0.1, 0.61),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A door that a thread waits at, until the test opens it."""
+
+    reached: Event = field(default_factory=Event)
+    opened: Event = field(default_factory=Event)
+
+    def wait(self) -> None:
+        """Say that somebody is here, and wait."""
+        self.reached.set()
+        assert self.opened.wait(20)
+
+
+class PretendModels:
+    """Captioners by name and size in bytes, which remember what they were asked, in order.
+
+    They write the listing's text. Gates hold loads by the captioner's name, batches by the text of one of their
+    listings; a text among `bad` spoils its batch; a load fails with what `broken` has for it.
+    """
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.sizes = dict(sizes)
+        self.loads: list[str] = []
+        self.batches: list[tuple[str, list[str]]] = []
+        self.checked: list[Checked] = []
+        self.gates: dict[str, Gate] = {}
+        self.broken: dict[str, Exception] = {}
+        self.bad: set[str] = set()
+
+    def hold(self, name: str) -> Gate:
+        """A gate for a load or a batch."""
+        return self.gates.setdefault(name, Gate())
+
+    def weigh(self, captioner: str) -> int:
+        if captioner not in self.sizes:
+            raise CheckpointError("checkpoint-missing", checkpoint=f"captioner/{captioner}", known="—")
+        return self.sizes[captioner]
+
+    def load(self, captioner: str) -> PretendModel:
+        self.loads.append(captioner)
+        self._wait_at(captioner)
+        if captioner in self.broken:
+            raise self.broken[captioner]
+        return PretendModel(captioner, self)
+
+    def written(self, captioner: str, checked: Sequence[Checked]) -> None:
+        """A batch came."""
+        texts = [each.listing.attributes.text for each in checked]
+        self.checked += checked
+        self.batches.append((captioner, texts))
+        for text in texts:
+            self._wait_at(text)
+        if self.bad.intersection(texts):
+            raise ArithmeticError(*self.bad.intersection(texts))
+
+    def _wait_at(self, name: str) -> None:
+        if name in self.gates:
+            self.gates[name].wait()
+
+
+@dataclass(frozen=True, slots=True)
+class PretendModel:
+    """One captioner of `PretendModels`."""
+
+    name: str
+    models: PretendModels
+
+    def write(self, checked: Sequence[Checked], tell: Callable[[Stage], object]) -> list[Description]:
+        tell("reading")
+        tell("writing")
+        self.models.written(self.name, checked)
+        tell("scoring")
+        return [_description(each.listing) for each in checked]
