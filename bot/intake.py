@@ -34,7 +34,6 @@ Result = TypeVar("Result")
 
 POLL_S: Final = 25
 _MARGIN_S: Final = 10
-_START_S: Final = 5.0  # a conflict so soon after the start means that somebody else was there first
 _LONGEST_PAUSE_S: Final = 30.0
 _FAILURES: Final = (TelegramAPIError, ClientDecodeError, OSError, TimeoutError)
 
@@ -68,12 +67,17 @@ class Inbox:
 
 
 class Polling:
-    """Asks for updates, stores them, asks for the next ones."""
+    """Asks for updates, stores them, asks for the next ones.
 
-    def __init__(self, bot: Bot, inbox: Inbox, allowed: Sequence[str]) -> None:
+    Of two processes that poll, Telegram ends the older call, so each ends the other's; who gets that answer within
+    `start_s` seconds after its first calls is the one that came second.
+    """
+
+    def __init__(self, bot: Bot, inbox: Inbox, allowed: Sequence[str], start_s: float = 5.0) -> None:
         self._bot = bot
         self._inbox = inbox
         self._allowed = list(allowed)
+        self._start_s = start_s
         self._offset: int | None = None
         self._stopping = asyncio.Event()
 
@@ -84,9 +88,9 @@ class Polling:
         failures = 0
         while not self._stopping.is_set():
             try:
-                updates = await self._unless_stopped(self._ask())
+                updates = await self._unless_stopped(self._ask(0 if answered_at is None else POLL_S))
             except _FAILURES as error:
-                _check_fatal(error, starting=answered_at is None or time.monotonic() - answered_at < _START_S)
+                _check_fatal(error, starting=answered_at is None or time.monotonic() - answered_at < self._start_s)
                 failures += 1
                 await self._unless_stopped(_rest(error, failures))
                 continue
@@ -100,9 +104,9 @@ class Polling:
         """Ask for no more. What was asked and not stored yet, Telegram gives again."""
         self._stopping.set()
 
-    async def _ask(self) -> list[Payload]:
-        method = GetUpdates(offset=self._offset, timeout=POLL_S, allowed_updates=self._allowed)
-        updates = await self._bot(method, request_timeout=POLL_S + _MARGIN_S)
+    async def _ask(self, timeout_s: int) -> list[Payload]:
+        method = GetUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=self._allowed)
+        updates = await self._bot(method, request_timeout=timeout_s + _MARGIN_S)
         return [update for update in updates if isinstance(update.get("update_id"), int)]
 
     async def _unless_stopped(self, work: Coroutine[None, None, Result]) -> Result | None:
