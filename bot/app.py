@@ -233,6 +233,7 @@ def _rules(settings: Settings) -> Rules:
         album_limit_s=settings.album_limit_s,
         file_limit_mb=settings.file_limit_mb,
         data=settings.data,
+        keeps_photos=settings.keep_photos,
         cases=tuple(find_cases(ROOT / "testcases")),
     )
 

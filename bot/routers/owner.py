@@ -14,6 +14,7 @@ from bot import replies
 from bot.chat import Chat
 from inference.attributes import parse_attributes
 from inference.errors import Message
+from storage import export
 from storage.records import Outgoing
 
 
@@ -29,8 +30,6 @@ async def show_stats(_: object, chat: Chat) -> None:
 
 async def send_export(_: object, chat: Chat) -> None:
     """The data set and the preference pairs, a file each."""
-    from storage import export
-
     folder = chat.desk.rules.data / "export"
     files = {
         folder / "listings.jsonl": (await export.listings(chat.tx, _parsed), Message("export-listings")),

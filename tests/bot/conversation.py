@@ -15,11 +15,12 @@ from PIL import Image
 from bot import settings
 from bot.app import App
 from bot.messages import LANGUAGES, render
+from inference.cases import Case, find_cases
 from inference.checkpoints import Card
 from inference.errors import CheckpointError, Message
 from inference.listing import Description, Diversity, Moderation, Scores, Stage, Submission, Timings, Verdict
 from inference.validation import validate
-from sandbox.people import Person
+from sandbox.person import Person
 from sandbox.server import Sandbox
 
 REFUSED = "котлета"  # a text with this word does not match its photos
@@ -42,6 +43,7 @@ class PretendEngine:
         self.names = list(names)
         self.asked: list[tuple[str, int, Submission]] = []
         self.gone: set[str] = set()
+        self.refuses_all = False
         self.gate = asyncio.Event()
         self.gate.set()
         self._root = root
@@ -88,7 +90,7 @@ class PretendEngine:
             raise TimeoutError
         if BROKEN in text:
             raise ZeroDivisionError
-        verdicts = (_photos(BAD_PHOTO in text), Verdict("text"), _match(REFUSED in text))
+        verdicts = (_photos(BAD_PHOTO in text), Verdict("text"), _match(self.refuses_all or REFUSED in text))
         passed = all(verdict.passed for verdict in verdicts)
         return Description(
             text=f"{checkpoint} пишет: {text} ({len(listing.photos)}, {seed})" if passed else None,
@@ -122,6 +124,11 @@ class Talk:
         self.person = person
         self.language = language
 
+    @property
+    def cases(self) -> Sequence[Case]:
+        """The preloaded cases."""
+        return find_cases(settings.ROOT / "testcases")
+
     def say(self, code: str, /, **details: str | int | float) -> str:
         """A sentence of the bot's, as plain text."""
         return render(Message(code, details), self.language)
@@ -132,13 +139,25 @@ class Talk:
 
     async def press(self, code: str, /, message: Json | None = None, **details: str | int | float) -> str:
         """Press a button by its caption, and return what is said over it."""
-        answer = await self.person.press(self.say(code, **details), message and message["message_id"])
-        return answer.get("text") or ""
+        return await self.touch(self.say(code, **details), message)
 
     async def touch(self, button: str, message: Json | None = None) -> str:
         """Press a button by what stands on it, and return what is said over it."""
-        answer = await self.person.press(button, message and message["message_id"])
+        answer = await self.person.press(button, None if message is None else message["message_id"])
         return answer.get("text") or ""
+
+    async def push(self, message: Json, data: str, sender: Person | None = None) -> str:
+        """Press a button that the chat does not show, or not any more; returns what is said over it."""
+        who = (sender or self.person).id
+        user = {"id": who, "is_bot": False, "first_name": "Анна", "language_code": self.language}
+        query = {"id": f"pushed{len(self.sandbox.calls)}", "from": user, "message": message, "chat_instance": "1"}
+        self.sandbox.push({"callback_query": {**query, "data": data}})
+        async with asyncio.timeout(10):
+            while True:
+                for call in self.sandbox.calls:
+                    if call.params.get("callback_query_id") == query["id"]:
+                        return call.params.get("text") or ""
+                await asyncio.sleep(0.01)
 
     async def command(self, name: str) -> int:
         """Send a command; returns the number of its message, to wait for what comes after."""
@@ -149,6 +168,16 @@ class Talk:
         sign = f"{checkpoint} пишет:"
         await self.person.wait(lambda _: len(self.texts(sign)) >= count)
         return self.texts(sign)
+
+    async def collected(self, count: int) -> None:
+        """Wait until the user's last listing holds so many photos."""
+        async with asyncio.timeout(10):
+            while True:
+                async with self.app.store.transaction() as tx:
+                    listing = await tx.listings.latest(self.person.id)
+                if listing is not None and len(listing.photos) >= count:
+                    return
+                await asyncio.sleep(0.01)
 
     def texts(self, fragment: str) -> list[str]:
         """What the bot has said with this fragment, apart from cards."""
@@ -161,10 +190,11 @@ class Talk:
 
     async def scores(self, count: int = 1) -> Json:
         """Wait for so many messages with buttons to judge a text; the last one."""
-        await self.person.wait(lambda _: len(self._judged()) >= count)
-        return self._judged()[-1]
+        await self.person.wait(lambda _: len(self.judged()) >= count)
+        return self.judged()[-1]
 
-    def _judged(self) -> list[Json]:
+    def judged(self) -> list[Json]:
+        """The messages with buttons to judge a text."""
         return [message for message in self.bots if "👎" in "".join(buttons(message))]
 
 

@@ -66,13 +66,14 @@ def test_pressed_within_the_window_it_waits_for_the_last_photo(tmp_path: Path, l
         await talk.person.photo(picture("red"))
         shown = await card(talk)
         album = asyncio.create_task(talk.person.album([picture("green"), picture("blue")], delays=[0.0, 0.15]))
-        await talk.person.wait(lambda _: len(talk.person.messages) > 2)
-        assert await talk.press("button-generate", shown) in (talk.say("waiting-for-photos"), "")
+        await talk.collected(2)
+        assert await talk.press("button-generate", shown) == talk.say("waiting-for-photos")
         await album
+        await talk.scores()
         assert await talk.written() == ["mini пишет:  (3, 0)"]
         assert len(talk.bots) == 3
 
-    converse(script, tmp_path, language, album_quiet_s=0.3, album_limit_s=2)
+    converse(script, tmp_path, language, album_quiet_s=0.5, album_limit_s=3)
 
 
 def test_a_photo_that_comes_while_the_text_is_written_is_in_the_one_answer(tmp_path: Path) -> None:
@@ -83,12 +84,10 @@ def test_a_photo_that_comes_while_the_text_is_written_is_in_the_one_answer(tmp_p
         await talk.press("button-generate")
         await album
         await talk.person.wait(lambda _: talk.engine.asked)
-        await talk.command("privacy")
-        await talk.hear("privacy-photos-not-kept")  # the photo was handled before
+        await talk.collected(2)
         talk.engine.gate.set()
         assert await talk.written() == ["mini пишет:  (2, 0)"]
-        await talk.hear("card-done")
-        assert len(talk._judged()) == 1
+        await talk.scores()
 
     converse(script, tmp_path)
 
@@ -148,17 +147,11 @@ def test_who_waits_is_told_the_place_and_may_cancel(tmp_path: Path, language: st
         await talk.press("button-generate", last)
         waiting = await talk.hear("place", count=1)
         assert waiting["message_id"] == last["message_id"]
-        assert await push(talk, last, data) == talk.say("already-writing")
+        assert await talk.push(last, data) == talk.say("already-writing")
         talk.engine.gate.set()
         assert len(await talk.written(4)) == 4
 
     converse(script, tmp_path, language, max_batch=1, max_waiting_per_user=9)
-
-
-async def push(talk: Talk, message: Json, data: str) -> str:
-    """Press a button that the chat does not show any more."""
-    answer = await talk.person._press(message, data, 10)
-    return answer.get("text") or ""
 
 
 def test_what_is_being_written_cannot_be_cancelled(tmp_path: Path) -> None:
@@ -166,7 +159,7 @@ def test_what_is_being_written_cannot_be_cancelled(tmp_path: Path) -> None:
         talk.engine.gate.clear()
         shown = await ask(talk, "Цена: 100")
         await talk.person.wait(lambda _: talk.engine.asked)
-        assert await push(talk, shown, "cancel:1") == talk.say("too-late-to-cancel")
+        assert await talk.push(shown, "cancel:1") == talk.say("too-late-to-cancel")
         talk.engine.gate.set()
         await talk.written()
 
@@ -192,7 +185,7 @@ def test_a_full_line_is_an_honest_refusal(
         talk.engine.gate.set()
         await talk.written(2)
         await talk.hear("card-done")
-        await talk.person.wait(lambda _: len(talk._judged()) == 2)
+        await talk.scores(2)
         await talk.press("button-generate", third)
         assert (await talk.written(3))[-1] == "mini пишет: Цена: 300 (0, 0)"
 
