@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 from aiogram import Bot
 from aiogram.exceptions import (
@@ -107,7 +107,7 @@ class Polling:
     async def _ask(self, timeout_s: int) -> list[Payload]:
         method = GetUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=self._allowed)
         updates = await self._bot(method, request_timeout=timeout_s + _MARGIN_S)
-        return [update for update in updates if isinstance(update.get("update_id"), int)]
+        return [update for update in updates if is_update(update)]
 
     async def _unless_stopped(self, work: Coroutine[None, None, Result]) -> Result | None:
         """What comes of the work; None, and the work cancelled, when the stop comes first."""
@@ -121,14 +121,23 @@ class Polling:
         return None if task.cancelled() else task.result()
 
 
+def is_update(value: object) -> TypeGuard[Payload]:
+    """Whether it can be stored: an object with a number."""
+    return isinstance(value, dict) and _is_id(value.get("update_id"))
+
+
 def sender_of(update: Payload) -> int | None:
     """The id of the user whose doing an update is."""
     for event in update.values():
         user = event.get("from") if isinstance(event, dict) else None
-        if isinstance(user, dict) and isinstance(user.get("id"), int):
-            number: int = user["id"]
+        number: object = user.get("id") if isinstance(user, dict) else None
+        if _is_id(number):
             return number
     return None
+
+
+def _is_id(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value < 2**63
 
 
 async def persist(call: Callable[[], Awaitable[Result]]) -> Result:

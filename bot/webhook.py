@@ -13,7 +13,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiohttp import web
 
-from bot.intake import Inbox, persist
+from bot.intake import Inbox, is_update, persist
 from inference.errors import InvalidInput
 
 _LARGEST_UPDATE: Final = 1024 * 1024
@@ -72,9 +72,9 @@ class Webhook:
             return web.Response(status=HTTPStatus.UNAUTHORIZED)
         try:
             update = json.loads(await request.read())
-        except ValueError:
+        except (ValueError, RecursionError):
             return web.Response(status=HTTPStatus.BAD_REQUEST)
-        if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
+        if not is_update(update):
             return web.Response(status=HTTPStatus.BAD_REQUEST)
         await self._inbox.add([update])
         return web.Response()
