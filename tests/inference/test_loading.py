@@ -19,7 +19,7 @@ from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import read_card, seal
 from inference.errors import CheckpointError
 from inference.listing import Description, Submission, Upload
-from inference.loading import Describer, load_describer
+from inference.loading import Describer, Loader, load_describer
 from inference.moderation.match import MatchRule
 from inference.validation import check
 from tests import tiny
@@ -191,3 +191,27 @@ def test_the_command_line_ends_with_one_sentence(root: Path, capsys: pytest.Capt
     assert (code, printed.out) == (4, "")
     assert "clip/mini" in printed.err
     assert len(printed.err.strip().splitlines()) == 1
+
+
+def test_what_captioners_stand_on_is_loaded_once(root: Path) -> None:
+    shutil.copytree(root / "captioner" / "mini", root / "captioner" / "mine")
+    loader = Loader(root)
+    first, second = loader.load("mini").models, loader.load("mine").models
+    assert first.captioner is not second.captioner
+    assert (first.clip, first.diversity, first.match) == (second.clip, second.diversity, second.match)
+
+
+def test_a_captioner_weighs_what_its_weights_take_in_memory(tiny_root: Path) -> None:
+    """Known from the file's header, before anything is loaded."""
+    loader = Loader(tiny_root)
+    captioner = loader.load("mini").models.captioner
+    assert isinstance(captioner, PrefixCaptioner)
+    weights = captioner._model.state_dict().values()
+    assert loader.weigh("mini") == sum(weight.nbytes for weight in weights)
+
+
+def test_weighing_a_broken_captioner_names_it(root: Path) -> None:
+    cut_off(root / "captioner" / "mini")
+    with pytest.raises(CheckpointError) as raised:
+        Loader(root).weigh("mini")
+    assert raised.value.message.details == {"checkpoint": "captioner/mini"}

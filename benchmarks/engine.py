@@ -1,0 +1,137 @@
+"""What the engine does to the event loop, and what batches are worth: `python -m benchmarks.engine`.
+
+A ticker sleeps for a millisecond again and again while listings are generated without a pause; what it sleeps longer
+is the lag that every answer of the bot would have. Without `--photos` the drawn pictures of `testcases/` serve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+from time import perf_counter
+
+from inference.engine import Engine
+from inference.listing import Submission, Upload
+
+ROOT = Path(__file__).resolve().parent.parent
+ATTRIBUTES = "Цена: 1500\nРазмер: 46"
+TICK_S = 0.001
+WAITING = 50
+CROWD = 16
+PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    value: str
+    bar: str = ""
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--photos", type=Path, default=ROOT / "testcases", metavar="DIR", help="JPEG files at any depth"
+    )
+    parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
+    parser.add_argument("--seconds", type=float, default=60, metavar="S", help="how long the loop is watched (60)")
+    arguments = parser.parse_args()
+    photos = [path.read_bytes() for path in sorted(arguments.photos.rglob("*.jpg"))]
+    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {len(photos)} photos", file=sys.stderr)
+    for row in asyncio.run(_rows(arguments.checkpoints, photos, arguments.seconds)):
+        print(f"{row.name:<58} {row.value:>16}  {row.bar}")
+
+
+async def _rows(root: Path, photos: Sequence[bytes], seconds: float) -> list[Row]:
+    engine = Engine(root)
+    start = perf_counter()
+    async with _ticking() as lags:
+        await engine.start("mini")
+    rows = [Row("start", f"{perf_counter() - start:.2f} s"), *_lag_rows("while it starts", lags)]
+    rows.append(Row("memory, idle", f"{_megabytes():.0f} MB", "≤ 900 MB with the bot"))
+    rows += await _lag(engine, photos, seconds)
+    rows += await _throughput(engine, photos)
+    rows.append(Row("memory, after", f"{_megabytes():.0f} MB"))
+    await engine.close()
+    return rows
+
+
+async def _lag(engine: Engine, photos: Sequence[bytes], seconds: float) -> list[Row]:
+    """The loop's lag while a crowd of users asks again and again, and while one does."""
+    rows: list[Row] = []
+    for users in (CROWD, 1):
+        async with _ticking() as lags:
+            until = perf_counter() + seconds
+            await asyncio.gather(*[_user(engine, photos, number, until) for number in range(users)])
+        rows += _lag_rows(f"{users} waiting, 3-5 photos", lags)
+    return rows
+
+
+async def _user(engine: Engine, photos: Sequence[bytes], number: int, until: float) -> None:
+    rnd = random.Random(number)
+    while perf_counter() < until:
+        await engine.describe(_listing(rnd.sample(photos, rnd.randint(3, 5))), "mini", seed=number)
+
+
+async def _throughput(engine: Engine, photos: Sequence[bytes]) -> list[Row]:
+    rnd = random.Random(0)
+    listings = [_listing(rnd.sample(photos, 3)) for _ in range(WAITING)]
+    start = perf_counter()
+    for listing in listings:
+        await engine.describe(listing, "mini")
+    single = WAITING / (perf_counter() - start)
+    start = perf_counter()
+    await asyncio.gather(*[engine.describe(listing, "mini", timeout_s=600) for listing in listings])
+    together = WAITING / (perf_counter() - start)
+    return [
+        Row("3 photos, one by one", f"{single:.2f} listings/s"),
+        Row(f"3 photos, {WAITING} waiting", f"{together:.2f} listings/s"),
+        Row("  against one by one", f"{together / single:.2f} times"),
+    ]
+
+
+def _listing(photos: Sequence[bytes]) -> Submission:
+    return Submission(tuple(map(Upload, photos)), ATTRIBUTES)
+
+
+@asynccontextmanager
+async def _ticking() -> AsyncIterator[list[float]]:
+    """Seconds by which each tick came late, while the block runs."""
+    lags: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            start = perf_counter()
+            await asyncio.sleep(TICK_S)
+            lags.append(perf_counter() - start - TICK_S)
+
+    ticker = asyncio.create_task(tick())
+    yield lags
+    ticker.cancel()
+
+
+def _lag_rows(name: str, lags: Sequence[float]) -> Iterator[Row]:
+    cuts = quantiles(lags, n=1000)
+    values = {"p50": (cuts[499], ""), "p99": (cuts[989], "< 20 ms"), "p99.9": (cuts[998], ""), "max": (max(lags), "")}
+    for figure, (lag, bar) in values.items():
+        yield Row(f"loop lag {name}, {figure}", f"{1000 * lag:.1f} ms", bar)
+
+
+def _megabytes() -> float:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE_KB / 1024
+
+
+if __name__ == "__main__":
+    main()
