@@ -1,6 +1,6 @@
 // Files that wait to be sent: chosen, dropped or pasted; previews with removal; photos or files.
 
-import { button, element, icon } from "./elements.js";
+import { element, icon, signButton } from "./elements.js";
 import { say, sizeOf } from "./texts.js";
 
 const PICTURE = /^image\/(jpeg|png|webp|gif|bmp)$/;
@@ -84,8 +84,8 @@ export class Attachments {
   }
 
   #preview(file) {
-    const off = button({ class: "round small off", label: say("remove", { name: file.name }), on: { click: () => this.remove(file) } }, icon("close"));
-    const face = PICTURE.test(file.type) ? element("img", { src: URL.createObjectURL(file), alt: file.name }) : fileFace(file);
+    const off = signButton("close", say("remove", { name: file.name }), () => this.remove(file), "small off");
+    const face = PICTURE.test(file.type) ? pictureFace(file) : fileFace(file);
     const item = element("li", {}, face, off);
     this.previews.set(file, item);
     this.strip.append(item);
@@ -93,8 +93,13 @@ export class Attachments {
   }
 }
 
+function pictureFace(file) {
+  return element("img", { src: URL.createObjectURL(file), alt: file.name });
+}
+
 function fileFace(file) {
-  return element("span", { class: "file-face" }, icon("file"), element("span", {}, file.name), element("small", {}, sizeOf(file.size)));
+  const words = [element("span", {}, file.name), element("small", {}, sizeOf(file.size))];
+  return element("span", { class: "file-face" }, icon("file"), ...words);
 }
 
 function albums(files, as) {

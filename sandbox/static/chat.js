@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { bubble } from "./bubble.js";
 import { Composer } from "./composer.js";
-import { button, element, icon } from "./elements.js";
+import { button, element, signButton } from "./elements.js";
 import { measureQuotes } from "./entities.js";
 import { header } from "./header.js";
 import { History, isMine } from "./history.js";
@@ -43,14 +43,15 @@ export class Chat {
     const resized = new ResizeObserver(() => this.#resized());
     resized.observe(this.list);
     resized.observe(this.scroller);
-    this.down = button({ class: "round down", label: say("newMessages"), on: { click: () => this.toEnd() } }, icon("down"));
+    this.down = signButton("down", say("newMessages"), () => this.toEnd(), "down");
     this.notes = element("div", { class: "notes", role: "status" });
     this.empty = this.#emptyNote();
     this.composer = new Composer(this);
     this.header = header(this);
     const room = element("div", { class: "room-of-chat" }, this.scroller, this.empty, this.down, this.notes);
     const label = say("chatOf", { name: this.person.name });
-    this.node = element("section", { class: "chat", "aria-label": label, data: { user: this.person.id } }, this.header.node, room, this.composer.node);
+    const parts = [this.header.node, room, this.composer.node];
+    this.node = element("section", { class: "chat", "aria-label": label, data: { user: this.person.id } }, ...parts);
     this.composer.acceptDrops(this.node);
   }
 
@@ -173,7 +174,7 @@ export class Chat {
       if (!before || dayOf(before[0].date) !== day) lines.push([`day-${day}`, day, () => dayLine(day)]);
       const next = groups[place + 1]?.[1];
       const tail = !next || isMine(next[0]) !== isMine(messages[0]) || next[0].date - messages[0].date > 600;
-      const busy = [...this.waiting].filter((name) => messages.some((message) => name.startsWith(`${message.message_id}:`)));
+      const busy = messages.flatMap(({ message_id: id }) => [...this.waiting].filter((name) => name.startsWith(`${id}:`)));
       lines.push([key, JSON.stringify([messages, tail, busy]), () => this.#bubble(messages, tail)]);
     });
     return lines;

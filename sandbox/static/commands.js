@@ -54,7 +54,8 @@ export class Commands {
   }
 
   #line(command) {
-    const line = element("li", { role: "option" }, element("b", {}, `/${command.command}`), element("span", {}, command.description));
+    const words = [element("b", {}, `/${command.command}`), element("span", {}, command.description)];
+    const line = element("li", { role: "option" }, ...words);
     // The press must not take the focus from the input.
     line.addEventListener("pointerdown", (event) => event.preventDefault());
     line.addEventListener("click", () => this.#take(command));

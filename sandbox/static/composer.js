@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Attachments } from "./attachments.js";
 import { Commands } from "./commands.js";
-import { button, element, icon } from "./elements.js";
+import { button, element, icon, signButton } from "./elements.js";
 import { say } from "./texts.js";
 
 export class Composer {
@@ -17,16 +17,21 @@ export class Composer {
   }
 
   #build() {
-    this.input = element("textarea", { rows: 1, dir: "auto", on: { input: () => this.draw(), keydown: (event) => this.#key(event), paste: (event) => this.#paste(event) } });
-    this.submit = button({ class: "round send", on: { click: () => this.send() } });
-    this.attach = button({ class: "round", label: say("attach"), on: { click: () => this.attachments.pick() } }, icon("attach"));
-    const menu = button({ class: "menu-button", label: say("commands"), on: { click: () => this.#toggleCommands() } }, icon("menu"), element("span", {}, say("menu")));
-    this.menu = menu;
+    this.input = element("textarea", { rows: 1, dir: "auto" });
+    this.input.addEventListener("input", () => this.draw());
+    this.input.addEventListener("keydown", (event) => this.#key(event));
+    this.input.addEventListener("paste", (event) => this.#paste(event));
+    this.submit = signButton("send", say("send"), () => this.send(), "send");
+    this.attach = signButton("attach", say("attach"), () => this.attachments.pick());
+    const open = { click: () => this.#toggleCommands() };
+    const face = [icon("menu"), element("span", {}, say("menu"))];
+    this.menu = button({ class: "menu-button", label: say("commands"), on: open }, ...face);
     this.banner = element("div", { class: "banner", hidden: true });
-    this.line = element("div", { class: "line" }, menu, this.attach, this.input, this.submit);
+    this.line = element("div", { class: "line" }, this.menu, this.attach, this.input, this.submit);
     const unblock = button({ class: "plain wide", on: { click: () => this.#unblock() } }, say("unblock"));
     this.barred = element("div", { class: "barred" }, unblock);
-    this.node = element("footer", { class: "composer" }, this.commands.node, this.banner, this.attachments.node, this.line, this.barred);
+    const parts = [this.commands.node, this.banner, this.attachments.node, this.line, this.barred];
+    this.node = element("footer", { class: "composer" }, ...parts);
   }
 
   /** Brings the page in step with what is written, attached and edited. */
@@ -41,7 +46,8 @@ export class Composer {
     this.menu.hidden = this.edited !== null || files;
     const sign = this.edited ? "check" : "send";
     this.submit.replaceChildren(icon(sign));
-    this.submit.setAttribute("aria-label", say(this.edited ? "save" : "send"));
+    this.submit.title = say(this.edited ? "save" : "send");
+    this.submit.setAttribute("aria-label", this.submit.title);
     this.submit.disabled = !files && !this.input.value.trim();
     this.input.rows = Math.min(7, this.input.value.split("\n").length);
     const typed = this.edited || files ? "" : this.input.value;
@@ -88,7 +94,9 @@ export class Composer {
       event.preventDefault();
       column.classList.add("dropping");
     });
-    column.addEventListener("dragleave", ({ relatedTarget }) => column.contains(relatedTarget) || column.classList.remove("dropping"));
+    column.addEventListener("dragleave", ({ relatedTarget }) => {
+      if (!column.contains(relatedTarget)) column.classList.remove("dropping");
+    });
     column.addEventListener("drop", (event) => {
       column.classList.remove("dropping");
       if (!carries(event)) return;
@@ -102,9 +110,9 @@ export class Composer {
   edit(message) {
     this.edited = message;
     this.input.value = message.text ?? message.caption ?? "";
-    const stop = button({ class: "round small", label: say("stopEditing"), on: { click: () => this.#stopEditing() } }, icon("close"));
-    const words = element("div", { class: "words" }, element("b", {}, say("editing")), element("span", {}, this.input.value));
-    this.banner.replaceChildren(icon("pencil"), words, stop);
+    const stop = signButton("close", say("stopEditing"), () => this.#stopEditing(), "small");
+    const words = [element("b", {}, say("editing")), element("span", {}, this.input.value)];
+    this.banner.replaceChildren(icon("pencil"), element("div", { class: "words" }, ...words), stop);
     this.banner.hidden = false;
     this.draw();
     this.input.focus();

@@ -30,6 +30,11 @@ export function button(properties, ...children) {
   return element("button", { type: "button", "aria-label": label, title: label, ...others }, ...children);
 }
 
+/** A round button with a drawn sign; `label` is its name. */
+export function signButton(sign, label, click, kind = "") {
+  return button({ class: `round ${kind}`, label, on: { click } }, icon(sign));
+}
+
 const SHAPES = {
   attach: "M21.4 11.1 12.2 20.2a6 6 0 0 1-8.5-8.5l9.2-9.2a4 4 0 0 1 5.7 5.7l-9.2 9.2a2 2 0 0 1-2.8-2.8l8.5-8.5",
   send: "M3.4 20.6 21 12 3.4 3.4l2.2 7L14 12l-8.4 1.6z",

@@ -1,7 +1,7 @@
 // The head of a column: the bot, who writes to it, what it is doing, and what can be done with this chat.
 
 import * as api from "./api.js";
-import { button, element, icon } from "./elements.js";
+import { button, element, signButton } from "./elements.js";
 import { say } from "./texts.js";
 
 /** @returns {{node: HTMLElement, draw: () => void, status: (text: string|null) => void}} */
@@ -29,7 +29,9 @@ export function header(chat) {
 /** A button and the list of choices that it opens; Escape, a choice or a press elsewhere closes it. */
 function popup(chat) {
   const list = element("div", { class: "menu", role: "menu", hidden: true });
-  const opener = button({ class: "round", label: say("more"), "aria-haspopup": "menu", "aria-expanded": false }, icon("more"));
+  const opener = signButton("more", say("more"), () => show(list.hidden));
+  opener.setAttribute("aria-haspopup", "menu");
+  opener.setAttribute("aria-expanded", "false");
   const box = element("div", { class: "popup" }, opener, list);
   const show = (open) => {
     list.hidden = !open;
@@ -38,7 +40,6 @@ function popup(chat) {
     list.replaceChildren(...choices(chat).map(([text, act]) => choice(text, act)));
     list.firstChild.focus();
   };
-  opener.addEventListener("click", () => show(list.hidden));
   list.addEventListener("click", () => show(false));
   box.addEventListener("focusout", ({ relatedTarget }) => box.contains(relatedTarget) || show(false));
   list.addEventListener("keydown", (event) => {

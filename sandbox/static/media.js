@@ -5,7 +5,7 @@ import { open } from "./viewer.js";
 import { say, sizeOf } from "./texts.js";
 
 /** Photos per row of a mosaic, by how many there are. */
-const ROWS = { 1: [1], 2: [2], 3: [1, 2], 4: [2, 2], 5: [2, 3], 6: [3, 3], 7: [2, 2, 3], 8: [2, 3, 3], 9: [3, 3, 3], 10: [3, 3, 4] };
+const ROWS = [[], [1], [2], [1, 2], [2, 2], [2, 3], [3, 3], [2, 2, 3], [2, 3, 3], [3, 3, 3], [3, 3, 4]];
 /** The narrowest and the widest shape (width / height) that a picture is shown in; what stands out is cut off. */
 const IN_ALBUM = [0.7, 1.9];
 const ALONE = [0.5, 2.6];
@@ -27,8 +27,10 @@ export function media(messages, captionOf) {
 function mosaic(messages) {
   const pictures = messages.filter((message) => message.photo).map((message) => largest(message.photo));
   const rows = ROWS[messages.length] ?? rowsOf(messages.length);
-  let next = 0;
-  const lines = rows.map((count) => row(messages.slice(next, (next += count)), next - count, messages.length, pictures));
+  const lines = rows.map((count, line) => {
+    const first = rows.slice(0, line).reduce((sum, one) => sum + one, 0);
+    return row(messages.slice(first, first + count), first, messages.length, pictures);
+  });
   const style = { "--aspect": aspect(messages[0], ALONE).toFixed(3) };
   return element("div", { class: `mosaic of-${messages.length}`, style }, ...lines);
 }
@@ -71,7 +73,8 @@ function film(animation, style) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const source = address(animation.file_id);
   const poster = animation.thumbnail && address(animation.thumbnail.file_id);
-  const video = element("video", { src: source, poster, loop: true, playsInline: true, controls: still, autoplay: !still });
+  const playing = { loop: true, playsInline: true, controls: still, autoplay: !still };
+  const video = element("video", { src: source, poster, ...playing });
   video.muted = true;
   video.setAttribute("aria-label", say("animation"));
   return element("div", { class: "tile", style }, video, element("span", { class: "badge" }, "GIF"));
@@ -89,7 +92,7 @@ function fileLine({ document: file }) {
   const picture = element("img", { src: file.thumbnail ? address(file.thumbnail.file_id) : source, alt: "" });
   const face = element("span", { class: "face" }, picture);
   picture.addEventListener("error", () => face.replaceWith(badge(name)));
-  return button({ class: "document", title: undefined, on: { click: () => open([source], 0) } }, face, words);
+  return button({ class: "document", on: { click: () => open([source], 0) } }, face, words);
 }
 
 function badge(name) {

@@ -85,6 +85,7 @@ class Page {
     if (!this.open.includes(id)) this.open.push(id);
     this.current = id;
     this.show();
+    this.people.reveal(id);
     const chat = this.chats.get(id);
     chat.node.scrollIntoView({ inline: "nearest" });
     if (!chat.loaded) await chat.load();

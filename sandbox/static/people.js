@@ -11,9 +11,13 @@ export class People {
     this.page = page;
     this.state = element("span", { class: "bot-state", role: "status" });
     this.names = element("nav", { class: "people", "aria-label": say("people") });
+    // A mouse has no other way to the names that do not fit.
+    this.names.addEventListener("wheel", ({ deltaY }) => (this.names.scrollLeft += deltaY), { passive: true });
     const title = element("h1", {}, say("title"));
     const notice = element("p", { class: "notice" }, title, element("span", {}, say("notice")));
-    this.node = element("header", { class: "top" }, notice, this.names, this.state, languages());
+    const add = button({ class: "chip add", label: say("addPerson"), on: { click: () => this.#ask() } }, icon("plus"));
+    const switcher = element("div", { class: "switcher" }, this.names, add);
+    this.node = element("header", { class: "top" }, notice, switcher, this.state, languages());
   }
 
   draw() {
@@ -22,17 +26,23 @@ export class People {
     if (this.state.textContent !== state) this.state.replaceChildren(state);
     this.state.classList.toggle("online", connected);
     const focused = this.names.contains(document.activeElement) && document.activeElement.dataset.focus;
-    const add = button({ class: "chip add", label: say("addPerson"), data: { focus: "add" }, on: { click: () => this.#ask() } }, icon("plus"));
-    this.names.replaceChildren(...[...this.page.chats.values()].map((chat) => this.#chip(chat)), add);
+    this.names.replaceChildren(...[...this.page.chats.values()].map((chat) => this.#chip(chat)));
     if (focused) this.names.querySelector(`[data-focus="${focused}"]`)?.focus();
   }
 
+  /** Brings a name into sight. */
+  reveal(id) {
+    this.names.querySelector(`[data-focus="${id}"]`).scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   #chip({ person, unread }) {
-    const face = element("span", { class: `avatar hue-${person.id % HUES}`, "aria-hidden": true }, [...person.name][0] ?? "?");
-    const count = unread > 0 && element("span", { class: "unread", "aria-label": say("unread", { count: unread }) }, String(unread));
+    const face = element("span", { class: `avatar hue-${person.id % HUES}`, "aria-hidden": true }, [...person.name][0]);
+    const news = { class: "unread", "aria-label": say("unread", { count: unread }) };
+    const count = unread > 0 && element("span", news, String(unread));
+    const name = element("span", { class: "person" }, person.name);
     const on = { click: () => this.page.toggle(person.id) };
     const pressed = this.page.isShown(person.id);
-    return button({ class: "chip", data: { focus: String(person.id) }, "aria-pressed": pressed, on }, face, person.name, count);
+    return button({ class: "chip", data: { focus: String(person.id) }, "aria-pressed": pressed, on }, face, name, count);
   }
 
   /** The dialog for a new pretend user. */
@@ -61,7 +71,9 @@ function options(chosen) {
 function languages() {
   const choice = element("select", { class: "language", "aria-label": say("language") });
   const faces = { ru: "RU", en: "EN" };
-  choice.append(...Object.entries(faces).map(([value, face]) => element("option", { value, selected: value === language }, face)));
+  for (const [value, face] of Object.entries(faces)) {
+    choice.append(element("option", { value, selected: value === language }, face));
+  }
   choice.addEventListener("change", () => chooseLanguage(choice.value));
   return choice;
 }

@@ -1,9 +1,9 @@
 // What lies over the page: a photo at full size, the bot's alerts, short notes.
 
-import { button, element, icon } from "./elements.js";
+import { button, element, signButton } from "./elements.js";
 import { say } from "./texts.js";
 
-/** Shows pictures at full size, beginning with one of them; arrows, swipes of the keyboard and presses walk through. */
+/** Shows pictures at full size, beginning with one of them; arrow keys and presses walk through. */
 export function open(sources, first) {
   let at = first;
   const picture = element("img", { class: "full", alt: say("photo") });
@@ -13,9 +13,12 @@ export function open(sources, first) {
     picture.src = sources[at];
     place.textContent = sources.length > 1 ? say("photoOf", { number: at + 1, count: sources.length }) : "";
   };
-  const close = button({ class: "round close", label: say("close"), on: { click: () => dialog.close() } }, icon("close"));
+  const close = signButton("close", say("close"), () => dialog.close(), "close");
   const dialog = modal("viewer", say("photo"), picture, place, close);
-  dialog.addEventListener("click", (event) => (event.target === picture && sources.length > 1 ? show(1) : dialog.close()));
+  dialog.addEventListener("click", ({ target }) => {
+    if (target === picture && sources.length > 1) show(1);
+    else dialog.close();
+  });
   dialog.addEventListener("keydown", ({ key }) => {
     if (key === "ArrowRight") show(1);
     if (key === "ArrowLeft") show(-1);
