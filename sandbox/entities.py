@@ -49,8 +49,9 @@ def parsed(text: str, parse_mode: str, entities: list[Json] | None = None) -> tu
 
 def checked(entities: list[Json]) -> list[Json]:
     """Entities that the bot made itself. 400 when one has no place in a text."""
+    kinds = {"type": str, "offset": int, "length": int}
     for entity in entities:
-        if not isinstance(entity, dict) or not all(isinstance(entity.get(key), int) for key in ("offset", "length")):
+        if not isinstance(entity, dict) or not all(isinstance(entity.get(key), kinds[key]) for key in kinds):
             raise bad_request("can't parse MessageEntity: expected an Object with type, offset and length")
     return entities
 

@@ -26,7 +26,7 @@ ACTIONS = frozenset(
 def keyboard(given: Parameters) -> Json | None:
     """The inline keyboard of a call; None without one. Keyboards of other kinds are taken and not shown."""
     markup = given.mapped("reply_markup")
-    rows = markup.get("inline_keyboard") or []
+    rows = markup.get("inline_keyboard", [])
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise bad_request('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays')
     kept = [[button(one) for one in row] for row in rows if row]

@@ -205,7 +205,8 @@ async def _relay(stream: web.StreamResponse, happened: Listener, user: int | Non
     try:
         while True:
             try:
-                event = await asyncio.wait_for(happened.get(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):
+                    event = await happened.get()
             except TimeoutError:
                 await stream.write(b": still here\n\n")
                 continue

@@ -67,6 +67,11 @@ class Parameters:
             raise bad_request(f"expected an Array as {name.replace('_', ' ')}")
         return value
 
+    def names(self, name: str) -> list[str] | None:
+        """The strings of a JSON list; None when it is missing."""
+        value = self.listed(name)
+        return None if value is None else [one for one in value if isinstance(one, str)]
+
     def mapped(self, name: str) -> Json:
         """A JSON object; empty when it is missing."""
         value = self.parsed(name)

@@ -215,7 +215,8 @@ class Person:
         query_id, answer = self._telegram.callbacks.open(self.id)
         query = {"id": query_id, "from": self._chat.user, "message": message, "data": data}
         self._telegram.updates.push({"callback_query": {**query, "chat_instance": str(-(2**60) - self.id)}})
-        return await asyncio.wait_for(asyncio.shield(answer), timeout)
+        async with asyncio.timeout(timeout):
+            return await asyncio.shield(answer)
 
     def _set_blocked(self, *, blocked: bool) -> None:
         if self._chat.blocked != blocked:

@@ -26,7 +26,7 @@ async def get_updates(telegram: Telegram, given: Parameters) -> list[Json]:
     """`getUpdates`, long polling included. 409 while a webhook is set, and when a newer poll comes."""
     if telegram.webhook is not None:
         raise BotApiError(409, WEBHOOK_ACTIVE)
-    telegram.updates.allow(given.listed("allowed_updates"))
+    telegram.updates.allow(given.names("allowed_updates"))
     limit = min(max(given.number("limit", POLL_LIMIT), 1), POLL_LIMIT)
     timeout = min(max(given.number("timeout"), 0), POLL_TIMEOUT_S)
     return await telegram.updates.poll(given.number("offset"), limit, timeout)
@@ -42,7 +42,7 @@ async def set_webhook(telegram: Telegram, given: Parameters) -> bool:
     if not SECRET.fullmatch(given.text("secret_token")):
         raise bad_request("secret token contains unallowed characters")
     await delete_webhook(telegram, given)
-    telegram.updates.allow(given.listed("allowed_updates"))
+    telegram.updates.allow(given.names("allowed_updates"))
     telegram.updates.interrupt("Conflict: terminated by setWebhook request")
     connections = min(max(given.number("max_connections", CONNECTIONS), 1), 100)
     telegram.webhook = Webhook(telegram.updates, url, given.text("secret_token"), connections, telegram.webhook_pause_s)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -122,10 +123,9 @@ class Updates:
         now = time.monotonic()
         next_due = min((delivery.due - now for delivery in self._waiting), default=timeout)
         self._changed.clear()
-        try:
-            await asyncio.wait_for(self._changed.wait(), max(0.0, min(timeout, next_due)))
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(timeout, next_due))):
+                await self._changed.wait()
 
     async def poll(self, offset: int, limit: int, timeout: float) -> list[Json]:
         """Long polling: waits up to `timeout` seconds for something. A newer poll ends this one with a 409."""
