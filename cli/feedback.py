@@ -56,12 +56,13 @@ async def _read(url: str) -> tuple[list[Line], list[Line]]:
 
     try:
         store = await Store.open(url, make=False)
-        async with store.transaction() as tx:
-            lines = await export.listings(tx, _parsed), await export.pairs(tx, _parsed)
-        await store.close()
+        try:
+            async with store.transaction() as tx:
+                return await export.listings(tx, _parsed), await export.pairs(tx, _parsed)
+        finally:
+            await store.close()
     except StorageError as error:
         raise InvalidInput(error.code, **error.details) from error
-    return lines
 
 
 def _parsed(text: str) -> tuple[tuple[str, str], ...]:

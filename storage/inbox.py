@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 
 from storage.records import InboxUpdate
 from storage.repository import Repository
-from storage.tables import inbox
+from storage.tables import in_state, inbox
 
 _COLUMNS = (inbox.c.update_id, inbox.c.user_id, inbox.c.payload, inbox.c.attempts)
-_RUNNING = inbox.c.state == "running"
+_NEW, _RUNNING = in_state(inbox, "new"), in_state(inbox, "running")
 
 
 class Inbox(Repository):
@@ -32,9 +32,9 @@ class Inbox(Repository):
     async def claim(self, owner: str, now: float) -> InboxUpdate | None:
         """Take the oldest new update of a user of whom none is being handled."""
         await self._alone("inbox")
-        busy = select(inbox.c.user_id).where(inbox.c.state == "running", inbox.c.user_id.is_not(None))
+        busy = select(inbox.c.user_id).where(_RUNNING, inbox.c.user_id.is_not(None))
         free = inbox.c.user_id.is_(None) | inbox.c.user_id.not_in(busy)
-        oldest = select(func.min(inbox.c.update_id)).where(inbox.c.state == "new", free).scalar_subquery()
+        oldest = select(func.min(inbox.c.update_id)).where(_NEW, free).scalar_subquery()
         row = await self._one(
             update(inbox).where(inbox.c.update_id == oldest).values(state="running", owner=owner).returning(*_COLUMNS)
         )
@@ -62,7 +62,8 @@ class Inbox(Repository):
 
     async def waiting(self) -> int:
         """How many updates are not handled yet, those in hand included."""
-        count: int = await self._value(select(func.count()).where(inbox.c.state.in_(("new", "running"))))
+        new, running = (select(func.count()).where(state).scalar_subquery() for state in (_NEW, _RUNNING))
+        count: int = await self._value(select(new + running))
         return count
 
     async def purge(self, before: float) -> int:

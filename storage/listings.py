@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, Table, delete, func, select, union, update
 
 from storage.records import Listing, Note, PhotoFile
-from storage.repository import Repository, Row
+from storage.repository import Insert, Repository, Row
 from storage.tables import listings, notes, photos
 
 MAX_PHOTOS: Final = 30
@@ -64,7 +64,7 @@ class Listings(Repository):
             return False
         columns = [column.name for column in _PHOTO]
         values = {name: getattr(photo, name) for name in columns}
-        return await self._join(photos, listing_id, values)
+        return await self._run(self._part(photos, listing_id, values).on_conflict_do_nothing()) == 1
 
     async def drop_photo(self, listing_id: int, file_unique_id: str) -> None:
         """Take the photo out."""
@@ -73,10 +73,13 @@ class Listings(Repository):
 
     async def put_note(self, listing_id: int, note: Note) -> None:
         """Insert the note, or replace the one of the same message; an empty text removes it."""
-        one = (notes.c.listing_id == listing_id) & (notes.c.message_id == note.message_id)
-        await self._run(delete(notes).where(one))
         if note.text:
-            await self._join(notes, listing_id, {"message_id": note.message_id, "text": note.text})
+            joined = self._part(notes, listing_id, {"message_id": note.message_id, "text": note.text})
+            key = ["listing_id", "message_id"]
+            await self._run(joined.on_conflict_do_update(index_elements=key, set_={"text": note.text}))
+        else:
+            one = (notes.c.listing_id == listing_id) & (notes.c.message_id == note.message_id)
+            await self._run(delete(notes).where(one))
 
     async def changed(self, listing_id: int, *, window_opened_at: float | None, card_due_at: float | None) -> None:
         """Count a revision, and say when the quiet window began and when it will be over."""
@@ -94,8 +97,9 @@ class Listings(Repository):
 
     async def next_due(self) -> float | None:
         """When the next window will be over."""
-        due: float | None = await self._value(select(func.min(listings.c.card_due_at)))
-        return due
+        due = listings.c.card_due_at
+        first: float | None = await self._value(select(func.min(due)).where(due.is_not(None)))
+        return first
 
     async def want_text(self, listing_id: int, wanted: bool) -> None:
         """Whether a text is to be written as soon as the window is over."""
@@ -133,10 +137,9 @@ class Listings(Repository):
                 found[row.pop("listing_id")].append(row)
         return found
 
-    async def _join(self, part: Table, listing_id: int, values: Row) -> bool:
+    def _part(self, part: Table, listing_id: int, values: Row) -> Insert:
         owner = select(listings.c.user_id).where(listings.c.id == listing_id).scalar_subquery()
-        joined = self._insert(part).values(listing_id=listing_id, user_id=owner, **values)
-        return await self._run(joined.on_conflict_do_nothing()) == 1
+        return self._insert(part).values(listing_id=listing_id, user_id=owner, **values)
 
     async def _close_others(self, user_id: int) -> None:
         mine = (listings.c.user_id == user_id) & listings.c.collecting

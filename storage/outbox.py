@@ -9,10 +9,9 @@ from sqlalchemy import ColumnElement, delete, func, select, text, update
 
 from storage.records import Outgoing, Sending
 from storage.repository import Repository, Row
-from storage.tables import outbox, slots
+from storage.tables import in_state, outbox, slots
 
-_PENDING = outbox.c.state == "pending"
-_SENDING = outbox.c.state == "sending"
+_PENDING, _SENDING = in_state(outbox, "pending"), in_state(outbox, "sending")
 _CONTENT = [outbox.c[name] for name in Outgoing.__dataclass_fields__]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Row: TypeAlias = dict[str, Any]
+Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 
 class Repository:
@@ -32,7 +33,7 @@ class Repository:
         """Execute, and return how many rows it changed."""
         return (await self._connection.execute(statement)).rowcount
 
-    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+    def _insert(self, table: Table) -> Insert:
         """An insert that can say what happens on a conflict."""
         return postgresql.insert(table) if self._postgresql else sqlite.insert(table)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from sqlalchemy import ColumnElement, Executable, Select, case, func, select, true, update
 
 from storage.records import Listing, Request, State, Work
 from storage.repository import Repository, Row
-from storage.tables import requests
+from storage.tables import in_state, requests
 
 _COLUMNS = [column for column in requests.c if column.name not in ("owner", "finished_at")]
-_OPEN: Final = ("pending", "running")
-_RUNNING = requests.c.state == "running"
+_OPEN = in_state(requests, "pending", "running")
+_RUNNING = _OPEN & in_state(requests, "running")
 
 
 class Requests(Repository):
@@ -33,13 +32,13 @@ class Requests(Repository):
 
     async def open_of(self, listing_id: int) -> Request | None:
         """The newest request of the listing that is not finished."""
-        mine = (requests.c.listing_id == listing_id) & requests.c.state.in_(_OPEN)
+        mine = (requests.c.listing_id == listing_id) & _OPEN
         return await self._first(select(*_COLUMNS).where(mine).order_by(requests.c.id.desc()).limit(1))
 
     async def waiting(self, user_id: int | None = None) -> int:
         """How many requests, of the user or of all, are not finished."""
         whose = true() if user_id is None else requests.c.user_id == user_id
-        count: int = await self._value(select(func.count()).where(requests.c.state.in_(_OPEN), whose))
+        count: int = await self._value(select(func.count()).where(_OPEN, whose))
         return count
 
     async def place(self, request_id: int) -> int:
@@ -101,7 +100,7 @@ def _turns() -> Select[tuple[object, ...]]:
     """What is not finished, each with its turn: a user's k-th comes in turn k, and what runs comes first."""
     ahead = case((requests.c.state == "running", 0), else_=1)
     turn = func.row_number().over(partition_by=requests.c.user_id, order_by=(ahead, requests.c.id))
-    return select(*_COLUMNS, turn.label("turn")).where(requests.c.state.in_(_OPEN))
+    return select(*_COLUMNS, turn.label("turn")).where(_OPEN)
 
 
 def _queue() -> Select[tuple[object, ...]]:
