@@ -90,7 +90,7 @@ def _wrong(photo: PhotoFile, number: int, limit_mb: int) -> Message | None:
         return Message(code, where)
     if photo.size is not None and photo.size > limit_mb * _MEGABYTE:
         megabytes = math.ceil(photo.size / _MEGABYTE * 10) / 10
-        return Message("photo-too-big", {**where, "megabytes": megabytes, "limit": limit_mb})
+        return Message("photo-too-big", where | {"megabytes": megabytes, "limit": limit_mb})
     return None
 
 

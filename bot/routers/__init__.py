@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiogram import Dispatcher, F
+from aiogram import Dispatcher
 
 from bot.routers import cases, feedback, listing, models, owner, privacy, rest, start
 from bot.routers.menu import commands
@@ -11,11 +11,8 @@ __all__ = ["build_dispatcher", "commands"]
 
 
 def build_dispatcher() -> Dispatcher:
-    """A dispatcher that handles private chats: `await dispatcher.feed_update(bot, update, chat=chat)`."""
+    """A dispatcher for updates of private chats: `await dispatcher.feed_update(bot, update, chat=chat)`."""
     dispatcher = Dispatcher(disable_fsm=True)
-    for observer in (dispatcher.message, dispatcher.edited_message, dispatcher.my_chat_member):
-        observer.filter(F.chat.type == "private")
-    dispatcher.callback_query.filter(F.message.chat.type == "private")
     for topic in (start, models, cases, feedback, privacy, owner, listing, rest):
         dispatcher.include_router(topic.build())
     return dispatcher

@@ -214,6 +214,7 @@ def test_the_owner_sees_numbers_and_takes_the_data(tmp_path: Path, language: str
         await talk.press("button-again")
         await talk.scores(2)
         await talk.touch("👎")
+        await talk.person.wait(lambda one: talk.say("reason-item") in buttons(one))
         await talk.press("reason-item")
         await talk.command("stats")
         told = await talk.hear("stats-title")
