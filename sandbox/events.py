@@ -30,8 +30,9 @@ class Events:
 
     def publish(self, name: str, user: int | None, data: Json) -> None:
         """Tells all listeners."""
+        event = Event(name, user, snapshot(data))
         for listener in self._listeners:
-            listener.put_nowait(Event(name, user, snapshot(data)))
+            listener.put_nowait(event)
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:

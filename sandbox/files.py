@@ -69,10 +69,6 @@ class Files:
         """A picture as a photo. ValueError when it is none, or of a shape that Telegram does not take."""
         key = fingerprint(data)
         if key not in self._photos:
-            if await asyncio.to_thread(pictures.kind_of, data) is None:
-                raise ValueError("not a picture")
-            if not pictures.fits_photo(data):
-                raise ValueError("a picture of such sides cannot be sent as a photo")
             self._photos[key] = await asyncio.to_thread(pictures.photo, data)
         return self._part({"photo": [self._size(key, *size) for size in enumerate(self._photos[key])]})
 
@@ -98,11 +94,8 @@ class Files:
     async def _film(self, data: bytes) -> Film:
         key = fingerprint(data)
         if key not in self._films:
-            is_gif = await asyncio.to_thread(pictures.kind_of, data) == "GIF"
-            film = await asyncio.to_thread(pictures.film if is_gif else pictures.ready_film, data)
-            if film is None:
-                raise ValueError("neither a GIF nor a film")
-            self._films[key] = film
+            made = pictures.film if pictures.kind_of(data) == "GIF" else pictures.ready_film
+            self._films[key] = await asyncio.to_thread(made, data)
         return self._films[key]
 
     def _size(self, key: str, number: int, picture: Picture) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -16,6 +17,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -33,8 +35,8 @@ def stranger(request: web.Request) -> str | None:
     A page of another site may lead a browser here by a name that it lets point to this machine (the Host header
     tells), or post from its own origin (the Origin and Sec-Fetch-Site headers tell). Programs send neither.
     """
-    host = request.url.host
-    if host is None or not is_loopback(host):
+    named = HOST.fullmatch(request.headers.get("Host", ""))
+    if named is None or not is_loopback(named[1]):
         return "the sandbox answers to the name localhost and loopback addresses only"
     origin = request.headers.get("Origin")
     if origin is not None and origin != f"{request.scheme}://{request.host}":

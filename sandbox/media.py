@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from sandbox import pictures
 from sandbox.files import Files
 from sandbox.parameters import Parameters
 from sandbox.shapes import Json, Upload, bad_request
 
 PHOTO_LIMIT = 10 * 2**20
-GIF = b"GIF8"
 ALBUM_KINDS = frozenset({"photo", "document"})
 
 
@@ -45,7 +45,7 @@ async def uploaded(files: Files, upload: Upload, kind: str, *, look: bool) -> Js
     try:
         if kind == "photo":
             return await files.photo(upload.data)
-        if kind == "animation" or (look and upload.data.startswith(GIF)):
+        if kind == "animation" or (look and pictures.kind_of(upload.data) == "GIF"):
             return await files.animation(upload.data, upload.name)
     except ValueError:
         if kind == "photo":

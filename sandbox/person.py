@@ -6,6 +6,7 @@ import asyncio
 import mimetypes
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox import pictures
@@ -174,7 +175,8 @@ class Person:
         with self._telegram.events.listening() as happened:
             async with asyncio.timeout(timeout):
                 while (message := self._first(expected, after)) is None:
-                    await happened.get()
+                    while (event := await happened.get()) and event.user != self.id:
+                        pass
         return message
 
     def _first(self, expected: Expected, after: int) -> Json | None:
@@ -183,12 +185,12 @@ class Person:
 
     async def _part(self, file: Attachment) -> Json:
         """A file as Telegram takes it: a part of a message whose first key is its kind."""
-        files = self._telegram.files
-        format_ = await asyncio.to_thread(pictures.kind_of, file.data)
-        if format_ == "GIF":
-            return await files.animation(file.data, file.name)
-        if file.as_photo and format_ and pictures.fits_photo(file.data):
-            return await files.photo(file.data)
+        files, format_ = self._telegram.files, pictures.kind_of(file.data)
+        with suppress(ValueError):  # what cannot be shown is sent as it is
+            if format_ == "GIF":
+                return await files.animation(file.data, file.name)
+            if file.as_photo and format_:
+                return await files.photo(file.data)
         mime = file.mime or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         return await files.document(file.data, file.name, mime)
 

@@ -19,6 +19,8 @@ FRAME_MS = 100
 LONGEST_RATIO = 20
 LARGEST_SUM = 10_000
 """Telegram takes photos up to this ratio and this sum of sides."""
+UNREADABLE = (UnidentifiedImageError, OSError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for data that is no picture, or a broken one."""
 
 
 @dataclass(frozen=True)
@@ -42,40 +44,50 @@ class Film:
 
 
 def kind_of(data: bytes) -> str | None:
-    """The format of a picture that can be opened, such as "GIF"; None for anything else."""
+    """The format of a picture as its first bytes tell, such as "GIF"; None for anything else."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            image.load()
             return image.format
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except UNREADABLE:
         return None
 
 
-def fits_photo(data: bytes) -> bool:
-    """Whether the sides of a picture are such that Telegram takes it as a photo."""
-    with Image.open(io.BytesIO(data)) as image:
-        return sum(image.size) <= LARGEST_SUM and max(image.size) <= LONGEST_RATIO * min(image.size)
-
-
 def photo(data: bytes) -> list[Picture]:
-    """The sizes of a photo, smallest first: upright, without metadata, none larger than the original or 1280 px."""
-    with Image.open(io.BytesIO(data)) as image:
-        upright = on_white(ImageOps.exif_transpose(image))
-    sides = sorted({min(side, max(upright.size)) for side in SIDES})
-    return [jpeg(upright, side) for side in sides]
+    """The sizes of a photo, smallest first: upright, without metadata, none larger than the original or 1280 px.
+
+    ValueError for what is no picture or has sides that Telegram does not take.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if sum(image.size) > LARGEST_SUM or max(image.size) > LONGEST_RATIO * min(image.size):
+                raise ValueError("a picture of such sides cannot be sent as a photo")
+            image.draft("RGB", (SIDES[-1], SIDES[-1]))
+            original = max(image.size)
+            largest = shrunk(on_white(ImageOps.exif_transpose(image)), SIDES[-1])
+    except UNREADABLE as error:
+        raise ValueError(f"not a picture: {error}") from error
+    sides = sorted({min(side, original) for side in SIDES})
+    return [jpeg(shrunk(largest, side)) for side in sides]
 
 
-def jpeg(image: Image.Image, side: int) -> Picture:
-    """A picture that is no larger than `side` pixels."""
+def shrunk(image: Image.Image, side: int) -> Image.Image:
+    """The picture, or a smaller one whose longest side is `side` pixels."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def jpeg(image: Image.Image) -> Picture:
+    """The picture as a JPEG."""
     out = io.BytesIO()
-    small.save(out, "JPEG", quality=QUALITY)
-    return Picture(out.getvalue(), *small.size)
+    image.save(out, "JPEG", quality=QUALITY)
+    return Picture(out.getvalue(), *image.size)
 
 
 def on_white(image: Image.Image) -> Image.Image:
     """RGB, with white where it was transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
     layer = image.convert("RGBA")
     opaque = Image.new("RGB", layer.size, "white")
     opaque.paste(layer, mask=layer)
@@ -83,8 +95,11 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def film(data: bytes) -> Film:
-    """A GIF as Telegram sends it on. Sides are cut to even numbers."""
-    frames, seconds = _frames(data)
+    """A GIF as Telegram sends it on. Sides are cut to even numbers. ValueError when it cannot be read."""
+    try:
+        frames, seconds = _frames(data)
+    except UNREADABLE as error:
+        raise ValueError(f"not a GIF: {error}") from error
     width, height = frames[0].size
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
@@ -96,7 +111,7 @@ def film(data: bytes) -> Film:
             raw = av.VideoFrame.from_bytes(frame.convert("RGBA").tobytes(), width, height)
             container.mux(stream.encode(raw))
         container.mux(stream.encode(None))
-    return Film(out.getvalue(), width, height, max(1, round(seconds)), jpeg(frames[0], SIDES[1]))
+    return Film(out.getvalue(), width, height, max(1, round(seconds)), jpeg(shrunk(frames[0], SIDES[1])))
 
 
 def _frames(data: bytes) -> tuple[list[Image.Image], float]:
@@ -114,13 +129,13 @@ def _even(frame: Image.Image) -> Image.Image:
     return frame.crop((0, 0, width, height))
 
 
-def ready_film(data: bytes) -> Film | None:
-    """A film that is one already, as it is; None for what cannot be played."""
+def ready_film(data: bytes) -> Film:
+    """A film that is one already, as it is. ValueError for what cannot be played."""
     try:
         with av.open(io.BytesIO(data), "r") as container:
             frame = next(container.decode(video=0))
             seconds = (container.duration or 0) / av.time_base
             still = Image.fromarray(frame.to_ndarray(format="rgb24"))
-    except (FFmpegError, IndexError, StopIteration, ValueError):
-        return None
-    return Film(data, frame.width, frame.height, max(1, round(seconds)), jpeg(still, SIDES[1]))
+    except (FFmpegError, IndexError, StopIteration) as error:
+        raise ValueError("not a film") from error
+    return Film(data, frame.width, frame.height, max(1, round(seconds)), jpeg(shrunk(still, SIDES[1])))

@@ -61,6 +61,10 @@ class Sandbox:
         """In which disorder updates arrive; may be changed at any time."""
         return self.telegram.updates.chaos
 
+    @chaos.setter
+    def chaos(self, chaos: Chaos) -> None:
+        self.telegram.updates.chaos = chaos
+
     @property
     def calls(self) -> list[Call]:
         """The journal: every call of the bot."""

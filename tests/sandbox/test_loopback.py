@@ -56,6 +56,8 @@ async def test_other_sites_are_turned_away(sandbox: Sandbox, bot: Bot) -> None:
         assert await status(sandbox, path, "GET") == 200
         assert await status(sandbox, path, "GET", Host="rebound.example") == 403
         assert await status(sandbox, path, "GET", Host="127.0.0.1.example:80") == 403
+        for nonsense in ("[::1", "a b", "127.0.0.1:80@evil.example", "evil.example#127.0.0.1", "", "127.0.0.1:x"):
+            assert await status(sandbox, path, "GET", Host=nonsense) in (400, 403)
         assert await status(sandbox, path, Origin="http://evil.example") == 403
         assert await status(sandbox, path, Origin="null") == 403
         assert await status(sandbox, path, Origin="http://127.0.0.1:1") == 403

@@ -122,6 +122,16 @@ async def test_a_gif_arrives_as_a_film_however_it_is_sent(sandbox: Sandbox, bot:
 
 
 @local
+async def test_a_broken_picture_is_sent_as_a_file(sandbox: Sandbox, bot: Bot) -> None:
+    person = sandbox.user(7)
+    for broken in (picture(600, 600, kind="JPEG")[:-2000], gif()[:40], picture(2000, 20)):
+        await person.photo(broken)
+    for message in await messages(bot, 3):
+        assert message.document
+        assert (message.photo, message.animation) == (None, None)
+
+
+@local
 async def test_an_album_is_one_update_a_part_with_the_caption_on_the_first(sandbox: Sandbox, bot: Bot) -> None:
     sent = await sandbox.user(7).album([picture(color=color) for color in ("red", "green", "blue")], "Цена: 1")
     parts = await messages(bot, 3)

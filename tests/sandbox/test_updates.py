@@ -82,7 +82,7 @@ async def test_any_update_can_be_pushed_as_it_is_and_again(sandbox: Sandbox, bot
 @local
 async def test_disorder_brings_every_update_as_often_as_asked_and_shuffled(sandbox: Sandbox, bot: Bot) -> None:
     """Nothing is lost although the bot confirms with the offset of whatever came last."""
-    sandbox.telegram.updates.chaos = Chaos(copies=3, spread_s=0.3, random=random.Random(1))
+    sandbox.chaos = Chaos(copies=3, spread_s=0.3, random=random.Random(1))
     sent = [(await sandbox.user(7).text(str(number)))["message_id"] for number in range(20)]
     came: list[int] = []
     offset = None
