@@ -67,7 +67,8 @@ async def deliver(
     ]
     if not all(result.moderation.passed for result in results):
         await desk.tx.requests.finish(request.id, "rejected", desk.now)
-        await _turn_down(chat, listing, replies.refusal(reasons, chat.say), reasons)
+        text = replies.refusal(reasons, chat.say, is_case=listing.case is not None)
+        await _turn_down(chat, listing, text, reasons)
         return
     await desk.tx.requests.finish(request.id, "done", desk.now)
     if request.kind == "compare":

@@ -140,10 +140,11 @@ def scores(written: Written, say: Say, note: str = "") -> str:
     return paragraphs(note, f"<blockquote expandable>{folded}</blockquote>")
 
 
-def refusal(reasons: Iterable[Message], say: Say) -> str:
-    """Why nothing is written, and what the service is for."""
+def refusal(reasons: Iterable[Message], say: Say, *, is_case: bool = False) -> str:
+    """Why nothing is written, what the service is for, and that the draft is there; a case leaves none."""
     sentences = dict.fromkeys(sentence(say, reason) for reason in reasons)
-    return paragraphs(*sentences, sentence(say, Message("service-is-for")))
+    kept = "" if is_case else sentence(say, Message("draft-kept"))
+    return paragraphs(*sentences, sentence(say, Message("service-is-for")), kept)
 
 
 def caption(case: Case, language: str) -> str:

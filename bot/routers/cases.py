@@ -30,7 +30,8 @@ async def run_case(_: object, callback_data: RunCase, chat: Chat) -> None:
     if case.attributes:
         await tx.listings.put_note(listing.id, Note(0, case.attributes))
     photos = tuple(str(case.folder / name) for name in case.photos)
-    await chat.put(Outgoing(chat.user.id, replies.caption(case, chat.language), photos=photos))
+    # As urgent as the answer, so that it stays above it.
+    await chat.put(Outgoing(chat.user.id, replies.caption(case, chat.language), photos=photos, priority=0))
     await order(chat, listing, (chat.checkpoint,))
     await tx.listings.stop_collecting(listing.id)
     if draft is not None:
