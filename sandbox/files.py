@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path, PurePath
 
 from sandbox import pictures
-from sandbox.pictures import Film, Picture
+from sandbox.pictures import Picture
 from sandbox.shapes import Json, bad_request
 
 DOWNLOAD_LIMIT = 20 * 2**20
@@ -27,6 +27,24 @@ class StoredFile:
     size: int
 
 
+@dataclass(frozen=True)
+class _Size:
+    """A stored picture and its sides in pixels."""
+
+    file: StoredFile
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A stored film, its first frame and how long it plays in seconds."""
+
+    film: _Size
+    still: _Size
+    duration: int
+
+
 class Files:
     """All files of one sandbox. Every sending has a `file_id` of its own; work on pictures runs in threads.
 
@@ -40,8 +58,8 @@ class Files:
         self._places: dict[str, StoredFile] = {}
         self._ids: dict[str, StoredFile] = {}
         self._parts: dict[str, Json] = {}
-        self._photos: dict[str, list[Picture]] = {}
-        self._films: dict[str, Film] = {}
+        self._photos: dict[str, list[_Size]] = {}
+        self._clips: dict[str, _Clip] = {}
 
     def of_id(self, file_id: str) -> StoredFile | None:
         """The file behind a `file_id`."""
@@ -69,8 +87,9 @@ class Files:
         """A picture as a photo. ValueError when it is none, or of a shape that Telegram does not take."""
         key = fingerprint(data)
         if key not in self._photos:
-            self._photos[key] = await asyncio.to_thread(pictures.photo, data)
-        return self._part({"photo": [self._size(key, *size) for size in enumerate(self._photos[key])]})
+            made = await asyncio.to_thread(pictures.photo, data)
+            self._photos[key] = [self._picture(f"p{key}{number}", one) for number, one in enumerate(made)]
+        return self._part({"photo": [self._shown(size) for size in self._photos[key]]})
 
     async def document(self, data: bytes, name: str, mime: str) -> Json:
         """Any file, kept byte for byte."""
@@ -82,25 +101,31 @@ class Files:
 
         ValueError when it is neither.
         """
-        key, film = fingerprint(data), await self._film(data)
-        stored = self._put(film.data, f"g{key}", "animations", ".mp4", "video/mp4")
-        still = self._size(f"t{key}", 0, film.still)
+        clip = await self._clip(data)
+        still = self._shown(clip.still)
+        film = self._shown(clip.film)
         file_name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
-        shown = {"file_name": file_name, "mime_type": "video/mp4", "thumbnail": still, "thumb": still}
-        shape = {"duration": film.duration, "width": film.width, "height": film.height}
-        document = {**shown, **self._known_as(stored)}
-        return self._part({"animation": {**document, **shape}, "document": document})
+        names = {"file_name": file_name, "mime_type": "video/mp4", "thumbnail": still, "thumb": still}
+        animation = {**names, **film, "duration": clip.duration}
+        document = {key: value for key, value in animation.items() if key not in ("width", "height", "duration")}
+        return self._part({"animation": animation, "document": document})
 
-    async def _film(self, data: bytes) -> Film:
+    async def _clip(self, data: bytes) -> _Clip:
         key = fingerprint(data)
-        if key not in self._films:
+        if key not in self._clips:
             made = pictures.film if pictures.kind_of(data) == "GIF" else pictures.ready_film
-            self._films[key] = await asyncio.to_thread(made, data)
-        return self._films[key]
+            film = await asyncio.to_thread(made, data)
+            stored = self._put(film.data, f"g{key}", "animations", ".mp4", "video/mp4")
+            still = self._picture(f"t{key}", film.still)
+            self._clips[key] = _Clip(_Size(stored, film.width, film.height), still, film.duration)
+        return self._clips[key]
 
-    def _size(self, key: str, number: int, picture: Picture) -> Json:
-        stored = self._put(picture.data, f"p{key}{number}", "photos", ".jpg", "image/jpeg")
-        return {**self._known_as(stored), "width": picture.width, "height": picture.height}
+    def _picture(self, unique_id: str, picture: Picture) -> _Size:
+        stored = self._put(picture.data, unique_id, "photos", ".jpg", "image/jpeg")
+        return _Size(stored, picture.width, picture.height)
+
+    def _shown(self, size: _Size) -> Json:
+        return {**self._known_as(size.file), "width": size.width, "height": size.height}
 
     def _put(self, data: bytes, unique_id: str, folder: str, suffix: str, mime: str) -> StoredFile:
         plain = "".join(letter for letter in suffix.lower() if letter.isascii() and (letter.isalnum() or letter == "."))
