@@ -7,7 +7,7 @@ from typing import Final
 
 from bot import draft, keyboards, replies
 from bot.chat import Chat, Desk
-from bot.orders import card_slot, order, reopen, show_draft, show_place
+from bot.orders import card_slot, has_changed, order, reopen, show_draft, show_place
 from bot.texts import show_pair, show_text, written
 from inference.errors import CheckpointError, Message, UserError
 from inference.listing import Description, Stage
@@ -25,7 +25,8 @@ async def close_window(desk: Desk, listing: Listing) -> None:
         await desk.tx.listings.want_text(listing.id, False)
         if await order(chat, listing, (chat.checkpoint,)):
             return
-    await show_draft(chat, listing)
+    if await has_changed(chat, listing) is not False:  # a text that was asked for within the window has it all
+        await show_draft(chat, listing)
 
 
 async def show_stage(desk: Desk, request: Request, stage: Stage) -> None:

@@ -22,7 +22,7 @@ async def show_draft(chat: Chat, listing: Listing) -> None:
     if not listing.photos and not listing.notes:
         await chat.send(Message("card-empty"), slot=slot)
         return
-    rewritten = await _has_changed(chat, listing)
+    rewritten = await has_changed(chat, listing) is True
     text = replies.card(draft.read(listing, chat.desk.rules.file_limit_mb), chat.say, rewritten=rewritten)
     model = chat.checkpoint if chat.others(chat.checkpoint) else None
     await chat.send(text, keyboards.draft(listing.id, chat.say, model), slot=slot)
@@ -55,6 +55,13 @@ async def show_place(chat: Chat, request: Request, before: int) -> None:
     await chat.send(replies.place(before, chat.say), keyboard, slot=card_slot(request.listing_id), priority=2)
 
 
+async def has_changed(chat: Chat, listing: Listing) -> bool | None:
+    """Whether the listing is another than its last text was written about; None where there is no text."""
+    texts = [each for each in await chat.tx.feedback.of_listing(listing.id) if each.written.text is not None]
+    request = await chat.tx.requests.get(texts[-1].request_id) if texts else None
+    return None if request is None else request.revision < listing.revision
+
+
 async def offer_cases(chat: Chat, text: Message) -> None:
     """A sentence, and the preloaded cases to try."""
     await chat.send(text, keyboards.cases(chat.desk.rules.cases, chat.language))
@@ -68,13 +75,6 @@ async def reopen(chat: Chat, listing: Listing) -> None:
     if await chat.tx.listings.current(listing.user_id) is None:
         await chat.tx.listings.collect_again(listing.id)
     await show_draft(chat, listing)
-
-
-async def _has_changed(chat: Chat, listing: Listing) -> bool:
-    """Whether there is a text about an older revision of the listing."""
-    texts = [each for each in await chat.tx.feedback.of_listing(listing.id) if each.written.text is not None]
-    request = await chat.tx.requests.get(texts[-1].request_id) if texts else None
-    return request is not None and request.revision < listing.revision
 
 
 async def _unused_seed(chat: Chat, listing: Listing, checkpoints: Sequence[str]) -> int:
