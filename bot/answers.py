@@ -31,7 +31,7 @@ async def close_window(desk: Desk, listing: Listing) -> None:
 
 async def show_stage(desk: Desk, request: Request, stage: Stage) -> None:
     """Say which step the work on a request is at, in the message of its card."""
-    chat = await _chat(desk, request.user_id)
+    chat = await _chat(desk, request.user_id, request.id)
     if chat is not None:
         await chat.send(replies.progress(stage, chat.say), slot=card_slot(request.listing_id), priority=2)
 
@@ -39,7 +39,7 @@ async def show_stage(desk: Desk, request: Request, stage: Stage) -> None:
 async def show_places(desk: Desk) -> None:
     """Say to who waits how many are served before. Call it when the line has moved."""
     for before, request in enumerate(await desk.tx.requests.pending(_PLACES_SHOWN)):
-        chat = await _chat(desk, request.user_id)
+        chat = await _chat(desk, request.user_id, request.id)
         if chat is not None:
             await show_place(chat, request, before)
 
@@ -52,7 +52,7 @@ async def deliver(
     A listing that changed meanwhile is not answered: its request waits again, with the new revision. A listing that
     was forgotten meanwhile is passed over.
     """
-    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id)
+    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
     if listing is None or chat is None:
         return
     if listing.revision != request.revision:
@@ -103,15 +103,15 @@ async def apologise(desk: Desk, user_id: int, error_id: str) -> None:
         await chat.send(Message("update-failed", {"id": error_id}))
 
 
-async def _chat(desk: Desk, user_id: int) -> Chat | None:
+async def _chat(desk: Desk, user_id: int, request_id: int | None = None) -> Chat | None:
     """The chat with a user, who may have asked to be forgotten."""
     user = await desk.tx.users.find(user_id)
-    return Chat(desk, user) if user is not None else None
+    return Chat(desk, user, request_id) if user is not None else None
 
 
 async def _give_up(desk: Desk, request: Request, state: State, reason: Message) -> None:
     await desk.tx.requests.finish(request.id, state, desk.now, reason.code)
-    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id)
+    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
     if listing is not None and chat is not None:
         await _turn_down(chat, listing, replies.plain(chat.say(reason)), [reason])
 

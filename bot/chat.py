@@ -60,12 +60,13 @@ Record = TypeVar("Record", bound=Owned)
 
 
 class Chat:
-    """A private chat with one user, during one transaction."""
+    """A private chat with one user, during one transaction; `request_id`: of the request that is answered."""
 
-    def __init__(self, desk: Desk, user: User) -> None:
+    def __init__(self, desk: Desk, user: User, request_id: int | None = None) -> None:
         self.desk = desk
         self.tx = desk.tx
         self.user = user
+        self._request_id = request_id
         self.toasts: list[str] = []  # for whoever answers the callback query after the commit
 
     @property
@@ -100,7 +101,17 @@ class Chat:
         """Put a message into the outbox; a `str` is HTML already, a `Message` becomes its sentence."""
         html = text if isinstance(text, str) else plain(self.say(text))
         markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
-        await self.put(Outgoing(self.user.id, html, markup, slot=slot, priority=priority, fresh=fresh))
+        await self.put(
+            Outgoing(
+                self.user.id,
+                html,
+                markup,
+                slot=slot,
+                priority=priority,
+                request_id=self._request_id,
+                fresh=fresh,
+            )
+        )
 
     async def put(self, outgoing: Outgoing) -> None:
         """Put anything into the outbox."""
