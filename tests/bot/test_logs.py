@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from bot.logs import OneLine, new_id, set_up
 
 SECRET = "AAf-secret"  # noqa: S105 - a pretend one
-
-
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """Puts the log back as pytest had it."""
-    root, rooms = logging.getLogger(), [logging.getLogger(name) for name in ("bot", "storage", "inference", "sandbox")]
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for room in rooms:
-        room.setLevel(logging.NOTSET)
 
 
 def test_a_traceback_is_one_line_without_the_secret() -> None:
@@ -36,7 +23,7 @@ def test_a_traceback_is_one_line_without_the_secret() -> None:
     assert "OSError: cannot reach https://api.telegram.org/bot1:***/getMe" in line
 
 
-@pytest.mark.usefixtures("quiet")
+@pytest.mark.usefixtures("log_put_back")
 def test_libraries_stay_quiet_whatever_the_level(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("DEBUG", [SECRET])
     logging.getLogger("bot.app").debug("ours %s", SECRET)
