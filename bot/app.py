@@ -197,8 +197,11 @@ class App:
         return Desk(tx, cards, self._rules, time.time())
 
 
-async def serve(settings: Settings) -> None:
-    """Run the bot until SIGTERM or SIGINT; a second signal ends it at once. Raises what ended it before."""
+async def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Run the bot until SIGTERM or SIGINT; a second signal ends it at once. `ready` is called when it runs.
+
+    Raises what ended it before.
+    """
     app = await App.build(settings)
     loop = asyncio.get_running_loop()
 
@@ -210,6 +213,7 @@ async def serve(settings: Settings) -> None:
     async with app.running():
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, stop)
+        ready()
         await app.over()
 
 

@@ -44,8 +44,8 @@ async def _demo(port: int, data: Path, checkpoints: Path, say: Say) -> None:
         except OSError as error:
             raise InvalidInput("port-taken", port=str(port)) from error
         settings = _settings(sandbox.url, sandbox.token, data, checkpoints)
-        print(say(Message("demo-address", {"url": sandbox.url})), flush=True)
-        await serve(settings)
+        address = say(Message("demo-address", {"url": sandbox.url}))
+        await serve(settings, lambda: print(address, flush=True))
 
 
 def _settings(url: str, token: str, data: Path, checkpoints: Path) -> Settings:

@@ -94,7 +94,11 @@ class Sandbox:
         app.on_response_prepare.append(mark)
         self._runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_S, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError:
+            await self.__aexit__(None, None, None)  # a taken port leaves nothing behind
+            raise
         self._port = self._runner.addresses[0][1]
         return self
 

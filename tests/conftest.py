@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +46,15 @@ def postgres() -> Iterator[Cluster]:
     """A PostgreSQL that is gone after the tests; skips, and says why, where there can be none."""
     with cluster() as server:
         yield server
+
+
+@pytest.fixture
+def log_put_back() -> Iterator[None]:
+    """Puts the log back as pytest had it."""
+    root, rooms = logging.getLogger(), [logging.getLogger(name) for name in ("bot", "storage", "inference", "sandbox")]
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for room in rooms:
+        room.setLevel(logging.NOTSET)
