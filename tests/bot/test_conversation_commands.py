@@ -26,13 +26,13 @@ def test_start_and_help_say_what_to_do(tmp_path: Path, language: str) -> None:
 
 
 @both_languages
-@pytest.mark.parametrize("text", ["/nonsense", "/stats", "/export", "/ 5000"])
-def test_what_is_no_command_points_to_the_help(tmp_path: Path, language: str, text: str) -> None:
+def test_what_is_no_command_points_to_the_help(tmp_path: Path, language: str) -> None:
     """The owner's commands do not exist for others."""
 
     async def script(talk: Talk) -> None:
-        await talk.person.text(text)
-        await talk.hear("command-unknown")
+        for text in ("/nonsense", "/stats", "/export", "/ 5000"):
+            sent = await talk.person.text(text)
+            await talk.hear("command-unknown", after=sent["message_id"])
         await talk.command("help")
         assert "/stats" not in (await talk.person.wait("/compare"))["text"]
 
@@ -90,8 +90,9 @@ def test_a_pinned_model_is_no_choice(tmp_path: Path, language: str) -> None:
     converse(script, tmp_path, language, model_pinned="nano")
 
 
-@both_languages
-@pytest.mark.parametrize(("name", "photos"), [("1.1", 1), ("1.2", 3), ("6", 0), ("7", 1)])
+@pytest.mark.parametrize(
+    ("language", "name", "photos"), [("ru", "1.1", 1), ("en", "1.2", 3), ("ru", "6", 0), ("en", "7", 1)]
+)
 def test_a_case_is_shown_and_run(tmp_path: Path, language: str, name: str, photos: int) -> None:
     """Its photos come as an album with title and attributes; a draft that was begun stays."""
 
@@ -199,6 +200,29 @@ def test_everything_is_forgotten_after_a_question(tmp_path: Path, language: str)
         await talk.hear("card-title", after=told["message_id"])
 
     converse(script, tmp_path, language, keep_photos=True)
+
+
+def test_a_text_that_is_written_for_who_is_forgotten_reaches_nobody(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        talk.engine.gate.clear()
+        await talk.person.text("Цена: 5000")
+        await talk.hear("card-title")
+        await talk.press("button-generate")
+        await talk.person.wait(lambda _: talk.engine.asked)
+        await talk.command("forget")
+        await talk.hear("forget-question")
+        await talk.press("button-forget")
+        talk.engine.gate.set()
+        other = talk.sandbox.user(2, "Борис")
+        await other.text("Цена: 100")
+        shown = await other.wait("100")
+        await other.press(talk.say("button-generate"), shown["message_id"])
+        await other.wait("пишет: Цена: 100")
+        assert talk.texts("пишет:") == []
+        async with talk.app.store.transaction() as tx:
+            assert await tx.users.find(talk.person.id) is None
+
+    converse(script, tmp_path)
 
 
 @both_languages
