@@ -11,22 +11,6 @@ from inference.listing import Description, Moderation
 
 DIGITS = 4
 
-SCORES = {
-    "clipscore_mean": Message("score-clipscore-mean"),
-    "clipscore_max": Message("score-clipscore-max"),
-    "photo_similarity_mean": Message("score-photo-similarity-mean"),
-    "photo_similarity_max": Message("score-photo-similarity-max"),
-    "source_similarity": Message("score-source-similarity"),
-    "bertscore": Message("score-bertscore"),
-}
-TIMINGS = {
-    "validate_s": Message("time-validate"),
-    "moderate_s": Message("time-moderate"),
-    "generate_s": Message("time-generate"),
-    "score_s": Message("time-score"),
-    "total_s": Message("time-total"),
-}
-
 
 def as_json(description: Description, say: Say) -> dict[str, object]:
     """The object that `describe --json` and `batch` print; reasons are sentences in the user's language."""

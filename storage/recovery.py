@@ -13,7 +13,7 @@ from storage.records import Recovered
 from storage.requests import Requests
 from storage.tables import inbox, leases, outbox, requests
 
-MAX_ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 8  # kills come in rows (a machine out of memory, an update of the host) and are nobody's fault
 PROCESS: Final = "process:"
 
 
