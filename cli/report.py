@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from bot.messages import Say
+from bot.replies import SCORES, TIMINGS
 from inference.errors import Message
 from inference.listing import Description, Moderation
 
