@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 DeskOf: TypeAlias = Callable[[Transaction], Desk]
 
 _AT_ONCE: Final = 20
+_BACKLOG_S: Final = 3.0  # the rest of an album may lie in the inbox already: so long is a window kept open for it
+_LOOK_AGAIN_S: Final = 0.05
 
 
 class Albums:
@@ -46,6 +48,11 @@ class Albums:
     async def _close(self, limit: int) -> tuple[int, float | None]:
         async with self._store.transaction() as tx:
             desk = self._desk_of(tx)
+            next_due = await tx.listings.next_due()
+            if next_due is None or next_due > desk.now:
+                return 0, next_due
+            if desk.now - next_due < _BACKLOG_S and await tx.inbox.waiting():
+                return 0, desk.now + _LOOK_AGAIN_S
             due = await tx.listings.due(desk.now, limit)
             for listing in due:
                 await close_window(desk, listing)

@@ -44,11 +44,11 @@ def build_engine(url: URL, *, make: bool = True) -> AsyncEngine:
     database.
     """
     if url.get_backend_name() == "postgresql":
-        return create_async_engine(url, pool_pre_ping=True, connect_args={"timeout": CONNECT_S})
+        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"timeout": CONNECT_S})
     if url.database:
         with connecting():
             _check_file(Path(url.database), make)
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_S})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_S})
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine

@@ -24,6 +24,7 @@ from storage.store import Store
 from tests.bot.conversation import PretendEngine, picture
 from tests.bot.office import client, texts, until
 from tests.bot.service import SECRET, service
+from tests.postgres import Cluster
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 UPDATE = {"update_id": 1, "message": {"from": {"id": 7}, "text": "привет"}}
@@ -189,12 +190,21 @@ class TestTwoProcesses:
     """Two bots behind one address: here they take the updates in turns, whole or in parts of an album."""
 
     def test_they_share_the_work_and_say_everything_once(self, tmp_path: Path) -> None:
+        self.share(tmp_path, "")
+
+    def test_on_postgresql_too(self, tmp_path: Path, postgres: Cluster) -> None:
+        self.share(tmp_path, postgres.database())
+
+    def share(self, tmp_path: Path, database: str) -> None:
+        """Three deliveries of each update, to the one and to the other."""
+
         async def script() -> None:
             async with Sandbox() as sandbox, AsyncExitStack() as stack:
                 ports = [free_port(), free_port()]
                 apps: list[App] = []
                 for port in ports:
                     given = {"webhook_url": f"http://127.0.0.1:{port}/hook", "webhook_secret": SECRET}
+                    given["database_url"] = database
                     running = service(sandbox, tmp_path, PretendEngine(tmp_path, ["mini"]), **given, webhook_port=port)
                     apps.append(await stack.enter_async_context(running))
                 session = await stack.enter_async_context(ClientSession())
