@@ -25,6 +25,7 @@ from inference.errors import InvalidInput, UserError
 from inference.listing import Description, Stage, Submission
 from storage.errors import StorageError
 from storage.records import Listing, Request
+from storage.recovery import MAX_ATTEMPTS
 from storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 DeskOf: TypeAlias = Callable[[Transaction], Desk]
 Answer: TypeAlias = Callable[[Desk, Request], Awaitable[None]]
 
-_TRIES: Final = 3
+_ALONE: Final = 2  # broken off so often, a request is written alone: if it is what kills the process, it kills no other
 _SHORT_S: Final = 2.0
 
 
@@ -115,16 +116,22 @@ class Writing:
     async def step(self, idle_s: float) -> float:
         """Begin the next request, when there is one and room for it."""
         async with self._store.transaction() as tx:
-            room = len(self._works) < self._slots
-            request = await tx.requests.claim(self._owner, time.time()) if room else None
+            request = await tx.requests.claim(self._owner, time.time()) if self._has_room() else None
             if request is None:
                 await self._drop_withdrawn(tx)
+                return idle_s
+            if request.attempts >= _ALONE and self._works:
+                await tx.requests.renew(request.id, request.revision)  # first in line until the others are done
                 return idle_s
             listing = await self._listing(tx, request)
         self.progress.line_moved()
         if listing is not None:
             self._begin(request, listing)
         return 0
+
+    def _has_room(self) -> bool:
+        alone = any(work.request.attempts >= _ALONE for work in self._works.values())
+        return len(self._works) < self._slots and not alone
 
     async def drain(self, seconds: float) -> None:
         """Let what is being written end, for so long at most; the rest waits for the next start."""
@@ -153,7 +160,7 @@ class Writing:
     async def _listing(self, tx: Transaction, request: Request) -> Listing | None:
         """What to write about; None where the request cannot be carried out as it is."""
         listing = await tx.listings.get(request.listing_id)
-        if listing is None or request.attempts >= _TRIES:
+        if listing is None or request.attempts >= MAX_ATTEMPTS:
             await tx.requests.finish(request.id, "failed", time.time(), "attempts" if listing else "no listing")
             return None
         if listing.revision != request.revision:

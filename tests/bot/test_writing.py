@@ -15,6 +15,7 @@ from inference.errors import CheckpointError
 from inference.listing import Description, Stage, Submission
 from sandbox.server import Sandbox
 from storage.records import Request
+from storage.recovery import MAX_ATTEMPTS
 from tests.bot.conversation import PretendEngine, picture
 from tests.bot.office import texts, until
 from tests.bot.service import service
@@ -194,7 +195,7 @@ class TestFailures:
             async with asyncio.timeout(10):
                 while (request := (await requests(app, 1))[0]) is None or request.state != "failed":
                     await asyncio.sleep(0.02)
-            assert len(desk.engine.asked) == 3
+            assert len(desk.engine.asked) == MAX_ATTEMPTS
 
         run(script, tmp_path)
 
@@ -239,7 +240,33 @@ class TestCrash:
         self.after_crashes(tmp_path, attempts=0, state="done", answers=1)
 
     def test_what_kills_every_process_is_given_up_and_told(self, tmp_path: Path) -> None:
-        self.after_crashes(tmp_path, attempts=2, state="failed", answers=0)
+        self.after_crashes(tmp_path, attempts=MAX_ATTEMPTS - 1, state="failed", answers=0)
+
+    def test_what_was_broken_off_twice_is_written_alone(self, tmp_path: Path) -> None:
+        """If it is what kills the process, it shall not take others with it."""
+
+        async def script() -> None:
+            engine = PretendEngine(tmp_path, ["mini"])
+            engine.gate.clear()
+            async with Sandbox() as sandbox:
+                desk = Desk(sandbox, engine)
+                async with service(sandbox, tmp_path, engine, drain_s=0) as app:
+                    await desk.ask(1)
+                    await desk.ask(2)
+                app = await App.build(app.settings, engine)
+                async with app.store.transaction() as tx:
+                    for _ in range(2):
+                        await tx.requests.claim("dead", time.time())
+                        await tx.requests.put_back(1, time.time())
+                engine.asked.clear()
+                async with app.running():
+                    await until(lambda: engine.asked)
+                    await desk.ask(3)
+                    assert ["100" in sent.attributes for *_, sent in engine.asked] == [True]
+                    engine.gate.set()
+                    await until(lambda: all(desk.answers(number) for number in (1, 2, 3)))
+
+        asyncio.run(script())
 
     def after_crashes(self, folder: Path, attempts: int, state: str, answers: int) -> None:
         """What becomes of a request that was tried so often before the last crash."""
