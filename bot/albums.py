@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from bot.answers import apologise, close_window
 from bot.bells import Bells
-from bot.chat import Desk
+from bot.chat import DeskOf
 from bot.logs import new_id
 from storage.errors import StorageError
-from storage.store import Store, Transaction
+from storage.store import Store
 
 logger = logging.getLogger(__name__)
-
-DeskOf: TypeAlias = Callable[[Transaction], Desk]
 
 _AT_ONCE: Final = 20
 _BACKLOG_S: Final = 3.0  # the rest of an album may lie in the inbox already: so long is a window kept open for it

@@ -5,10 +5,10 @@ It knows no network: what is sent here leaves with the transaction, or not at al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from aiogram.types import InlineKeyboardMarkup
 
@@ -46,6 +46,9 @@ class Desk:
     cards: Sequence[Card]
     rules: Rules
     now: float
+
+
+DeskOf: TypeAlias = Callable[[Transaction], Desk]  # how a loop gets a desk for its transaction
 
 
 class Owned(Protocol):

@@ -6,8 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
@@ -15,7 +14,7 @@ from aiogram.types import CallbackQuery, Update
 
 from bot.answers import apologise
 from bot.bells import Bells
-from bot.chat import Chat, Desk
+from bot.chat import Chat, DeskOf
 from bot.logs import new_id
 from bot.loops import insist
 from bot.messages import language_of
@@ -29,8 +28,6 @@ _TRIES: Final = 2
 _TOAST_LETTERS: Final = 200  # what Telegram shows over a button
 _ANSWER_S: Final = 10
 _RING_S: Final = 0.1  # under load, how long other loops wait to hear of what was handled
-
-DeskOf: TypeAlias = Callable[[Transaction], Desk]
 
 
 class Handling:

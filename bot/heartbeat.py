@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from bot.answers import apologise, fail
 from bot.bells import Bells
-from bot.chat import Desk
+from bot.chat import DeskOf
 from bot.logs import new_id
 from storage.records import Recovered
 from storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
-DeskOf: TypeAlias = Callable[[Transaction], Desk]
 
 LEASE_S: Final = 15.0
 BEAT_S: Final = 4.0

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from bot.answers import show_places, show_stage
 from bot.bells import Bell
-from bot.chat import Desk
+from bot.chat import DeskOf
 from inference.listing import Stage
 from storage.records import Request
-from storage.store import Store, Transaction
-
-DeskOf: TypeAlias = Callable[[Transaction], Desk]
+from storage.store import Store
 
 _PLACES_S: Final = 2.0
 

@@ -17,7 +17,7 @@ from aiogram.exceptions import ClientDecodeError, TelegramAPIError
 
 from bot.answers import apologise
 from bot.bells import Bell
-from bot.chat import Desk
+from bot.chat import DeskOf
 from bot.logs import new_id
 from bot.loops import pause_after
 from bot.posting import Later, Nobody, Outcome, Refused, Sent, Stale, post
@@ -35,8 +35,6 @@ _SHORTEST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 60.0
 _TYPING_S: Final = 4.5  # Telegram shows the action for five seconds
 _APOLOGY_S: Final = 60.0  # an apology that cannot be sent is not apologised for
-
-DeskOf = Callable[[Transaction], Desk]
 
 
 class Sender:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 from bot.answers import deliver, fail, refuse, time_out
 from bot.bells import Bells
-from bot.chat import Desk, Rules
+from bot.chat import Desk, DeskOf, Rules
 from bot.downloads import Downloaded, Downloads
 from bot.draft import read
 from bot.logs import new_id
@@ -30,7 +30,6 @@ from storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
-DeskOf: TypeAlias = Callable[[Transaction], Desk]
 Answer: TypeAlias = Callable[[Desk, Request], Awaitable[None]]
 
 _ALONE: Final = 2  # broken off so often, a request is written alone: if it is what kills the process, it kills no other
