@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar, TypeVarTuple, get_args
 from inference.checkpoints import CARD, Card, read_card
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers, Stage, Submission
+from inference.memory import give_back_large_blocks
 from inference.shelf import Shelf
 from inference.validation import check
 
@@ -325,6 +326,7 @@ class Engine:
 
     def _source(self) -> Models:
         if self._models is None:
+            give_back_large_blocks()
             from inference.loading import Loader  # torch: takes seconds
 
             self._models = Loader(self._root)
