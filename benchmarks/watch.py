@@ -1,0 +1,34 @@
+"""What a benchmark watches of its own process: how late the event loop is, how much memory it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+
+TICK_S = 0.001
+PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
+
+
+@asynccontextmanager
+async def ticking() -> AsyncIterator[list[float]]:
+    """Seconds by which each tick of a millisecond came late, while the block runs."""
+    lags: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            start = perf_counter()
+            await asyncio.sleep(TICK_S)
+            lags.append(perf_counter() - start - TICK_S)
+
+    ticker = asyncio.create_task(tick())
+    yield lags
+    ticker.cancel()
+
+
+def megabytes() -> float:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE_KB / 1024
