@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ATTRIBUTES = "Цена: 1500\nРазмер: 46"
 TICK_S = 0.001
 WAITING = 50
+PHOTOS = 100
 CROWD = 16
 PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
 
@@ -42,12 +43,16 @@ def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--photos", type=Path, default=ROOT / "testcases", metavar="DIR", help="JPEG files at any depth"
+        "--photos",
+        type=Path,
+        default=ROOT / "testcases",
+        metavar="DIR",
+        help=f"JPEG files at any depth, the first {PHOTOS}",
     )
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
     parser.add_argument("--seconds", type=float, default=60, metavar="S", help="how long the loop is watched (60)")
     arguments = parser.parse_args()
-    photos = [path.read_bytes() for path in sorted(arguments.photos.rglob("*.jpg"))]
+    photos = [path.read_bytes() for path in sorted(arguments.photos.rglob("*.jpg"))[:PHOTOS]]
     print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {len(photos)} photos", file=sys.stderr)
     for row in asyncio.run(_rows(arguments.checkpoints, photos, arguments.seconds)):
         print(f"{row.name:<58} {row.value:>16}  {row.bar}")

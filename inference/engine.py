@@ -3,7 +3,7 @@
 All requests stand in one line, oldest first. A pool of two threads decodes the photos of the next ones, one thread
 loads the captioners that they need, and one writes: always for the oldest request that is ready, and with it, as one
 batch, for the next ones of the same captioner. So photos are decoded while the batch before is written, a load keeps
-nobody waiting who does not need it, and no request is overtaken by more than one batch.
+nobody waiting who does not need it, and a crowd around one captioner keeps nobody waiting for another.
 """
 
 from __future__ import annotations
