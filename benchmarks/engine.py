@@ -11,23 +11,21 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
 
+from benchmarks.watch import megabytes, ticking
 from inference.engine import Engine
 from inference.listing import Submission, Upload
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTRIBUTES = "Цена: 1500\nРазмер: 46"
-TICK_S = 0.001
 WAITING = 50
 PHOTOS = 100
 CROWD = 16
-PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +59,13 @@ def main() -> None:
 async def _rows(root: Path, photos: Sequence[bytes], seconds: float) -> list[Row]:
     engine = Engine(root)
     start = perf_counter()
-    async with _ticking() as lags:
+    async with ticking() as lags:
         await engine.start("mini")
     rows = [Row("start", f"{perf_counter() - start:.2f} s"), *_lag_rows("while it starts", lags)]
-    rows.append(Row("memory, idle", f"{_megabytes():.0f} MB", "≤ 900 MB with the bot"))
+    rows.append(Row("memory, idle", f"{megabytes():.0f} MB", "≤ 900 MB with the bot"))
     rows += await _lag(engine, photos, seconds)
     rows += await _throughput(engine, photos)
-    rows.append(Row("memory, after", f"{_megabytes():.0f} MB"))
+    rows.append(Row("memory, after", f"{megabytes():.0f} MB"))
     await engine.close()
     return rows
 
@@ -76,7 +74,7 @@ async def _lag(engine: Engine, photos: Sequence[bytes], seconds: float) -> list[
     """The loop's lag while a crowd of users asks again and again, and while one does."""
     rows: list[Row] = []
     for users in (CROWD, 1):
-        async with _ticking() as lags:
+        async with ticking() as lags:
             until = perf_counter() + seconds
             await asyncio.gather(*[_user(engine, photos, number, until) for number in range(users)])
         rows += _lag_rows(f"{users} waiting, 3-5 photos", lags)
@@ -110,32 +108,11 @@ def _listing(photos: Sequence[bytes]) -> Submission:
     return Submission(tuple(map(Upload, photos)), ATTRIBUTES)
 
 
-@asynccontextmanager
-async def _ticking() -> AsyncIterator[list[float]]:
-    """Seconds by which each tick came late, while the block runs."""
-    lags: list[float] = []
-
-    async def tick() -> None:
-        while True:
-            start = perf_counter()
-            await asyncio.sleep(TICK_S)
-            lags.append(perf_counter() - start - TICK_S)
-
-    ticker = asyncio.create_task(tick())
-    yield lags
-    ticker.cancel()
-
-
 def _lag_rows(name: str, lags: Sequence[float]) -> Iterator[Row]:
     cuts = quantiles(lags, n=1000)
     values = {"p50": (cuts[499], ""), "p99": (cuts[989], "< 20 ms"), "p99.9": (cuts[998], ""), "max": (max(lags), "")}
     for figure, (lag, bar) in values.items():
         yield Row(f"loop lag {name}, {figure}", f"{1000 * lag:.1f} ms", bar)
-
-
-def _megabytes() -> float:
-    """Resident memory of this process."""
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE_KB / 1024
 
 
 if __name__ == "__main__":
