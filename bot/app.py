@@ -111,8 +111,7 @@ class App:
             handling = Handling(self.store, self.bot, self._dispatcher, self._desk, self._owner, self._bells)
             stack.push_async_callback(handling.drain)
             self._loop(stack, "handling", partial(handling.step, self._idle_s), self._bells.inbox)
-            await self._open_intake(stack)
-            self._spawn(stack, self.engine.start(self.settings.model_pinned or self.settings.model_default))
+            self._spawn(stack, self._warm_up(await self._open_intake(stack)))
             self._spawn(stack, set_menus(self.bot, self.settings.admins))
             logger.info("the bot runs")
             yield self
@@ -153,18 +152,25 @@ class App:
             folder=PhotoFolder(settings.data, self.store) if settings.keep_photos else None,
         )
 
-    async def _open_intake(self, stack: AsyncExitStack) -> None:
+    async def _open_intake(self, stack: AsyncExitStack) -> asyncio.Event:
+        """Let updates in; returns what is set once Telegram has accepted the bot."""
         settings, allowed = self.settings, self._dispatcher.resolve_used_update_types()
         inbox = Inbox(self.store, self._bells.inbox)
         if settings.webhook_secret is None or not settings.webhook_url:
             polling = Polling(self.bot, inbox, allowed)
             self._spawn(stack, polling.run(), polling.stop)
-            return
+            return polling.accepted
         secret = settings.webhook_secret.get_secret_value()
         self.webhook = Webhook(inbox, settings.webhook_url, secret, settings.webhook_host, settings.webhook_port)
         await self.webhook.start()
         stack.push_async_callback(self.webhook.stop)
         self._spawn(stack, self.webhook.register(self.bot, allowed))
+        return self.webhook.accepted
+
+    async def _warm_up(self, accepted: asyncio.Event) -> None:
+        """Load the model before anybody asks, but not for a bot that Telegram refuses: nothing interrupts a load."""
+        await accepted.wait()
+        await self.engine.start(self.settings.model_pinned or self.settings.model_default)
 
     def _loop(self, stack: AsyncExitStack, name: str, step: Callable[[], Awaitable[float]], bell: Bell) -> None:
         loop = Loop(name, step, bell)

@@ -79,6 +79,7 @@ class Polling:
         self._allowed = list(allowed)
         self._start_s = start_s
         self._offset: int | None = None
+        self.accepted = asyncio.Event()  # Telegram has answered: the token is good
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -96,6 +97,7 @@ class Polling:
                 continue
             failures = 0
             answered_at = answered_at or time.monotonic()
+            self.accepted.set()
             if updates:
                 await insist(partial(self._inbox.add, updates), "storing updates")
                 self._offset = max(update["update_id"] for update in updates) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ class Webhook:
         self._secret = secret.encode()
         self._host, self._port = host, port
         self._url = url
+        self.accepted = asyncio.Event()  # Telegram knows the address: the token is good
         self._runner = web.AppRunner(self._application(), access_log=None)
 
     @property
@@ -52,6 +54,7 @@ class Webhook:
             await persist(lambda: bot.set_webhook(self._url, secret_token=secret, allowed_updates=list(allowed)))
         except TelegramBadRequest as error:
             raise InvalidInput("webhook-refused", reason=error.message) from error
+        self.accepted.set()
 
     async def stop(self) -> None:
         """Answer what came, then listen no more. The webhook stays set: updates wait at Telegram or go to others."""
