@@ -71,8 +71,19 @@ class Outbox(Repository):
         return await self._run(delete(outbox).where(outbox.c.chat_id == chat_id, _PENDING))
 
     async def forget_slot(self, slot: str) -> None:
-        """Leave the slot's message as it is: the next one of the slot is a new message."""
-        await self._run(delete(slots).where(slots.c.slot == slot))
+        """Leave the slot's message as it is: the next one of the slot is a new message.
+
+        An edit of the message that is known already still reaches it, in a slot of its own.
+        """
+        message_id = await self._value(select(slots.c.message_id).where(slots.c.slot == slot))
+        left = None if message_id is None else f"{slot}@{message_id}"
+        edits = (outbox.c.slot == slot) & ~outbox.c.fresh
+        edited = await self._run(update(outbox).where(edits, _SENDING).values(slot=left))
+        if left is not None:
+            edited += await self._run(update(outbox).where(edits, _PENDING).values(slot=left))
+            await self._run(update(slots).where(slots.c.slot == slot).values(slot=left))
+        if not edited:
+            await self._run(delete(slots).where(slots.c.slot == left))
         await self._run(update(outbox).where(outbox.c.slot == slot, _SENDING).values(slot=None))
         await self._run(update(outbox).where(outbox.c.slot == slot, _PENDING).values(fresh=True))
 

@@ -153,6 +153,31 @@ async def test_a_forgotten_slot_is_sent_anew(store: Store) -> None:
 
 
 @stored
+async def test_an_edit_that_waits_when_its_slot_is_forgotten_still_reaches_its_message(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.outbox.put(message(slot="card:1"), NOW)
+        await _send(tx, 5)
+        await tx.outbox.put(message(text="done", slot="card:1"), NOW)
+        await tx.outbox.forget_slot("card:1")
+        await tx.outbox.put(message(text="anew", slot="card:1"), NOW)
+        done, anew = await _send(tx, 5), await _send(tx, 6)
+        assert [(each.outgoing.text, each.message_id) for each in (done, anew)] == [("done", 5), ("anew", None)]
+        await tx.outbox.put(message(slot="card:1"), NOW)
+        assert (await _send(tx, 6)).message_id == 6
+
+
+@stored
+async def test_a_new_message_that_waits_when_its_slot_is_forgotten_again_stays_one(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.outbox.put(message(slot="card:1"), NOW)
+        await _send(tx, 5)
+        for text in ("first", "second"):
+            await tx.outbox.forget_slot("card:1")
+            await tx.outbox.put(message(text=text, slot="card:1", fresh=True), NOW)
+        assert ((await _send(tx, 6)).outgoing.text, await tx.outbox.pending()) == ("second", 0)
+
+
+@stored
 async def test_a_slot_that_is_forgotten_while_it_is_sent_or_waits_is_sent_anew(store: Store) -> None:
     async with store.transaction() as tx:
         await tx.outbox.put(message(slot="card:1"), NOW)
