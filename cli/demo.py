@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 _DRAIN_S: Final = 3
+_LAST_PORT: Final = 65_535
 
 
 def add(commands: Commands, say: Say) -> None:
     """Add the subcommand and its argument."""
     parser = commands.add_parser("demo", say=say, help=say(Message("help-demo")))
-    parser.options.add_argument("--port", metavar="N", type=natural, default=8080, help=say(Message("help-port")))
+    parser.options.add_argument("--port", metavar="N", type=_port, default=8080, help=say(Message("help-port")))
     parser.set_defaults(run=run)
 
 
@@ -32,6 +33,14 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
     level = "DEBUG" if arguments.debug else "WARNING"
     with TemporaryDirectory(prefix="opisalka-demo-") as folder:
         return run_bot(_demo(arguments.port, Path(folder), arguments.checkpoints, say), level, [])
+
+
+def _port(value: str) -> int:
+    """A number that a port can have; 0 takes a free one."""
+    number = natural(value)
+    if number > _LAST_PORT:
+        raise ValueError(value)
+    return number
 
 
 async def _demo(port: int, data: Path, checkpoints: Path, say: Say) -> None:

@@ -43,3 +43,10 @@ def test_a_taken_port_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> Non
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1
     assert port in err
+
+
+def test_a_number_that_no_port_has_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--port", "65536"]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert "65536" in err
