@@ -45,6 +45,7 @@ class Walk:
         self.last = self.messages.last
         self.scores = self.messages.filter(has_text=SCORES).filter(has=page.locator("blockquote"))
         self._input = page.get_by_role("textbox")
+        page.set_default_timeout(PATIENCE_MS)
 
     async def write(self, text: str) -> None:
         """Send a text, as it is typed and ended with Enter."""
@@ -70,15 +71,23 @@ class Walk:
         """Press the newest button with this caption."""
         await self.button(caption, where).click()
 
-    async def sees(self, words: str, where: Locator | None = None) -> None:
+    async def sees(self, words: str | re.Pattern[str], where: Locator | None = None) -> None:
         """Wait until the last message (or another place) holds these words."""
         await expect(where or self.last).to_contain_text(words, timeout=PATIENCE_MS)
 
+    async def counts(self, number: int, where: Locator) -> None:
+        """Wait until there are so many of these."""
+        await expect(where).to_have_count(number, timeout=PATIENCE_MS)
+
+    async def shows(self, where: Locator) -> None:
+        """Wait until it is on the page."""
+        await expect(where).to_be_visible(timeout=PATIENCE_MS)
+
     async def reads_text(self, number: int) -> str:
         """Wait for the scores of the `number`-th text, and read the text: the message above them, alone."""
-        await expect(self.scores).to_have_count(number, timeout=PATIENCE_MS)
+        await self.counts(number, self.scores)
         above = self.scores.last.locator("xpath=preceding-sibling::li[1]")
-        await expect(above.locator(".key")).to_have_count(0)
+        await self.counts(0, above.locator(".key"))
         return await above.locator(".text").inner_text()
 
 
@@ -141,7 +150,7 @@ def test_a_new_user_finds_the_way_through_the_bot(stage: Stage, demo: str, size:
 async def begin(walk: Walk) -> None:
     await walk.press("Начать")
     await walk.sees("Пришлите фотографии вещи (до 10)")
-    await expect(walk.button("Готовые примеры")).to_be_visible()
+    await walk.shows(walk.button("Готовые примеры"))
 
 
 async def get_a_text(walk: Walk) -> None:
@@ -156,27 +165,27 @@ async def get_a_text(walk: Walk) -> None:
     assert PRICE in text
     assert re.search(garment, text.lower())
     assert not re.search(r"[A-Za-z<>_]", text)
-    await expect(walk.scores).to_contain_text("mini")
-    await expect(walk.scores).to_contain_text(re.compile(r"CLIPScore\): 0,\d.*Всего: \d", re.DOTALL))
+    await walk.sees("mini", walk.scores)
+    await walk.sees(re.compile(r"CLIPScore\): 0,\d.*Всего: \d", re.DOTALL), walk.scores)
     folded = "node => node.scrollHeight > node.clientHeight + 1"
     assert await walk.scores.locator(".quoted").evaluate(folded)
     await walk.press("Показать полностью")
-    await expect(walk.button("Свернуть")).to_be_visible()
+    await walk.shows(walk.button("Свернуть"))
     assert not await walk.scores.locator(".quoted").evaluate(folded)
 
 
 async def judge_it(walk: Walk) -> None:
     """A vote is ticked; the other vote takes its place and asks why."""
     await walk.press("👍")
-    await expect(walk.button("👍 ✓")).to_be_visible()
+    await walk.shows(walk.button("👍 ✓"))
     await walk.press("👎")
-    await expect(walk.button("👎 ✓")).to_be_visible()
-    await expect(walk.button("👍")).to_be_visible()
+    await walk.shows(walk.button("👎 ✓"))
+    await walk.shows(walk.button("👍"))
     await walk.sees("Что не так с текстом?", walk.scores)
     await walk.press("неверный цвет")
-    await expect(walk.button("неверный цвет")).to_have_count(0)
-    await expect(walk.button("👎 ✓")).to_be_visible()
-    await expect(walk.page.get_by_text("Спасибо, учтено.")).to_be_visible()
+    await walk.shows(walk.page.get_by_text("Спасибо, учтено."))
+    await walk.counts(0, walk.button("неверный цвет"))
+    await walk.shows(walk.button("👎 ✓"))
 
 
 async def get_another_text(walk: Walk) -> None:
@@ -185,20 +194,20 @@ async def get_another_text(walk: Walk) -> None:
     second = await walk.reads_text(2)
     assert PRICE in second
     assert second != first
-    await expect(walk.scores.last).to_contain_text("mini")
+    await walk.sees("mini", walk.scores.last)
 
 
 async def get_a_text_by_another_model(walk: Walk) -> None:
     """The button under a text asks the other model once; /model chooses it for all that follows."""
     await walk.press("Другой моделью")
     assert PRICE in await walk.reads_text(3)
-    await expect(walk.scores.last).to_contain_text("nano")
+    await walk.sees("nano", walk.scores.last)
     await walk.write("/model")
     await walk.sees("Модели")
-    await expect(walk.button("mini ✓")).to_be_visible()
+    await walk.shows(walk.button("mini ✓"))
     await walk.press("nano")
-    await expect(walk.button("nano ✓")).to_be_visible()
-    await expect(walk.button("mini")).to_be_visible()
+    await walk.shows(walk.button("nano ✓"))
+    await walk.shows(walk.button("mini"))
 
 
 async def correct_it(walk: Walk) -> None:
@@ -206,7 +215,7 @@ async def correct_it(walk: Walk) -> None:
     await walk.sees("Пришлите исправленный текст")
     await walk.write(BETTER)
     await walk.sees("Спасибо, ваш текст сохранён.")
-    await expect(walk.button("✏️ ✓", walk.scores.last)).to_be_visible()
+    await walk.shows(walk.button("✏️ ✓", walk.scores.last))
 
 
 async def run_a_case(walk: Walk) -> None:
@@ -216,8 +225,8 @@ async def run_a_case(walk: Walk) -> None:
     text = await walk.reads_text(4)
     assert "450" in text
     assert re.search(GARMENTS[False], text.lower())
-    await expect(walk.scores.last).to_contain_text("nano")
-    await expect(walk.messages.filter(has_text="Цена: 450").locator("img")).to_have_count(1)
+    await walk.sees("nano", walk.scores.last)
+    await walk.counts(1, walk.messages.filter(has_text="Цена: 450").locator("img"))
 
 
 async def compare_two_models(walk: Walk) -> None:
@@ -226,11 +235,11 @@ async def compare_two_models(walk: Walk) -> None:
     await walk.sees("Какой текст лучше?")
     for letter in ("А", "Б"):
         text = walk.messages.filter(has_text=f"Текст {letter}")
-        await expect(text).to_contain_text("450")
+        await walk.sees("450", text)
         await expect(text).not_to_contain_text(re.compile("mini|nano"))
     await walk.press("Лучше А")
     await walk.sees("Лучше А. Текст А написала модель")
-    await expect(walk.last).to_contain_text(re.compile("mini.*nano|nano.*mini"))
+    await walk.sees(re.compile("mini.*nano|nano.*mini"))
 
 
 async def change_the_language(walk: Walk) -> None:
@@ -240,7 +249,7 @@ async def change_the_language(walk: Walk) -> None:
     await walk.write("/help")
     await walk.sees("Press “Generate” under the draft.")
     await walk.press("Русский")
-    await expect(walk.button("Русский ✓")).to_be_visible()
+    await walk.shows(walk.button("Русский ✓"))
     await walk.write("/help")
     await walk.sees("Нажмите «Сгенерировать» под черновиком.")
 
@@ -250,11 +259,11 @@ async def look_at_old_texts(walk: Walk) -> None:
     await walk.write("/history")
     await walk.sees("Ваши последние тексты")
     old = walk.last.locator(".key")
-    await expect(old).to_have_count(6)
+    await walk.counts(6, old)
     await old.last.click()
     text = await walk.reads_text(5)
     assert text == await walk.scores.first.locator("xpath=preceding-sibling::li[1]").locator(".text").inner_text()
-    await expect(walk.button("👎 ✓", walk.scores.last)).to_be_visible()
+    await walk.shows(walk.button("👎 ✓", walk.scores.last))
 
 
 async def send_what_is_no_photo(walk: Walk) -> None:
@@ -293,6 +302,6 @@ async def be_forgotten(walk: Walk) -> None:
     await walk.write("/forget")
     await walk.sees("Удалить всё, что о вас хранится?")
     await walk.press("Удалить всё")
-    await expect(walk.last).to_contain_text(re.compile(r"Удален[ао] \d\d запис(ь|и|ей), осталось 0\."))
+    await walk.sees(re.compile(r"Удален[ао] \d\d запис(ь|и|ей), осталось 0\."))
     await walk.write("/history")
     await walk.sees("Здесь появятся ваши тексты")
