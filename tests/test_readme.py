@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from cli.__main__ import build_parser
 from bot.messages import render
+from cli.__main__ import build_parser
 from tests.sources import ROOT
 
 READMES = ("README.md", "README.ru.md")

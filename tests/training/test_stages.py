@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import find, get, verify
-from inference.loading import load_describer
 from inference.listing import Description, Submission, Upload
+from inference.loading import load_describer
 from inference.validation import check
 from tests import tiny
 from training import stages
