@@ -1,0 +1,119 @@
+"""Spelling words as those do who want to pass a filter: the ways to learn from.
+
+Each way takes a word and a source of chance and gives the word in another spelling. Rude and polite words are
+disguised alike in training, so that a disguise alone is no offence.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Collection
+
+VOWELS = "аеёиоуыэюя"
+_LOOKS = {
+    "а": "a@", "в": "B", "е": "e", "з": "3", "и": "u", "к": "k", "м": "m", "н": "H", "о": "o0", "р": "p", "с": "c$",
+    "т": "t", "у": "y", "х": "x", "ч": "4", "б": "6b", "п": "n", "г": "r", "я": "9", "л": "l", "д": "d", "ь": "b",
+}  # fmt: skip
+_SOUNDS = {
+    "а": ("a",), "б": ("b",), "в": ("v", "w"), "г": ("g",), "д": ("d",), "е": ("e",), "ё": ("e", "yo"),
+    "ж": ("zh", "j"), "з": ("z",), "и": ("i",), "й": ("y", "i", "j"), "к": ("k",), "л": ("l",), "м": ("m",),
+    "н": ("n",), "о": ("o",), "п": ("p",), "р": ("r",), "с": ("s",), "т": ("t",), "у": ("u",), "ф": ("f",),
+    "х": ("h", "kh", "x"), "ц": ("c", "ts"), "ч": ("ch",), "ш": ("sh",), "щ": ("sch", "shch", "sh"), "ъ": ("",),
+    "ы": ("y", "i"), "ь": ("", "'"), "э": ("e",), "ю": ("yu", "u", "ju"), "я": ("ya", "ia", "ja"),
+}  # fmt: skip
+_NEAR = {
+    "б": "пм", "п": "б", "д": "т", "т": "д", "з": "с", "х": "к", "о": "а", "а": "о", "е": "иэ", "и": "еы", "я": "йа",
+}  # fmt: skip
+_WORD = re.compile(r"[А-ЯЁа-яё]{3,}")
+
+Way = Callable[[str, random.Random], str]
+
+
+def disguise(text: str, rnd: random.Random, rude: Collection[str] = (), share: float = 0.3) -> str:
+    """The text with its words in `rude` (lower case, «е» for «ё») disguised, or a `share` of all where it has none."""
+    way = rnd.choice(WAYS)
+    known = {word for word in _WORD.findall(text) if word.lower().replace("ё", "е") in rude}
+
+    def spelled(found: re.Match[str]) -> str:
+        chosen = found[0] in known if known else rnd.random() < share
+        return way(found[0], rnd) if chosen else found[0]
+
+    return _WORD.sub(spelled, text)
+
+
+def masked(word: str, rnd: random.Random) -> str:
+    """One to three inner letters hidden: «бл*ть», «х..ня», «п***ц»."""
+    count = rnd.choice((1, 1, 1, 1, 2, 2, 3)) if len(word) > 4 else 1
+    start = rnd.randint(1, max(1, len(word) - 1 - count))
+    sign = rnd.choice("****..%#@-_?$&…✱•+!")
+    middle = word[start : start + count]
+    if count == 1 and rnd.random() < 0.5 and (places := [n for n in range(1, len(word)) if word[n].lower() in VOWELS]):
+        start = rnd.choice(places)
+        middle = word[start]
+    shown = sign * (len(middle) if rnd.random() < 0.8 else rnd.randint(1, 4))
+    return word[:start] + shown + word[start + len(middle) :]
+
+
+def looking_alike(word: str, rnd: random.Random) -> str:
+    """Letters replaced by Latin ones, digits and signs that look like them."""
+    share = rnd.choice((0.3, 0.6, 1.0))
+    return "".join(
+        rnd.choice(_LOOKS[each.lower()]) if each.lower() in _LOOKS and rnd.random() < share else each for each in word
+    )
+
+
+def transliterated(word: str, rnd: random.Random) -> str:
+    """The word in Latin letters, as it sounds."""
+    return "".join(rnd.choice(_SOUNDS[each]) for each in word.lower())
+
+
+def apart(word: str, rnd: random.Random) -> str:
+    """Letters set apart, all of them or in one or two places: «б л я т ь», «бл ять», «е.ба.нат»."""
+    sign = rnd.choice((" ", " ", " ", ".", "-", "_", "*", ",", "/"))
+    if rnd.random() < 0.5:
+        return sign.join(word)
+    for place in sorted(rnd.sample(range(1, len(word)), min(len(word) - 1, rnd.choice((1, 1, 2)))), reverse=True):
+        word = word[:place] + sign + word[place:]
+    return word
+
+
+def repeated(word: str, rnd: random.Random) -> str:
+    """A letter or two held long: «бляяять»."""
+    places = {rnd.randrange(len(word)) for _ in range(rnd.choice((1, 1, 2, len(word))))}
+    return "".join(each * (rnd.choice((2, 2, 3, 4, 6)) if n in places else 1) for n, each in enumerate(word))
+
+
+def misspelt(word: str, rnd: random.Random) -> str:
+    """A letter swapped for one that sounds near, left out, doubled or changed with its neighbour."""
+    place = rnd.randrange(len(word))
+    letter = word[place].lower()
+    kind = rnd.random()
+    if kind < 0.5 and letter in _NEAR:
+        return word[:place] + rnd.choice(_NEAR[letter]) + word[place + 1 :]
+    if kind < 0.75 or place + 1 == len(word):
+        return word[:place] + word[place + 1 :]
+    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+
+
+def invisible(word: str, rnd: random.Random) -> str:
+    """Characters that nobody sees, or marks on the letters."""
+    sign = rnd.choice("\u200b\u200d\u00ad\u2060\u0336\u0301\ufe0f")
+    return sign.join(word)
+
+
+def cased(word: str, rnd: random.Random) -> str:
+    """Capitals at random."""
+    return "".join(each.upper() if rnd.random() < 0.5 else each.lower() for each in word)
+
+
+def mixed(word: str, rnd: random.Random) -> str:
+    """Two ways at once."""
+    first, second = rnd.sample((looking_alike, masked, repeated, misspelt, cased), 2)
+    return second(first(word, rnd), rnd)
+
+
+WAYS: tuple[Way, ...] = (
+    masked, masked, masked, looking_alike, looking_alike, transliterated, transliterated, apart, apart, repeated,
+    misspelt, invisible, cased, mixed, mixed,
+)  # fmt: skip
