@@ -1,4 +1,4 @@
-"""`opisalka evaluate answers|diversity|match`: figures of answers and of the models that judge, as JSON."""
+"""`opisalka evaluate answers|diversity|match|toxicity`: figures of answers and of the models that judge, as JSON."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def add(commands: Commands, say: Say) -> None:
     match.options.add_argument("--foreign", metavar="DIR", type=Path, help=say(Message("help-foreign")))
     match.options.add_argument("--split", metavar="NAME", default="val", help=say(Message("help-split")))
     match.set_defaults(run=evaluate_match)
+    toxicity = subjects.add_parser("toxicity", say=say, help=say(Message("help-evaluate-toxicity")))
+    toxicity.options.add_argument(
+        "--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments"))
+    )
+    toxicity.options.add_argument("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    toxicity.options.add_argument("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
+    toxicity.options.add_argument("--part", choices=("val", "test"), default="test", help=say(Message("help-split")))
+    toxicity.options.add_argument("--checkpoint", metavar="NAME", default="mini", help=say(Message("help-checkpoint")))
+    toxicity.set_defaults(run=evaluate_toxicity)
 
 
 def evaluate_answers(arguments: argparse.Namespace, say: Say) -> int:
@@ -84,6 +93,27 @@ def evaluate_match(arguments: argparse.Namespace, say: Say) -> int:
     photos = [listing.photos[0].image for listing, _ in single]
     figures = pair_figures(clip, rule.threshold, photos, texts, rule.of_other_things, foreign)
     print(json.dumps({"right_refused": refused, "right_judged": judged, **asdict(figures)}))
+    return 0
+
+
+def evaluate_toxicity(arguments: argparse.Namespace, say: Say) -> int:
+    """Comments with their rewrites, ads, and obscenities disguised in every way, of a part nothing was trained on."""
+    for path in filter(None, (arguments.comments, arguments.data, arguments.texts)):
+        if not path.is_dir():
+            raise InvalidInput("data-missing", path=str(path))
+    from evaluation.toxicity import toxicity_figures
+    from inference.moderation.texts import TextModeration
+    from training.comments import read_corpus
+    from training.disguises import disguised_sets
+
+    moderation = TextModeration.load(checkpoints.get(arguments.checkpoints, "toxicity", arguments.checkpoint))
+    corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
+    toxic = [each.text for each in corpus.of(part, "pair", toxic=True)]
+    rewrites = [each.text for each in corpus.of(part, "pair", toxic=False)]
+    disguised = disguised_sets(toxic, corpus.rude)
+    disguised["by people"] = [each.text for each in corpus.of("test", "disguised")]
+    ads = [each.text for each in corpus.of(part, "ad")]
+    print(json.dumps(asdict(toxicity_figures(moderation, toxic, rewrites, ads, disguised)), indent=1))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`opisalka train clip|captioner|diversity`: checkpoints from data-set folders; an interrupted training resumes."""
+"""`opisalka train clip|captioner|diversity|toxicity`: checkpoints from data folders; an interrupted training resumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEEDED = ("captions.jsonl", "listings.jsonl", "photos.tsv", "photos")
 
 
 def add(commands: Commands, say: Say) -> None:
-    """Add the subcommand and its three stages."""
+    """Add the subcommand and its stages."""
     parser = commands.add_parser("train", say=say, help=say(Message("help-train")))
     stages = parser.add_subparsers(title=say(Message("help-commands")), metavar="STAGE", required=True)
     clip = stages.add_parser("clip", say=say, help=say(Message("help-train-clip")))
@@ -38,6 +38,12 @@ def add(commands: Commands, say: Say) -> None:
     diversity = stages.add_parser("diversity", say=say, help=say(Message("help-train-diversity")))
     _add_common(diversity, say, steps=1500)
     diversity.set_defaults(run=train_diversity)
+    toxicity = stages.add_parser("toxicity", say=say, help=say(Message("help-train-toxicity")))
+    _add_common(toxicity, say, steps=6000)
+    toxicity.options.add_argument(
+        "--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments"))
+    )
+    toxicity.set_defaults(run=train_toxicity)
     for stage in (captioner, diversity):
         folder = ROOT / "checkpoints" / "clip" / "mini"
         stage.options.add_argument("--clip", metavar="DIR", type=Path, default=folder, help=say(Message("help-clip")))
@@ -81,6 +87,18 @@ def train_diversity(arguments: argparse.Namespace, say: Say) -> int:
     from training import stages
 
     stages.train_diversity(sources, encoder, arguments.out, work, arguments.steps, arguments.seed)
+    return 0
+
+
+def train_toxicity(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the classifier of insults."""
+    sources = _sources(arguments)
+    _needed(arguments.comments)
+    from training import toxicity
+    from training.comments import read_corpus
+
+    corpus = read_corpus(arguments.comments, sources.texts, sources.data)
+    toxicity.train_toxicity(corpus, arguments.out, arguments.work / "toxicity", arguments.steps, arguments.seed)
     return 0
 
 

@@ -48,9 +48,11 @@ class Corpus:
         return [each for each in found if toxic is None or each.toxic == toxic]
 
 
-def read_corpus(comments: Path, texts: Path, clothes: Path) -> Corpus:
+def read_corpus(comments: Path, texts: Path | None, clothes: Path) -> Corpus:
     """Comments of `data/toxicity`, phrases of `data/text` and what the clothes of a data set say."""
-    plain = [*_ads(texts), *_descriptions(clothes), *_facts(texts)]
+    plain = list(_descriptions(clothes))
+    if texts:
+        plain += [*_ads(texts), *_facts(texts)]
     return Corpus((*_split(_comments(comments)), *plain), rude_words(comments, [each.text for each in plain]))
 
 

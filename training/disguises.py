@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 VOWELS = "аеёиоуыэюя"
 _LOOKS = {
@@ -33,13 +33,24 @@ Way = Callable[[str, random.Random], str]
 def disguise(text: str, rnd: random.Random, rude: Collection[str] = (), share: float = 0.3) -> str:
     """The text with its words in `rude` (lower case, «е» for «ё») disguised, or a `share` of all where it has none."""
     way = rnd.choice(WAYS)
-    known = {word for word in _WORD.findall(text) if word.lower().replace("ё", "е") in rude}
+    if any(_plain(word) in rude for word in _WORD.findall(text)):
+        return _spelled(text, way, rnd, rude)
+    return _WORD.sub(lambda found: way(found[0], rnd) if rnd.random() < share else found[0], text)
 
-    def spelled(found: re.Match[str]) -> str:
-        chosen = found[0] in known if known else rnd.random() < share
-        return way(found[0], rnd) if chosen else found[0]
 
-    return _WORD.sub(spelled, text)
+def disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int = 0) -> dict[str, list[str]]:
+    """The texts that hold a rude word, all of these words disguised: by the name of the way."""
+    rnd = random.Random(seed)
+    holding = [text for text in texts if any(_plain(word) in rude for word in _WORD.findall(text))]
+    return {way.__name__: [_spelled(text, way, rnd, rude) for text in holding] for way in dict.fromkeys(WAYS)}
+
+
+def _spelled(text: str, way: Way, rnd: random.Random, rude: Collection[str]) -> str:
+    return _WORD.sub(lambda found: way(found[0], rnd) if _plain(found[0]) in rude else found[0], text)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("ё", "е")
 
 
 def masked(word: str, rnd: random.Random) -> str:

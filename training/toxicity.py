@@ -1,67 +1,48 @@
-"""Training of `toxicity/mini`: a small BERT that tells insults from plain words, however they are spelled.
+"""Training of `toxicity/mini`: a small reader of letters that tells insults from plain words, however they are spelled.
 
-First it learns Russian by filling gaps, then to tell. Subwords are cut differently each time, words are disguised at
-random, and what it must not be taken in by stands beside what it must see: rewrites, ads, facts, disguised politeness.
+What it must not be taken in by stands beside what it must see: polite rewrites, ads, facts, politeness in disguise.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, models, normalizers
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification
 
+from inference.checkpoints import Card, seal
 from inference.moderation.disguises import uncover
+from inference.moderation.spelling import SPACE, SpellingConfig, SpellingForSequenceClassification
+from inference.moderation.texts import FAMILY, TextModeration
 from training import loop
-from training.comments import Comment, Corpus
+from training.comments import Corpus
 from training.disguises import disguise
-from training.tokenizer import PAD, train_reading
 
-WORDS, WIDTH, LAYERS = 8000, 256, 3
-WINDOW = 96  # tokens that are read at once
-DROPOUT = 0.1  # how often two pieces of a word are left unjoined
-BATCH = 64
-MASKED = 0.15
+LETTERS = " абвгдежзийклмнопрстуфхцчшщъыьэюя0abcdefghijklmnopqrstuvwxyz*.,!?-()\"'/:;@#%&+_…$"
+UNKNOWN = "[UNK]"
+WINDOW = 256  # letters that are read at once
+BATCH, AHEAD = 64, 16  # AHEAD batches are drawn at once, to be sorted by length
+RATE, DECAY = 2e-3, 0.02
+LEFT_OUT = 0.15  # the share of letter runs that training leaves out
 # A rude list's lines are not all rude, and a rewrite is not always polite.
-CERTAINTY = 0.96
-
-AHEAD = 16  # batches that are drawn at once, to be sorted by length
+CERTAINTY = 0.98
+# Of neutral ads and descriptions, at most this share may be refused.
+REFUSED_SHARE = 0.003
+DATA = (
+    {"name": "toxic comments and their rewrites", "licence": "OpenRAIL++", "source": "s-nlp/russe_detox_2022"},
+    {"name": "toxic comments, obscene words", "licence": "MIT", "source": "s-nlp/rudetoxifier"},
+    {"name": "comments of social networks", "licence": "MIT", "source": "alla-g/toxicity-detection-thesis"},
+    {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Koziev/NLP_Datasets"},
+    {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
+)
 
 Lesson = tuple[str, bool]
-Text = TypeVar("Text")
-
-
-def toxicity_tokenizer(corpus: Corpus, rnd: random.Random) -> Tokenizer:
-    """Subwords of comments, ads and rude words, disguised ones among them."""
-    texts = [each.text for each in corpus.comments if each.part == "train"]
-    rude = sorted(corpus.rude)
-    texts += rnd.sample(rude, min(len(rude), 20_000))
-    texts += [disguise(text, rnd, corpus.rude) for text in rnd.sample(texts, len(texts) // 5)]
-    return train_reading(texts, WORDS)
-
-
-def tiny_bert(words: int) -> BertConfig:
-    """The size of the classifier: one label, whose logit says how surely a text insults."""
-    return BertConfig(
-        vocab_size=words,
-        hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=WIDTH // 64 or 1,
-        intermediate_size=4 * WIDTH,
-        max_position_embeddings=WINDOW,
-        type_vocab_size=1,
-        pad_token_id=0,
-        id2label={0: "toxic"},
-        label2id={"toxic": 0},
-    )
 
 
 @dataclass
@@ -74,11 +55,10 @@ class Lessons:
     def __post_init__(self) -> None:
         of = self.corpus.of
         self._comments = of("train", "pair", "social")
+        self._lines = of("train", "rude")
         self._toxic = of("train", "pair", "rude", "social", toxic=True)
-        self._pairs = [each for each in self._comments if each.source == "pair"]
-        self._rude_lines = of("train", "rude")
-        self._ads, self._facts = of("train", "ad"), of("train", "fact")
         self._neutral = of("train", "pair", "social", toxic=False)
+        self._ads, self._facts = of("train", "ad"), of("train", "fact")
         self._rude = sorted(self.corpus.rude)
 
     def draw(self) -> Lesson:
@@ -89,135 +69,143 @@ class Lessons:
         return (uncover(text) if self.rnd.random() < 0.5 else text), toxic
 
     def _plain(self) -> Lesson:
-        kind, pick = self.rnd.random(), self.rnd.choice
-        if kind < 0.45:
-            each = pick(self._comments)
-            return each.text, each.toxic
-        if kind < 0.60:
-            return pick(self._rude_lines).text, True
-        if kind < 0.70:
-            return self._with_rude_word(), True
-        if kind < 0.75:
-            return self._among_ads(pick(self._toxic).text), True
-        if kind < 0.80:
-            return self._among_ads(pick(self._neutral).text), False
-        if kind < 0.95:
-            return (pick(self._ads).text if self.rnd.random() < 0.7 else self._among_ads(pick(self._ads).text)), False
-        return pick(self._facts).text, False
+        kinds: Mapping[Callable[[], Lesson], float] = {
+            self._comment: 0.45,
+            self._line: 0.15,
+            self._with_rude_word: 0.10,
+            self._among_ads: 0.15,
+            self._ad: 0.10,
+            self._fact: 0.05,
+        }
+        (kind,) = self.rnd.choices(list(kinds), list(kinds.values()))
+        return kind()
 
-    def _with_rude_word(self) -> str:
+    def _comment(self) -> Lesson:
+        each = self.rnd.choice(self._comments)
+        return each.text, each.toxic
+
+    def _line(self) -> Lesson:
+        return self.rnd.choice(self._lines).text, True
+
+    def _ad(self) -> Lesson:
+        return self.rnd.choice(self._ads).text, False
+
+    def _fact(self) -> Lesson:
+        return self.rnd.choice(self._facts).text, False
+
+    def _with_rude_word(self) -> Lesson:
         """A rude word among neutral ones, or alone."""
         neutral = self.rnd.choice(self.rnd.choice((self._ads, self._facts))).text.split()[:20]
         if self.rnd.random() < 0.15:
             neutral = []
         neutral.insert(self.rnd.randint(0, len(neutral)), self.rnd.choice(self._rude))
-        return " ".join(neutral)
+        return " ".join(neutral), True
 
-    def _among_ads(self, text: str) -> str:
-        parts = [self.rnd.choice(self._ads).text for _ in range(self.rnd.randint(1, 3))]
-        parts.insert(self.rnd.randint(0, len(parts)), text)
-        return self.rnd.choice((" ", ". ", "\n")).join(parts)
+    def _among_ads(self) -> Lesson:
+        """A comment, toxic or not, or one more ad between the phrases of ads."""
+        each = self.rnd.choice(self.rnd.choice((self._toxic, self._neutral, self._ads)))
+        parts = [self._ad()[0] for _ in range(self.rnd.randint(1, 3))]
+        parts.insert(self.rnd.randint(0, len(parts)), each.text)
+        return self.rnd.choice((" ", ". ", "\n")).join(parts), each.toxic
 
 
-def of_like_lengths(texts: Sequence[Text], size: int, length: Callable[[Text], int]) -> list[list[Text]]:
+def letters_tokenizer() -> Tokenizer:
+    """One token a letter; case, «ё» and digits make no difference, a space is what padding is."""
+    tokenizer = Tokenizer(
+        models.BPE({letter: n for n, letter in enumerate((*LETTERS, UNKNOWN))}, [], unk_token=UNKNOWN)
+    )
+    steps = [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace("ё", "е")]
+    steps += [normalizers.Replace(Regex(r"\d"), "0"), normalizers.Replace(Regex(r"\s+"), " ")]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    return tokenizer
+
+
+def fresh_model(sizes: Mapping[str, int] | None = None) -> SpellingForSequenceClassification:
+    """A classifier that knows nothing: one label, whose logit says how surely a text insults."""
+    model = SpellingForSequenceClassification(
+        SpellingConfig(**(sizes or {}), id2label={0: "toxic"}, label2id={"toxic": 0})
+    )
+    nn.init.normal_(model.runs.weight, std=0.05)
+    nn.init.zeros_(model.runs.weight[:, -1])
+    return model
+
+
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """Letters of texts, (n, length)."""
+    read = [each.ids for each in tokenizer.encode_batch(list(texts))]
+    longest = max(1, max(map(len, read)))
+    return torch.tensor([ids + [SPACE] * (longest - len(ids)) for ids in read])
+
+
+def of_like_lengths(lessons: Sequence[Lesson], size: int) -> list[list[Lesson]]:
     """Batches in random order, each of texts that are about equally long: padding is work for nothing."""
-    ordered = sorted(texts, key=length)
+    ordered = sorted(lessons, key=lambda lesson: len(lesson[0]))
     batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
     return [batches[number] for number in torch.randperm(len(batches)).tolist()]
 
 
-def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Token ids and mask of texts, (n, length) each."""
-    tokenizer.enable_truncation(WINDOW)
-    tokenizer.enable_padding(pad_id=tokenizer.token_to_id(PAD), pad_token=PAD)
-    read = tokenizer.encode_batch(list(texts))
-    return torch.tensor([each.ids for each in read]), torch.tensor([each.attention_mask for each in read])
-
-
-def pretrain(model: BertForMaskedLM, tokenizer: Tokenizer, texts: Sequence[str], work: Path, steps: int) -> None:
-    """Learn to fill gaps in plain texts; changes `model`."""
-    optimizer = loop.optimiser(model, 1e-3, 0.01)
-    where = loop.device()
-    waiting: list[list[str]] = []
-
-    def step(number: int) -> dict[str, float]:
-        if not waiting:
-            chosen = torch.randint(len(texts), (AHEAD * 2 * BATCH,)).tolist()
-            waiting.extend(of_like_lengths([texts[n] for n in chosen], 2 * BATCH, len))
-        ids, mask = (part.to(where) for part in encoded(tokenizer, waiting.pop()))
-        gaps = (torch.rand(ids.shape, device=where) < MASKED) & (ids > 3)
-        # The unknown token stands for a gap: nothing else is trained on it.
-        with loop.autocast(where):
-            states = model.bert(input_ids=ids.masked_fill(gaps, 1), attention_mask=mask).last_hidden_state
-            logits = model.cls(states[gaps])
-        loss = functional.cross_entropy(logits.float(), ids[gaps])
-        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
-        return {"loss": loss.item()} if (number + 1) % 50 == 0 else {}
-
-    loop.run(steps, step, {"model": model, "optimizer": optimizer}, work, "gaps")
-
-
 def learn(
-    model: BertForSequenceClassification,
-    tokenizer: Tokenizer,
-    lessons: Lessons,
-    work: Path,
-    steps: int,
-    rate: float = 5e-4,
-    seen: Callable[[BertForSequenceClassification], dict[str, float]] | None = None,
-) -> BertForSequenceClassification:
-    """Learn to tell; returns the average of the weights over the last steps. `seen` measures it now and then."""
+    model: SpellingForSequenceClassification, tokenizer: Tokenizer, lessons: Lessons, work: Path, steps: int
+) -> SpellingForSequenceClassification:
+    """Learn to tell; returns the average of the weights over the last steps."""
     average, smooth = loop.averaged(model, 0.998)
-    optimizer = loop.optimiser(model, rate, 0.05)
-    where = loop.device()
+    optimizer = loop.optimiser(model, RATE, DECAY)
     waiting: list[list[Lesson]] = []
+    tokenizer.enable_truncation(WINDOW)
+    model.left_out = LEFT_OUT
 
     def step(number: int) -> dict[str, float]:
         if not waiting:
             # A restart restores PyTorch's generator: it goes on with new lessons instead of the first ones again.
             lessons.rnd.seed(int(torch.randint(1 << 31, ())))
-            ahead = [lessons.draw() for _ in range(AHEAD * BATCH)]
-            waiting.extend(of_like_lengths(ahead, BATCH, lambda lesson: len(lesson[0])))
+            waiting.extend(of_like_lengths([lessons.draw() for _ in range(AHEAD * BATCH)], BATCH))
         drawn = waiting.pop()
-        ids, mask = (part.to(where) for part in encoded(tokenizer, [text for text, _ in drawn]))
-        answers = torch.tensor([CERTAINTY if toxic else 1 - CERTAINTY for _, toxic in drawn], device=where)
-        with loop.autocast(where):
-            logits = model(input_ids=ids, attention_mask=mask).logits[:, 0]
-        loss = functional.binary_cross_entropy_with_logits(logits.float(), answers)
-        loop.descend(optimizer, loss, rate * loop.cosine(number, steps, 100))
+        logits = model(encoded(tokenizer, [text for text, _ in drawn])).logits[:, 0]
+        answers = torch.tensor([CERTAINTY if toxic else 1 - CERTAINTY for _, toxic in drawn])
+        loss = functional.binary_cross_entropy_with_logits(logits, answers)
+        loop.descend(optimizer, loss, RATE * loop.cosine(number, steps, 100))
         average.update_parameters(model)
-        if (number + 1) % 500 == 0 and seen:
-            return {"loss": loss.item(), **seen(smooth)}
         return {"loss": loss.item()} if (number + 1) % 50 == 0 else {}
 
+    model.train()
     loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "toxicity")
-    smooth.eval()
+    average.eval()
     return smooth
 
 
-def save_toxicity(model: nn.Module, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the checkpoint: fp16 weights, configuration, tokenizer without dropout, padding and truncation."""
+def save_toxicity(model: SpellingForSequenceClassification, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the checkpoint: fp16 weights, configuration, tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    assert isinstance(model, BertForSequenceClassification)
-    tokenizer.model.dropout = None
-    tokenizer.no_padding()
     tokenizer.no_truncation()
-    model.half().save_pretrained(folder)
+    nn.Module.half(model)
+    model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": WINDOW, "pad_token": PAD}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings) + "\n", "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": WINDOW}) + "\n", "utf-8")
 
 
-def plain_texts(corpus: Corpus) -> list[str]:
-    """What Russian is learned from: every training text of the corpus once."""
-    return [each.text for each in corpus.comments if each.part == "train"]
+def train_toxicity(corpus: Corpus, out: Path, work: Path, steps: int, seed: int) -> Card:
+    """`opisalka train toxicity`: classifier, threshold, checkpoint. `work` keeps what a restart needs."""
+    torch.manual_seed(seed)
+    tokenizer = letters_tokenizer()
+    model = learn(fresh_model(), tokenizer, Lessons(corpus, random.Random(seed)), work, steps)
+    save_toxicity(model, tokenizer, out)
+    card = Card(
+        folder=out,
+        family=FAMILY,
+        version="1",
+        risk="largest",
+        summary={
+            "ru": "Отличает оскорбления и мат, также скрытые, от обычных слов",
+            "en": "Tells insults and obscenities, disguised ones too, from plain words",
+        },
+        command="opisalka train toxicity --comments toxicity --texts text --data clothing --out mini",
+        data=DATA,
+    )
+    return calibrate(seal(card), [each.text for each in corpus.of("val", "ad")])
 
 
-def scores(model: BertForSequenceClassification, tokenizer: Tokenizer, comments: Sequence[Comment]) -> Tensor:
-    """The logit of each comment as it stands, (n,)."""
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(comments), 256):
-            ids, mask = encoded(tokenizer, [each.text for each in comments[start : start + 256]])
-            parts.append(model(input_ids=ids, attention_mask=mask).logits[:, 0])
-    return torch.cat(parts)
+def calibrate(card: Card, neutral: Sequence[str]) -> Card:
+    """Measure the threshold that refuses at most `REFUSED_SHARE` of neutral texts, and write it on the card."""
+    risks = torch.tensor(TextModeration.load(card).risks(neutral))
+    threshold = round(float(risks.quantile(1 - REFUSED_SHARE)), 4)
+    return seal(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))

@@ -9,10 +9,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
+import inference.moderation.spelling  # noqa: F401 - makes its architecture known to transformers
 from inference.checkpoints import Card
 from inference.errors import CheckpointError, Message
 from inference.listing import Verdict
@@ -55,7 +57,9 @@ class TextModeration:
             raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
         if card.risk not in RISKS:
             raise CheckpointError("card-field", card=str(card.folder), field="risk")
-        model = AutoModelForSequenceClassification.from_pretrained(card.folder, dtype=torch.float32).eval()
+        config = AutoConfig.from_pretrained(card.folder, local_files_only=True)
+        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32).eval()
+        model.load_state_dict(load_file(card.folder / "model.safetensors"))
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         window = json.loads((card.folder / "tokenizer_config.json").read_text("utf-8"))["model_max_length"]
         return cls(model, tokenizer, window, RISKS[card.risk], _threshold(card, threshold))
