@@ -1,4 +1,4 @@
-"""`opisalka train clip|captioner|diversity|toxicity`: checkpoints from data folders; an interrupted training resumes."""
+"""`opisalka train clip|captioner|diversity|toxicity`: checkpoints from data; an interrupted training resumes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A small sequence classifier that reads letters: every run of one to six letters of a word has a vector of its own.
+"""A small sequence classifier that reads letters: every run of one to six letters of a word has a say of its own.
 
-Runs of letters outlive misspelling and disguise where whole words do not. The vectors of the runs at each letter are
-added, neighbours are looked at together, and the strongest evidence of the text counts beside the sum of all of it.
-`transformers` loads it as any other architecture once this module is imported.
+Runs of letters outlive misspelling and disguise where whole words do not. Two readers answer, and their logits are
+averaged: one adds up a weight for each run, the other gives each run a vector, looks at neighbours together and takes
+the strongest evidence beside the sum. `transformers` loads it as any architecture once this module is imported.
 """
 
 from __future__ import annotations
@@ -17,73 +17,114 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 SPACE = 0  # the id of a space, and of padding: a text ends as a word does
 _FACTOR = 1_000_003
+_SCALE = 5.0  # lets weights that learn as fast as all others reach as far as a sum over runs needs
 
 
 class SpellingConfig(PreTrainedConfig):
-    """Sizes: `rows` vectors of `width` that runs of up to `longest` letters share by hash, `channels` of the layers."""
+    """Sizes: `weights` and `vectors` (of `width`) that runs of up to `longest` letters share by hash.
+
+    Ids 1 to `alphabet` are small letters, the next `alphabet` their capitals, in the same order.
+    """
 
     model_type = "spelling"
 
-    def __init__(self, rows: int = 1 << 17, width: int = 32, channels: int = 96, longest: int = 6, **rest: Any) -> None:
+    def __init__(
+        self,
+        weights: int = 1 << 20,
+        vectors: int = 1 << 17,
+        width: int = 32,
+        channels: int = 96,
+        longest: int = 6,
+        alphabet: int = 58,
+        **rest: Any,
+    ) -> None:
         super().__init__(**{"pad_token_id": SPACE} | rest)
-        self.rows, self.width, self.channels, self.longest = rows, width, channels, longest
+        self.weights, self.vectors, self.width = weights, vectors, width
+        self.channels, self.longest, self.alphabet = channels, longest, alphabet
 
 
 class SpellingForSequenceClassification(PreTrainedModel):
-    """Runs of letters → vectors at each letter → two layers over neighbours → the strongest and the sum → logits."""
+    """Two readers of the runs of letters: sums of weights, and two layers over vectors. One label."""
 
     config_class = SpellingConfig
     base_model_prefix = "spelling"
 
     def __init__(self, config: SpellingConfig) -> None:
         super().__init__(config)
-        # The last column is the plain weight of a run, for the sum over all runs.
-        self.runs = nn.Embedding(config.rows, config.width + 1)
+        self.weights = nn.Embedding(config.weights, 1)
+        self.loud = nn.Linear(1, 1)
+        self.vectors = nn.Embedding(config.vectors, config.width)
         self.near = nn.Conv1d(config.width, config.channels, 5, padding=2)
         self.far = nn.Conv1d(config.channels, config.channels, 5, padding=8, dilation=4)
         self.answer = nn.Sequential(
             nn.Dropout(0.2),
-            nn.Linear(2 * config.channels, config.channels),
+            nn.Linear(2 * config.channels + 1, config.channels),
             nn.GELU(),
             nn.Dropout(0.2),
-            nn.Linear(config.channels, len(config.id2label or {})),
+            nn.Linear(config.channels, 1),
         )
         self.left_out = 0.0  # the share of runs that training leaves out
         self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> SequenceClassifierOutput:
-        """Logits (n, labels) of letters (n, length); padding is recognised by its id."""
+        """Logits (n, 1) of letters (n, length); padding is recognised by its id."""
+        return SequenceClassifierOutput(logits=self.answers(input_ids).mean(1, keepdim=True))
+
+    def answers(self, input_ids: Tensor) -> Tensor:
+        """The logit of each of the two readers, (n, 2)."""
         letters = functional.pad(input_ids, (1, 1), value=SPACE)
-        runs, valid = _runs(letters, self.config.longest, self.config.rows)
+        letters, shouting = _small(letters, self.config.alphabet)
+        runs, valid = _runs(letters, self.config.longest)
         if self.training and self.left_out:
-            valid = valid & (torch.rand(valid.shape, device=valid.device) >= self.left_out)
-        found = self.runs(runs) * valid[..., None]
-        weight = found[..., -1].sum((1, 2)) / valid.sum((1, 2)).clamp(min=1).sqrt()
-        seen = (letters != SPACE)[:, None]
-        states = functional.gelu(self.near(found[..., :-1].sum(1).transpose(1, 2))) * seen
+            valid = valid & (torch.rand(valid.shape) >= self.left_out)
+        summed = self._sum(runs, valid) + self.loud(shouting)[:, 0]
+        return torch.stack((summed, self._look(runs, valid, letters != SPACE, shouting)), 1)
+
+    def _sum(self, runs: Tensor, valid: Tensor) -> Tensor:
+        weights = self.weights(runs % self.config.weights)[..., 0] * valid
+        added: Tensor = _SCALE * weights.sum((1, 2)) / valid.sum((1, 2)).clamp(min=1).sqrt()
+        return added
+
+    def _look(self, runs: Tensor, valid: Tensor, seen: Tensor, shouting: Tensor) -> Tensor:
+        seen = seen[:, None]
+        vectors = (self.vectors(runs % self.config.vectors) * valid[..., None]).sum(1)
+        states = functional.gelu(self.near(vectors.transpose(1, 2))) * seen
         states = states + functional.gelu(self.far(states)) * seen
-        strongest = states.amax(2)
-        mean = states.sum(2) / seen.sum(2).clamp(min=1).sqrt()
-        return SequenceClassifierOutput(logits=self.answer(torch.cat((strongest, mean), 1)) + weight[:, None])
+        added = states.sum(2) / seen.sum(2).clamp(min=1).sqrt()
+        answer: Tensor = self.answer(torch.cat((states.amax(2), added, shouting), 1))[:, 0]
+        return answer
 
 
-def _runs(letters: Tensor, longest: int, rows: int) -> tuple[Tensor, Tensor]:
-    """Row and validity of the run of each length at each letter, (n, longest, length) both.
+def _small(letters: Tensor, alphabet: int) -> tuple[Tensor, Tensor]:
+    """The letters without capitals, and the share of capitals behind another one, (n, 1): none in «Москва»."""
+    capital = (letters > alphabet) & (letters <= 2 * alphabet)
+    small = torch.where(capital, letters - alphabet, letters)
+    known = ((small > 0) & (small <= alphabet)).sum(1, keepdim=True).clamp(min=1)
+    return small, (capital[:, 1:] & capital[:, :-1]).sum(1, keepdim=True) / known
+
+
+def _runs(letters: Tensor, longest: int) -> tuple[Tensor, Tensor]:
+    """Hash and validity of the run of each length at each letter, (n, longest, length) both.
 
     A run may begin or end with a space, which marks the edge of a word, but holds none inside.
     """
-    hashed, inside = letters, torch.ones_like(letters, dtype=torch.bool)
+    hashed, inside = letters + 1, torch.ones_like(letters, dtype=torch.bool)
     rest = functional.pad(letters, (0, longest), value=SPACE)
-    found, valid = [hashed % rows], [letters != SPACE]
+    found, valid = [_stirred(hashed)], [letters != SPACE]
     for count in range(2, longest + 1):
         last = rest[:, count - 1 : count - 1 + letters.shape[1]]
         if count > 2:
             inside = inside & (rest[:, count - 2 : count - 2 + letters.shape[1]] != SPACE)
         hashed = (hashed * _FACTOR + last + count) & 0x7FFF_FFFF
-        # Neighbouring products share low bits: the high ones are mixed in.
-        found.append((hashed ^ (hashed >> 15)) % rows)
+        found.append(_stirred(hashed))
         valid.append(inside & ((letters != SPACE) | (last != SPACE)))
     return torch.stack(found, 1), torch.stack(valid, 1)
+
+
+def _stirred(hashed: Tensor) -> Tensor:
+    """High bits mixed into the low ones, which alone pick a row."""
+    mixed = ((hashed ^ (hashed >> 15)) * 0x2C1B_3C6D) & 0x7FFF_FFFF
+    return mixed ^ (mixed >> 12)
 
 
 AutoConfig.register("spelling", SpellingConfig)
