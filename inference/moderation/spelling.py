@@ -87,8 +87,11 @@ class SpellingForSequenceClassification(PreTrainedModel):
 
     def _look(self, runs: Tensor, valid: Tensor, seen: Tensor, shouting: Tensor) -> Tensor:
         seen = seen[:, None]
-        vectors = (self.vectors(runs % self.config.vectors) * valid[..., None]).sum(1)
-        states = functional.gelu(self.near(vectors.transpose(1, 2))) * seen
+        # (n, longest, length) → one bag of runs a letter, summed without a tensor of all vectors.
+        rows = (runs % self.config.vectors).transpose(1, 2).flatten(0, 1)
+        counts = valid.transpose(1, 2).flatten(0, 1).to(self.vectors.weight.dtype)
+        vectors = functional.embedding_bag(rows, self.vectors.weight, per_sample_weights=counts, mode="sum")
+        states = functional.gelu(self.near(vectors.view(len(runs), -1, self.config.width).transpose(1, 2))) * seen
         states = states + functional.gelu(self.far(states)) * seen
         added = states.sum(2) / seen.sum(2).clamp(min=1).sqrt()
         answer: Tensor = self.answer(torch.cat((states.amax(2), added, shouting), 1))[:, 0]
