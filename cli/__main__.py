@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
-from cli import batch, checkpoints, describe, evaluate, testcase, train
+from cli import batch, checkpoints, describe, evaluate, moderation, testcase, train
 from cli.messages import render
 from cli.parser import ROOT, Parser, Say, language_of
 from inference.errors import CheckpointError, InvalidInput, Message, UserError
 
-COMMANDS = (describe, batch, testcase, checkpoints, train, evaluate)
+COMMANDS = (describe, batch, testcase, checkpoints, moderation, train, evaluate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

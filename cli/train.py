@@ -1,4 +1,4 @@
-"""`opisalka train clip|captioner|diversity|toxicity`: checkpoints from data; an interrupted training resumes."""
+"""`opisalka train clip|foreign|captioner|diversity|toxicity`: checkpoints from data; what was broken off resumes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ def add(commands: Commands, say: Say) -> None:
     diversity = stages.add_parser("diversity", say=say, help=say(Message("help-train-diversity")))
     _add_common(diversity, say, steps=1500)
     diversity.set_defaults(run=train_diversity)
+    foreign = stages.add_parser("foreign", say=say, help=say(Message("help-train-foreign")))
+    _add_common(foreign, say, steps=2000)
+    foreign.options.add_argument(
+        "--teacher", metavar="FILE", type=Path, required=True, help=say(Message("help-teacher"))
+    )
+    foreign.options.add_argument("--others", metavar="DIR", type=Path, required=True, help=say(Message("help-others")))
+    foreign.options.add_argument(
+        "--drawings", metavar="N", type=natural, default=400, help=say(Message("help-drawings"))
+    )
+    foreign.set_defaults(run=train_foreign)
     toxicity = stages.add_parser("toxicity", say=say, help=say(Message("help-train-toxicity")))
     _add_common(toxicity, say, steps=6000)
     toxicity.options.add_argument(
@@ -68,6 +78,17 @@ def train_clip(arguments: argparse.Namespace, say: Say) -> int:
     work = arguments.work / "clip"
     steps, teacher_steps = arguments.steps, arguments.teacher_steps
     stages.train_clip(sources, arguments.teacher, arguments.out, work, steps, teacher_steps, arguments.seed)
+    return 0
+
+
+def train_foreign(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the detector of photos that show no clothes into the folder of a dual encoder (`--out`)."""
+    sources = _sources(arguments, arguments.others, arguments.drawings)
+    _needed(arguments.teacher)
+    folder, work = _encoder(arguments.out), arguments.work / "foreign"
+    from training import stages
+
+    stages.train_foreign(sources, arguments.teacher, folder, work, arguments.steps, arguments.seed)
     return 0
 
 

@@ -13,10 +13,14 @@ from inference.clip import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers
-from inference.moderation.match import MatchRule
+from inference.moderation.checks import Checks
+from inference.moderation.foreign import ForeignDetector
+from inference.moderation.overrides import Overrides
+from inference.moderation.texts import TextModeration
 
 CLIP = "mini"
 DIVERSITY = "mini"
+TOXICITY = "mini"
 
 Model = TypeVar("Model")
 
@@ -34,15 +38,17 @@ class Engine:
         return pipeline.describe(checked, self.models, numbers, seed)
 
 
-def load_engine(root: Path, captioner: str = "mini") -> Engine:
+def load_engine(root: Path, captioner: str = "mini", overrides: Overrides | None = None) -> Engine:
     """Load a captioner and what it stands on from `root`. Raises `CheckpointError` for what is missing or broken."""
     clip_card = checkpoints.get(root, "clip", CLIP)
     clip = _loaded(clip_card, Clip.load)
-    rule = MatchRule.of(clip_card)
     diversity = _loaded(checkpoints.get(root, "diversity", DIVERSITY), DiversityClassifier.load)
-    return Engine(
-        pipeline.Models(clip, _captioner(checkpoints.get(root, "captioner", captioner), clip), diversity, rule)
-    )
+    toxicity = checkpoints.get(root, "toxicity", TOXICITY)
+    texts = _loaded(toxicity, lambda folder: TextModeration.load(toxicity, overrides.text if overrides else None))
+    foreign = _loaded(clip_card, ForeignDetector.load)
+    checks = Checks.of(clip, clip_card, texts, foreign, overrides)
+    writer = _captioner(checkpoints.get(root, "captioner", captioner), clip)
+    return Engine(pipeline.Models(clip, writer, diversity, checks))
 
 
 def _captioner(card: Card, clip: Clip) -> Captioner:
@@ -55,6 +61,8 @@ def _loaded(card: Card, load: Callable[[Path], Model]) -> Model:
     """What `load` makes of the card's folder; whatever is wrong with the files becomes one sentence."""
     try:
         return load(card.folder)
+    except CheckpointError:
+        raise
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error

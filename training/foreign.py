@@ -6,12 +6,14 @@ makes a bottle no garment has to hold for things that no training photo shows; o
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,16 +22,19 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from inference.moderation.foreign import FILE, WIDTHS, ForeignDetector
 from training import loop
 from training.augment import views
-from training.examples import load_pixels
+from training.drawings import draw, random_garment
+from training.examples import load_pixels, square
 from training.teacher import FEATURES, MobileNetV2
 
 STORED = 144
-# Pixels of a view while training, and of a photo before the teacher; serving is at `SIZE`.
-TRAINED_AT, TAUGHT_AT = 112, 192
+# Pixels: most of the training, its last part, a photo before the teacher; serving is at `SIZE`.
+FIRST_AT, LAST_AT, TAUGHT_AT = 96, 112, 192
 BATCH = 64
 RATE = 8e-4
 # The teacher's answers are compared softened: its second and third guesses say what a thing is like.
 TEMPERATURE = 2.0
+# Of Caltech 101: people are dressed, and a skate is a boot.
+LEFT_OUT = re.compile("Faces|inline_skate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +59,28 @@ class Pupil(nn.Module):
         self.imitate = nn.Linear(WIDTHS[-1], FEATURES)
 
 
-@torch.inference_mode()
-def taught(teacher: MobileNetV2, paths: Sequence[Path]) -> Source:
-    """Photos with what the teacher sees in each, looked at once and whole."""
-    pixels, seen = load_pixels(list(paths), STORED), []
+@torch.no_grad()
+def taught(teacher: MobileNetV2, paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Source:
+    """Photos and drawings with what the teacher sees in each, looked at once and whole."""
+    pixels, seen = [], []
     for start in range(0, len(paths), 32):
-        whole = load_pixels(list(paths[start : start + 32]), TAUGHT_AT)
-        seen.append(teacher(whole.float() / 127.5 - 1))
-    return Source(pixels, torch.cat(seen))
+        part = list(paths[start : start + 32])
+        pixels.append(load_pixels(part, STORED))
+        seen.append(_seen(teacher, load_pixels(part, TAUGHT_AT)))
+    for image in drawn:
+        pixels.append(square(image, STORED)[None])
+        seen.append(_seen(teacher, square(image, TAUGHT_AT)[None]))
+    return Source(torch.cat(pixels), torch.cat(seen))
+
+
+def _seen(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
+    features: Tensor = teacher(pixels.float() / 127.5 - 1)
+    return features
+
+
+def drawings(count: int, seed: int) -> list[Image.Image]:
+    """Drawings of garments: they are clothes too, and the preloaded cases are drawn."""
+    return [draw([random_garment(random.Random(seed * 1_000_000 + n))], seed + n) for n in range(count)]
 
 
 def begin(folder: Path) -> Pupil:
@@ -85,13 +104,14 @@ def learn(
     pupil = convert_conv2d_weight_memory_format(pupil, torch.channels_last)
     average, smooth = loop.averaged(pupil, 0.995)
     optimizer = loop.optimiser(pupil, RATE, 0.05)
-    shares = [BATCH // 2 // len(others) + (n < BATCH // 2 % len(others)) for n in range(len(others))]
+    shares = _shares([len(source.pixels) for source in others], BATCH // 2)
 
     def step(number: int) -> dict[str, float]:
         parts = [clothes.sample(BATCH // 2), *(each.sample(n) for each, n in zip(others, shares, strict=True))]
         answers = torch.cat((torch.zeros(BATCH // 2), torch.ones(BATCH // 2)))
         pixels, seen = (torch.cat(each) for each in zip(*parts, strict=True))
-        pixels = views(coarsened(pixels), TRAINED_AT, 0.45).contiguous(memory_format=torch.channels_last)
+        edge = FIRST_AT if number < 0.7 * steps else LAST_AT
+        pixels = views(coarsened(pixels), edge, 0.45).contiguous(memory_format=torch.channels_last)
         with loop.autocast(pixels.device):
             loss, figures = _loss(pupil, teacher, pixels, seen, answers)
         loop.descend(optimizer, loss, RATE * loop.cosine(number, steps, 100))
@@ -100,6 +120,14 @@ def learn(
 
     loop.run(steps, step, {"model": pupil, "average": average, "optimizer": optimizer}, work, "foreign")
     return smooth.detector.eval()
+
+
+def _shares(sizes: Sequence[int], count: int) -> list[int]:
+    """How many photos of each source make a batch: in proportion to the root of its size, at least one."""
+    roots = [size**0.5 for size in sizes]
+    shares = [max(1, round(count * root / sum(roots))) for root in roots]
+    shares[shares.index(max(shares))] += count - sum(shares)
+    return shares
 
 
 def _loss(
@@ -143,16 +171,12 @@ def save_foreign(detector: ForeignDetector, folder: Path) -> None:
     save_file(weights, folder / FILE, metadata={"format": "pt"})
 
 
-def photos_below(folder: Path, leave_out: str = "") -> list[Path]:
-    """All photos below a folder, in a fixed order; `leave_out`: a pattern of paths that do not count."""
+def sources(folder: Path) -> list[list[Path]]:
+    """The photos of each folder below, a folder a source; of the folder itself where it has none."""
+    parts = [_photos_below(part) for part in sorted(folder.iterdir()) if part.is_dir()]
+    return [paths for paths in parts if paths] or [_photos_below(folder)]
+
+
+def _photos_below(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return [path for path in paths if not (leave_out and re.search(leave_out, path.relative_to(folder).as_posix()))]
-
-
-def sources(folders: Sequence[Path], leave_out: str = "") -> list[list[Path]]:
-    """The photos of each folder; a folder of folders counts as that many sources."""
-    found = []
-    for folder in folders:
-        parts = [part for part in sorted(folder.iterdir()) if part.is_dir()] if folder.is_dir() else []
-        found += [photos_below(part, leave_out) for part in parts] or [photos_below(folder, leave_out)]
-    return [paths for paths in found if paths]
+    return [path for path in paths if not LEFT_OUT.search(path.relative_to(folder).as_posix())]

@@ -86,24 +86,27 @@ class PhotoRule:
     policy: Mapping[str, Limits]
     second: SecondOpinion | None = None
 
-    def judge(self, found: Sequence[Sequence[Found]], views: PhotoViews) -> Verdict:
+    def judge(self, found: Sequence[Sequence[Found]], views: PhotoViews | None = None) -> Verdict:
         """The verdict on an album from what is found in each photo; no photo passes.
 
-        The score is the surest finding that could be refused. A verdict that passes may have a reason: a warning.
+        views: of the same photos, for the second opinion; without them the detector decides alone. The score is the
+        surest finding that could be refused. A verdict that passes may have a reason: a warning.
         """
         if not found:
             return Verdict("photos")
-        opinions = self.second.risks(views) if self.second else [0.0] * len(found)
-        sure = self.second.threshold if self.second else 1.0
         warned = [self._reached(each, "warn") for each in found]
-        refused = [
-            self._reached(each, "refuse") or (warns and opinion >= sure)
-            for each, warns, opinion in zip(found, warned, opinions, strict=True)
-        ]
+        refused = [self._reached(each, "refuse") for each in found]
+        if self.second and views is not None:
+            sure = [risk >= self.second.threshold for risk in self.second.risks(views)]
+            refused = [
+                refuses or (warns and agrees) for refuses, warns, agrees in zip(refused, warned, sure, strict=True)
+            ]
         score = max(self.risk(each) for each in found)
         if any(refused):
-            return Verdict("photos", passed=False, score=score, reason=_naming("photos-refused", refused))
-        return Verdict("photos", score=score, reason=_naming("photos-warned", warned) if any(warned) else None)
+            return Verdict("photos", passed=False, score=score, reason=Message("photos-refused", _numbers(refused)))
+        return Verdict(
+            "photos", score=score, reason=Message("photos-warned", _numbers(warned)) if any(warned) else None
+        )
 
     def risk(self, found: Sequence[Found]) -> float:
         """The surest finding of one photo among the labels that could be refused, 0 where there is none."""
@@ -117,7 +120,7 @@ class PhotoRule:
         return self.policy.get(found.label, Limits())
 
 
-def _naming(code: str, photos: Sequence[bool]) -> Message:
-    """The sentence with the numbers of the photos that are meant."""
+def _numbers(photos: Sequence[bool]) -> dict[str, str | int]:
+    """Which photos are meant, for a sentence."""
     numbers = [str(number) for number, meant in enumerate(photos, start=1) if meant]
-    return Message(code, {"count": len(numbers), "numbers": ", ".join(numbers)})
+    return {"count": len(numbers), "numbers": ", ".join(numbers)}
