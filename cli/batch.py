@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from cli.files import explained, read_uploads
+from cli.files import explained, read_overrides, read_uploads
 from cli.parser import Commands, Say, natural, positive
 from cli.report import as_json
 from inference.errors import InvalidInput, Message
@@ -45,6 +45,9 @@ def add(commands: Commands, say: Say) -> None:
         "--batch-size", metavar="N", type=positive, default=16, help=say(Message("help-batch-size"))
     )
     parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=say(Message("help-seed")))
+    parser.options.add_argument(
+        "--moderation", metavar="FILE", type=Path, help=say(Message("help-moderation-settings"))
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,7 +64,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
 def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> None:
     from inference.engine import load_engine  # torch: not for --help
 
-    engine = load_engine(arguments.checkpoints, arguments.checkpoint)
+    engine = load_engine(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
     with (
         arguments.listings.open("rb") as listings,
         arguments.out.open("ab") as out,

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from cli.files import read_text, read_uploads
+from cli.files import read_overrides, read_text, read_uploads
 from cli.parser import Commands, Say, natural
 from cli.report import as_json, page, refusals
 from inference.errors import InvalidInput, Message
@@ -28,6 +28,9 @@ def add(commands: Commands, say: Say) -> None:
     )
     parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=say(Message("help-seed")))
     parser.options.add_argument("--json", action="store_true", help=say(Message("help-json")))
+    parser.options.add_argument(
+        "--moderation", metavar="FILE", type=Path, help=say(Message("help-moderation-settings"))
+    )
     parser.set_defaults(run=run)
 
 
@@ -39,7 +42,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         raise checked  # loading the models takes seconds: what is wrong is said before
     from inference.engine import load_engine  # torch: not for --help
 
-    engine = load_engine(arguments.checkpoints, arguments.checkpoint)
+    engine = load_engine(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
     (result,) = engine.describe([checked], arguments.numbers, arguments.seed)
     if isinstance(result, InvalidInput):
         raise result

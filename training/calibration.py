@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -54,11 +55,13 @@ def thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
     judged = [kind for kind in kinds if kind]
     best = min(_quantile([max(fits) for fits in kind]) for kind in judged)
     each = min(_quantile([min(fits) for fits in kind]) for kind in judged)
-    return {"match_threshold": round(best, 4), "match_photo_threshold": round(min(best, each), 4)}
+    return {"match_threshold": best, "match_photo_threshold": min(best, each)}
 
 
 def _quantile(values: Sequence[float]) -> float:
-    return float(torch.tensor(values).quantile(REFUSED_SHARE))
+    """Rounded down, for what is as low as the threshold passes."""
+    found = float(torch.tensor(values).quantile(REFUSED_SHARE, interpolation="lower"))
+    return math.floor(found * 10_000) / 10_000
 
 
 def second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[Path]) -> dict[str, float]:

@@ -91,9 +91,9 @@ def begin(folder: Path) -> Pupil:
     own = pupil.detector.trunk.state_dict()
     fitting = {name: weight for name, weight in trunk.items() if name in own and own[name].shape == weight.shape}
     pupil.detector.trunk.load_state_dict(fitting, strict=False)
-    # What edges and spots are, the dual encoder knows well enough.
-    pupil.detector.trunk.embedder.requires_grad_(False)
-    pupil.detector.trunk.encoder.stages[0].requires_grad_(False)
+    if fitting:  # what edges and spots are, the dual encoder knows well enough
+        pupil.detector.trunk.embedder.requires_grad_(False)
+        pupil.detector.trunk.encoder.stages[0].requires_grad_(False)
     return pupil
 
 

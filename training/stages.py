@@ -25,7 +25,7 @@ from training import bank, calibration, captioner, clip, diversity, foreign, loo
 from training.examples import Example, read_examples, read_photo_labels
 from training.labels import Vocabulary, vocabulary
 from training.scenes import Composer, Scene, collages, drawn_scenes, photo_scenes
-from training.teacher import FEATURES, MobileNetV2, read_tflite
+from training.teacher import FEATURES, MobileNetV2, read_teacher
 from training.tokenizer import train_reading
 
 READING_WORDS = 6000
@@ -135,7 +135,7 @@ def match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str 
 def train_foreign(sources: Sources, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
     """`opisalka train foreign`: what shows no clothes, into the folder of a dual encoder; its card is sealed anew."""
     torch.manual_seed(seed)
-    guide = read_tflite(teacher).eval().requires_grad_(False)
+    guide = read_teacher(teacher).eval().requires_grad_(False)
     paths = [e.photos[0] for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
     clothes = foreign.taught(guide, paths, foreign.drawings(sources.drawings, seed))
     others = [foreign.taught(guide, found) for found in foreign.sources(sources.others or sources.data)]

@@ -31,8 +31,8 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendEngine]:
     """The engines that were loaded during the test."""
     loaded: list[PretendEngine] = []
 
-    def load_engine(root: Path, captioner: str = "mini") -> PretendEngine:
-        loaded.append(PretendEngine(root, captioner))
+    def load_engine(root: Path, captioner: str = "mini", overrides: object = None) -> PretendEngine:
+        loaded.append(PretendEngine(root, captioner, overrides))
         return loaded[-1]
 
     module = ModuleType("inference.engine")
