@@ -38,7 +38,6 @@ TEXTS = (
 WIDTHS, DIM, TEXT_LAYERS, TEXT_LENGTH = (8, 8, 12, 16), 12, 2, 64
 SIZES = {"WIDTHS": WIDTHS, "DIM": DIM, "TEXT_WIDTH": 32, "TEXT_LAYERS": TEXT_LAYERS, "TEXT_LENGTH": TEXT_LENGTH}
 PIXELS = {"FIRST_AT": 32, "LAST_AT": 40, "SERVED_AT": 48, "BATCH": 6, "MIXED": 4}
-SPELLING = {"weights": 64, "vectors": 64, "width": 4, "channels": 4, "longest": 3}
 HEADS = {"item": 3, "color": 4, "colors": 4, "pattern": 2, "audience": 2}
 COLORS = ("navy", "crimson", "olive", "gold", "teal", "plum", "black", "white", "sienna", "pink")
 
@@ -123,7 +122,7 @@ def save_root(root: Path) -> None:
 
 def save_toxicity_card(folder: Path) -> None:
     """A classifier that finds every text a little harmless: its weights are fresh."""
-    toxicity.save_toxicity(toxicity.fresh_model(SPELLING), toxicity.letters_tokenizer(), folder)
+    toxicity.save_toxicity(toxicity.fresh_model(64), toxicity.letters_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.95}
     seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 

@@ -30,7 +30,7 @@ from inference.moderation.texts import TextModeration
 class Seen:
     """What is known of a listing before it is judged.
 
-    source: the embedding (dim,) of a text that is not empty; foreign: how surely a photo shows no clothes, (photos,).
+    source: the embedding (dim,) of a text that is not empty; foreign: log-odds that a photo shows no clothes.
     """
 
     text: str

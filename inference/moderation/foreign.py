@@ -52,9 +52,9 @@ class ForeignDetector(nn.Module):
         return cast(Tensor, self.head(self.features(pixels)))[:, 0]
 
     @torch.inference_mode()
-    def risks(self, pixels: Tensor) -> Tensor:
-        """How surely each photo shows no clothes, (photos,) in [0, 1]; pixels as the dual encoder's rule makes them."""
+    def judge(self, pixels: Tensor) -> Tensor:
+        """The log-odds that each photo shows no clothes, (photos,); pixels as the dual encoder's rule makes them."""
         if not len(pixels):
             return torch.zeros(0)
         small = functional.interpolate(pixels, SIZE, mode="bilinear", antialias=True, align_corners=False)
-        return cast(Tensor, self(small)).sigmoid()
+        return cast(Tensor, self(small))

@@ -20,7 +20,7 @@ AT_ONCE = 32
 class Gallery:
     """What a dual encoder and a detector of other things saw in photos.
 
-    foreign: (photos,) in [0, 1], None without a detector; rows: which photo is which.
+    foreign: log-odds (photos,), None without a detector; rows: which photo is which.
     """
 
     views: PhotoViews
@@ -52,7 +52,7 @@ def look(
 ) -> tuple[PhotoViews, Tensor | None]:
     """What the dual encoder sees in RGB images and how foreign they are, as one batch of the same pixels."""
     pixels = clip.pixels(images)
-    return clip.look_at(pixels), None if detector is None else detector.risks(pixels)
+    return clip.look_at(pixels), None if detector is None else detector.judge(pixels)
 
 
 def _read(path: Path) -> Image.Image:

@@ -1,11 +1,12 @@
 """Whether photos and text belong together, judged only where the text speaks of clothes.
 
 Two things are asked of each photo: how like the text the dual encoder finds it, and how surely it shows no clothes at
-all. The first, discounted by the second, is how well the photo fits.
+all. The first less a share of the second is how well the photo fits.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from inference.masking.morphology import lemmas
 from inference.scoring import clipscore
 
 _WORD = re.compile(r"[а-яёa-z]+", re.IGNORECASE)
+# Log-odds of being foreign that many a photo of clothes has, and what each unit above costs in similarity.
+USUAL, FOREIGN_COSTS = -1.0, 0.15
+# A threshold below every fit.
+NEVER = -math.inf
 # A rack for dresses is no dress, nor is a belt from one.
 _SERVES = frozenset({"для", "под", "от"})
 # Words that only an ad for clothes is about; many are too colloquial or too general for the nouns on a card.
@@ -37,18 +42,20 @@ GARMENTS = frozenset(_GARMENTS.split())
 class MatchRule:
     """What the dual encoder's card says: how well a right pair fits at least, and the nouns that it knows.
 
-    threshold: for the photo of an album that fits best; photo_threshold: for each photo of it.
+    threshold: for the photo of an album that fits best; photo_threshold: for each photo of it. Both may be below zero,
+    as the fit of a photo of something else is.
     """
 
     threshold: float
     knows: frozenset[str]
-    photo_threshold: float = 0.0
+    photo_threshold: float = NEVER
 
     @classmethod
     def of(cls, card: Card) -> MatchRule:
         """The rule on a dual encoder's card."""
         least = card.calibration
-        return cls(least.get("match_threshold", 0.0), frozenset(card.knows), least.get("match_photo_threshold", 0.0))
+        best, each = (least.get(name, NEVER) for name in ("match_threshold", "match_photo_threshold"))
+        return cls(best, frozenset(card.knows), each)
 
     def named(self, text: str) -> frozenset[str]:
         """The known things that a text names, as dictionary forms."""
@@ -66,26 +73,32 @@ class MatchRule:
     def judge(self, views: PhotoViews, text: str, embedding: Tensor | None, foreign: Tensor | None = None) -> Verdict:
         """The verdict on photos and a text with its embedding (dim,); nothing to judge passes.
 
-        The whole text is compared: that is how the encoder has learned to read fields. foreign: how surely each photo
-        shows no clothes, (photos,) in [0, 1]; None where nobody can tell.
+        The whole text is compared: that is how the encoder has learned to read fields. foreign: the log-odds that each
+        photo shows no clothes, (photos,); None where nobody can tell. The score is a fit within [0, 1].
         """
         if embedding is None or not len(views) or not self.applies(text):
             return Verdict("match")
         fits = fit(views, embedding, foreign)
         best = max(fits)
         if best < self.threshold:
-            return Verdict("match", passed=False, score=best, reason=Message("match-refused"))
+            return Verdict("match", passed=False, score=_score(best), reason=Message("match-refused"))
         unfit = [number for number, each in enumerate(fits, start=1) if each < self.photo_threshold]
         if unfit:
-            return Verdict("match", passed=False, score=min(fits), reason=_naming(unfit))
-        return Verdict("match", score=best)
+            return Verdict("match", passed=False, score=_score(min(fits)), reason=_naming(unfit))
+        return Verdict("match", score=_score(best))
 
 
 def fit(views: PhotoViews, embedding: Tensor, foreign: Tensor | None) -> list[float]:
-    """How well each photo fits a text: its CLIPScore, discounted by the risk that it shows no clothes."""
+    """How well each photo fits a text, at most 1: its CLIPScore, less where it is foreign by more than is usual."""
     likeness = clipscore(views.embeddings, embedding)
-    fits: list[float] = (likeness if foreign is None else likeness * (1 - foreign)).tolist()
+    if foreign is not None:
+        likeness = likeness - FOREIGN_COSTS * (foreign - USUAL).clamp(min=0)
+    fits: list[float] = likeness.tolist()
     return fits
+
+
+def _score(fit: float) -> float:
+    return max(0.0, fit)
 
 
 def _naming(unfit: Sequence[int]) -> Message:

@@ -4,9 +4,9 @@
 [photos.FEMALE_BREAST_EXPOSED]   # any label of the policy; a limit that is left out never applies
 refuse = 0.5
 warn = 0.3
-[match]                          # the least fit: of the photo that fits best, of each photo
+[match]                          # the least fit, from -10 to 1: of the photo that fits best, of each photo
 threshold = 0.12
-photo_threshold = 0.05
+photo_threshold = -0.2
 [text]
 threshold = 0.7                  # the risk from which on a text is refused
 contacts = "erase"               # "off", "warn" or "erase"
@@ -24,6 +24,8 @@ from inference.moderation.contacts import ContactRule
 from inference.moderation.nudity import LABELS
 from inference.moderation.photos import Limits
 
+# A photo of something else fits worse than not at all.
+LEAST_FIT = -10.0
 _KEYS: Mapping[str, frozenset[str]] = {
     "photos": frozenset(LABELS),
     "match": frozenset({"threshold", "photo_threshold"}),
@@ -52,9 +54,9 @@ class Overrides:
         photos, match, text = (_section(table, name) for name in ("photos", "match", "text"))
         return cls(
             photos={label: _limits(f"photos.{label}", limits) for label, limits in photos.items()},
-            match=_share("match.threshold", match.get("threshold")),
-            match_photo=_share("match.photo_threshold", match.get("photo_threshold")),
-            text=_share("text.threshold", text.get("threshold")),
+            match=_number("match.threshold", match.get("threshold"), LEAST_FIT),
+            match_photo=_number("match.photo_threshold", match.get("photo_threshold"), LEAST_FIT),
+            text=_number("text.threshold", text.get("threshold")),
             contacts=_contacts(text.get("contacts", "warn")),
         )
 
@@ -67,13 +69,13 @@ def _section(table: Mapping[str, object], name: str) -> Mapping[str, object]:
 def _limits(key: str, value: object) -> Limits:
     if not isinstance(value, Mapping) or not value.keys() <= {"refuse", "warn"}:
         raise _unusable(key)
-    return Limits(*(_share(f"{key}.{name}", value.get(name)) for name in ("refuse", "warn")))
+    return Limits(*(_number(f"{key}.{name}", value.get(name)) for name in ("refuse", "warn")))
 
 
-def _share(key: str, value: object) -> float | None:
+def _number(key: str, value: object, least: float = 0.0) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1:
         raise _unusable(key)
     return float(value)
 

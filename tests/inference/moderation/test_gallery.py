@@ -22,7 +22,7 @@ class Reddish(ForeignDetector):
         super().__init__()
         self.shown: list[int] = []
 
-    def risks(self, pixels: Tensor) -> Tensor:
+    def judge(self, pixels: Tensor) -> Tensor:
         self.shown.append(len(pixels))
         return pixels[:, 0].mean((1, 2))
 

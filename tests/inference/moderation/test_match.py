@@ -10,7 +10,7 @@ import torch
 from inference.checkpoints import Card
 from inference.clip import PhotoViews
 from inference.errors import Message
-from inference.moderation.match import MatchRule
+from inference.moderation.match import FOREIGN_COSTS, USUAL, MatchRule
 
 RULE = MatchRule(0.3, frozenset({"кроссовок", "кроссовки", "куртка", "платье", "свитер", "елка"}))
 
@@ -111,26 +111,29 @@ def test_two_texts_are_of_other_things_when_they_name_different_ones() -> None:
 
 
 def test_a_photo_without_clothes_fits_no_text() -> None:
-    """The risk that there are no clothes in a photo discounts what the dual encoder finds alike."""
-    assert RULE.judge(views(0.8), "куртка", TEXT, torch.tensor([0.1])).passed
-    verdict = RULE.judge(views(0.8), "куртка", TEXT, torch.tensor([0.9]))
-    assert (verdict.passed, verdict.reason) == (False, Message("match-refused"))
-    assert verdict.score == pytest.approx(0.08)
+    """The log-odds that there are no clothes in a photo cost similarity; what is usual among clothes costs none."""
+    assert RULE.judge(views(0.8), "куртка", TEXT, torch.tensor([USUAL])).score == pytest.approx(0.8)
+    assert RULE.judge(views(0.8), "куртка", TEXT, torch.tensor([-9.0])).score == pytest.approx(0.8)
+    assert RULE.judge(views(0.8), "куртка", TEXT, torch.tensor([USUAL + 2])).score == pytest.approx(
+        0.8 - 2 * FOREIGN_COSTS
+    )
+    verdict = RULE.judge(views(0.8), "куртка", TEXT, torch.tensor([5.0]))
+    assert (verdict.passed, verdict.score, verdict.reason) == (False, 0.0, Message("match-refused"))
 
 
 def test_one_foreign_photo_of_an_album_is_named_by_its_number() -> None:
-    rule = MatchRule(0.3, RULE.knows, photo_threshold=0.1)
-    album = views(0.8, 0.2, 0.7, 0.6, 0.5)
-    assert rule.judge(album, "куртка", TEXT, torch.full((5,), 0.1)).passed
-    verdict = rule.judge(album, "куртка", TEXT, torch.tensor([0.0, 0.1, 0.0, 0.95, 0.0]))
-    assert not verdict.passed
-    assert verdict.score == pytest.approx(0.03)
+    """Also where the threshold for single photos is below zero: a photo of a set may be quite unlike the whole text."""
+    rule = MatchRule(0.3, RULE.knows, photo_threshold=-0.1)
+    album = views(0.8, 0.0, 0.7, 0.6, 0.5)
+    assert rule.judge(album, "куртка", TEXT, torch.full((5,), USUAL)).passed
+    verdict = rule.judge(album, "куртка", TEXT, torch.tensor([-3.0, -1.0, -3.0, 5.0, -4.0]))
+    assert (verdict.passed, verdict.score) == (False, 0.0)
     assert verdict.reason == Message("match-photos-refused", {"count": 1, "numbers": "4"})
 
 
 def test_every_foreign_photo_is_named() -> None:
     rule = MatchRule(0.3, RULE.knows, photo_threshold=0.1)
-    verdict = rule.judge(views(0.8, 0.7, 0.9), "куртка", TEXT, torch.tensor([1.0, 0.0, 1.0]))
+    verdict = rule.judge(views(0.8, 0.7, 0.9), "куртка", TEXT, torch.tensor([9.0, -9.0, 9.0]))
     assert verdict.reason == Message("match-photos-refused", {"count": 2, "numbers": "1, 3"})
 
 

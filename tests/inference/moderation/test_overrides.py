@@ -25,7 +25,7 @@ def test_every_key_is_read() -> None:
     assert overrides.__doc__ is not None
     table = tomllib.loads(overrides.__doc__.split("```toml\n")[1].split("```")[0])
     assert Overrides.read(table) == Overrides(
-        photos={"FEMALE_BREAST_EXPOSED": Limits(0.5, 0.3)}, match=0.12, match_photo=0.05, text=0.7, contacts="erase"
+        photos={"FEMALE_BREAST_EXPOSED": Limits(0.5, 0.3)}, match=0.12, match_photo=-0.2, text=0.7, contacts="erase"
     )
 
 
@@ -36,7 +36,7 @@ def test_every_key_is_read() -> None:
         ("match = 0.5", "match"),
         ("[match]\nlimit = 0.5", "match.limit"),
         ("[match]\nthreshold = 2", "match.threshold"),
-        ("[match]\nthreshold = -0.1", "match.threshold"),
+        ("[match]\nthreshold = -11", "match.threshold"),
         ("[match]\nthreshold = nan", "match.threshold"),
         ("[match]\nphoto_threshold = true", "match.photo_threshold"),
         ('[text]\nthreshold = "0.5"', "text.threshold"),
