@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,11 +20,14 @@ from inference.listing import Moderation, Verdict
 from inference.moderation import contacts
 from inference.moderation.contacts import ContactRule
 from inference.moderation.foreign import ForeignDetector
-from inference.moderation.match import MatchRule
+from inference.moderation.match import NEVER, MatchRule
 from inference.moderation.nudity import Found, NudityDetector
 from inference.moderation.overrides import Overrides
 from inference.moderation.photos import POLICY, PhotoRule, SecondOpinion
 from inference.moderation.texts import TextModeration
+
+# Who is seen with this score is dressed: the detector of foreign photos has learned from clothes that nobody wears.
+WORN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,11 @@ class Checks:
         return [_reviewed(before, verdict) for before, verdict in zip(moderations, verdicts, strict=True)]
 
     def _matched(self, seen: Seen) -> Verdict:
-        return self.match.judge(seen.views, seen.text, seen.source, seen.foreign)
+        foreign = seen.foreign
+        if foreign is not None:
+            worn = [any(part.score >= WORN for part in found) for found in seen.found]
+            foreign = foreign.masked_fill(torch.tensor(worn, dtype=torch.bool), NEVER)
+        return self.match.judge(seen.views, seen.text, seen.source, foreign)
 
     def _judged(self, texts: Sequence[str]) -> list[Verdict]:
         return [self._warned(verdict, text) for verdict, text in zip(self.texts.judge(texts), texts, strict=True)]

@@ -381,3 +381,18 @@ def test_a_photo_without_clothes_is_named_by_its_number(described: Describe, mod
     reason = refused.moderation.checks[2].reason
     assert reason == Message("match-photos-refused", {"count": 1, "numbers": "3"})
     assert passed.moderation.checks[2].score is None
+
+
+def test_a_photo_of_somebody_is_no_foreign_one(described: Describe, models: Models) -> None:
+    """Whoever is seen is dressed, although the detector of foreign photos has never seen clothes worn."""
+
+    class Every(ForeignDetector):
+        def judge(self, pixels: Tensor) -> Tensor:
+            return torch.full((len(pixels),), 9.0)
+
+    rule = MatchRule(-1.0, frozenset({"куртка"}))
+    checks = replace(models.checks, match=rule, foreign=Every())
+    bare = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
+    for score, passed in ((0.49, False), (0.5, True)):
+        face = Seeing(Found("FACE_FEMALE", score, (0, 0, 5, 5)))
+        assert only(described(bare, checks=replace(checks, nudity=face))).moderation.passed == passed
