@@ -76,10 +76,10 @@ def evaluate_toxicity(arguments: argparse.Namespace, say: Say) -> int:
     for path in filter(None, (arguments.comments, arguments.data, arguments.texts)):
         if not path.is_dir():
             raise InvalidInput("data-missing", path=str(path))
+    from evaluation.disguises import disguised_sets
     from evaluation.toxicity import toxicity_figures
     from inference.moderation.texts import TextModeration
     from training.comments import read_corpus
-    from training.disguises import disguised_sets
 
     moderation = TextModeration.load(checkpoints.get(arguments.checkpoints, "toxicity", arguments.checkpoint))
     corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part

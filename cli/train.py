@@ -49,10 +49,12 @@ def add(commands: Commands, say: Say) -> None:
     )
     foreign.set_defaults(run=train_foreign)
     toxicity = stages.add_parser("toxicity", say=say, help=say(Message("help-train-toxicity")))
-    _add_common(toxicity, say, steps=6000)
-    toxicity.options.add_argument(
-        "--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments"))
-    )
+    add_option = toxicity.options.add_argument
+    add_option("--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments")))
+    add_option("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    add_option("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
+    add_option("--out", metavar="DIR", type=Path, required=True, help=say(Message("help-out")))
+    add_option("--seed", metavar="N", type=natural, default=1, help=say(Message("help-train-seed")))
     toxicity.set_defaults(run=train_toxicity)
     for stage in (captioner, diversity):
         folder = ROOT / "checkpoints" / "clip" / "mini"
@@ -119,7 +121,7 @@ def train_toxicity(arguments: argparse.Namespace, say: Say) -> int:
     from training.comments import read_corpus
 
     corpus = read_corpus(arguments.comments, sources.texts, sources.data)
-    toxicity.train_toxicity(corpus, arguments.out, arguments.work / "toxicity", arguments.steps, arguments.seed)
+    toxicity.train_toxicity(corpus, arguments.out, arguments.seed)
     return 0
 
 

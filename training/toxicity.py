@@ -1,42 +1,51 @@
-"""Training of `toxicity/mini`: a small reader of letters that tells insults from plain words, however they are spelled.
+"""Training of `toxicity/mini`: weights of runs of letters that tell insults from plain words, however they are spelled.
 
-What it must not be taken in by stands beside what it must see: polite rewrites, ads, facts, politeness in disguise.
+What it must not be taken in by stands beside what it must see: polite rewrites, ads in small letters and in capitals,
+facts. It learns from uncovered text (`inference.moderation.disguises`) and from no disguise of our making: those are
+for measuring.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, models, normalizers
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
+from tqdm import tqdm
 
 from inference.checkpoints import Card, seal
 from inference.moderation.disguises import uncover
-from inference.moderation.spelling import SPACE, SpellingConfig, SpellingForSequenceClassification
+from inference.moderation.spelling import (
+    SPACE,
+    SpellingConfig,
+    SpellingForSequenceClassification,
+    runs,
+    values_of,
+    without_capitals,
+)
 from inference.moderation.texts import FAMILY, TextModeration
-from training import loop
-from training.comments import Corpus, words
-from training.disguises import disguise
+from training import regression
+from training.comments import Comment, Corpus, Source
 
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
 SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"
 UNKNOWN = "[UNK]"
-WINDOW = 256  # letters that are read at once
-BATCH, AHEAD = 64, 16  # AHEAD batches are drawn at once, to be sorted by length
-RATE, DECAY = 2e-3, 0.02
-LEFT_OUT = 0.15  # the share of letter runs that training leaves out
-# A rude list's lines are not all rude, and a rewrite is not always polite.
-CERTAINTY = 0.98
+WINDOW = 96  # letters that are read at once: an insult does not drown in a long ad
+# How much each source counts: the lines of a rude list are not all rude.
+IMPORTANCE: dict[Source, float] = {"pair": 2.0, "social": 0.5, "rude": 0.5, "ad": 1.0, "fact": 0.5}
+SHOUTED = 0.3  # how much an ad in capitals counts
+FACTS, SHOUTED_ADS = 30_000, 15_000
+FREEDOM, STEPS = 15.0, 150
 # Of neutral ads and descriptions, at most this share may be refused.
-REFUSED_SHARE = 0.003
+REFUSED_SHARE = 0.0025
+AT_ONCE = 256
+COMMAND = "opisalka train toxicity --comments toxicity --texts text --data clothing --out checkpoints/toxicity/mini"
 DATA = (
     {"name": "toxic comments and their rewrites", "licence": "OpenRAIL++", "source": "s-nlp/russe_detox_2022"},
     {"name": "toxic comments, obscene words", "licence": "MIT", "source": "s-nlp/rudetoxifier"},
@@ -45,70 +54,24 @@ DATA = (
     {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
 )
 
-Lesson = tuple[str, bool]
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A text, whether it insults, and how much it counts."""
+
+    text: str
+    toxic: bool
+    importance: float
 
 
-@dataclass
-class Lessons:
-    """Texts with and without insults, drawn so that each hard case comes as often as it should."""
-
-    corpus: Corpus
-    rnd: random.Random
-
-    def __post_init__(self) -> None:
-        of = self.corpus.of
-        self._comments = of("train", "pair", "social")
-        self._lines = of("train", "rude")
-        self._toxic = of("train", "pair", "rude", "social", toxic=True)
-        self._neutral = of("train", "pair", "social", toxic=False)
-        self._ads, self._facts = of("train", "ad"), of("train", "fact")
-        self._rude = sorted(self.corpus.rude)
-        said = Counter(word for each in self._toxic for word in words(each.text) if word in self.corpus.rude)
-        self._said = list(said)
-        self._how_often = list(accumulate(count**0.5 for count in said.values()))
-
-    def draw(self) -> Lesson:
-        """A text and whether it insults, possibly disguised and possibly uncovered again."""
-        (kind,) = self.rnd.choices(self._kinds(), (0.42, 0.12, 0.16, 0.12, 0.13, 0.05))
-        text, toxic = kind()
-        if self.rnd.random() < (0.45 if toxic else 0.25):
-            text = disguise(text, self.rnd, self.corpus.rude if toxic else ())
-        return (uncover(text) if self.rnd.random() < 0.5 else text), toxic
-
-    def _kinds(self) -> tuple[Callable[[], Lesson], ...]:
-        return self._comment, self._line, self._with_rude_word, self._among_ads, self._ad, self._fact
-
-    def _comment(self) -> Lesson:
-        each = self.rnd.choice(self._comments)
-        return each.text, each.toxic
-
-    def _line(self) -> Lesson:
-        return self.rnd.choice(self._lines).text, True
-
-    def _ad(self) -> Lesson:
-        """Ads are written in small letters, as sentences, and in capitals: none of it is an offence."""
-        text = self.rnd.choice(self._ads).text
-        return self.rnd.choices((text, text[:1].upper() + text[1:], text.upper()), (6, 3, 1))[0], False
-
-    def _fact(self) -> Lesson:
-        return self.rnd.choice(self._facts).text, False
-
-    def _with_rude_word(self) -> Lesson:
-        """A rude word among neutral ones, or alone: as often one that people say as one that they might."""
-        neutral = self.rnd.choice(self.rnd.choice((self._ads, self._facts, self._neutral))).text.split()[:20]
-        if self.rnd.random() < 0.15:
-            neutral = []
-        said = self.rnd.random() < 0.7 and bool(self._said)
-        rude = self.rnd.choices(self._said, cum_weights=self._how_often)[0] if said else self.rnd.choice(self._rude)
-        neutral.insert(self.rnd.randint(0, len(neutral)), rude)
-        return " ".join(neutral), True
-
-    def _among_ads(self) -> Lesson:
-        """A comment, toxic or not, or one more ad between the phrases of ads."""
-        each = self.rnd.choice(self.rnd.choice((self._toxic, self._neutral, self._ads)))
-        parts = [self._ad()[0] for _ in range(self.rnd.randint(1, 3))]
-        parts.insert(self.rnd.randint(0, len(parts)), each.text)
-        return self.rnd.choice((" ", ". ", "\n")).join(parts), each.toxic
+def lessons(corpus: Corpus, rnd: random.Random) -> list[Lesson]:
+    """All training texts of the corpus, and some of the ads in capitals as well."""
+    comments = corpus.of("train", "pair", "rude", "social")
+    ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
+    told = comments + ads + _some(facts, FACTS, rnd)
+    plain = [Lesson(each.text, each.toxic, IMPORTANCE[each.source]) for each in told]
+    shouted = [Lesson(each.text.upper(), False, SHOUTED) for each in _some(ads, SHOUTED_ADS, rnd)]
+    return plain + shouted
 
 
 def letters_tokenizer() -> Tokenizer:
@@ -121,14 +84,10 @@ def letters_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def fresh_model(sizes: Mapping[str, int] | None = None) -> SpellingForSequenceClassification:
-    """A classifier that knows nothing: one label, whose logit says how surely a text insults."""
-    model = SpellingForSequenceClassification(
-        SpellingConfig(**(sizes or {}), alphabet=len(ALPHABET), id2label={0: "toxic"}, label2id={"toxic": 0})
-    )
-    nn.init.normal_(model.vectors.weight, std=0.05)
-    nn.init.zeros_(model.weights.weight)
-    return model
+def fresh_model(rows: int = SpellingConfig().rows) -> SpellingForSequenceClassification:
+    """A classifier that knows nothing."""
+    config = SpellingConfig(rows=rows, alphabet=len(ALPHABET), id2label={0: "toxic"}, label2id={"toxic": 0})
+    return SpellingForSequenceClassification(config)
 
 
 def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
@@ -138,58 +97,69 @@ def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
     return torch.tensor([ids + [SPACE] * (longest - len(ids)) for ids in read])
 
 
-def of_like_lengths(lessons: Sequence[Lesson], size: int) -> list[list[Lesson]]:
-    """Batches in random order, each of texts that are about equally long: padding is work for nothing."""
-    ordered = sorted(lessons, key=lambda lesson: len(lesson[0]))
-    batches = [ordered[start : start + size] for start in range(0, len(ordered), size)]
-    return [batches[number] for number in torch.randperm(len(batches)).tolist()]
+def learn(model: SpellingForSequenceClassification, tokenizer: Tokenizer, taught: Sequence[Lesson]) -> None:
+    """Measure how rare each run is and fit the weights; changes `model`."""
+    texts, rows, counts, shouting = _counted(model, tokenizer, [uncover(lesson.text) for lesson in taught])
+    rarity = _rarity(rows, len(taught), model.config.rows)
+    values = values_of(texts, counts, rarity[rows], len(taught))
+    # Of a million rows, those that came up are numbered anew; the last column is the share of capitals.
+    known = rarity.nonzero()[:, 0]
+    places = torch.zeros(model.config.rows, dtype=torch.long).index_copy_(0, known, torch.arange(len(known)))
+    kept = rarity[rows] > 0
+    loud = torch.arange(len(taught))
+    order = torch.cat((texts[kept], loud)).argsort(stable=True)
+    features = regression.Sparse(
+        torch.cat((texts[kept], loud))[order],
+        torch.cat((places[rows[kept]], torch.full_like(loud, len(known))))[order],
+        torch.cat((values[kept], shouting))[order],
+        (len(taught), len(known) + 1),
+    )
+    truth = torch.tensor([float(lesson.toxic) for lesson in taught])
+    importance = torch.tensor([lesson.importance for lesson in taught])
+    weights, constant = regression.fit(features, truth, importance, FREEDOM, STEPS)
+    with torch.no_grad():
+        model.rarity.copy_(rarity)
+        model.weights[known] = weights[:-1]
+        model.loud.weight.fill_(float(weights[-1]))
+        model.loud.bias.fill_(float(constant))
 
 
-def learn(
-    model: SpellingForSequenceClassification, tokenizer: Tokenizer, lessons: Lessons, work: Path, steps: int
-) -> SpellingForSequenceClassification:
-    """Learn to tell; returns the average of the weights over the last steps."""
-    average, smooth = loop.averaged(model, 0.998)
-    optimizer = loop.optimiser(model, RATE, DECAY)
-    waiting: list[list[Lesson]] = []
-    tokenizer.enable_truncation(WINDOW)
-    model.left_out = LEFT_OUT
+def _counted(
+    model: SpellingForSequenceClassification, tokenizer: Tokenizer, texts: Sequence[str]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Text, row and count of each different run of each text, (runs,) each; and each text's share of capitals, (n,)."""
+    config = model.config
+    found, shares = [], []
+    for start in tqdm(range(0, len(texts), AT_ONCE), "runs", mininterval=2.0):
+        small, shouting = without_capitals(encoded(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
+        numbers, rows, counts = runs(small, config.longest, config.rows)
+        found.append(torch.stack((numbers + start, rows, counts.long())))
+        shares.append(shouting[:, 0])
+    numbers, rows, counts = torch.cat(found, 1)
+    return numbers, rows, counts.float(), torch.cat(shares)
 
-    def step(number: int) -> dict[str, float]:
-        if not waiting:
-            # A restart restores PyTorch's generator: it goes on with new lessons instead of the first ones again.
-            lessons.rnd.seed(int(torch.randint(1 << 31, ())))
-            waiting.extend(of_like_lengths([lessons.draw() for _ in range(AHEAD * BATCH)], BATCH))
-        drawn = waiting.pop()
-        logits = model.answers(encoded(tokenizer, [text for text, _ in drawn]))
-        truth = torch.tensor([CERTAINTY if toxic else 1 - CERTAINTY for _, toxic in drawn])
-        # Each reader learns by itself: two that do not lean on each other err in different places.
-        loss = functional.binary_cross_entropy_with_logits(logits, truth[:, None].expand_as(logits))
-        loop.descend(optimizer, loss, RATE * loop.cosine(number, steps, 100))
-        average.update_parameters(model)
-        return {"loss": loss.item()} if (number + 1) % 50 == 0 else {}
 
-    model.train()
-    loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "toxicity")
-    average.eval()
-    return smooth
+def _rarity(rows: Tensor, texts: int, size: int) -> Tensor:
+    """The inverse document frequency of each row, (size,); 0 where a single text holds it."""
+    holding = torch.bincount(rows, minlength=size)
+    rarity = ((1 + texts) / (1 + holding)).log() + 1
+    return torch.where(holding > 1, rarity, 0)
 
 
 def save_toxicity(model: SpellingForSequenceClassification, tokenizer: Tokenizer, folder: Path) -> None:
     """Write the checkpoint: fp16 weights, configuration, tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.no_truncation()
-    nn.Module.half(model)
-    model.save_pretrained(folder)
+    model.config.save_pretrained(folder)
+    weights = {name: weight.half() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": WINDOW}) + "\n", "utf-8")
 
 
-def train_toxicity(corpus: Corpus, out: Path, work: Path, steps: int, seed: int) -> Card:
-    """`opisalka train toxicity`: classifier, threshold, checkpoint. `work` keeps what a restart needs."""
-    torch.manual_seed(seed)
-    tokenizer = letters_tokenizer()
-    model = learn(fresh_model(), tokenizer, Lessons(corpus, random.Random(seed)), work, steps)
+def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
+    """`opisalka train toxicity`: classifier, threshold, checkpoint."""
+    tokenizer, model = letters_tokenizer(), fresh_model()
+    learn(model, tokenizer, lessons(corpus, random.Random(seed)))
     save_toxicity(model, tokenizer, out)
     card = Card(
         folder=out,
@@ -200,7 +170,7 @@ def train_toxicity(corpus: Corpus, out: Path, work: Path, steps: int, seed: int)
             "ru": "Отличает оскорбления и мат, также скрытые, от обычных слов",
             "en": "Tells insults and obscenities, disguised ones too, from plain words",
         },
-        command="opisalka train toxicity --comments toxicity --texts text --data clothing --out mini",
+        command=COMMAND,
         data=DATA,
     )
     return calibrate(seal(card), [each.text for each in corpus.of("val", "ad")])
@@ -211,3 +181,7 @@ def calibrate(card: Card, neutral: Sequence[str]) -> Card:
     risks = torch.tensor(TextModeration.load(card).risks(neutral))
     threshold = round(float(risks.quantile(1 - REFUSED_SHARE)), 4)
     return seal(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
+
+
+def _some(items: Sequence[Comment], count: int, rnd: random.Random) -> list[Comment]:
+    return rnd.sample(list(items), min(count, len(items)))

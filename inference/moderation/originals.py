@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
@@ -71,7 +72,10 @@ def _is_last(name: str) -> bool:
 
 
 def _written(source: Path, folder: Path, model: PreTrainedModel, risk: str, name: str) -> Card:
-    model.save_pretrained(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.config.save_pretrained(folder)
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     longest = min(LONGEST, tokenizer.model_max_length, model.config.max_position_embeddings)

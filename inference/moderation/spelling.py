@@ -1,8 +1,8 @@
-"""A small sequence classifier that reads letters: every run of one to six letters of a word has a say of its own.
+"""A small sequence classifier that reads letters: every run of one to five letters of a word has a weight of its own.
 
-Runs of letters outlive misspelling and disguise where whole words do not. Two readers answer, and their logits are
-averaged: one adds up a weight for each run, the other gives each run a vector, looks at neighbours together and takes
-the strongest evidence beside the sum. `transformers` loads it as any architecture once this module is imported.
+Runs of letters outlive misspelling and disguise where whole words do not. A run counts the more the rarer it is, each
+repetition less than the one before, and long texts no more than short ones (tf-idf). `transformers` loads it as any
+architecture once this module is imported.
 """
 
 from __future__ import annotations
@@ -17,111 +17,77 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 SPACE = 0  # the id of a space, and of padding: a text ends as a word does
 _FACTOR = 1_000_003
-_SCALE = 5.0  # lets weights that learn as fast as all others reach as far as a sum over runs needs
 
 
 class SpellingConfig(PreTrainedConfig):
-    """Sizes: `weights` and `vectors` (of `width`) that runs of up to `longest` letters share by hash.
+    """Sizes: `rows` of weights that runs of up to `longest` letters share by hash.
 
     Ids 1 to `alphabet` are small letters, the next `alphabet` their capitals, in the same order.
     """
 
     model_type = "spelling"
 
-    def __init__(
-        self,
-        weights: int = 1 << 20,
-        vectors: int = 1 << 17,
-        width: int = 32,
-        channels: int = 96,
-        longest: int = 6,
-        alphabet: int = 58,
-        **rest: Any,
-    ) -> None:
+    def __init__(self, rows: int = 1 << 20, longest: int = 5, alphabet: int = 58, **rest: Any) -> None:
         super().__init__(**{"pad_token_id": SPACE} | rest)
-        self.weights, self.vectors, self.width = weights, vectors, width
-        self.channels, self.longest, self.alphabet = channels, longest, alphabet
+        self.rows, self.longest, self.alphabet = rows, longest, alphabet
 
 
 class SpellingForSequenceClassification(PreTrainedModel):
-    """Two readers of the runs of letters: sums of weights, and two layers over vectors. One label."""
+    """One label, whose logit is the weighted sum of the runs of letters, of the share of capitals, and a constant."""
 
     config_class = SpellingConfig
     base_model_prefix = "spelling"
 
     def __init__(self, config: SpellingConfig) -> None:
         super().__init__(config)
-        self.weights = nn.Embedding(config.weights, 1)
+        self.weights = nn.Parameter(torch.zeros(config.rows))
+        self.rarity = nn.Parameter(torch.ones(config.rows), requires_grad=False)
         self.loud = nn.Linear(1, 1)
-        self.vectors = nn.Embedding(config.vectors, config.width)
-        self.near = nn.Conv1d(config.width, config.channels, 5, padding=2)
-        self.far = nn.Conv1d(config.channels, config.channels, 5, padding=8, dilation=4)
-        self.answer = nn.Sequential(
-            nn.Dropout(0.2),
-            nn.Linear(2 * config.channels + 1, config.channels),
-            nn.GELU(),
-            nn.Dropout(0.2),
-            nn.Linear(config.channels, 1),
-        )
-        self.left_out = 0.0  # the share of runs that training leaves out
         self.post_init()  # type: ignore[no-untyped-call]
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **_: Any) -> SequenceClassifierOutput:
         """Logits (n, 1) of letters (n, length); padding is recognised by its id."""
-        return SequenceClassifierOutput(logits=self.answers(input_ids).mean(1, keepdim=True))
-
-    def answers(self, input_ids: Tensor) -> Tensor:
-        """The logit of each of the two readers, (n, 2)."""
-        letters = functional.pad(input_ids, (1, 1), value=SPACE)
-        letters, shouting = _small(letters, self.config.alphabet)
-        runs, valid = _runs(letters, self.config.longest)
-        if self.training and self.left_out:
-            valid = valid & (torch.rand(valid.shape) >= self.left_out)
-        summed = self._sum(runs, valid) + self.loud(shouting)[:, 0]
-        return torch.stack((summed, self._look(runs, valid, letters != SPACE, shouting)), 1)
-
-    def _sum(self, runs: Tensor, valid: Tensor) -> Tensor:
-        weights = self.weights(runs % self.config.weights)[..., 0] * valid
-        added: Tensor = _SCALE * weights.sum((1, 2)) / valid.sum((1, 2)).clamp(min=1).sqrt()
-        return added
-
-    def _look(self, runs: Tensor, valid: Tensor, seen: Tensor, shouting: Tensor) -> Tensor:
-        seen = seen[:, None]
-        # (n, longest, length) → one bag of runs a letter, summed without a tensor of all vectors.
-        rows = (runs % self.config.vectors).transpose(1, 2).flatten(0, 1)
-        counts = valid.transpose(1, 2).flatten(0, 1).to(self.vectors.weight.dtype)
-        vectors = functional.embedding_bag(rows, self.vectors.weight, per_sample_weights=counts, mode="sum")
-        states = functional.gelu(self.near(vectors.view(len(runs), -1, self.config.width).transpose(1, 2))) * seen
-        states = states + functional.gelu(self.far(states)) * seen
-        added = states.sum(2) / seen.sum(2).clamp(min=1).sqrt()
-        answer: Tensor = self.answer(torch.cat((states.amax(2), added, shouting), 1))[:, 0]
-        return answer
+        small, shouting = without_capitals(input_ids, self.config.alphabet)
+        texts, rows, counts = runs(small, self.config.longest, self.config.rows)
+        values = values_of(texts, counts, self.rarity[rows], len(input_ids))
+        logits = torch.zeros(len(input_ids)).index_add(0, texts, values * self.weights[rows])
+        return SequenceClassifierOutput(logits=logits[:, None] + self.loud(shouting))
 
 
-def _small(letters: Tensor, alphabet: int) -> tuple[Tensor, Tensor]:
-    """The letters without capitals, and the share of capitals behind another one, (n, 1): none in «Москва»."""
+def values_of(texts: Tensor, counts: Tensor, rarity: Tensor, number: int) -> Tensor:
+    """What each run of each text is worth, (runs,); the values of one of the `number` texts have a length of 1."""
+    values = (1 + counts.log()) * rarity
+    lengths = torch.zeros(number).index_add(0, texts, values**2).sqrt().clamp(min=1e-6)
+    return values / lengths[texts]
+
+
+def without_capitals(letters: Tensor, alphabet: int) -> tuple[Tensor, Tensor]:
+    """Small letters, and the share of capitals that follow another one, (n, 1): none in «Москва»."""
     capital = (letters > alphabet) & (letters <= 2 * alphabet)
     small = torch.where(capital, letters - alphabet, letters)
     known = ((small > 0) & (small <= alphabet)).sum(1, keepdim=True).clamp(min=1)
     return small, (capital[:, 1:] & capital[:, :-1]).sum(1, keepdim=True) / known
 
 
-def _runs(letters: Tensor, longest: int) -> tuple[Tensor, Tensor]:
-    """Hash and validity of the run of each length at each letter, (n, longest, length) both.
+def runs(letters: Tensor, longest: int, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The different runs of letters (n, length): number of the text, row, and how often, (runs,) each.
 
     A run may begin or end with a space, which marks the edge of a word, but holds none inside.
     """
+    letters = functional.pad(letters, (1, 1), value=SPACE)
+    keys = torch.arange(len(letters))[:, None] * rows
     hashed, inside = letters + 1, torch.ones_like(letters, dtype=torch.bool)
     rest = functional.pad(letters, (0, longest), value=SPACE)
-    found, valid = [_stirred(hashed)], [letters != SPACE]
+    found = [(keys + _stirred(hashed) % rows)[letters != SPACE]]
     for count in range(2, longest + 1):
         last = rest[:, count - 1 : count - 1 + letters.shape[1]]
         if count > 2:
             inside = inside & (rest[:, count - 2 : count - 2 + letters.shape[1]] != SPACE)
         hashed = (hashed * _FACTOR + last + count) & 0x7FFF_FFFF
-        found.append(_stirred(hashed))
-        valid.append(inside & ((letters != SPACE) | (last != SPACE)))
-    return torch.stack(found, 1), torch.stack(valid, 1)
+        two_spaces = (letters == SPACE) & (last == SPACE) if count == 2 else torch.zeros_like(inside)
+        found.append((keys + _stirred(hashed) % rows)[inside & ~two_spaces])
+    different, counts = torch.cat(found).unique(return_counts=True)
+    return different // rows, different % rows, counts.float()
 
 
 def _stirred(hashed: Tensor) -> Tensor:

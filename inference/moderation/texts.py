@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import torch
 from safetensors.torch import load_file
@@ -51,7 +52,7 @@ class TextModeration:
         tokenizer.no_padding()
 
     @classmethod
-    def load(cls, card: Card, threshold: float | None = None) -> TextModeration:
+    def load(cls, card: Card, threshold: float | None = None) -> Self:
         """The classifier on a card; a `threshold` given here goes before the card's. Raises `CheckpointError`."""
         if card.family != FAMILY:
             raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)

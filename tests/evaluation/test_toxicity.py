@@ -26,8 +26,7 @@ class Finder(TextModeration):
 @pytest.fixture
 def finder(tmp_path: Path) -> TextModeration:
     folder = tmp_path / "toxicity" / "mini"
-    sizes = {"weights": 8, "vectors": 8, "width": 2, "channels": 2, "longest": 2}
-    save_toxicity(fresh_model(sizes), letters_tokenizer(), folder)
+    save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
     return Finder.load(seal(Card(folder=folder, family=FAMILY, version="1", risk="largest")))
 
 

@@ -6,16 +6,14 @@ import random
 from pathlib import Path
 
 import pytest
-import torch
 
 from inference.checkpoints import read_card, verify
 from inference.moderation.texts import TextModeration
 from training import toxicity
 from training.comments import Comment, Corpus
-from training.toxicity import Lessons, encoded, letters_tokenizer, train_toxicity
+from training.toxicity import encoded, lessons, letters_tokenizer, train_toxicity
 
 RUDE = frozenset({"балбес", "болван", "олух"})
-SIZES = {"weights": 4096, "vectors": 1024, "width": 8, "channels": 8, "longest": 4}
 
 
 @pytest.fixture
@@ -33,16 +31,19 @@ def corpus() -> Corpus:
     return Corpus(tuple(comments), RUDE)
 
 
-def test_lessons_hold_both_kinds_and_only_the_training_part(corpus: Corpus) -> None:
-    lessons = Lessons(corpus, random.Random(0))
-    drawn = [lessons.draw() for _ in range(300)]
-    assert 90 < sum(toxic for _, toxic in drawn) < 240
-    assert not any("дёшево" in text for text, _ in drawn)
+def test_lessons_hold_the_training_part_and_ads_in_capitals(corpus: Corpus) -> None:
+    texts = {lesson.text for lesson in lessons(corpus, random.Random(0))}
+    assert {"вот болван", "продам: лампа, недорого", "это лампа", "ПРОДАМ: ЛАМПА, НЕДОРОГО"} <= texts
+    assert not any("дёшево" in text for text in texts)
+
+
+def test_capitals_alone_are_no_offence(corpus: Corpus) -> None:
+    taught = lessons(corpus, random.Random(0))
+    assert not any(lesson.toxic for lesson in taught if lesson.text.startswith("ПРОДАМ"))
 
 
 def test_the_same_seed_draws_the_same_lessons(corpus: Corpus) -> None:
-    first, second = Lessons(corpus, random.Random(3)), Lessons(corpus, random.Random(3))
-    assert [first.draw() for _ in range(50)] == [second.draw() for _ in range(50)]
+    assert lessons(corpus, random.Random(3)) == lessons(corpus, random.Random(3))
 
 
 def test_letters_are_tokens_and_digits_are_alike() -> None:
@@ -55,15 +56,24 @@ def test_a_training_tells_insults_even_in_disguise(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = toxicity.fresh_model
-    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(SIZES))
-    monkeypatch.setattr(toxicity, "RATE", 1e-2)
-    torch.manual_seed(0)
+    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
     out = tmp_path / "toxicity" / "mini"
-    card = train_toxicity(corpus, out, tmp_path / "work", steps=150, seed=1)
+    card = train_toxicity(corpus, out, seed=1)
     verify(card)
     assert card == read_card(out)
     assert 0 < card.calibration["toxicity_threshold"] < 1
     moderation = TextModeration.load(card)
-    rude, disguised, plain = moderation.risks(["ну ты и балбес", "ну ты и б@лбеc", "продам: лампа, недорого"])
-    assert min(rude, disguised) > plain
-    assert rude > 0.5 > plain
+    rude, disguised, plain = moderation.risks(["ну ты и балбес", "ну ты и 6албec", "продам: лампа, недорого"])
+    assert min(rude, disguised) > 0.5 > plain
+
+
+def test_a_threshold_refuses_no_more_neutral_texts_than_it_may(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = toxicity.fresh_model
+    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
+    monkeypatch.setattr(toxicity, "REFUSED_SHARE", 0.5)
+    card = train_toxicity(corpus, tmp_path / "toxicity" / "mini", seed=1)
+    neutral = [each.text for each in corpus.of("val", "ad")]
+    refused = sum(not verdict.passed for verdict in TextModeration.load(card).judge(neutral))
+    assert refused == len(neutral) / 2

@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,7 +41,12 @@ def save_detoxify(folder: Path, outputs: int = 16) -> Path:
     tokenizer = XLMRobertaTokenizer(vocab=pieces)
     tokenizer.model_max_length = 512
     tokenizer.save_pretrained(folder)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+    }
     config = XLMRobertaConfig(vocab_size=len(pieces), max_position_embeddings=514, type_vocab_size=1, **sizes)
     config.save_pretrained(folder)
     config.num_labels = outputs
@@ -63,8 +69,13 @@ def save_rubert(folder: Path) -> Path:
     tokenizer = BertTokenizer(vocab={word: number for number, word in enumerate(words)}, do_lower_case=False)
     tokenizer.model_max_length = 512
     tokenizer.save_pretrained(folder)
-    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    labels = dict(enumerate(RUBERT_LABELS))
+    sizes: dict[str, Any] = {
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    labels: dict[int, str] = dict(enumerate(RUBERT_LABELS))
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(words), id2label=labels, label2id={v: k for k, v in labels.items()}, **sizes)
     model = BertForSequenceClassification(config)
@@ -122,7 +133,7 @@ class TestDetoxify:
         trap = tmp_path / "trap"
 
         class Trap:
-            def __reduce__(self) -> tuple[object, tuple[str]]:
+            def __reduce__(self) -> tuple[Any, ...]:
                 return (open, (str(trap), "w"))
 
         (source / "multilingual.ckpt").write_bytes(pickle.dumps({"state_dict": Trap()}))

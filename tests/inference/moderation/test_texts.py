@@ -17,14 +17,11 @@ from inference.listing import Verdict
 from inference.moderation.texts import FAMILY, RISKS, TextModeration
 from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
 
-SIZES = {"weights": 64, "vectors": 64, "width": 4, "channels": 4, "longest": 3}
-
 
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
     folder = tmp_path / "toxicity" / "mini"
-    torch.manual_seed(0)
-    save_toxicity(fresh_model(SIZES), letters_tokenizer(), folder)
+    save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.7}
     return seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
@@ -40,9 +37,10 @@ class Finder(TextModeration):
 def test_a_risk_at_the_threshold_is_refused(card: Card) -> None:
     finder = Finder.load(card)
     assert finder.threshold == 0.7
-    high, low = torch.tensor([4.0, -4.0]).sigmoid().tolist()
-    refused = Verdict("text", passed=False, score=pytest.approx(high), reason=Message("text-refused"))
-    assert finder.judge(["плохо", "ладно"]) == [refused, Verdict("text", score=pytest.approx(low))]
+    bad, good = finder.judge(["плохо", "ладно"])
+    assert (bad.passed, bad.reason) == (False, Message("text-refused"))
+    assert (good.passed, good.reason) == (True, None)
+    assert [bad.score, good.score] == pytest.approx(torch.tensor([4.0, -4.0]).sigmoid().tolist())
 
 
 def test_an_owner_s_threshold_goes_before_the_card_s(card: Card) -> None:
@@ -68,10 +66,10 @@ def test_a_plain_text_is_read_once(card: Card) -> None:
     assert finder.read == ["ладно"]
 
 
-@pytest.mark.parametrize("before", [0, 200, 255, 256, 300, 1000])
+@pytest.mark.parametrize("before", [0, 60, 90, 95, 96, 200, 1000])
 def test_an_insult_counts_wherever_it_stands(card: Card, before: int) -> None:
     finder = Finder.load(card)
-    assert finder.risks(["а" * before + " плохо " + "б" * 700])[0] > 0.9
+    assert finder.risks(["а" * before + " плохо " + "б" * 300])[0] > 0.9
 
 
 def test_risks_do_not_depend_on_the_neighbours(card: Card) -> None:

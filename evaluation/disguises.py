@@ -1,7 +1,6 @@
-"""Spelling words as those do who want to pass a filter: the ways to learn from.
+"""Spelling words as those do who want to pass a filter, to measure whether the filter sees through it.
 
-Each way takes a word and a source of chance and gives the word in another spelling. Rude and polite words are
-disguised alike in training, so that a disguise alone is no offence.
+Each way takes a word and a source of chance and gives the word in another spelling. Nothing is trained on these.
 """
 
 from __future__ import annotations
@@ -30,19 +29,11 @@ _WORD = re.compile(r"[А-ЯЁа-яё]{3,}")
 Way = Callable[[str, random.Random], str]
 
 
-def disguise(text: str, rnd: random.Random, rude: Collection[str] = (), share: float = 0.3) -> str:
-    """The text with its words in `rude` (lower case, «е» for «ё») disguised, or a `share` of all where it has none."""
-    way = rnd.choice(WAYS)
-    if any(_plain(word) in rude for word in _WORD.findall(text)):
-        return _spelled(text, way, rnd, rude)
-    return _WORD.sub(lambda found: way(found[0], rnd) if rnd.random() < share else found[0], text)
-
-
 def disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int = 0) -> dict[str, list[str]]:
     """The texts that hold a rude word, all of these words disguised: by the name of the way."""
     rnd = random.Random(seed)
     holding = [text for text in texts if any(_plain(word) in rude for word in _WORD.findall(text))]
-    return {way.__name__: [_spelled(text, way, rnd, rude) for text in holding] for way in dict.fromkeys(WAYS)}
+    return {way.__name__: [_spelled(text, way, rnd, rude) for text in holding] for way in WAYS}
 
 
 def _spelled(text: str, way: Way, rnd: random.Random, rude: Collection[str]) -> str:
@@ -125,6 +116,13 @@ def mixed(word: str, rnd: random.Random) -> str:
 
 
 WAYS: tuple[Way, ...] = (
-    masked, masked, masked, looking_alike, looking_alike, transliterated, transliterated, apart, apart, repeated,
-    misspelt, invisible, cased, mixed, mixed,
-)  # fmt: skip
+    masked,
+    looking_alike,
+    transliterated,
+    apart,
+    repeated,
+    misspelt,
+    invisible,
+    cased,
+    mixed,
+)
