@@ -135,7 +135,8 @@ def _nudity(arguments: argparse.Namespace) -> list[Chapter]:
     if arguments.nude:
         judged += photo_judgements(rule, list(detector.look_through(_photos(arguments.nude))), "nude", wrong=True)
     figures: dict[str, object] = {"auc": auc(judged, higher_is_worse=True), "labels": label_counts(found)}
-    return [Chapter("photos", judged, 0.35, True, figures | refused_by_kind(judged))]
+    least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
+    return [Chapter("photos", judged, least, True, figures | refused_by_kind(judged))]
 
 
 def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:

@@ -129,9 +129,9 @@ def photo_judgements(
 
 
 def label_counts(found: Sequence[tuple[Path, Sequence[Found]]]) -> dict[str, dict[str, int]]:
-    """In how many photos each label is found, and in how many with a score of at least 0.35 and 0.45."""
+    """In how many photos each label is found, and in how many with a score of at least 0.4 and 0.5."""
     counts: dict[str, dict[str, int]] = {}
-    for least in (0.25, 0.35, 0.45):
+    for least in (0.25, 0.4, 0.5):
         labels = Counter(label for _, each in found for label in {one.label for one in each if one.score >= least})
         for label, count in labels.items():
             counts.setdefault(label, {})[f"{least:.2f}"] = count

@@ -16,8 +16,8 @@ from inference.moderation.match import MatchRule, fit
 from inference.moderation.photos import SecondOpinion
 from training.examples import Example, PhotoLabels
 
-# Of right listings, at most this share may be refused.
-REFUSED_SHARE = 0.01
+# Of right listings, at most these shares may be refused: as a whole, and for one of their photos.
+WHOLE_REFUSED, PHOTO_REFUSED = 0.012, 0.02
 # The second opinion on nudity agrees with at most this share of clothes, and is asked from this ROC AUC on.
 OPINION_REFUSES, OPINION_AUC = 0.02, 0.9
 
@@ -48,19 +48,19 @@ def right_fits(
 
 
 def thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
-    """The two thresholds of `match`, each refusing at most `REFUSED_SHARE` of every kind of right pairs.
+    """The two thresholds of `match`, each refusing at most its share of every kind of right pairs.
 
     One is for the photo of an album that fits best. The other is for each photo alone: it cannot be above the first.
     """
     judged = [kind for kind in kinds if kind]
-    best = min(_quantile([max(fits) for fits in kind]) for kind in judged)
-    each = min(_quantile([min(fits) for fits in kind]) for kind in judged)
+    best = min(_quantile([max(fits) for fits in kind], WHOLE_REFUSED) for kind in judged)
+    each = min(_quantile([min(fits) for fits in kind], PHOTO_REFUSED) for kind in judged)
     return {"match_threshold": best, "match_photo_threshold": min(best, each)}
 
 
-def _quantile(values: Sequence[float]) -> float:
+def _quantile(values: Sequence[float], share: float) -> float:
     """Rounded down, for what is as low as the threshold passes."""
-    found = float(torch.tensor(values).quantile(REFUSED_SHARE, interpolation="lower"))
+    found = float(torch.tensor(values).quantile(share, interpolation="lower"))
     return math.floor(found * 10_000) / 10_000
 
 

@@ -26,8 +26,8 @@ from inference.moderation.overrides import Overrides
 from inference.moderation.photos import POLICY, PhotoRule, SecondOpinion
 from inference.moderation.texts import TextModeration
 
-# Who is seen with this score is dressed: the detector of foreign photos has learned from clothes that nobody wears.
-WORN = 0.5
+# Who is seen so surely is dressed: the detector of foreign photos has learned from clothes that nobody wears.
+WORN, WEARER = 0.5, ("FACE", "ARMPITS", "BELLY", "FEMALE_BREAST", "MALE_BREAST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Checks:
     def _matched(self, seen: Seen) -> Verdict:
         foreign = seen.foreign
         if foreign is not None:
-            worn = [any(part.score >= WORN for part in found) for found in seen.found]
+            worn = [any(p.score >= WORN and p.label.startswith(WEARER) for p in found) for found in seen.found]
             foreign = foreign.masked_fill(torch.tensor(worn, dtype=torch.bool), NEVER)
         return self.match.judge(seen.views, seen.text, seen.source, foreign)
 

@@ -22,7 +22,7 @@ from inference.scoring import clipscore
 
 _WORD = re.compile(r"[а-яёa-z]+", re.IGNORECASE)
 # Log-odds of being foreign that many a photo of clothes has, and what each unit above costs in similarity.
-USUAL, FOREIGN_COSTS = -1.0, 0.15
+USUAL, FOREIGN_COSTS = -1.0, 0.2
 # A threshold below every fit.
 NEVER = -math.inf
 # A rack for dresses is no dress, nor is a belt from one.

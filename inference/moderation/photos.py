@@ -43,11 +43,11 @@ class Limits:
 # Underwear and swimwear are sold here: what is covered is never refused, and bare arms, feet, bellies and a man's
 # chest are how clothes are worn. A man's genitals are what the detector most often sees in folds of cloth.
 POLICY: Mapping[str, Limits] = {label: Limits() for label in LABELS} | {
-    "FEMALE_BREAST_EXPOSED": Limits(0.35, 0.25),
-    "FEMALE_GENITALIA_EXPOSED": Limits(0.35, 0.25),
-    "MALE_GENITALIA_EXPOSED": Limits(0.45, 0.3),
-    "BUTTOCKS_EXPOSED": Limits(0.35, 0.25),
-    "ANUS_EXPOSED": Limits(0.35, 0.25),
+    "FEMALE_BREAST_EXPOSED": Limits(0.4, 0.25),
+    "FEMALE_GENITALIA_EXPOSED": Limits(0.4, 0.25),
+    "MALE_GENITALIA_EXPOSED": Limits(0.5, 0.3),
+    "BUTTOCKS_EXPOSED": Limits(0.4, 0.25),
+    "ANUS_EXPOSED": Limits(0.4, 0.25),
 }
 
 

@@ -104,7 +104,7 @@ def test_the_nearest_to_the_threshold_come_first() -> None:
 def test_labels_are_counted_once_a_photo() -> None:
     part = Found("FEET_EXPOSED", 0.4, (0, 0, 1, 1))
     found = [(Path("a"), [part, part]), (Path("b"), [part]), (Path("c"), [])]
-    assert label_counts(found) == {"FEET_EXPOSED": {"0.25": 2, "0.35": 2}}
+    assert label_counts(found) == {"FEET_EXPOSED": {"0.25": 2, "0.40": 2}}
     rule = PhotoRule({"FEET_EXPOSED": Limits(refuse=0.4)})
     assert [each.refused for each in photo_judgements(rule, found, "clothes", wrong=False)] == [True, True, False]
 

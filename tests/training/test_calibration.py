@@ -12,7 +12,7 @@ from inference.checkpoints import read_card
 from inference.clip import Clip
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from training.calibration import REFUSED_SHARE, known_nouns, right_fits, second_opinion, thresholds
+from training.calibration import PHOTO_REFUSED, WHOLE_REFUSED, known_nouns, right_fits, second_opinion, thresholds
 from training.examples import PhotoLabels, read_examples
 
 
@@ -57,8 +57,8 @@ def test_each_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
     albums = [[0.2 + rnd.random() / 2, 0.05 + rnd.random() / 10] for _ in range(400)]
     found = thresholds([high, albums, []])
     best, each = found["match_threshold"], found["match_photo_threshold"]
-    assert sum(max(fits) < best for fits in albums) / len(albums) <= REFUSED_SHARE
-    assert sum(min(fits) < each for fits in albums) / len(albums) <= REFUSED_SHARE
+    assert sum(max(fits) < best for fits in albums) / len(albums) <= WHOLE_REFUSED
+    assert sum(min(fits) < each for fits in albums) / len(albums) <= PHOTO_REFUSED
     assert 0.2 < best < 0.22
     assert 0.05 < each < 0.06
     assert thresholds([high])["match_threshold"] == thresholds([high])["match_photo_threshold"]

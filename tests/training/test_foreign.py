@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from inference.checkpoints import read_card, seal, verify
 from inference.moderation.foreign import FILE, ForeignDetector
 from tests import tiny
-from training import calibration, foreign, stages
+from training import foreign, stages
 from training.foreign import begin, coarsened, drawings, sources, taught
 from training.stages import Sources
 from training.teacher import MobileNetV2
@@ -102,7 +102,6 @@ def test_the_detector_is_written_beside_the_encoder_and_the_card_sealed(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("BATCH", 6), ("FIRST_AT", 32), ("LAST_AT", 40), ("TAUGHT_AT", 48)):
             patch.setattr(foreign, name, value)
-        patch.setattr(calibration, "REFUSED_SHARE", 0.5)
         knowing = replace(read_card(folder), knows=("футболка", "джинсы"))
         seal(knowing)
         given = Sources(data_set, others, drawings=1)
