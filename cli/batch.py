@@ -18,7 +18,7 @@ from bot.messages import Say
 from cli.parser import Commands, natural, positive
 from cli.report import as_json
 from inference.errors import InvalidInput, Message
-from inference.files import explained, read_uploads
+from inference.files import explained, read_overrides, read_uploads
 from inference.listing import Checked, Description, Submission
 from inference.validation import check
 
@@ -46,6 +46,9 @@ def add(commands: Commands, say: Say) -> None:
         "--batch-size", metavar="N", type=positive, default=16, help=say(Message("help-batch-size"))
     )
     parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=say(Message("help-seed")))
+    parser.options.add_argument(
+        "--moderation", metavar="FILE", type=Path, help=say(Message("help-moderation-settings"))
+    )
     parser.set_defaults(run=run)
 
 
@@ -62,7 +65,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
 def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> None:
     from inference.loading import load_describer  # torch: not for --help
 
-    describer = load_describer(arguments.checkpoints, arguments.checkpoint)
+    describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
     with (
         arguments.listings.open("rb") as listings,
         arguments.out.open("ab") as out,

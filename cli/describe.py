@@ -11,7 +11,7 @@ from bot.messages import Say
 from cli.parser import Commands, natural
 from cli.report import as_json, page, refusals
 from inference.errors import InvalidInput, Message
-from inference.files import read_text, read_uploads
+from inference.files import read_overrides, read_text, read_uploads
 from inference.listing import Description, Submission
 from inference.validation import check
 
@@ -29,6 +29,9 @@ def add(commands: Commands, say: Say) -> None:
     )
     parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=say(Message("help-seed")))
     parser.options.add_argument("--json", action="store_true", help=say(Message("help-json")))
+    parser.options.add_argument(
+        "--moderation", metavar="FILE", type=Path, help=say(Message("help-moderation-settings"))
+    )
     parser.set_defaults(run=run)
 
 
@@ -40,7 +43,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         raise checked  # loading the models takes seconds: what is wrong is said before
     from inference.loading import load_describer  # torch: not for --help
 
-    describer = load_describer(arguments.checkpoints, arguments.checkpoint)
+    describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
     (result,) = describer.describe([checked], arguments.numbers, arguments.seed)
     if isinstance(result, InvalidInput):
         raise result

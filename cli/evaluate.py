@@ -1,4 +1,4 @@
-"""`opisalka evaluate answers|diversity|match`: figures of answers and of the models that judge, as JSON."""
+"""`opisalka evaluate answers|diversity|match|toxicity`: figures of answers and of the models that judge, as JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cli.batch import read_submission
 from cli.parser import Commands
 from inference import checkpoints
 from inference.errors import InvalidInput, Message
-from inference.files import explained, read_uploads
-from inference.listing import Listing, Submission
+from inference.files import explained
+from inference.listing import Listing
 from inference.validation import parse_attributes, validate
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 
 
 def add(commands: Commands, say: Say) -> None:
@@ -33,11 +33,15 @@ def add(commands: Commands, say: Say) -> None:
     diversity = subjects.add_parser("diversity", say=say, help=say(Message("help-evaluate-diversity")))
     diversity.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
     diversity.set_defaults(run=evaluate_diversity)
-    match = subjects.add_parser("match", say=say, help=say(Message("help-evaluate-match")))
-    match.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
-    match.options.add_argument("--foreign", metavar="DIR", type=Path, help=say(Message("help-foreign")))
-    match.options.add_argument("--split", metavar="NAME", default="val", help=say(Message("help-split")))
-    match.set_defaults(run=evaluate_match)
+    toxicity = subjects.add_parser("toxicity", say=say, help=say(Message("help-evaluate-toxicity")))
+    toxicity.options.add_argument(
+        "--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments"))
+    )
+    toxicity.options.add_argument("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    toxicity.options.add_argument("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
+    toxicity.options.add_argument("--part", choices=("val", "test"), default="test", help=say(Message("help-split")))
+    toxicity.options.add_argument("--checkpoint", metavar="NAME", default="mini", help=say(Message("help-checkpoint")))
+    toxicity.set_defaults(run=evaluate_toxicity)
 
 
 def evaluate_answers(arguments: argparse.Namespace, say: Say) -> int:
@@ -68,23 +72,24 @@ def evaluate_diversity(arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-def evaluate_match(arguments: argparse.Namespace, say: Say) -> int:
-    """One-photo listings with captions, against captions of other known things and against foreign photos."""
-    from evaluation.pairs import pair_figures, refused_share
-    from inference.clip import Clip
-    from inference.moderation.match import MatchRule
+def evaluate_toxicity(arguments: argparse.Namespace, say: Say) -> int:
+    """Comments with their rewrites, ads, and obscenities disguised in every way, of a part nothing was trained on."""
+    for path in filter(None, (arguments.comments, arguments.data, arguments.texts)):
+        if not path.is_dir():
+            raise InvalidInput("data-missing", path=str(path))
+    from evaluation.disguises import disguised_sets
+    from evaluation.toxicity import toxicity_figures
+    from inference.moderation.texts import TextModeration
+    from training.comments import read_corpus
 
-    card = checkpoints.get(arguments.checkpoints, "clip", "mini")
-    clip, rule = Clip.load(card.folder), MatchRule.of(card)
-    rows = [row for row in _rows(arguments.listings) if row["split"] == arguments.split]
-    listings = [validate(read_submission(_with_text(row), arguments.listings.parent)) for row in rows]
-    refused, judged = refused_share(clip, rule, listings)
-    single = [(listing, row) for listing, row in zip(listings, rows, strict=True) if len(listing.photos) == 1]
-    texts = [row["description"] for _, row in single]
-    foreign = _images(arguments.foreign) if arguments.foreign else []
-    photos = [listing.photos[0].image for listing, _ in single]
-    figures = pair_figures(clip, rule.threshold, photos, texts, rule.of_other_things, foreign)
-    print(json.dumps({"right_refused": refused, "right_judged": judged, **asdict(figures)}))
+    moderation = TextModeration.load(checkpoints.get(arguments.checkpoints, "toxicity", arguments.checkpoint))
+    corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
+    toxic = [each.text for each in corpus.of(part, "pair", toxic=True)]
+    rewrites = [each.text for each in corpus.of(part, "pair", toxic=False)]
+    disguised = disguised_sets(toxic, corpus.rude)
+    disguised["by people"] = [each.text for each in corpus.of("test", "disguised")]
+    ads = [each.text for each in corpus.of(part, "ad")]
+    print(json.dumps(asdict(toxicity_figures(moderation, toxic, rewrites, ads, disguised)), indent=1))
     return 0
 
 
@@ -96,13 +101,3 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
             except ValueError as error:
                 raise InvalidInput("listing-malformed") from error
-
-
-def _with_text(row: dict[str, Any]) -> dict[str, Any]:
-    """The row, its caption as free text where it has no fields."""
-    return row | {"attributes": row["attributes"] or row["description"]}
-
-
-def _images(folder: Path) -> list[Image.Image]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return [validate(Submission(read_uploads([path]))).photos[0].image for path in paths]

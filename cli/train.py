@@ -1,4 +1,4 @@
-"""`opisalka train clip|captioner|diversity`: checkpoints from data-set folders; an interrupted training resumes."""
+"""`opisalka train clip|foreign|captioner|diversity|toxicity`: checkpoints from data; what was broken off resumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEEDED = ("captions.jsonl", "listings.jsonl", "photos.tsv", "photos")
 
 
 def add(commands: Commands, say: Say) -> None:
-    """Add the subcommand and its three stages."""
+    """Add the subcommand and its stages."""
     parser = commands.add_parser("train", say=say, help=say(Message("help-train")))
     stages = parser.add_subparsers(title=say(Message("help-commands")), metavar="STAGE", required=True)
     clip = stages.add_parser("clip", say=say, help=say(Message("help-train-clip")))
@@ -39,6 +39,24 @@ def add(commands: Commands, say: Say) -> None:
     diversity = stages.add_parser("diversity", say=say, help=say(Message("help-train-diversity")))
     _add_common(diversity, say, steps=1500)
     diversity.set_defaults(run=train_diversity)
+    foreign = stages.add_parser("foreign", say=say, help=say(Message("help-train-foreign")))
+    _add_common(foreign, say, steps=2000)
+    foreign.options.add_argument(
+        "--teacher", metavar="FILE", type=Path, required=True, help=say(Message("help-teacher"))
+    )
+    foreign.options.add_argument("--others", metavar="DIR", type=Path, required=True, help=say(Message("help-others")))
+    foreign.options.add_argument(
+        "--drawings", metavar="N", type=natural, default=400, help=say(Message("help-drawings"))
+    )
+    foreign.set_defaults(run=train_foreign)
+    toxicity = stages.add_parser("toxicity", say=say, help=say(Message("help-train-toxicity")))
+    add_option = toxicity.options.add_argument
+    add_option("--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments")))
+    add_option("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    add_option("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
+    add_option("--out", metavar="DIR", type=Path, required=True, help=say(Message("help-out")))
+    add_option("--seed", metavar="N", type=natural, default=1, help=say(Message("help-train-seed")))
+    toxicity.set_defaults(run=train_toxicity)
     for stage in (captioner, diversity):
         folder = ROOT / "checkpoints" / "clip" / "mini"
         stage.options.add_argument("--clip", metavar="DIR", type=Path, default=folder, help=say(Message("help-clip")))
@@ -66,6 +84,17 @@ def train_clip(arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def train_foreign(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the detector of photos that show no clothes into the folder of a dual encoder (`--out`)."""
+    sources = _sources(arguments, arguments.others, arguments.drawings)
+    _needed(arguments.teacher)
+    folder, work = _encoder(arguments.out), arguments.work / "foreign"
+    from training import stages
+
+    stages.train_foreign(sources, arguments.teacher, folder, work, arguments.steps, arguments.seed)
+    return 0
+
+
 def train_captioner(arguments: argparse.Namespace, say: Say) -> int:
     """Train the captioner that reads the dual encoder's views."""
     sources, encoder, work = _sources(arguments), _encoder(arguments.clip), arguments.work / "captioner"
@@ -82,6 +111,18 @@ def train_diversity(arguments: argparse.Namespace, say: Say) -> int:
     from training import stages
 
     stages.train_diversity(sources, encoder, arguments.out, work, arguments.steps, arguments.seed)
+    return 0
+
+
+def train_toxicity(arguments: argparse.Namespace, say: Say) -> int:
+    """Train the classifier of insults."""
+    sources = _sources(arguments)
+    _needed(arguments.comments)
+    from training import toxicity
+    from training.comments import read_corpus
+
+    corpus = read_corpus(arguments.comments, sources.texts, sources.data)
+    toxicity.train_toxicity(corpus, arguments.out, arguments.seed)
     return 0
 
 

@@ -30,6 +30,7 @@ class Card:
     version: str
     languages: tuple[str, ...] = ("ru",)
     max_photos: int = 0
+    risk: str = ""  # of a toxicity classifier: the rule that makes one risk of its labels
     knows: tuple[str, ...] = ()  # lemmas of the things that it was taught to tell apart
     summary: Mapping[str, str] = field(default_factory=dict)  # language → one sentence
     command: str = ""  # the command that made it
@@ -166,6 +167,7 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "languages": _is_list(str),
     "knows": _is_list(str),
     "max_photos": _is(int),
+    "risk": _is(str),
     "summary": _is_table(str),
     "command": _is(str),
     "requires": _is_list(str),

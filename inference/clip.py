@@ -141,13 +141,19 @@ class Clip:
     @torch.inference_mode()
     def look(self, images: Sequence[Image.Image]) -> PhotoViews:
         """RGB images as one batch; an empty sequence gives empty views."""
+        return self.look_at(self.pixels(images))
+
+    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB images as `look_at` wants them; an empty sequence gives none."""
         if not images:
-            width = self.model.config.vision_config.hidden_size
-            return PhotoViews(torch.zeros(0, self.dim), torch.zeros(0, 1 + GRID**2, width))
-        return self.look_at(self.rule.pixels(images).contiguous(memory_format=torch.channels_last))
+            return torch.zeros(0, 3, self.rule.size, self.rule.size)
+        return self.rule.pixels(images).contiguous(memory_format=torch.channels_last)
 
     def look_at(self, pixels: Tensor) -> PhotoViews:
         """Pixels prepared by the rule, (photos, 3, size, size), as one batch."""
+        if not len(pixels):
+            width = self.model.config.vision_config.hidden_size
+            return PhotoViews(torch.zeros(0, self.dim), torch.zeros(0, 1 + GRID**2, width))
         seen = self.model.get_image_features(pixel_values=pixels)
         embeddings = nn.functional.normalize(seen.pooler_output, dim=-1)
         return PhotoViews(embeddings, grid_states(seen.last_hidden_state))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inference.errors import InvalidInput
 from inference.listing import Upload
 from inference.validation import MAX_MEGABYTES
+
+if TYPE_CHECKING:
+    from inference.moderation.overrides import Overrides
 
 
 @contextmanager
@@ -30,6 +35,18 @@ def read_text(path: Path) -> str:
     """A UTF-8 text; raises `InvalidInput`."""
     with explained(path):
         return path.read_text("utf-8-sig")
+
+
+def read_overrides(path: Path | None) -> Overrides | None:
+    """The owner's thresholds in a TOML file, None where none is named; raises `InvalidInput`."""
+    if path is None:
+        return None
+    text = read_text(path)
+    with explained(path):
+        table = tomllib.loads(text)
+    from inference.moderation.overrides import Overrides  # torch: not for --help
+
+    return Overrides.read(table)
 
 
 def read_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:

@@ -17,10 +17,14 @@ from inference.clip import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers, Stage
-from inference.moderation.match import MatchRule
+from inference.moderation.checks import Checks
+from inference.moderation.foreign import ForeignDetector
+from inference.moderation.overrides import Overrides
+from inference.moderation.texts import TextModeration
 
 CLIP = "mini"
 DIVERSITY = "mini"
+TOXICITY = "mini"
 
 _FLOAT_BYTES = 4
 
@@ -49,11 +53,15 @@ class Describer:
 
 
 class Loader:
-    """Loads captioners; what all of them stand on is loaded with the first and shared by the others."""
+    """Loads captioners; what all of them stand on is loaded with the first and shared by the others.
 
-    def __init__(self, root: Path) -> None:
+    overrides: the owner's own thresholds of moderation.
+    """
+
+    def __init__(self, root: Path, overrides: Overrides | None = None) -> None:
         self._root = root
-        self._shared: tuple[Clip, DiversityClassifier, MatchRule] | None = None
+        self._overrides = overrides
+        self._shared: tuple[Clip, DiversityClassifier, Checks] | None = None
 
     def weigh(self, captioner: str) -> int:
         """Bytes that the captioner's own weights will take in memory, all of them as 32-bit floats.
@@ -64,20 +72,24 @@ class Loader:
 
     def load(self, captioner: str) -> Describer:
         """Load a captioner. Raises `CheckpointError` for what is missing or broken; a later try starts afresh."""
-        clip, diversity, rule = self._shared = self._shared or self._load_shared()
+        clip, diversity, checks = self._shared = self._shared or self._load_shared()
         card = checkpoints.get(self._root, "captioner", captioner)
-        return Describer(pipeline.Models(clip, _captioner(card, clip), diversity, rule))
+        return Describer(pipeline.Models(clip, _captioner(card, clip), diversity, checks))
 
-    def _load_shared(self) -> tuple[Clip, DiversityClassifier, MatchRule]:
+    def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
         clip_card = checkpoints.get(self._root, "clip", CLIP)
         clip = _loaded(clip_card, Clip.load)
-        rule = MatchRule.of(clip_card)
-        return clip, _loaded(checkpoints.get(self._root, "diversity", DIVERSITY), DiversityClassifier.load), rule
+        diversity = _loaded(checkpoints.get(self._root, "diversity", DIVERSITY), DiversityClassifier.load)
+        toxicity = checkpoints.get(self._root, "toxicity", TOXICITY)
+        own = self._overrides.text if self._overrides else None
+        texts = _loaded(toxicity, lambda folder: TextModeration.load(toxicity, own))
+        foreign = _loaded(clip_card, ForeignDetector.load)
+        return clip, diversity, Checks.of(clip, clip_card, texts, foreign, self._overrides)
 
 
-def load_describer(root: Path, captioner: str = "mini") -> Describer:
+def load_describer(root: Path, captioner: str = "mini", overrides: Overrides | None = None) -> Describer:
     """Load a captioner and what it stands on from `root`. Raises `CheckpointError` for what is missing or broken."""
-    return Loader(root).load(captioner)
+    return Loader(root, overrides).load(captioner)
 
 
 def _captioner(card: Card, clip: Clip) -> Captioner:
@@ -90,6 +102,8 @@ def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:
     """What `load` makes of the card's folder; whatever is wrong with the files becomes one sentence."""
     try:
         return load(card.folder)
+    except CheckpointError:
+        raise
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, islice
 from time import perf_counter
 
+from PIL import Image
 from torch import Tensor
 
 from inference.captioners import Captioner, Prompt
@@ -26,10 +28,10 @@ from inference.listing import (
     Scores,
     Stage,
     Timings,
-    Verdict,
 )
 from inference.masking import fill, mask
-from inference.moderation.match import MatchRule
+from inference.moderation.checks import Checks, Seen
+from inference.moderation.gallery import look
 from inference.scoring import best_photos, score
 
 
@@ -40,7 +42,7 @@ class Models:
     clip: Clip
     captioner: Captioner
     diversity: DiversityClassifier
-    match: MatchRule
+    checks: Checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +88,29 @@ def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
     """One look at all photos, one reading of all texts, and the verdicts."""
     start = perf_counter()
     listings = [each.listing for each in checked]
-    views = _look(models.clip, listings)
+    images = [photo.image for listing in listings for photo in listing.photos]
+    found = models.checks.look(images)
+    looked = _looked(models, images, [len(listing.photos) for listing in listings])
     texts = [listing.attributes.text for listing in listings]
     sources = _read(models.clip, texts)
-    moderations = [
-        # Photos and text have no model behind them yet: nothing is claimed about them.
-        Moderation((Verdict("photos"), Verdict("text"), models.match.judge(seen, text, source[0] if source else None)))
-        for seen, text, source in zip(views, texts, sources, strict=True)
+    findings = iter(found.result())
+    seen = [
+        Seen(text, source[0] if source else None, *look, list(islice(findings, len(look[0]))))
+        for text, source, look in zip(texts, sources, looked, strict=True)
     ]
+    moderations, views = models.checks.judge(seen), [each.views for each in seen]
     share = (perf_counter() - start) / max(1, len(checked))
     timings = [Timings(validate_s=each.seconds, moderate_s=share) for each in checked]
     return [_Work(*each) for each in zip(checked, timings, views, sources, moderations, strict=True)]
 
 
-def _look(clip: Clip, listings: Sequence[Listing]) -> list[PhotoViews]:
-    """What the encoder sees in each listing's photos, all looked at as one batch."""
-    seen = clip.look([photo.image for listing in listings for photo in listing.photos])
-    views, start = [], 0
-    for listing in listings:
-        views.append(seen[start : start + len(listing.photos)])
-        start += len(listing.photos)
-    return views
+def _looked(
+    models: Models, images: Sequence[Image.Image], counts: Sequence[int]
+) -> list[tuple[PhotoViews, Tensor | None]]:
+    """What is seen in each listing's photos and how foreign they are, all looked at as one batch."""
+    views, foreign = look(models.clip, models.checks.foreign, images)
+    parts = [slice(end - count, end) for end, count in zip(accumulate(counts), counts, strict=True)]
+    return [(views[part], None if foreign is None else foreign[part]) for part in parts]
 
 
 def _read(clip: Clip, texts: Sequence[str]) -> list[tuple[Tensor, Tensor] | None]:
@@ -127,7 +131,9 @@ def _captioned(work: Sequence[_Work], models: Models) -> list[_Work]:
     done = []
     for each, draft in zip(prepared, drafts, strict=True):
         text = fill(draft, each.masked.values if each.masked else {}, each.checked.numbers)
-        done.append(replace(each, draft=draft, text=text))
+        done.append(replace(each, draft=draft, text=models.checks.published(text)))
+    reviewed = models.checks.review([each.moderation for each in done], [each.text or "" for each in done])
+    done = [replace(each, moderation=moderation) for each, moderation in zip(done, reviewed, strict=True)]
     share = (perf_counter() - start) / max(1, len(work))
     return [replace(each, timings=replace(each.timings, generate_s=share)) for each in done]
 
@@ -167,7 +173,7 @@ def _description(work: _Work, checkpoint: str) -> Description:
     spent = work.timings
     total = spent.validate_s + spent.moderate_s + spent.generate_s + spent.score_s
     return Description(
-        text=work.text,
+        text=work.text if work.moderation.passed else None,
         checkpoint=checkpoint,
         mode=work.listing.mode,
         diversity=work.diversity,

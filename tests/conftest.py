@@ -15,6 +15,7 @@ from tests.postgres import Cluster, cluster
 
 if TYPE_CHECKING:
     from inference.clip import Clip
+    from inference.moderation.checks import Checks
 
 # A shared or slow machine must not fail a test by its clock; the same examples everywhere make a failure repeatable.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -58,3 +59,14 @@ def log_put_back() -> Iterator[None]:
     root.setLevel(level)
     for room in rooms:
         room.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def tiny_checks(tiny_root: Path, tiny_clip: Clip) -> Checks:
+    """NudeNet as it is, and the other checks with random weights; every photo matches every text."""
+    from inference.checkpoints import read_card
+    from inference.moderation.checks import Checks
+    from inference.moderation.texts import TextModeration
+
+    texts = TextModeration.load(read_card(tiny_root / "toxicity" / "mini"))
+    return Checks.of(tiny_clip, read_card(tiny_root / "clip" / "mini"), texts, None)

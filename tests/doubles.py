@@ -47,10 +47,10 @@ class KnownCaptioner:
 class PretendDescriber:
     """Writes `NOUN` and the attributes; listings that hold the word `REFUSED` do not match. Remembers its calls."""
 
-    def __init__(self, root: Path, captioner: str = "mini") -> None:
+    def __init__(self, root: Path, captioner: str = "mini", overrides: object = None) -> None:
         if captioner != "mini":
             raise CheckpointError("checkpoint-missing", checkpoint=f"captioner/{captioner}", known="captioner/mini")
-        self.root = root
+        self.root, self.overrides = root, overrides
         self.calls: list[tuple[int, Numbers, int]] = []
 
     def describe(

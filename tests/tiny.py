@@ -19,7 +19,8 @@ from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.checkpoints import Card, seal
 from inference.clip import GRID
 from inference.diversity import DiversityClassifier
-from training import clip
+from inference.moderation.texts import FAMILY
+from training import clip, toxicity
 from training.captioner import save_captioner
 from training.diversity import save_diversity
 from training.tokenizer import train_reading, train_writing
@@ -107,7 +108,7 @@ def decoder(words: int, seed: int = 0, **sizes: int) -> Decoder:
 
 
 def save_root(root: Path) -> None:
-    """`clip/mini`, `captioner/mini` and `diversity/mini` with sealed cards."""
+    """`clip/mini`, `captioner/mini`, `diversity/mini` and `toxicity/mini` with sealed cards."""
     words = writing_tokenizer()
     torch.manual_seed(0)
     save_dual_encoder(student(reading_tokenizer().get_vocab_size()), root / "clip" / "mini")
@@ -116,6 +117,14 @@ def save_root(root: Path) -> None:
     seal(Card(folder=root / "clip" / "mini", family="vision-text-dual-encoder", version="1", knows=("куртка",)))
     seal(Card(folder=root / "captioner" / "mini", family="prefix", version="1", max_photos=10, requires=("clip/mini",)))
     seal(Card(folder=root / "diversity" / "mini", family="album", version="1", requires=("clip/mini",)))
+    save_toxicity_card(root / "toxicity" / "mini")
+
+
+def save_toxicity_card(folder: Path) -> None:
+    """A classifier that finds every text a little harmless: its weights are fresh."""
+    toxicity.save_toxicity(toxicity.fresh_model(64), toxicity.letters_tokenizer(), folder)
+    calibration = {"toxicity_threshold": 0.95}
+    seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
 
 def picture(number: int, size: tuple[int, int] = (60, 48)) -> Image.Image:

@@ -1,19 +1,25 @@
-"""The match threshold of a dual encoder: how unlike a right pair of photos and text may be."""
+"""The match thresholds of a dual encoder: how badly a right pair of photos and text may fit."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
 
+from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.masking.morphology import lemmas, part_of_speech
-from inference.moderation.match import MatchRule
+from inference.moderation.gallery import Gallery
+from inference.moderation.match import MatchRule, fit
+from inference.moderation.photos import SecondOpinion
 from training.examples import Example, PhotoLabels
 
-# Of right listings, at most this share may be refused.
-REFUSED_SHARE = 0.015
+# Of right listings, at most these shares may be refused: as a whole, and for one of their photos.
+WHOLE_REFUSED, PHOTO_REFUSED = 0.012, 0.02
+# The second opinion on nudity agrees with at most this share of clothes, and is asked from this ROC AUC on.
+OPINION_REFUSES, OPINION_AUC = 0.02, 0.9
 
 
 def known_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
@@ -28,16 +34,50 @@ def _noun(item: Sequence[str]) -> str:
     return next((word for word in item if part_of_speech(word) == "NOUN"), item[0])
 
 
-def right_similarities(clip: Clip, rule: MatchRule, examples: Sequence[Example], texts: Sequence[str]) -> list[float]:
-    """The similarity that `match` judges, of each example's photos and its text, where it judges them."""
-    similarities = []
-    for example, text in zip(examples, texts, strict=True):
-        images = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in example.photos]
-        score = rule.judge(clip.look(images), text, clip.read([text]).embeddings[0]).score
-        similarities += [] if score is None else [score]
-    return similarities
+def right_fits(
+    clip: Clip, rule: MatchRule, gallery: Gallery, examples: Sequence[Example], texts: Sequence[str]
+) -> list[list[float]]:
+    """How well each photo of a right pair fits, an album a list, where `match` judges it."""
+    embeddings = clip.read(texts).embeddings
+    return [
+        fit(views, embedding, foreign)
+        for example, text, embedding in zip(examples, texts, embeddings, strict=True)
+        if rule.applies(text)
+        for views, foreign in [gallery.album(example.photos)]
+    ]
 
 
-def threshold(similarities: Iterable[Sequence[float]]) -> float:
-    """The threshold that refuses at most `REFUSED_SHARE` of each kind of right pairs."""
-    return round(min(float(torch.tensor(values).quantile(REFUSED_SHARE)) for values in similarities if values), 4)
+def thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
+    """The two thresholds of `match`, each refusing at most its share of every kind of right pairs.
+
+    One is for the photo of an album that fits best. The other is for each photo alone: it cannot be above the first.
+    """
+    judged = [kind for kind in kinds if kind]
+    best = min(_quantile([max(fits) for fits in kind], WHOLE_REFUSED) for kind in judged)
+    each = min(_quantile([min(fits) for fits in kind], PHOTO_REFUSED) for kind in judged)
+    return {"match_threshold": best, "match_photo_threshold": min(best, each)}
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    """Rounded down, for what is as low as the threshold passes."""
+    found = float(torch.tensor(values).quantile(share, interpolation="lower"))
+    return math.floor(found * 10_000) / 10_000
+
+
+def second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[Path]) -> dict[str, float]:
+    """What a dual encoder, asked zero-shot, adds to the photo check: ROC AUC, threshold and share caught at it.
+
+    `helps` is 1 where it tells the owner's examples from clothes well enough to be asked, else 0.
+    """
+    clip = Clip.load(card.folder)
+    asked = SecondOpinion.asked(clip, card.languages, 1.0)
+    plain, bare = (torch.tensor(asked.risks(Gallery.of(clip, None, paths).views)) for paths in (clothes, nude))
+    least = float(plain.quantile(1 - OPINION_REFUSES))
+    auc = float((bare[:, None] > plain).float().mean())
+    caught = float((bare >= least).float().mean())
+    return {
+        "auc": round(auc, 4),
+        "threshold": round(least, 4),
+        "caught": round(caught, 4),
+        "helps": float(auc >= OPINION_AUC),
+    }

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,7 +24,7 @@ from training import loop
 from training.augment import mixtures, views
 from training.labels import Heads, distillation, head_loss
 from training.pool import Pool
-from training.teacher import FEATURES, MobileNetV2, read_tflite
+from training.teacher import FEATURES, read_teacher
 
 WIDTHS = (48, 96, 192, 384)
 DIM = 256
@@ -114,8 +114,7 @@ def task_loss(model: DualEncoder, pixels: Tensor, batch: Pool) -> Tensor:
 
 def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> None:
     """Fine-tune the public teacher on the photos; `weights` is its .tflite or .safetensors file."""
-    trunk = MobileNetV2()
-    trunk.load_state_dict(load_file(weights) if weights.suffix == ".safetensors" else read_tflite(weights).state_dict())
+    trunk = read_teacher(weights)
     device = train.pixels.device
     model = convert_conv2d_weight_memory_format(
         DualEncoder(trunk, FEATURES, words, sizes).to(device), torch.channels_last

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,15 +15,17 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints import Card, seal
+from inference.checkpoints import Card, read_card, seal
 from inference.clip import GRID, Clip
 from inference.diversity import DiversityClassifier
+from inference.moderation.foreign import ForeignDetector
+from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from training import bank, calibration, captioner, clip, diversity, loop, pool
+from training import bank, calibration, captioner, clip, diversity, foreign, loop, pool
 from training.examples import Example, read_examples, read_photo_labels
 from training.labels import Vocabulary, vocabulary
 from training.scenes import Composer, Scene, collages, drawn_scenes, photo_scenes
-from training.teacher import FEATURES, MobileNetV2
+from training.teacher import FEATURES, MobileNetV2, read_teacher
 from training.tokenizer import train_reading
 
 READING_WORDS = 6000
@@ -93,18 +96,8 @@ def train_clip(
 
 
 def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
-    """Measure the match threshold on the held-out listings and write the card of a dual encoder."""
-    knows = calibration.known_nouns(read_photo_labels(data).values())
-    encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
-    captioned, listed = (
-        [example for example in read_examples(data / name) if example.split == "val"]
-        for name in ("captions.jsonl", "listings.jsonl")
-    )
-    # The three ways a seller writes: a phrase, fields, a whole ad.
-    kinds = [(captioned, [example.description or "" for example in captioned])]
-    kinds.append((listed, [example.attributes_text for example in listed]))
-    kinds.append((listed, [example.description or "" for example in listed]))
-    similarities = [calibration.right_similarities(encoder, rule, *kind) for kind in kinds]
+    """Measure the match thresholds on the held-out listings and write the card of a dual encoder."""
+    knows = tuple(calibration.known_nouns(read_photo_labels(data).values()))
     return seal(
         Card(
             folder=folder,
@@ -116,11 +109,40 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
             },
             command="opisalka train clip --data clothing --others other_photos --texts text --teacher mobilenet.tflite",
             data=(*DATA, *OTHERS, TEXTS, TEACHER),
-            knows=tuple(knows),
+            knows=knows,
             figures={f"val_{name}": round(value, 3) for name, value in figures.items()},
-            calibration={"match_threshold": calibration.threshold(similarities)},
+            calibration=match_thresholds(data, folder, knows),
         )
     )
+
+
+def match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str = "val") -> dict[str, float]:
+    """The match thresholds of the dual encoder in a folder, measured on the listings of a split."""
+    encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
+    captioned, listed = (
+        [example for example in read_examples(data / name) if example.split == split]
+        for name in ("captions.jsonl", "listings.jsonl")
+    )
+    photos = [photo for example in (*captioned, *listed) for photo in example.photos]
+    gallery = Gallery.of(encoder, ForeignDetector.load(folder), photos)
+    # The three ways a seller writes: a phrase, fields, a whole ad.
+    kinds = [(captioned, [example.description or "" for example in captioned])]
+    kinds.append((listed, [example.attributes_text for example in listed]))
+    kinds.append((listed, [example.description or "" for example in listed]))
+    return calibration.thresholds(calibration.right_fits(encoder, rule, gallery, *kind) for kind in kinds)
+
+
+def train_foreign(sources: Sources, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
+    """`opisalka train foreign`: what shows no clothes, into the folder of a dual encoder; its card is sealed anew."""
+    torch.manual_seed(seed)
+    guide = read_teacher(teacher).eval().requires_grad_(False)
+    paths = [e.photos[0] for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
+    clothes = foreign.taught(guide, paths, foreign.drawings(sources.drawings, seed))
+    others = [foreign.taught(guide, found) for found in foreign.sources(sources.others or sources.data)]
+    pupil = foreign.begin(folder)
+    foreign.save_foreign(foreign.learn(pupil, guide, clothes, others, work, steps), folder)
+    card = read_card(folder)
+    seal(replace(card, calibration={**card.calibration, **match_thresholds(sources.data, folder, card.knows)}))
 
 
 def train_captioner(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -77,6 +78,15 @@ class MobileNetV2(nn.Module):
         for module in self.modules():
             if isinstance(module, SameConv):
                 yield module
+
+
+def read_teacher(path: Path) -> MobileNetV2:
+    """The teacher with the weights of a .tflite or a .safetensors file."""
+    if path.suffix != ".safetensors":
+        return read_tflite(path)
+    teacher = MobileNetV2()
+    teacher.load_state_dict(load_file(path))
+    return teacher
 
 
 def read_tflite(path: Path) -> MobileNetV2:

@@ -31,8 +31,8 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendDescriber]:
     """The engines that were loaded during the test."""
     loaded: list[PretendDescriber] = []
 
-    def load_describer(root: Path, captioner: str = "mini") -> PretendDescriber:
-        loaded.append(PretendDescriber(root, captioner))
+    def load_describer(root: Path, captioner: str = "mini", overrides: object = None) -> PretendDescriber:
+        loaded.append(PretendDescriber(root, captioner, overrides))
         return loaded[-1]
 
     module = ModuleType("inference.loading")

@@ -55,7 +55,7 @@ def test_an_engine_knows_what_the_cards_say(root: Path) -> None:
     """Threshold and known things come from the card of the dual encoder, the number of photos from the captioner's."""
     seal(replace(read_card(root / "clip" / "mini"), calibration={"match_threshold": 0.37}))
     describer = load_describer(root)
-    assert describer.models.match == MatchRule(0.37, frozenset({"куртка"}))
+    assert describer.models.checks.match == MatchRule(0.37, frozenset({"куртка"}))
     assert (describer.models.captioner.name, describer.models.captioner.max_photos) == ("mini", 10)
 
 
@@ -136,8 +136,8 @@ def no_tokenizer(folder: Path) -> None:
 
 BREAKS: list[Break] = [without_a_weight, with_a_foreign_weight, with_another_shape, cut_off, no_json]
 TOKENIZED: list[Break] = [without("tokenizer.json"), no_tokenizer]
-CASES = [(kind, broken) for kind in ("clip", "captioner", "diversity") for broken in BREAKS]
-CASES += [(kind, broken) for kind in ("clip", "captioner") for broken in TOKENIZED]
+CASES = [(kind, broken) for kind in ("clip", "captioner", "diversity", "toxicity") for broken in BREAKS]
+CASES += [(kind, broken) for kind in ("clip", "captioner", "toxicity") for broken in TOKENIZED]
 CASES += [("clip", without("preprocessor_config.json")), ("diversity", with_an_unknown_setting)]
 
 
@@ -168,7 +168,7 @@ def test_an_unknown_family_is_named(root: Path) -> None:
     assert raised.value.message.details == {"checkpoint": "captioner/mini", "family": "suffix"}
 
 
-@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity"])
+@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "toxicity"])
 def test_a_missing_checkpoint_is_named(root: Path, kind: str) -> None:
     shutil.rmtree(root / kind)
     with pytest.raises(CheckpointError) as raised:
@@ -198,7 +198,7 @@ def test_what_captioners_stand_on_is_loaded_once(root: Path) -> None:
     loader = Loader(root)
     first, second = loader.load("mini").models, loader.load("mine").models
     assert first.captioner is not second.captioner
-    assert (first.clip, first.diversity, first.match) == (second.clip, second.diversity, second.match)
+    assert (first.clip, first.diversity, first.checks) == (second.clip, second.diversity, second.checks)
 
 
 def test_a_captioner_weighs_what_its_weights_take_in_memory(tiny_root: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
+from torch import Tensor
 
 from inference.clip import Clip, PhotoViews
 from inference.diversity import DiversityClassifier
-from inference.errors import InvalidInput
-from inference.listing import Checked, Description, Numbers, Submission, Upload
+from inference.errors import InvalidInput, Message
+from inference.listing import Checked, Description, Numbers, Submission, Upload, Verdict
+from inference.moderation.checks import Checks
+from inference.moderation.foreign import ForeignDetector
 from inference.moderation.match import MatchRule
+from inference.moderation.nudity import Found, NudityDetector
+from inference.moderation.texts import TextModeration
 from inference.pipeline import Models, describe
 from inference.validation import check
 from tests import tiny
@@ -32,11 +38,12 @@ def captioner() -> KnownCaptioner:
 
 
 @pytest.fixture
-def models(tiny_clip: Clip, captioner: KnownCaptioner) -> Models:
+def models(tiny_clip: Clip, tiny_checks: Checks, captioner: KnownCaptioner) -> Models:
     """Everything but the captioner has random weights; every pair of photos and text matches."""
     torch.manual_seed(0)
     classifier = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
-    return Models(tiny_clip, captioner, classifier, MatchRule(-1.0, frozenset({"куртка", "платье"})))
+    rule = MatchRule(-1.0, frozenset({"куртка", "платье"}), photo_threshold=-1.0)
+    return Models(tiny_clip, captioner, classifier, replace(tiny_checks, match=rule))
 
 
 Describe = Callable[..., list[Description | InvalidInput]]
@@ -47,11 +54,15 @@ def described(models: Models) -> Describe:
     """Describes submissions, checked as the command line checks them."""
 
     def run(
-        *submissions: Submission, rule: MatchRule = models.match, numbers: Numbers = "values", seed: int = 0
+        *submissions: Submission,
+        rule: MatchRule | None = None,
+        checks: Checks = models.checks,
+        numbers: Numbers = "values",
+        seed: int = 0,
     ) -> list[Description | InvalidInput]:
         checked = [check(each) for each in submissions]
         asked = [replace(c, numbers=numbers, seed=seed) if isinstance(c, Checked) else c for c in checked]
-        return describe(asked, replace(models, match=rule))
+        return describe(asked, replace(models, checks=replace(checks, match=rule) if rule else checks))
 
     return run
 
@@ -285,3 +296,108 @@ def test_prompts_differ_between_one_thing_and_many(
     described(submission(3), submission(1), submission(0, FIELDS))
     tokens = [prompt.token for prompt in captioner.prompts]
     assert tokens == ["<VARIATIVE>", "<SINGLE>", "<SINGLE>"]
+
+
+class Refusing(TextModeration):
+    """Refuses the texts that hold a word; remembers what it was asked."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.asked: list[str] = []
+
+    def judge(self, texts: Sequence[str]) -> list[Verdict]:
+        self.asked += texts
+        return [Verdict("text", passed=self.word not in text, score=0.5) for text in texts]
+
+
+def test_what_the_captioner_wrote_is_judged_too(described: Describe, captioner: KnownCaptioner, models: Models) -> None:
+    """A rude text never leaves, whoever wrote it; the sentence says that it was not the seller."""
+    captioner.draft = "Куртка дурацкая."
+    texts = Refusing("дурацкая")
+    rude, plain = described(submission(1, FIELDS), submission(1), checks=replace(models.checks, texts=texts))
+    assert isinstance(rude, Description)
+    assert texts.asked == [FIELDS, "", "Куртка дурацкая.", "Куртка дурацкая."]
+    for result in (rude, plain):
+        assert isinstance(result, Description)
+        assert (result.text, result.moderation.passed) == (None, False)
+        assert result.moderation.checks[1].reason == Message("written-refused")
+
+
+def test_contacts_are_warned_of_or_erased_as_the_owner_says(
+    described: Describe, captioner: KnownCaptioner, models: Models
+) -> None:
+    captioner.draft = "Тёплая куртка. Пишите на vk.com/shop."
+    fields = f"{FIELDS}\nСсылка: vk.com/shop"
+    warned, erased, silent = (
+        only(described(submission(1, fields), checks=replace(models.checks, contacts=rule)))
+        for rule in ("warn", "erase", "off")
+    )
+    assert warned.moderation.checks[1].reason == Message("contact-link")
+    assert warned.moderation.passed
+    assert warned.text == silent.text == captioner.draft
+    assert erased.text == "Тёплая куртка."
+    assert silent.moderation.checks[1].reason is None
+
+
+class Seeing(NudityDetector):
+    """Finds the same in every photo; remembers how many it was shown at once."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self.shown: list[int] = []
+
+    def look(self, images: Sequence[Image.Image]) -> list[list[Found]]:
+        self.shown.append(len(images))
+        return [[self.found] if image.width == 61 else [] for image in images]
+
+
+def test_all_photos_of_a_batch_are_looked_through_at_once(described: Describe, models: Models) -> None:
+    """And each listing is told of its own photos by their numbers."""
+    detector = Seeing(Found("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
+    bare = Upload(tiny.png(tiny.picture(3, (61, 48))))
+    first = Submission((*submission(2).uploads, bare), "")
+    refused, passed, none = described(
+        first, submission(4), submission(0, FIELDS), checks=replace(models.checks, nudity=detector)
+    )
+    assert detector.shown == [7]
+    assert isinstance(refused, Description)
+    assert refused.moderation.checks[0] == Verdict(
+        "photos", passed=False, score=0.8, reason=Message("photos-refused", {"count": 1, "numbers": "3"})
+    )
+    for result, score in ((passed, 0.0), (none, None)):
+        assert isinstance(result, Description)
+        assert result.moderation.checks[0] == Verdict("photos", score=score)
+
+
+def test_a_photo_without_clothes_is_named_by_its_number(described: Describe, models: Models, tiny_clip: Clip) -> None:
+    """The detector of foreign photos looks at the pixels that the dual encoder was given, of the whole batch."""
+
+    class Third(ForeignDetector):
+        def judge(self, pixels: Tensor) -> Tensor:
+            assert pixels.shape == (6, 3, tiny_clip.rule.size, tiny_clip.rule.size)
+            return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
+
+    rule = MatchRule(-1.0, frozenset({"куртка"}), photo_threshold=-1.0)
+    passed, refused = described(
+        submission(3), submission(3, FIELDS), checks=replace(models.checks, match=rule, foreign=Third())
+    )
+    assert isinstance(passed, Description)
+    assert isinstance(refused, Description)
+    reason = refused.moderation.checks[2].reason
+    assert reason == Message("match-photos-refused", {"count": 1, "numbers": "3"})
+    assert passed.moderation.checks[2].score is None
+
+
+def test_a_photo_of_somebody_is_no_foreign_one(described: Describe, models: Models) -> None:
+    """Whoever is seen is dressed, although the detector of foreign photos has never seen clothes worn."""
+
+    class Every(ForeignDetector):
+        def judge(self, pixels: Tensor) -> Tensor:
+            return torch.full((len(pixels),), 9.0)
+
+    rule = MatchRule(-1.0, frozenset({"куртка"}))
+    checks = replace(models.checks, match=rule, foreign=Every())
+    bare = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
+    for score, passed in ((0.49, False), (0.5, True)):
+        face = Seeing(Found("FACE_FEMALE", score, (0, 0, 5, 5)))
+        assert only(described(bare, checks=replace(checks, nudity=face))).moderation.passed == passed

@@ -1,14 +1,18 @@
-"""The match threshold and the known things of a dual encoder's card."""
+"""The match thresholds and the known things of a dual encoder's card."""
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inference.checkpoints import read_card
 from inference.clip import Clip
+from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from training.calibration import REFUSED_SHARE, known_nouns, right_similarities, threshold
+from training.calibration import PHOTO_REFUSED, WHOLE_REFUSED, known_nouns, right_fits, second_opinion, thresholds
 from training.examples import PhotoLabels, read_examples
 
 
@@ -46,19 +50,36 @@ def test_things_that_were_only_held_out_are_not_known() -> None:
     assert known_nouns([shown("шапка", "val"), shown("куртка")]) == ["куртка"]
 
 
-def test_the_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
-    """The kind with the least like pairs decides."""
-    high, low = [0.5 + n / 1000 for n in range(400)], [0.2 + n / 1000 for n in range(400)]
-    found = threshold([high, low, []])
-    assert sum(value < found for value in low) / len(low) <= REFUSED_SHARE
-    assert 0.2 < found < 0.21
-    assert threshold([high]) == pytest.approx(0.506, abs=0.002)
+def test_each_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
+    """The kind that fits worst decides; one is for the best photo of an album, the other for its worst."""
+    rnd = random.Random(0)
+    high = [[0.5 + rnd.random() / 2] for _ in range(400)]
+    albums = [[0.2 + rnd.random() / 2, 0.05 + rnd.random() / 10] for _ in range(400)]
+    found = thresholds([high, albums, []])
+    best, each = found["match_threshold"], found["match_photo_threshold"]
+    assert sum(max(fits) < best for fits in albums) / len(albums) <= WHOLE_REFUSED
+    assert sum(min(fits) < each for fits in albums) / len(albums) <= PHOTO_REFUSED
+    assert 0.2 < best < 0.22
+    assert 0.05 < each < 0.06
+    assert thresholds([high])["match_threshold"] == thresholds([high])["match_photo_threshold"]
 
 
 def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
-    """A text that names nothing known has no similarity to calibrate with."""
+    """A text that speaks of no clothes has no fit to calibrate with; an album has one a photo."""
     examples = read_examples(data_set / "captions.jsonl")[:4]
+    gallery = Gallery.of(tiny_clip, None, [photo for example in examples for photo in example.photos])
+    album = replace(examples[2], photos=(*examples[2].photos, *examples[0].photos))
+    rule = MatchRule(0.9, frozenset({"футболка", "джинсы"}))
     texts = ["футболка", "Цена: 5", "синие джинсы", ""]
-    similarities = right_similarities(tiny_clip, MatchRule(0.9, frozenset({"футболка", "джинсы"})), examples, texts)
-    assert len(similarities) == 2
-    assert all(0 <= value <= 1 for value in similarities)
+    fits = right_fits(tiny_clip, rule, gallery, [*examples[:2], album, examples[3]], texts)
+    assert [len(each) for each in fits] == [1, 2]
+    assert all(0 <= value <= 1 for each in fits for value in each)
+
+
+def test_a_second_opinion_is_measured_on_the_owner_s_examples(data_set: Path, tiny_root: Path) -> None:
+    """Where the examples are clothes themselves, it tells nothing and does not help."""
+    photos = sorted((data_set / "photos").glob("*.jpg"))
+    measured = second_opinion(read_card(tiny_root / "clip" / "mini"), photos, photos)
+    assert measured["helps"] == 0.0
+    assert 0.3 < measured["auc"] < 0.7
+    assert measured["caught"] <= 0.1

@@ -46,6 +46,7 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     clip_card = get(root, "clip", "mini")
     assert {"футболка", "джинсы"} <= set(clip_card.knows)
     assert "match_threshold" in clip_card.calibration
+    tiny.save_toxicity_card(root / "toxicity" / "mini")
     describer = load_describer(root)
     assert isinstance(describer.models.captioner, PrefixCaptioner)
     describer.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)

@@ -1,0 +1,99 @@
+"""How fast moderation is: `python -m benchmarks.moderation --photos DIR`.
+
+Two questions: what the three checks of a listing of five photos and a text cost on loaded models, the look of the dual
+encoder included, which the road needs anyway; and what one pass of NudeNet over all photos saves against the package's
+own detector, called photo by photo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+from PIL import Image
+
+from inference.errors import InvalidInput
+from inference.listing import Attributes, Checked, Listing, Photo
+from inference.loading import Describer, load_describer
+from inference.validation import MAX_SIDE
+
+ROOT = Path(__file__).resolve().parent.parent
+PHOTOS = 5
+RUNS = 15
+TEXT = "Куртка синяя на молнии, тёплая, с капюшоном. Размер 46, надевали пару раз, без пятен. Отдам недорого, торг."
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=Path, required=True, metavar="DIR", help="JPEG and PNG files, in name order")
+    parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
+    arguments = parser.parse_args()
+    paths = sorted(chain(arguments.photos.glob("*.jpg"), arguments.photos.glob("*.png")))[: PHOTOS * RUNS]
+    albums = [[_photo(path) for path in paths[start : start + PHOTOS]] for start in range(0, len(paths), PHOTOS)]
+    describer = load_describer(arguments.checkpoints)
+    print(f"{len(os.sched_getaffinity(0))} cores, {len(albums)} albums of {PHOTOS}")
+    for name, seconds, bar in rows(describer, albums):
+        print(f"{name:<58} {seconds:>12}  {bar}")
+
+
+def rows(describer: Describer, albums: Sequence[Sequence[Photo]]) -> list[tuple[str, str, str]]:
+    """The table: name, figure, bar."""
+    checks = describer.models.checks
+    whole = median([_moderation(describer, album) for album in (albums[0], *albums)][1:])
+    ours = _median(lambda album: checks.nudity.look([photo.image for photo in album]), albums) / PHOTOS
+    theirs = _median(_package(), albums) / PHOTOS
+    texts = _median(lambda album: checks.texts.judge([TEXT]), albums)
+    return [
+        (f"moderation of {PHOTOS} photos and a text, median of {len(albums)}", f"{whole:.3f} s", "≤ 0.6 s"),
+        ("  of it the text alone", f"{1000 * texts:.1f} ms", "≤ 5 ms"),
+        ("NudeNet, one pass, a photo", f"{1000 * ours:.1f} ms", ""),
+        ("NudeNet, the package photo by photo, a photo", f"{1000 * theirs:.1f} ms", ""),
+        ("  the pass is faster", f"{theirs / ours:.2f} times", "≥ 1.4"),
+    ]
+
+
+def _moderation(describer: Describer, album: Sequence[Photo]) -> float:
+    (result,) = describer.describe([_listing(album)])
+    if isinstance(result, InvalidInput):
+        raise result
+    return result.timings.moderate_s
+
+
+def _package() -> Callable[[Sequence[Photo]], object]:
+    from nudenet import NudeDetector
+
+    detector = NudeDetector()
+    return lambda album: [detector.detect(np.asarray(photo.image)) for photo in album]
+
+
+def _median(run: Callable[[Sequence[Photo]], object], albums: Sequence[Sequence[Photo]]) -> float:
+    run(albums[0])
+    seconds = []
+    for album in albums:
+        start = perf_counter()
+        run(album)
+        seconds.append(perf_counter() - start)
+    return median(seconds)
+
+
+def _listing(album: Sequence[Photo]) -> Checked:
+    return Checked(Listing(tuple(album), Attributes((("", TEXT),))), 0.0)
+
+
+def _photo(path: Path) -> Photo:
+    """A photo as validation hands it on, at the largest size that it has there."""
+    image = Image.open(path).convert("RGB")
+    scale = MAX_SIDE / max(image.size)
+    size = (round(image.width * scale), round(image.height * scale))
+    return Photo(path.name, "", image.resize(size, Image.Resampling.BICUBIC))
+
+
+if __name__ == "__main__":
+    main()

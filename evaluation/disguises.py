@@ -1,0 +1,128 @@
+"""Spelling words as those do who want to pass a filter, to measure whether the filter sees through it.
+
+Each way takes a word and a source of chance and gives the word in another spelling. Nothing is trained on these.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Collection, Sequence
+
+VOWELS = "аеёиоуыэюя"
+_LOOKS = {
+    "а": "a@", "в": "B", "е": "e", "з": "3", "и": "u", "к": "k", "м": "m", "н": "H", "о": "o0", "р": "p", "с": "c$",
+    "т": "t", "у": "y", "х": "x", "ч": "4", "б": "6b", "п": "n", "г": "r", "я": "9", "л": "l", "д": "d", "ь": "b",
+}  # fmt: skip
+_SOUNDS = {
+    "а": ("a",), "б": ("b",), "в": ("v", "w"), "г": ("g",), "д": ("d",), "е": ("e",), "ё": ("e", "yo"),
+    "ж": ("zh", "j"), "з": ("z",), "и": ("i",), "й": ("y", "i", "j"), "к": ("k",), "л": ("l",), "м": ("m",),
+    "н": ("n",), "о": ("o",), "п": ("p",), "р": ("r",), "с": ("s",), "т": ("t",), "у": ("u",), "ф": ("f",),
+    "х": ("h", "kh", "x"), "ц": ("c", "ts"), "ч": ("ch",), "ш": ("sh",), "щ": ("sch", "shch", "sh"), "ъ": ("",),
+    "ы": ("y", "i"), "ь": ("", "'"), "э": ("e",), "ю": ("yu", "u", "ju"), "я": ("ya", "ia", "ja"),
+}  # fmt: skip
+_NEAR = {
+    "б": "пм", "п": "б", "д": "т", "т": "д", "з": "с", "х": "к", "о": "а", "а": "о", "е": "иэ", "и": "еы", "я": "йа",
+}  # fmt: skip
+_WORD = re.compile(r"[А-ЯЁа-яё]{3,}")
+
+Way = Callable[[str, random.Random], str]
+
+
+def disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int = 0) -> dict[str, list[str]]:
+    """The texts that hold a rude word, all of these words disguised: by the name of the way."""
+    rnd = random.Random(seed)
+    holding = [text for text in texts if any(_plain(word) in rude for word in _WORD.findall(text))]
+    return {way.__name__: [_spelled(text, way, rnd, rude) for text in holding] for way in WAYS}
+
+
+def _spelled(text: str, way: Way, rnd: random.Random, rude: Collection[str]) -> str:
+    return _WORD.sub(lambda found: way(found[0], rnd) if _plain(found[0]) in rude else found[0], text)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("ё", "е")
+
+
+def masked(word: str, rnd: random.Random) -> str:
+    """One to three inner letters hidden: «бл*ть», «х..ня», «п***ц»."""
+    count = rnd.choice((1, 1, 1, 1, 2, 2, 3)) if len(word) > 4 else 1
+    start = rnd.randint(1, max(1, len(word) - 1 - count))
+    sign = rnd.choice("****..%#@-_?$&…✱•+!")
+    middle = word[start : start + count]
+    if count == 1 and rnd.random() < 0.5 and (places := [n for n in range(1, len(word)) if word[n].lower() in VOWELS]):
+        start = rnd.choice(places)
+        middle = word[start]
+    shown = sign * (len(middle) if rnd.random() < 0.8 else rnd.randint(1, 4))
+    return word[:start] + shown + word[start + len(middle) :]
+
+
+def looking_alike(word: str, rnd: random.Random) -> str:
+    """Letters replaced by Latin ones, digits and signs that look like them."""
+    share = rnd.choice((0.3, 0.6, 1.0))
+    return "".join(
+        rnd.choice(_LOOKS[each.lower()]) if each.lower() in _LOOKS and rnd.random() < share else each for each in word
+    )
+
+
+def transliterated(word: str, rnd: random.Random) -> str:
+    """The word in Latin letters, as it sounds."""
+    return "".join(rnd.choice(_SOUNDS[each]) for each in word.lower())
+
+
+def apart(word: str, rnd: random.Random) -> str:
+    """Letters set apart, all of them or in one or two places: «б л я т ь», «бл ять», «е.ба.нат»."""
+    sign = rnd.choice((" ", " ", " ", ".", "-", "_", "*", ",", "/"))
+    if rnd.random() < 0.5:
+        return sign.join(word)
+    for place in sorted(rnd.sample(range(1, len(word)), min(len(word) - 1, rnd.choice((1, 1, 2)))), reverse=True):
+        word = word[:place] + sign + word[place:]
+    return word
+
+
+def repeated(word: str, rnd: random.Random) -> str:
+    """A letter or two held long: «бляяять»."""
+    places = {rnd.randrange(len(word)) for _ in range(rnd.choice((1, 1, 2, len(word))))}
+    return "".join(each * (rnd.choice((2, 2, 3, 4, 6)) if n in places else 1) for n, each in enumerate(word))
+
+
+def misspelt(word: str, rnd: random.Random) -> str:
+    """A letter swapped for one that sounds near, left out, doubled or changed with its neighbour."""
+    place = rnd.randrange(len(word))
+    letter = word[place].lower()
+    kind = rnd.random()
+    if kind < 0.5 and letter in _NEAR:
+        return word[:place] + rnd.choice(_NEAR[letter]) + word[place + 1 :]
+    if kind < 0.75 or place + 1 == len(word):
+        return word[:place] + word[place + 1 :]
+    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+
+
+def invisible(word: str, rnd: random.Random) -> str:
+    """Characters that nobody sees, or marks on the letters."""
+    sign = rnd.choice("\u200b\u200d\u00ad\u2060\u0336\u0301\ufe0f")
+    return sign.join(word)
+
+
+def cased(word: str, rnd: random.Random) -> str:
+    """Capitals at random."""
+    return "".join(each.upper() if rnd.random() < 0.5 else each.lower() for each in word)
+
+
+def mixed(word: str, rnd: random.Random) -> str:
+    """Two ways at once."""
+    first, second = rnd.sample((looking_alike, masked, repeated, misspelt, cased), 2)
+    return second(first(word, rnd), rnd)
+
+
+WAYS: tuple[Way, ...] = (
+    masked,
+    looking_alike,
+    transliterated,
+    apart,
+    repeated,
+    misspelt,
+    invisible,
+    cased,
+    mixed,
+)

@@ -1,0 +1,167 @@
+"""What the checks of photos and of match refuse: rightly, wrongly, and at which threshold.
+
+Every judgement keeps its photos and its text, so that a report can show those nearest to the threshold.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from evaluation.pairs import roc_auc
+from inference.clip import Clip
+from inference.listing import Verdict
+from inference.moderation.gallery import Gallery
+from inference.moderation.match import MatchRule
+from inference.moderation.nudity import Found
+from inference.moderation.photos import PhotoRule
+
+ALBUM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judgement of a check. `wrong`: it should have been refused; score: as in the verdict."""
+
+    kind: str
+    photos: tuple[Path, ...]
+    text: str
+    wrong: bool
+    verdict: Verdict
+
+    @property
+    def refused(self) -> bool:
+        """What the check said."""
+        return not self.verdict.passed
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Photos and a text that go together."""
+
+    photos: tuple[Path, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """A dual encoder, its rule, and what it saw in all photos that are asked about."""
+
+    clip: Clip
+    rule: MatchRule
+    gallery: Gallery
+
+    def judged(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
+        """What `match` says of pairs, all texts read as one batch."""
+        embeddings = self.clip.read([pair.text for pair in pairs]).embeddings
+        return [
+            Judged(kind, pair.photos, pair.text, wrong, self._verdict(pair, embedding))
+            for pair, embedding in zip(pairs, embeddings, strict=True)
+        ]
+
+    def _verdict(self, pair: Pair, embedding: Tensor) -> Verdict:
+        views, foreign = self.gallery.album(pair.photos)
+        return self.rule.judge(views, pair.text, embedding, foreign)
+
+
+def swapped(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: random.Random) -> list[Pair]:
+    """Each photo with the text of another thing; pairs for which there is none are left out."""
+    found = []
+    for pair in pairs:
+        others = [other.text for other in rnd.sample(pairs, min(len(pairs), 60)) if differs(pair.text, other.text)]
+        found += [Pair(pair.photos, others[0])] if others else []
+    return found
+
+
+def strange(photos: Sequence[Path], texts: Sequence[str], rnd: random.Random) -> list[Pair]:
+    """Each photo of another sort of thing with a text about clothes."""
+    return [Pair((photo,), rnd.choice(texts)) for photo in photos]
+
+
+def mixed(pairs: Sequence[Pair], photos: Sequence[Path], rnd: random.Random) -> Iterator[tuple[Pair, int]]:
+    """Albums of `ALBUM` with one foreign photo, and its number from 1; the text names all that the others show."""
+    single = [pair for pair in pairs if len(pair.photos) == 1]
+    for photo in photos:
+        chosen = rnd.sample(single, ALBUM - 1)
+        place = rnd.randrange(ALBUM)
+        album = [pair.photos[0] for pair in chosen]
+        yield Pair((*album[:place], photo, *album[place:]), " ".join(pair.text for pair in chosen)), place + 1
+
+
+def named(judged: Sequence[Judged], numbers: Sequence[int]) -> tuple[float, float]:
+    """The share of albums whose foreign photo is named, alone or among others; and alone."""
+    said = [_numbers(each.verdict) for each in judged]
+    among = [str(number) in each for each, number in zip(said, numbers, strict=True)]
+    alone = [{str(number)} == each for each, number in zip(said, numbers, strict=True)]
+    return sum(among) / max(1, len(among)), sum(alone) / max(1, len(alone))
+
+
+def _numbers(verdict: Verdict) -> set[str]:
+    return set(str(verdict.reason.details.get("numbers", "")).split(", ")) if verdict.reason else set()
+
+
+def refused_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """How many there are of each kind, how many are judged at all, and the share refused."""
+    kinds: dict[str, list[Judged]] = {}
+    for each in judged:
+        kinds.setdefault(each.kind, []).append(each)
+    return {
+        kind: {
+            "count": len(rows),
+            "judged": sum(row.verdict.score is not None for row in rows),
+            "refused": round(sum(row.refused for row in rows) / len(rows), 4),
+        }
+        for kind, rows in kinds.items()
+    }
+
+
+def photo_judgements(
+    rule: PhotoRule, found: Sequence[tuple[Path, Sequence[Found]]], kind: str, wrong: bool
+) -> list[Judged]:
+    """What the photo check says of single photos, without the second opinion."""
+    return [Judged(kind, (path,), "", wrong, rule.judge([each])) for path, each in found]
+
+
+def label_counts(found: Sequence[tuple[Path, Sequence[Found]]]) -> dict[str, dict[str, int]]:
+    """In how many photos each label is found, and in how many with a score of at least 0.4 and 0.5."""
+    counts: dict[str, dict[str, int]] = {}
+    for least in (0.25, 0.4, 0.5):
+        labels = Counter(label for _, each in found for label in {one.label for one in each if one.score >= least})
+        for label, count in labels.items():
+            counts.setdefault(label, {})[f"{least:.2f}"] = count
+    return dict(sorted(counts.items()))
+
+
+def auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None:
+    """ROC AUC of the scores of wrong against right judgements; None where one of the two is missing."""
+    scores = {wrong: _scores(judged, wrong) for wrong in (False, True)}
+    if not len(scores[False]) or not len(scores[True]):
+        return None
+    return roc_auc(scores[higher_is_worse], scores[not higher_is_worse])
+
+
+def roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
+    """The curve: the share of right ones refused and of wrong ones refused, from no refusals to all."""
+    sign = 1 if higher_is_worse else -1
+    right, wrong = (sign * _scores(judged, each) for each in (False, True))
+    if not len(right) or not len(wrong):
+        return []
+    levels = torch.cat((right, wrong)).quantile(torch.linspace(1, 0, points))
+    shares = [[float((scores >= least).float().mean()) for least in levels] for scores in (right, wrong)]
+    return [(0.0, 0.0), *zip(*shares, strict=True)]
+
+
+def nearest(judged: Sequence[Judged], threshold: float, count: int) -> list[Judged]:
+    """The judgements whose scores are nearest to a threshold, nearest first."""
+    scored = [each for each in judged if each.verdict.score is not None]
+    return sorted(scored, key=lambda each: abs((each.verdict.score or 0.0) - threshold))[:count]
+
+
+def _scores(judged: Sequence[Judged], wrong: bool) -> Tensor:
+    return torch.tensor([e.verdict.score for e in judged if e.wrong == wrong and e.verdict.score is not None])

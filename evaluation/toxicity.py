@@ -1,0 +1,71 @@
+"""How well insults are told from plain words: ranks, refusals at the threshold, disguises, time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import torch
+
+from evaluation.pairs import roc_auc
+from inference.moderation.texts import TextModeration
+
+
+@dataclass(frozen=True, slots=True)
+class ToxicityFigures:
+    """`auc`: toxic comments against their neutral rewrites; the other shares are of texts refused at the threshold.
+
+    disguised: by the way of disguising. ms: of one text at a time, the median.
+    """
+
+    threshold: float
+    comments: int
+    auc: float
+    toxic_refused: float
+    rewrites_refused: float
+    ads: int
+    ads_refused: float
+    disguised_refused: Mapping[str, float]
+    ms: float
+
+
+def toxicity_figures(
+    moderation: TextModeration,
+    toxic: Sequence[str],
+    rewrites: Sequence[str],
+    ads: Sequence[str],
+    disguised: Mapping[str, Sequence[str]],
+) -> ToxicityFigures:
+    """Figures of toxic comments, of their neutral rewrites, of plain ads and of disguised obscenities."""
+    insults, rewritten = moderation.risks(toxic), moderation.risks(rewrites)
+    refused = {name: refused_share(moderation, texts) for name, texts in disguised.items()}
+    return ToxicityFigures(
+        threshold=moderation.threshold,
+        comments=len(toxic),
+        auc=roc_auc(torch.tensor(insults), torch.tensor(rewritten)),
+        toxic_refused=_share(insults, moderation.threshold),
+        rewrites_refused=_share(rewritten, moderation.threshold),
+        ads=len(ads),
+        ads_refused=refused_share(moderation, ads),
+        disguised_refused=refused,
+        ms=_milliseconds(moderation, toxic[:200]),
+    )
+
+
+def refused_share(moderation: TextModeration, texts: Sequence[str]) -> float:
+    """The share of texts that are refused."""
+    return _share(moderation.risks(texts), moderation.threshold)
+
+
+def _share(risks: Sequence[float], threshold: float) -> float:
+    return sum(risk >= threshold for risk in risks) / max(1, len(risks))
+
+
+def _milliseconds(moderation: TextModeration, texts: Sequence[str]) -> float:
+    times = []
+    for text in texts:
+        start = perf_counter()
+        moderation.judge([text])
+        times.append(1000 * (perf_counter() - start))
+    return float(torch.tensor(times).median()) if times else 0.0

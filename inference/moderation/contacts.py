@@ -1,0 +1,99 @@
+"""What marketplaces forbid in a description and sellers write all the same: contacts, links, payment outside.
+
+Rules on letters alone, no model. What they find is warned of or erased, as the owner's setting says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from inference.errors import Message
+
+ContactRule = Literal["off", "warn", "erase"]
+Kind = Literal["phone", "link", "messenger", "payment"]
+
+WARNINGS: Mapping[Kind, Message] = {
+    "phone": Message("contact-phone"),
+    "link": Message("contact-link"),
+    "messenger": Message("contact-messenger"),
+    "payment": Message("contact-payment"),
+}
+
+_GAP = r"(?:\s?[()–-]?\s?|\.)"
+_ZONES = "ru|su|рф|com|net|org|info|biz|me|io|by|kz|ua|uz|shop|store|online|site|club|pro|cc|ly|gl|app|top|xyz"
+_MESSENGERS = (
+    "телеграм\\w*|телегу|телеге|телега|тг|telegram|ватсап\\w*|вотсап\\w*|вацап\\w*|whats\\s?app|вайбер\\w*|viber"
+    "|инст[аеуы]|инстаграм\\w*|instagram|директ|скайп\\w*|skype|вконтакте|вк|vk|одноклассник\\w*|мессенджер\\w*"
+)
+_CALLS = r"пиши(?:те)?|писать|пишем|звони(?:те)?|звонить|стучите|ищите|найд[её]те|подпис\w+|есть|на связи|отвечу|номер"
+_PATTERNS: Mapping[Kind, re.Pattern[str]] = {
+    "phone": re.compile(
+        rf"(?<![\d.,])(?:(?:\+\s?7|8|7){_GAP}[3489]\d\d|\(?9\d\d\)?){_GAP}\d{{3}}{_GAP}\d\d{_GAP}\d\d(?!\d)"
+        rf"|\+\s?(?:375|380|998|996|374|995|77)(?:{_GAP}\d){{7,9}}(?!\d)"
+    ),
+    "link": re.compile(
+        rf"https?\s?:\s?//\S+|\bwww\.\S+|[\w.+-]+@[\w-]+\.\w{{2,}}|(?<![\w@.])(?:[\w-]{{2,}}\.)+(?:{_ZONES})(?:/\S*)?(?!\w)"
+        rf"|\b\w{{2,}}\s?(?:\bточка\b|\(точка\)|\[точка\]|\bdot\b)\s?(?:ру|ком|ru|com|рф|me|ми)\b",
+        re.IGNORECASE,
+    ),
+    "messenger": re.compile(
+        rf"(?<![\w.])@[a-z]\w{{3,}}|\bt\s?\.\s?me\b|\b(?:{_CALLS})\s(?:(?:мне|лучше|сразу|только|нам)\s)?(?:в|на|во|по|через)?\s?"
+        rf"(?:личку\s)?(?:{_MESSENGERS})\b|\b(?:{_MESSENGERS})\s?(?:[:@—–-]|по номеру|по тел|ник)\s?[\w@+]",
+        re.IGNORECASE,
+    ),
+    "payment": re.compile(
+        r"\bпредоплат[аеуыо]\w*|\b(?:перев[её]д\w*|перевод\w*|оплат\w+|скин\w+|кин\w+)\s"
+        r"(?:\w+\s){0,2}(?:карт[уеы]|сбербанк\w*|сбер|тинькофф\w*|т-банк\w*|сбп|qiwi|киви|юмани|кошел[её]к)\b"
+        r"|\b(?:\d{4}[ -]?){3}\d{4}\b|\b(?:usdt|биткоин\w*|bitcoin|криптовалют\w+|крипт[аоуеы]й?)\b"
+        r"|\b(?:в обход|мимо|не через|без)\s(?:сайта|площадки|авито|комиссии\sсайта)\b",
+        re.IGNORECASE,
+    ),
+}  # fmt: skip
+_NO_PREPAYMENT = re.compile(
+    r"(?:без|не\s\w+|никак\w+)\s(?:\w+\s)?предоплат\w*|предоплат\w+\s(?:не|нет)\b", re.IGNORECASE
+)
+_SHORTENED = r"(?:тел|моб|т|ул|м|г|р|руб|обл)\."
+_CLAUSE = re.compile(rf"(?:\b{_SHORTENED}|\.(?!\s|$)|[^,;!?\n.])*[,;!?\n.]*\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Where a text holds something forbidden: [start, end)."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+def find(text: str) -> list[Contact]:
+    """Everything forbidden in a text, in the order of the text."""
+    allowed = [found.span() for found in _NO_PREPAYMENT.finditer(text)]
+    contacts = [Contact(kind, *found.span()) for kind, pattern in _PATTERNS.items() for found in pattern.finditer(text)]
+    kept = [each for each in contacts if not any(each.start < end and start < each.end for start, end in allowed)]
+    return sorted(kept, key=lambda contact: (contact.start, contact.end))
+
+
+def warnings(text: str) -> list[Message]:
+    """One sentence for each kind of forbidden thing that a text holds."""
+    return [WARNINGS[kind] for kind in dict.fromkeys(contact.kind for contact in find(text))]
+
+
+def erase(text: str) -> str:
+    """The text without the clauses that hold something forbidden; one without any comes back as it was."""
+    found = find(text)
+    if not found:
+        return text
+    clauses = (clause for clause in _CLAUSE.finditer(text) if not any(_within(each, clause) for each in found))
+    return _ended("".join(clause[0] for clause in clauses).strip())
+
+
+def _within(contact: Contact, clause: re.Match[str]) -> bool:
+    return contact.start < clause.end() and clause.start() < contact.end
+
+
+def _ended(text: str) -> str:
+    """A text whose last clause was erased ends as a sentence."""
+    return text.rstrip(",;") + "." if text.endswith((",", ";")) else text

@@ -1,0 +1,86 @@
+"""What marketplaces forbid in a description is found and erased; what they allow stays."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.errors import Message
+from inference.moderation.contacts import erase, find, warnings
+
+FORBIDDEN = [
+    ("Тел. 8 (916) 123-45-67", "phone"),
+    ("звоните 89161234567", "phone"),
+    ("+7 916 123 45 67", "phone"),
+    ("916 123-45-67", "phone"),
+    ("+375 29 123 45 67", "phone"),
+    ("смотрите на https://example.com/a", "link"),
+    ("все вещи на мойсайт.рф", "link"),
+    ("каталог www.shop-online.ru", "link"),
+    ("пишите на a.b@mail.ru", "link"),
+    ("магазин точка ру", "link"),
+    ("пишите в ватсап", "messenger"),
+    ("есть вайбер", "messenger"),
+    ("телеграм: prodavec", "messenger"),
+    ("мой ник @prodavec", "messenger"),
+    ("t.me/prodavec", "messenger"),
+    ("отправлю по предоплате", "payment"),
+    ("перевод на карту", "payment"),
+    ("оплата на Сбербанк", "payment"),
+    ("карта 2202 2000 1111 2222", "payment"),
+    ("без комиссии сайта", "payment"),
+]
+ALLOWED = [
+    "Размеры 42 44 46 48 50 52",
+    "Артикул 7810703. 2025 год",
+    "Цена 8000, торг",
+    "Без предоплаты, отправлю почтой",
+    "Предоплату не беру",
+    "Кофта с кисточками и цветочками",
+    "Пальто Max Mara, 100% шерсть",
+    "Состояние отличное.Носили мало",
+    "Юбка-карандаш, карманы по бокам",
+    "Замеры: 110.5 x 60.2",
+    "Футболка с надписью 2024.05",
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), FORBIDDEN)
+def test_something_forbidden_is_found(text: str, kind: str) -> None:
+    assert kind in {contact.kind for contact in find(text)}
+
+
+@pytest.mark.parametrize("text", ALLOWED)
+def test_what_is_allowed_is_left_alone(text: str) -> None:
+    assert find(text) == []
+    assert erase(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Куртка зимняя, тел. 8 (916) 123-45-67, размер 42.", "Куртка зимняя, размер 42."),
+        ("Продам. Почта: a.b@mail.ru. Торг.", "Продам. Торг."),
+        ("Куртка, пишите в ватсап", "Куртка."),
+        ("Размер: 42\nТелефон: 89161234567\nЦена: 500", "Размер: 42\nЦена: 500"),
+        ("89161234567", ""),
+    ],
+)
+def test_a_clause_goes_with_what_is_forbidden_in_it(text: str, kept: str) -> None:
+    assert erase(text) == kept
+
+
+def test_each_kind_is_warned_of_once() -> None:
+    text = "Тел. 89161234567 или 89161234568, пишите в телеграм"
+    assert warnings(text) == [Message("contact-phone"), Message("contact-messenger")]
+
+
+@given(st.lists(st.sampled_from([text for text, _ in FORBIDDEN] + ALLOWED), max_size=6))
+def test_nothing_forbidden_outlives_erasing(parts: list[str]) -> None:
+    assert find(erase(". ".join(parts))) == []
+
+
+@given(st.text(max_size=80))
+def test_any_text_can_be_erased_from(text: str) -> None:
+    assert len(erase(text)) <= len(text) + 1

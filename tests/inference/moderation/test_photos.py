@@ -1,0 +1,101 @@
+"""The table of limits, and the second opinion that only confirms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.checkpoints import Card, read_card
+from inference.clip import Clip, PhotoViews
+from inference.errors import Message
+from inference.moderation.nudity import LABELS, Found
+from inference.moderation.photos import POLICY, Limits, PhotoRule, SecondOpinion
+
+RULE = PhotoRule({"BUTTOCKS_EXPOSED": Limits(refuse=0.6, warn=0.4), "BELLY_EXPOSED": Limits(warn=0.5)})
+# Two phrases, the first of nudity: a photo's first coordinate says how nude it is.
+SECOND = SecondOpinion(torch.eye(2), nude=1, threshold=0.9)
+
+
+def found(score: float, label: str = "BUTTOCKS_EXPOSED") -> list[Found]:
+    return [Found("FACE_FEMALE", 0.99, (0, 0, 9, 9)), Found(label, score, (0, 0, 9, 9))]
+
+
+def views(*nude: float) -> PhotoViews:
+    return PhotoViews(torch.tensor([[x, 1 - x] for x in nude]), torch.zeros(len(nude), 10, 3))
+
+
+def message(code: str, *numbers: int) -> Message:
+    return Message(code, {"count": len(numbers), "numbers": ", ".join(map(str, numbers))})
+
+
+def test_no_photo_is_no_claim() -> None:
+    verdict = RULE.judge([])
+    assert (verdict.passed, verdict.score, verdict.reason) == (True, None, None)
+
+
+def test_photos_with_nothing_of_a_body_pass_with_no_risk() -> None:
+    verdict = RULE.judge([[], found(0.9, "FEET_EXPOSED")])
+    assert (verdict.passed, verdict.score, verdict.reason) == (True, 0.0, None)
+
+
+def test_a_finding_at_its_limit_is_refused_and_the_photos_are_numbered() -> None:
+    verdict = RULE.judge([[], found(0.6), found(0.59), found(0.8)])
+    assert (verdict.passed, verdict.score) == (False, 0.8)
+    assert verdict.reason == message("photos-refused", 2, 4)
+
+
+def test_a_finding_below_is_warned_of() -> None:
+    """A warning passes; a label that is never refused counts for no risk."""
+    verdict = RULE.judge([found(0.59), found(0.39), found(0.9, "BELLY_EXPOSED")])
+    assert (verdict.passed, verdict.score) == (True, 0.59)
+    assert verdict.reason == message("photos-warned", 1, 3)
+
+
+def test_a_second_opinion_turns_a_warning_into_a_refusal() -> None:
+    rule = replace(RULE, second=SECOND)
+    assert rule.judge([found(0.5)], views(0.2)).passed
+    verdict = rule.judge([found(0.5), found(0.5)], views(0.2, 1.0))
+    assert (verdict.passed, verdict.reason) == (False, message("photos-refused", 2))
+
+
+def test_a_second_opinion_alone_refuses_nothing() -> None:
+    """It is asked about what the detector has found, and overrules no refusal."""
+    rule = replace(RULE, second=SECOND)
+    assert rule.judge([[], found(0.3)], views(1.0, 1.0)).reason is None
+    assert not rule.judge([found(0.7)], views(0.0)).passed
+
+
+def test_the_card_says_whether_the_dual_encoder_is_asked(tiny_clip: Clip, tiny_root: Path) -> None:
+    """Without a threshold on the card the encoder is too weak to help."""
+    card = read_card(tiny_root / "clip" / "mini")
+    assert SecondOpinion.of(tiny_clip, card) is None
+    asked = SecondOpinion.of(tiny_clip, replace(card, calibration={"nudity_threshold": 0.7}))
+    assert asked is not None
+    assert asked.threshold == 0.7
+    assert all(0 <= risk <= 1 for risk in asked.risks(tiny_clip.look([])))
+
+
+@pytest.mark.parametrize(("languages", "same"), [(("en",), False), (("ru",), True), (("kk", "ru"), True), ((), True)])
+def test_it_is_asked_in_a_language_of_the_card(tiny_clip: Clip, languages: tuple[str, ...], same: bool) -> None:
+    card = Card(folder=Path("clip/mini"), family="f", version="1", calibration={"nudity_threshold": 0.7})
+    russian, asked = (SecondOpinion.of(tiny_clip, replace(card, languages=each)) for each in (("ru",), languages))
+    assert russian is not None
+    assert asked is not None
+    assert torch.equal(russian.phrases, asked.phrases) == same
+
+
+def test_what_is_covered_is_never_refused() -> None:
+    """Underwear and swimwear are clothes; so are bare arms how clothes are worn."""
+    assert set(POLICY) == set(LABELS)
+    refused = {label for label, limits in POLICY.items() if limits.refuse is not None}
+    assert refused == {
+        "ANUS_EXPOSED",
+        "BUTTOCKS_EXPOSED",
+        "FEMALE_BREAST_EXPOSED",
+        "FEMALE_GENITALIA_EXPOSED",
+        "MALE_GENITALIA_EXPOSED",
+    }
+    assert all(limits.warn is not None for limits in POLICY.values() if limits.refuse is not None)

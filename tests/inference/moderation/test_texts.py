@@ -1,0 +1,99 @@
+"""The door to toxicity classifiers: verdicts, thresholds, windows, readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Encoding
+from torch import Tensor
+
+from inference.checkpoints import Card, seal
+from inference.errors import CheckpointError, Message
+from inference.listing import Verdict
+from inference.moderation.texts import FAMILY, RISKS, TextModeration
+from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    folder = tmp_path / "toxicity" / "mini"
+    save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
+    calibration = {"toxicity_threshold": 0.7}
+    return seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
+
+
+class Finder(TextModeration):
+    """Says that a window is as toxic as it holds «х»; remembers what it read."""
+
+    def logits(self, windows: Sequence[Encoding]) -> Tensor:
+        self.read = ["".join(window.tokens) for window in windows]
+        return torch.tensor([[4.0 if "х" in text else -4.0] for text in self.read])
+
+
+def test_a_risk_at_the_threshold_is_refused(card: Card) -> None:
+    finder = Finder.load(card)
+    assert finder.threshold == 0.7
+    bad, good = finder.judge(["плохо", "ладно"])
+    assert (bad.passed, bad.reason) == (False, Message("text-refused"))
+    assert (good.passed, good.reason) == (True, None)
+    assert [bad.score, good.score] == pytest.approx(torch.tensor([4.0, -4.0]).sigmoid().tolist())
+
+
+def test_an_owner_s_threshold_goes_before_the_card_s(card: Card) -> None:
+    finder = Finder.load(card, threshold=0.999)
+    assert [verdict.passed for verdict in finder.judge(["плохо"])] == [True]
+
+
+def test_an_empty_text_passes_without_a_score(card: Card) -> None:
+    assert Finder.load(card).judge(["", " \n"]) == [Verdict("text"), Verdict("text")]
+    assert TextModeration.load(card).judge([]) == []
+
+
+def test_a_text_is_read_as_it_stands_and_uncovered(card: Card) -> None:
+    finder = Finder.load(card)
+    (risk,) = finder.risks(["пло%о x-ray плoxo"])
+    assert risk > 0.9
+    assert sorted(finder.read) == sorted(["пло%о x-ray плoxo", "пло*о х-рай плохо"])
+
+
+def test_a_plain_text_is_read_once(card: Card) -> None:
+    finder = Finder.load(card)
+    finder.risks(["ладно"])
+    assert finder.read == ["ладно"]
+
+
+@pytest.mark.parametrize("before", [0, 60, 90, 95, 96, 200, 1000])
+def test_an_insult_counts_wherever_it_stands(card: Card, before: int) -> None:
+    finder = Finder.load(card)
+    assert finder.risks(["а" * before + " плохо " + "б" * 300])[0] > 0.9
+
+
+def test_risks_do_not_depend_on_the_neighbours(card: Card) -> None:
+    moderation = TextModeration.load(card)
+    texts = ["кот", "пёс и кот", "длинный текст о котах " * 30, "x"] * 20
+    together = moderation.risks(texts)
+    assert together == pytest.approx([moderation.risks([text])[0] for text in texts], abs=1e-6)
+
+
+def test_a_rule_is_picked_by_its_name_on_the_card(card: Card) -> None:
+    probabilities = torch.tensor([[0.9, 0.3, 0.2]])
+    labels = {"non-toxic": 0, "insult": 1, "dangerous": 2}
+    assert float(RISKS["largest"](probabilities, labels)) == pytest.approx(0.9)
+    assert float(RISKS["not-harmless"](probabilities, labels)) == pytest.approx(1 - 0.9 * 0.8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"risk": "__import__('os')"}, "card-field"),
+        ({"risk": ""}, "card-field"),
+        ({"family": "x"}, "checkpoint-family"),
+    ],
+)
+def test_a_card_with_an_unknown_rule_or_family_is_refused(card: Card, changes: dict[str, str], code: str) -> None:
+    with pytest.raises(CheckpointError, match=code):
+        TextModeration.load(replace(card, **changes))  # type: ignore[arg-type]

@@ -1,0 +1,79 @@
+"""A tiny classifier learns to tell, its checkpoint is whole, its threshold is measured."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from inference.checkpoints import read_card, verify
+from inference.moderation.texts import TextModeration
+from training import toxicity
+from training.comments import Comment, Corpus
+from training.toxicity import encoded, lessons, letters_tokenizer, train_toxicity
+
+RUDE = frozenset({"балбес", "болван", "олух"})
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    things = ("куртка", "юбка", "самовар", "велосипед", "шапка", "лампа", "кресло", "зонт")
+    comments = [
+        Comment(f"да ты {word} и {thing}", True, "pair", "train", n) for word in RUDE for n, thing in enumerate(things)
+    ]
+    comments += [Comment(f"да ты прав, {thing}", False, "pair", "train", n) for n, thing in enumerate(things)]
+    comments += [Comment(f"вот {word}", True, "rude", "train") for word in RUDE]
+    comments += [Comment(f"добрый день, {thing}", False, "social", "train") for thing in things]
+    comments += [Comment(f"продам: {thing}, недорого", False, "ad", "train") for thing in things]
+    comments += [Comment(f"продаётся {thing} дёшево", False, "ad", "val") for thing in things]
+    comments += [Comment(f"это {thing}", False, "fact", "train") for thing in things]
+    return Corpus(tuple(comments), RUDE)
+
+
+def test_lessons_hold_the_training_part_and_ads_in_capitals(corpus: Corpus) -> None:
+    texts = {lesson.text for lesson in lessons(corpus, random.Random(0))}
+    assert {"вот болван", "продам: лампа, недорого", "это лампа", "ПРОДАМ: ЛАМПА, НЕДОРОГО"} <= texts
+    assert not any("дёшево" in text for text in texts)
+
+
+def test_capitals_alone_are_no_offence(corpus: Corpus) -> None:
+    taught = lessons(corpus, random.Random(0))
+    assert not any(lesson.toxic for lesson in taught if lesson.text.startswith("ПРОДАМ"))
+
+
+def test_the_same_seed_draws_the_same_lessons(corpus: Corpus) -> None:
+    assert lessons(corpus, random.Random(3)) == lessons(corpus, random.Random(3))
+
+
+def test_letters_are_tokens_and_digits_are_alike() -> None:
+    tokenizer = letters_tokenizer()
+    assert tokenizer.encode("Ёж  25\nx").tokens == ["Е", "ж", " ", "0", "0", " ", "x"]
+    assert encoded(tokenizer, ["а", ""]).tolist() == [[1], [0]]
+
+
+def test_a_training_tells_insults_even_in_disguise(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = toxicity.fresh_model
+    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
+    out = tmp_path / "toxicity" / "mini"
+    card = train_toxicity(corpus, out, seed=1)
+    verify(card)
+    assert card == read_card(out)
+    assert 0 < card.calibration["toxicity_threshold"] < 1
+    moderation = TextModeration.load(card)
+    rude, disguised, plain = moderation.risks(["ну ты и балбес", "ну ты и 6албec", "продам: лампа, недорого"])
+    assert min(rude, disguised) > 0.5 > plain
+
+
+def test_a_threshold_refuses_no_more_neutral_texts_than_it_may(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = toxicity.fresh_model
+    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
+    monkeypatch.setattr(toxicity, "REFUSED_SHARE", 0.5)
+    card = train_toxicity(corpus, tmp_path / "toxicity" / "mini", seed=1)
+    neutral = [each.text for each in corpus.of("val", "ad")]
+    refused = sum(not verdict.passed for verdict in TextModeration.load(card).judge(neutral))
+    assert refused == len(neutral) / 2

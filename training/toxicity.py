@@ -1,0 +1,187 @@
+"""Training of `toxicity/mini`: weights of runs of letters that tell insults from plain words, however they are spelled.
+
+What it must not be taken in by stands beside what it must see: polite rewrites, ads in small letters and in capitals,
+facts. It learns from uncovered text (`inference.moderation.disguises`) and from no disguise of our making: those are
+for measuring.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Regex, Tokenizer, models, normalizers
+from torch import Tensor
+from tqdm import tqdm
+
+from inference.checkpoints import Card, seal
+from inference.moderation.disguises import uncover
+from inference.moderation.spelling import (
+    SPACE,
+    SpellingConfig,
+    SpellingForSequenceClassification,
+    runs,
+    values_of,
+    without_capitals,
+)
+from inference.moderation.texts import FAMILY, TextModeration
+from training import regression
+from training.comments import Comment, Corpus, Source
+
+ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
+SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"
+UNKNOWN = "[UNK]"
+WINDOW = 96  # letters that are read at once: an insult does not drown in a long ad
+# How much each source counts: the lines of a rude list are not all rude.
+IMPORTANCE: dict[Source, float] = {"pair": 2.0, "social": 0.5, "rude": 0.5, "ad": 1.0, "fact": 0.5}
+SHOUTED = 0.3  # how much an ad in capitals counts
+FACTS, SHOUTED_ADS = 30_000, 15_000
+FREEDOM, STEPS = 15.0, 150
+# Of neutral ads and descriptions, at most this share may be refused.
+REFUSED_SHARE = 0.0025
+AT_ONCE = 256
+COMMAND = "opisalka train toxicity --comments toxicity --texts text --data clothing --out checkpoints/toxicity/mini"
+DATA = (
+    {"name": "toxic comments and their rewrites", "licence": "OpenRAIL++", "source": "s-nlp/russe_detox_2022"},
+    {"name": "toxic comments, obscene words", "licence": "MIT", "source": "s-nlp/rudetoxifier"},
+    {"name": "comments of social networks", "licence": "MIT", "source": "alla-g/toxicity-detection-thesis"},
+    {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Koziev/NLP_Datasets"},
+    {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A text, whether it insults, and how much it counts."""
+
+    text: str
+    toxic: bool
+    importance: float
+
+
+def lessons(corpus: Corpus, rnd: random.Random) -> list[Lesson]:
+    """All training texts of the corpus, and some of the ads in capitals as well."""
+    comments = corpus.of("train", "pair", "rude", "social")
+    ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
+    told = comments + ads + _some(facts, FACTS, rnd)
+    plain = [Lesson(each.text, each.toxic, IMPORTANCE[each.source]) for each in told]
+    shouted = [Lesson(each.text.upper(), False, SHOUTED) for each in _some(ads, SHOUTED_ADS, rnd)]
+    return plain + shouted
+
+
+def letters_tokenizer() -> Tokenizer:
+    """One token a letter; «ё» and digits make no difference, a space is what padding is."""
+    letters = (" ", *ALPHABET, *ALPHABET.upper(), *SIGNS, UNKNOWN)
+    tokenizer = Tokenizer(models.BPE({letter: n for n, letter in enumerate(letters)}, [], unk_token=UNKNOWN))
+    steps = [normalizers.NFKC(), normalizers.Replace("ё", "е"), normalizers.Replace("Ё", "Е")]
+    steps += [normalizers.Replace(Regex(r"\d"), "0"), normalizers.Replace(Regex(r"\s+"), " ")]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    return tokenizer
+
+
+def fresh_model(rows: int = SpellingConfig().rows) -> SpellingForSequenceClassification:
+    """A classifier that knows nothing."""
+    config = SpellingConfig(rows=rows, alphabet=len(ALPHABET), id2label={0: "toxic"}, label2id={"toxic": 0})
+    return SpellingForSequenceClassification(config)
+
+
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """Letters of texts, (n, length)."""
+    read = [each.ids for each in tokenizer.encode_batch(list(texts))]
+    longest = max(1, max(map(len, read)))
+    return torch.tensor([ids + [SPACE] * (longest - len(ids)) for ids in read])
+
+
+def learn(model: SpellingForSequenceClassification, tokenizer: Tokenizer, taught: Sequence[Lesson]) -> None:
+    """Measure how rare each run is and fit the weights; changes `model`."""
+    texts, rows, counts, shouting = _counted(model, tokenizer, [uncover(lesson.text) for lesson in taught])
+    rarity = _rarity(rows, len(taught), model.config.rows)
+    values = values_of(texts, counts, rarity[rows], len(taught))
+    # Of a million rows, those that came up are numbered anew; the last column is the share of capitals.
+    known = rarity.nonzero()[:, 0]
+    places = torch.zeros(model.config.rows, dtype=torch.long).index_copy_(0, known, torch.arange(len(known)))
+    kept = rarity[rows] > 0
+    loud = torch.arange(len(taught))
+    order = torch.cat((texts[kept], loud)).argsort(stable=True)
+    features = regression.Sparse(
+        torch.cat((texts[kept], loud))[order],
+        torch.cat((places[rows[kept]], torch.full_like(loud, len(known))))[order],
+        torch.cat((values[kept], shouting))[order],
+        (len(taught), len(known) + 1),
+    )
+    truth = torch.tensor([float(lesson.toxic) for lesson in taught])
+    importance = torch.tensor([lesson.importance for lesson in taught])
+    weights, constant = regression.fit(features, truth, importance, FREEDOM, STEPS)
+    with torch.no_grad():
+        model.rarity.copy_(rarity)
+        model.weights[known] = weights[:-1]
+        model.loud.weight.fill_(float(weights[-1]))
+        model.loud.bias.fill_(float(constant))
+
+
+def _counted(
+    model: SpellingForSequenceClassification, tokenizer: Tokenizer, texts: Sequence[str]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Text, row and count of each different run of each text, (runs,) each; and each text's share of capitals, (n,)."""
+    config = model.config
+    found, shares = [], []
+    for start in tqdm(range(0, len(texts), AT_ONCE), "runs", mininterval=2.0):
+        small, shouting = without_capitals(encoded(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
+        numbers, rows, counts = runs(small, config.longest, config.rows)
+        found.append(torch.stack((numbers + start, rows, counts.long())))
+        shares.append(shouting[:, 0])
+    numbers, rows, counts = torch.cat(found, 1)
+    return numbers, rows, counts.float(), torch.cat(shares)
+
+
+def _rarity(rows: Tensor, texts: int, size: int) -> Tensor:
+    """The inverse document frequency of each row, (size,); 0 where a single text holds it."""
+    holding = torch.bincount(rows, minlength=size)
+    rarity = ((1 + texts) / (1 + holding)).log() + 1
+    return torch.where(holding > 1, rarity, 0)
+
+
+def save_toxicity(model: SpellingForSequenceClassification, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the checkpoint: fp16 weights, configuration, tokenizer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.config.save_pretrained(folder)
+    weights = {name: weight.half() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": WINDOW}) + "\n", "utf-8")
+
+
+def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
+    """`opisalka train toxicity`: classifier, threshold, checkpoint."""
+    tokenizer, model = letters_tokenizer(), fresh_model()
+    learn(model, tokenizer, lessons(corpus, random.Random(seed)))
+    save_toxicity(model, tokenizer, out)
+    card = Card(
+        folder=out,
+        family=FAMILY,
+        version="1",
+        risk="largest",
+        summary={
+            "ru": "Отличает оскорбления и мат, также скрытые, от обычных слов",
+            "en": "Tells insults and obscenities, disguised ones too, from plain words",
+        },
+        command=COMMAND,
+        data=DATA,
+    )
+    return calibrate(seal(card), [each.text for each in corpus.of("val", "ad")])
+
+
+def calibrate(card: Card, neutral: Sequence[str]) -> Card:
+    """Measure the threshold that refuses at most `REFUSED_SHARE` of neutral texts, and write it on the card."""
+    risks = torch.tensor(TextModeration.load(card).risks(neutral))
+    threshold = round(float(risks.quantile(1 - REFUSED_SHARE)), 4)
+    return seal(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
+
+
+def _some(items: Sequence[Comment], count: int, rnd: random.Random) -> list[Comment]:
+    return rnd.sample(list(items), min(count, len(items)))
