@@ -41,6 +41,7 @@ def add(commands: Commands, say: Say) -> None:
     toxicity.options.add_argument("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
     toxicity.options.add_argument("--part", choices=("val", "test"), default="test", help=say(Message("help-split")))
     toxicity.options.add_argument("--checkpoint", metavar="NAME", default="mini", help=say(Message("help-checkpoint")))
+    toxicity.options.add_argument("--calibrate", action="store_true", help=say(Message("help-calibrate-toxicity")))
     toxicity.set_defaults(run=evaluate_toxicity)
 
 
@@ -81,9 +82,13 @@ def evaluate_toxicity(arguments: argparse.Namespace, say: Say) -> int:
     from evaluation.toxicity import toxicity_figures
     from inference.moderation.texts import TextModeration
     from training.comments import read_corpus
+    from training.toxicity import calibrate
 
-    moderation = TextModeration.load(checkpoints.get(arguments.checkpoints, "toxicity", arguments.checkpoint))
+    card = checkpoints.get(arguments.checkpoints, "toxicity", arguments.checkpoint)
     corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
+    if arguments.calibrate:
+        card = calibrate(card, [each.text for each in corpus.of("val", "ad")])
+    moderation = TextModeration.load(card)
     toxic = [each.text for each in corpus.of(part, "pair", toxic=True)]
     rewrites = [each.text for each in corpus.of(part, "pair", toxic=False)]
     disguised = disguised_sets(toxic, corpus.rude)

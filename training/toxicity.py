@@ -32,6 +32,7 @@ from inference.moderation.spelling import (
 from inference.moderation.texts import FAMILY, TextModeration
 from training import regression
 from training.comments import Comment, Corpus, Source
+from training.harmless import BRANDS, INSULTS, WORDS
 
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
 SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"
@@ -40,10 +41,11 @@ WINDOW = 96  # letters that are read at once: an insult does not drown in a long
 # How much each source counts: the lines of a rude list are not all rude.
 IMPORTANCE: dict[Source, float] = {"pair": 2.0, "social": 0.5, "rude": 0.5, "ad": 1.0, "fact": 0.5}
 SHOUTED = 0.3  # how much an ad in capitals counts
+NAMED = 2.0  # how much a word or a brand counts that sounds rude and is not
 FACTS, SHOUTED_ADS = 30_000, 15_000
 FREEDOM, STEPS = 15.0, 150
 # Of neutral ads and descriptions, at most this share may be refused.
-REFUSED_SHARE = 0.0025
+REFUSED_SHARE = 0.002
 AT_ONCE = 256
 COMMAND = "opisalka train toxicity --comments toxicity --texts text --data clothing --out checkpoints/toxicity/mini"
 DATA = (
@@ -65,13 +67,16 @@ class Lesson:
 
 
 def lessons(corpus: Corpus, rnd: random.Random) -> list[Lesson]:
-    """All training texts of the corpus, and some of the ads in capitals as well."""
+    """All training texts of the corpus, some of the ads in capitals as well, and words that are easily mistaken."""
     comments = corpus.of("train", "pair", "rude", "social")
     ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
     told = comments + ads + _some(facts, FACTS, rnd)
     plain = [Lesson(each.text, each.toxic, IMPORTANCE[each.source]) for each in told]
     shouted = [Lesson(each.text.upper(), False, SHOUTED) for each in _some(ads, SHOUTED_ADS, rnd)]
-    return plain + shouted
+    names = [Lesson(name, False, NAMED) for name in (*BRANDS, *WORDS)]
+    names += [Lesson(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
+    english = [Lesson(insult, True, NAMED) for insult in INSULTS]
+    return plain + shouted + names + english
 
 
 def letters_tokenizer() -> Tokenizer:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from tests.comments import save_folders
 from training.comments import Corpus, part_of, read_corpus, words
 from training.duplicates import likeness
-
-TOXIC = [f"ты {word} дурак и твой {word} тоже" for word in ("зелёный", "круглый", "тяжёлый", "мокрый", "скользкий")]
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Miniatures of the data folders."""
-    comments, texts, clothes = (tmp_path / name for name in ("toxicity", "text", "clothing"))
-    for folder in (comments, texts, clothes):
-        folder.mkdir()
-    rows = [f"{n}\t{text}\t{text.replace('дурак', 'неправ')}\t\t" for n, text in enumerate(TOXIC * 4)]
-    rows.append('9\t"Первая строка\t\t\t')
-    rows.append('остаток комментария"')
-    header = "index\ttoxic_comment\tneutral_comment1\tneutral_comment2\tneutral_comment3"
-    (comments / "russe_detox_train.tsv").write_text("\n".join([header, *rows]) + "\n", "utf-8")
-    (comments / "rudetoxifier_toxic.txt").write_text("балбес ты эдакий\nпошёл ты, дурeнь несчастный\n", "utf-8")
-    (comments / "obscene_forms.txt").write_text("балбесина\nмини\n", "utf-8")
-    (comments / "bad_wordlist.txt").write_text("балбес\n", "utf-8")
-    social = ["comment_id\tsource\tcomments\tdistortion\ttoxicity\tcorrected"]
-    social += ["1\tx\t[id1|Имя], согласен, хорошая погода\t0\t0\t", "2\tx\t[id2|Имя], ба%бес\t1\t0\tбалбес"]
-    social += ["3\tx\tпошёл ты, дурень несчастный\t1\t1\tпошёл ты, дурень несчастный"]
-    (comments / "distorted.tsv").write_text("\n".join(social) + "\n", "utf-8")
-    (texts / "ads_SENT5.txt").write_text("юбка мини\nмини юбка\n\n\nкуртка новая\nновая куртка\n", "utf-8")
-    (texts / "facts4.txt").write_text("Я ЕМ.\nОН ПЬЁТ.\nОНА ПОЁТ.\nМЫ СПИМ.\nИДЁТ СНЕГ.\n", "utf-8")
-    row = {"id": "1", "photos": [], "attributes": {"Цена": "5"}, "description": "Юбка.", "split": "val"}
-    (clothes / "listings.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
-    (clothes / "captions.jsonl").write_text("", "utf-8")
-    return comments, texts, clothes
+    return save_folders(tmp_path)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from inference.checkpoints import Card, seal
+from inference.checkpoints import Card, read_card, seal
 from inference.errors import CheckpointError, Message
 from inference.listing import Verdict
 from inference.moderation.texts import FAMILY, RISKS, TextModeration
@@ -97,3 +97,39 @@ def test_a_rule_is_picked_by_its_name_on_the_card(card: Card) -> None:
 def test_a_card_with_an_unknown_rule_or_family_is_refused(card: Card, changes: dict[str, str], code: str) -> None:
     with pytest.raises(CheckpointError, match=code):
         TextModeration.load(replace(card, **changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def mini() -> TextModeration:
+    root = Path(__file__).resolve().parents[3]
+    return TextModeration.load(read_card(root / "checkpoints" / "toxicity" / "mini"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Предмет одежды: Куртка\nСостояние: Хорошее\nРазмер: 44-46\nЦена: 2500",
+        "Отдам даром, самовывоз. Торг уместен, пишите!",
+        "ПРОДАМ СРОЧНО КУРТКУ ЖЕНСКУЮ",
+        "Hugo Boss, рубашка мужская, 100% хлопок",
+        "Трусы и бюстгальтер, новые, с биркой",
+        "Тапочки с чебурашкой, детские, недорого",
+    ],
+)
+def test_the_embedded_checkpoint_lets_ads_pass(mini: TextModeration, text: str) -> None:
+    assert mini.judge([text])[0].passed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "какой же ты урод",
+        "Куртка новая. Дебилам не звонить!",
+        "ты дypa и идuoтка",
+        "durak ty, pridurok i urod",
+        "т у п о й к о з ё л",
+        "Цена: 500, придуууурки, торга нет",
+    ],
+)
+def test_the_embedded_checkpoint_refuses_insults_however_they_are_spelled(mini: TextModeration, text: str) -> None:
+    assert not mini.judge([text])[0].passed
