@@ -37,6 +37,7 @@ from inference.cases import find_cases
 from inference.checkpoints import Card
 from inference.engine import Engine
 from inference.errors import InvalidInput
+from inference.files import read_table
 from storage.errors import StorageError
 from storage.store import Store, Transaction
 
@@ -74,7 +75,12 @@ class App:
         A polling bot takes the lock of its token before it touches the database.
         """
         if engine is None:
-            engine = Engine(settings.checkpoints, max_batch=settings.max_batch, memory_mb=settings.engine_memory_mb)
+            engine = Engine(
+                settings.checkpoints,
+                max_batch=settings.max_batch,
+                memory_mb=settings.engine_memory_mb,
+                thresholds=read_table(settings.moderation) if settings.moderation else {},
+            )
         _check_models(settings, {card.name for card in engine.cards()})
         lock = None if settings.webhook_url else Lock.take(settings.bot_id, settings.api_server)
         try:

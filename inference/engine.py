@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -100,7 +100,8 @@ class Engine:
     """Describes listings for many users. Everything is called in the thread of one event loop.
 
     root: the folder of checkpoints; max_batch: listings a batch; gather_s: how long an idle engine waits for others
-    to share a batch; memory_mb: what the captioners' weights may take together (a single one may take more).
+    to share a batch; memory_mb: what the captioners' weights may take together (a single one may take more);
+    thresholds: the owner's own of moderation (`inference/moderation/overrides.py`).
     """
 
     def __init__(
@@ -110,9 +111,11 @@ class Engine:
         max_batch: int = 8,
         gather_s: float = 0.005,
         memory_mb: int = 1500,
+        thresholds: Mapping[str, object] | None = None,
         models: Models | None = None,
     ) -> None:
         self._root = root
+        self._thresholds = thresholds or {}
         self._max_batch, self._gather_s = max_batch, gather_s
         self._models = models
         self._shelf: Shelf[Model] = Shelf(memory_mb * _MEGABYTE)
@@ -328,8 +331,9 @@ class Engine:
         if self._models is None:
             give_back_large_blocks()
             from inference.loading import Loader  # torch: takes seconds
+            from inference.moderation.overrides import Overrides
 
-            self._models = Loader(self._root)
+            self._models = Loader(self._root, Overrides.read(self._thresholds))
         return self._models
 
     def _weigh(self, captioner: str) -> int:

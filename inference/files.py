@@ -37,13 +37,18 @@ def read_text(path: Path) -> str:
         return path.read_text("utf-8-sig")
 
 
+def read_table(path: Path) -> dict[str, object]:
+    """A TOML file; raises `InvalidInput`."""
+    text = read_text(path)
+    with explained(path):
+        return tomllib.loads(text)
+
+
 def read_overrides(path: Path | None) -> Overrides | None:
     """The owner's thresholds in a TOML file, None where none is named; raises `InvalidInput`."""
     if path is None:
         return None
-    text = read_text(path)
-    with explained(path):
-        table = tomllib.loads(text)
+    table = read_table(path)
     from inference.moderation.overrides import Overrides  # torch: not for --help
 
     return Overrides.read(table)

@@ -102,7 +102,9 @@ def test_data_that_is_not_there_is_named(run: Run, data: Path) -> None:
     assert "nowhere" in err
 
 
-def test_the_owner_s_file_reaches_the_engine(opisalka: Opisalka, engines: list[PretendDescriber], tmp_path: Path) -> None:
+def test_the_owner_s_file_reaches_the_engine(
+    opisalka: Opisalka, engines: list[PretendDescriber], tmp_path: Path
+) -> None:
     path = tmp_path / "moderation.toml"
     path.write_text('[match]\nthreshold = 0.3\n[photos.FEET_EXPOSED]\nwarn = 0.5\n[text]\ncontacts = "off"', "utf-8")
     assert opisalka("describe", "--attributes", "Куртка", "--moderation", str(path)).code == 0
