@@ -122,7 +122,7 @@ def save_root(root: Path) -> None:
 
 def save_toxicity_card(folder: Path) -> None:
     """A classifier that finds every text a little harmless: its weights are fresh."""
-    toxicity.save_toxicity(toxicity.fresh_model(64), toxicity.letters_tokenizer(), folder)
+    toxicity.save_toxicity(toxicity.fresh_model(1024), toxicity.letters_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.95}
     seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
