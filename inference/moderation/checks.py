@@ -20,14 +20,16 @@ from inference.listing import Moderation, Verdict
 from inference.moderation import contacts
 from inference.moderation.contacts import ContactRule
 from inference.moderation.foreign import ForeignDetector
-from inference.moderation.match import NEVER, MatchRule
+from inference.moderation.match import USUAL, MatchRule
 from inference.moderation.nudity import Found, NudityDetector
 from inference.moderation.overrides import Overrides
 from inference.moderation.photos import POLICY, PhotoRule, SecondOpinion
 from inference.moderation.texts import TextModeration
 
-# Who is seen so surely is dressed: the detector of foreign photos has learned from clothes that nobody wears.
+# Where an upper body is seen so surely, clothes are likely: the detector of foreign photos learned from clothes that
+# nobody wears, so its doubts count up to this much and no more.
 WORN, WEARER = 0.5, ("FACE", "ARMPITS", "BELLY", "FEMALE_BREAST", "MALE_BREAST")
+WORN_FOREIGN = USUAL + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Checks:
         foreign = seen.foreign
         if foreign is not None:
             worn = [any(p.score >= WORN and p.label.startswith(WEARER) for p in found) for found in seen.found]
-            foreign = foreign.masked_fill(torch.tensor(worn, dtype=torch.bool), NEVER)
+            foreign = torch.where(torch.tensor(worn, dtype=torch.bool), foreign.clamp(max=WORN_FOREIGN), foreign)
         return self.match.judge(seen.views, seen.text, seen.source, foreign)
 
     def _judged(self, texts: Sequence[str]) -> list[Verdict]:
