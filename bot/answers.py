@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -76,7 +77,8 @@ async def deliver(
         await show_pair(chat, request, (stored[0], stored[1]))
     else:
         await show_text(chat, stored[0])
-    await chat.send(Message("card-done"), slot=card_slot(listing.id))
+    warnings = [check.reason for result in results for check in result.moderation.checks if check.reason is not None]
+    await chat.send(replies.done(warnings, chat.say), slot=card_slot(listing.id))
 
 
 async def refuse(desk: Desk, request: Request, error: UserError) -> None:
@@ -118,8 +120,14 @@ async def _give_up(desk: Desk, request: Request, state: State, reason: Message) 
 
 async def _turn_down(chat: Chat, listing: Listing, text: str, reasons: Iterable[Message]) -> None:
     """Say why there is no text, offer what could help, and open the draft again."""
-    numbers = dict.fromkeys(number for reason in reasons if isinstance(number := reason.details.get("number"), int))
+    numbers = dict.fromkeys(number for reason in reasons for number in _numbers(reason))
     taken = draft.read(listing, chat.desk.rules.file_limit_mb).photos
     photos = [(number, taken[number - 1].message_id) for number in numbers if 0 < number <= len(taken)]
     await chat.send(text, keyboards.refused(listing.id, photos, chat.say), priority=0)
     await reopen(chat, listing)
+
+
+def _numbers(reason: Message) -> list[int]:
+    """The photos, from 1, that a reason names: one as `number`, several as `numbers`."""
+    named = f"{reason.details.get('number', '')} {reason.details.get('numbers', '')}"
+    return [int(number) for number in re.findall(r"\d+", named)]

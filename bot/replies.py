@@ -140,6 +140,11 @@ def scores(written: Written, say: Say, note: str = "") -> str:
     return paragraphs(note, f"<blockquote expandable>{folded}</blockquote>")
 
 
+def done(warnings: Iterable[Message], say: Say) -> str:
+    """What the card says once the text is there, with what moderation let pass but warns of."""
+    return paragraphs(sentence(say, Message("card-done")), *dict.fromkeys(sentence(say, each) for each in warnings))
+
+
 def refusal(reasons: Iterable[Message], say: Say, *, is_case: bool = False) -> str:
     """Why nothing is written, what the service is for, and that the draft is there; a case leaves none."""
     sentences = dict.fromkeys(sentence(say, reason) for reason in reasons)

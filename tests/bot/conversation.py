@@ -106,7 +106,7 @@ class PretendEngine:
 
 
 def _photos(bad: bool) -> Verdict:
-    reason = Message("photo-damaged", {"name": "", "number": 2}) if bad else None
+    reason = Message("photos-refused", {"count": 1, "numbers": "2"}) if bad else None
     return Verdict("photos", passed=not bad, score=0.9 if bad else 0.01, reason=reason)
 
 

@@ -218,7 +218,7 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
         await talk.person.album([picture("red"), picture("blue")], caption=BAD_PHOTO)
         shown = await card(talk, photos(talk, 2))
         await talk.press("button-generate", shown)
-        refusal = await talk.hear("photo-damaged", name="", number=2)
+        refusal = await talk.hear("photos-refused", count=1, numbers="2")
         assert await talk.press("button-drop", refusal, position=2) == talk.say("photo-dropped")
         await card(talk, photos(talk, 1))
         await talk.press("button-drop", refusal, position=2)

@@ -165,3 +165,10 @@ class TestLines:
     def test_a_beginning_is_one_line(self) -> None:
         assert replies.beginning("Куртка\nтёплая", 40) == "Куртка тёплая"
         assert replies.beginning("абв где", 5) == "абв…"
+
+
+def test_what_moderation_only_warns_of_is_said_once_below_the_card() -> None:
+    warning = Message("contact-phone")
+    said = replies.done([warning, warning], say("ru"))
+    assert said.startswith(render(Message("card-done")))
+    assert said.count(render(warning)) == 1
