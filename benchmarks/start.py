@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
+from benchmarks.watch import megabytes
 from sandbox.server import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,7 @@ async def measure() -> dict[str, object]:
                 seconds.append(round(monotonic() - start, 2))
                 if run == RUNS - 1:
                     await asyncio.sleep(IDLE_S)
-                    memory_mb = _megabytes(process.pid)
+                    memory_mb = round(megabytes(process.pid))
     return {"first_answer_s": {"median": median(seconds), "all": seconds}, "idle_memory_mb": memory_mb}
 
 
@@ -55,11 +56,6 @@ async def _bot(sandbox: Sandbox) -> AsyncIterator[asyncio.subprocess.Process]:
         yield process
         process.terminate()
         await process.wait()
-
-
-def _megabytes(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text("ascii")
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) // 1024
 
 
 if __name__ == "__main__":

@@ -29,6 +29,6 @@ async def ticking() -> AsyncIterator[list[float]]:
     ticker.cancel()
 
 
-def megabytes() -> float:
-    """Resident memory of this process."""
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE_KB / 1024
+def megabytes(process: int | str = "self") -> float:
+    """Resident memory of a process, by default of this one."""
+    return int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1]) * PAGE_KB / 1024
