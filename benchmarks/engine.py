@@ -12,11 +12,11 @@ import os
 import random
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
 
+from benchmarks.table import Row
 from benchmarks.watch import megabytes, ticking
 from inference.engine import Engine
 from inference.listing import Submission, Upload
@@ -26,15 +26,6 @@ ATTRIBUTES = "Цена: 1500\nРазмер: 46"
 WAITING = 50
 PHOTOS = 100
 CROWD = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    value: str
-    bar: str = ""
 
 
 def main() -> None:
@@ -53,7 +44,7 @@ def main() -> None:
     photos = [path.read_bytes() for path in sorted(arguments.photos.rglob("*.jpg"))[:PHOTOS]]
     print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {len(photos)} photos", file=sys.stderr)
     for row in asyncio.run(_rows(arguments.checkpoints, photos, arguments.seconds)):
-        print(f"{row.name:<58} {row.value:>16}  {row.bar}")
+        print(row)
 
 
 async def _rows(root: Path, photos: Sequence[bytes], seconds: float) -> list[Row]:

@@ -21,6 +21,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.table import Row
 from inference.listing import Checked, Submission, Upload
 from inference.validation import check
 
@@ -33,15 +34,6 @@ PHOTOS = 5
 RUNS = 10
 STARTS = 5
 BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    value: str
-    bar: str = ""
 
 
 @dataclass(slots=True)
@@ -82,7 +74,7 @@ def main() -> None:
     print(f"{len(os.sched_getaffinity(0))} cores, {len(photos)} photos", file=sys.stderr)
     rows = [*fresh_processes(root, photos), *loaded(root, photos), *batches(root, photos[: arguments.limit])]
     for row in rows:
-        print(f"{row.name:<58} {row.value:>16}  {row.bar}")
+        print(row)
 
 
 def fresh_processes(root: Path, photos: list[Path]) -> Iterator[Row]:
