@@ -8,10 +8,8 @@ from pathlib import Path
 from bot.messages import Say
 from cli.parser import Commands
 from inference.checkpoints import CARD, Card, find, verify
-from inference.errors import CheckpointError, InvalidInput, Message
-
-# The families of `inference.moderation.originals`, named here so that the help needs no PyTorch.
-TOXICITY = ("detoxify", "rubert-toxicity")
+from inference.errors import CheckpointError, Message
+from inference.originals import FORMATS, import_original
 
 
 def add(commands: Commands, say: Say) -> None:
@@ -26,10 +24,10 @@ def add(commands: Commands, say: Say) -> None:
     verifying.set_defaults(run=verify_files)
     importing = actions.add_parser("import", say=say, help=say(Message("help-checkpoints-import")))
     add_argument = importing.arguments.add_argument
-    add_argument("family", metavar="FAMILY", choices=TOXICITY, help=say(Message("help-import-family")))
+    add_argument("family", metavar="FAMILY", choices=tuple(FORMATS), help=say(Message("help-import-family")))
     add_argument("source", metavar="SOURCE", type=Path, help=say(Message("help-import-source")))
     add_argument("name", metavar="NAME", help=say(Message("help-import-name")))
-    importing.set_defaults(run=import_original)
+    importing.set_defaults(run=import_files)
     for action in (showing, verifying):
         action.arguments.add_argument("name", metavar="NAME", help=say(Message("help-checkpoint-name")))
 
@@ -58,14 +56,9 @@ def verify_files(arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-def import_original(arguments: argparse.Namespace, say: Say) -> int:
+def import_files(arguments: argparse.Namespace, say: Say) -> int:
     """Write a publisher's checkpoint out as one of ours."""
-    from inference.moderation.originals import IMPORTS
-
-    folder = arguments.checkpoints / "toxicity" / arguments.name
-    if folder.exists():
-        raise InvalidInput("checkpoint-exists", checkpoint=f"toxicity/{arguments.name}")
-    card = IMPORTS[arguments.family](arguments.source, folder)
+    card = import_original(arguments.family, arguments.source, arguments.checkpoints, arguments.name)
     print(say(Message("checkpoint-whole", {"checkpoint": card.id, "count": len(card.files)})))
     return 0
 

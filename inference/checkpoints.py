@@ -33,6 +33,10 @@ class Card:
     risk: str = ""  # of a toxicity classifier: the rule that makes one risk of its labels
     knows: tuple[str, ...] = ()  # lemmas of the things that it was taught to tell apart
     summary: Mapping[str, str] = field(default_factory=dict)  # language → one sentence
+    settings: Mapping[str, object] = field(default_factory=dict)  # what its family lets a card choose
+    generation: Mapping[str, object] = field(default_factory=dict)  # how it writes: `captioners/generation.py`
+    adapters: tuple[str, ...] = ()  # folders inside the folder, each a LoRA adapter as PEFT saves it
+    dtype: str = ""  # of its numbers in memory, as torch names it; empty: as the machine likes it best
     command: str = ""  # the command that made it
     requires: tuple[str, ...] = ()  # "kind/name" of the checkpoints that it reads
     data: tuple[Mapping[str, object], ...] = ()  # what it was trained on: name, licence, rows …
@@ -169,6 +173,10 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "max_photos": _is(int),
     "risk": _is(str),
     "summary": _is_table(str),
+    "settings": _is(dict),
+    "generation": _is(dict),
+    "adapters": _is_list(str),
+    "dtype": lambda value: value in ("", "float32", "bfloat16", "float16"),
     "command": _is(str),
     "requires": _is_list(str),
     "data": _is_list(dict),

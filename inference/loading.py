@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from safetensors import safe_open
-
-from inference import checkpoints, pipeline
-from inference.captioners import FAMILIES, Captioner
+from inference import captioners, checkpoints, devices, pipeline, weights
+from inference.captioners import Captioner, Surroundings
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.diversity import DiversityClassifier
@@ -25,8 +22,6 @@ from inference.moderation.texts import TextModeration
 CLIP = "mini"
 DIVERSITY = "mini"
 TOXICITY = "mini"
-
-_FLOAT_BYTES = 4
 
 Result = TypeVar("Result")
 
@@ -64,17 +59,32 @@ class Loader:
         self._shared: tuple[Clip, DiversityClassifier, Checks] | None = None
 
     def weigh(self, captioner: str) -> int:
-        """Bytes that the captioner's own weights will take in memory, all of them as 32-bit floats.
+        """Bytes that the captioner's own weights will take in memory, known from the headers of its files.
 
         Raises `CheckpointError` for what is missing or broken.
         """
-        return _loaded(checkpoints.get(self._root, "captioner", captioner), _weight)
+        card = checkpoints.get(self._root, "captioner", captioner)
+        numbers = _loaded(card, weights.count)
+        return numbers * devices.choose(numbers, card.dtype).width
 
     def load(self, captioner: str) -> Describer:
         """Load a captioner. Raises `CheckpointError` for what is missing or broken; a later try starts afresh."""
         clip, diversity, checks = self._shared = self._shared or self._load_shared()
-        card = checkpoints.get(self._root, "captioner", captioner)
-        return Describer(pipeline.Models(clip, _captioner(card, clip), diversity, checks))
+        return Describer(pipeline.Models(clip, self._load_captioner(captioner, clip), diversity, checks))
+
+    def _load_captioner(self, name: str, clip: Clip) -> Captioner:
+        card = checkpoints.get(self._root, "captioner", name)
+        device = devices.choose(_loaded(card, weights.count), card.dtype)
+        surroundings = Surroundings(
+            clip,
+            device,
+            load_clip=lambda name: clip if name == clip.name else self._load_clip(name),
+            load_captioner=lambda name: self._load_captioner(name, clip),
+        )
+        return _loaded(card, lambda folder: captioners.load(card, surroundings))
+
+    def _load_clip(self, name: str) -> Clip:
+        return _loaded(checkpoints.get(self._root, "clip", name), Clip.load)
 
     def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
         clip_card = checkpoints.get(self._root, "clip", CLIP)
@@ -92,12 +102,6 @@ def load_describer(root: Path, captioner: str = "mini", overrides: Overrides | N
     return Loader(root, overrides).load(captioner)
 
 
-def _captioner(card: Card, clip: Clip) -> Captioner:
-    if card.family not in FAMILIES:
-        raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
-    return _loaded(card, lambda folder: FAMILIES[card.family](folder, card.max_photos, clip))
-
-
 def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:
     """What `load` makes of the card's folder; whatever is wrong with the files becomes one sentence."""
     try:
@@ -107,12 +111,3 @@ def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error
-
-
-def _weight(folder: Path) -> int:
-    """Bytes of a folder's weights as 32-bit floats; reads the headers alone."""
-    numbers = 0
-    for path in folder.rglob("*.safetensors"):
-        with safe_open(path, "np") as file:
-            numbers += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    return _FLOAT_BYTES * numbers

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from importlib import import_module
+from typing import Protocol, cast
 
 from PIL import Image
 
+from inference.checkpoints import Card
 from inference.clip import Clip, PhotoViews
+from inference.devices import Device
+from inference.errors import CheckpointError
 from inference.listing import DiversityToken
 
 
@@ -40,10 +43,31 @@ class Captioner(Protocol):
         ...
 
 
-def _load_prefix(folder: Path, max_photos: int, clip: Clip) -> Captioner:
-    from inference.captioners.prefix import PrefixCaptioner
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a captioner may stand on besides its own folder.
 
-    return PrefixCaptioner.load(folder, max_photos, clip)
+    clip: the dual encoder whose views come with every prompt; device: where its own weights belong;
+    load_clip, load_captioner: other checkpoints that its card requires, by name.
+    """
+
+    clip: Clip
+    device: Device
+    load_clip: Callable[[str], Clip]
+    load_captioner: Callable[[str], Captioner]
 
 
-FAMILIES: dict[str, Callable[[Path, int, Clip], Captioner]] = {"prefix": _load_prefix}
+Load = Callable[[Card, Surroundings], Captioner]
+
+# Family → "module:class"; a module is imported when the first of its checkpoints is loaded.
+FAMILIES: Mapping[str, str] = {
+    "prefix": "inference.captioners.prefix:PrefixCaptioner",
+}
+
+
+def load(card: Card, surroundings: Surroundings) -> Captioner:
+    """The captioner of a card's folder. Raises `CheckpointError` for an unknown family."""
+    if card.family not in FAMILIES:
+        raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
+    module, _, name = FAMILIES[card.family].partition(":")
+    return cast(Load, getattr(import_module(module), name).load)(card, surroundings)

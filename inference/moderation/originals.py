@@ -7,7 +7,7 @@ tokenizer lie in the source folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -15,39 +15,24 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
 
-from inference.checkpoints import Card, seal
-from inference.errors import CheckpointError
+from inference.checkpoints import Card
 from inference.moderation.texts import FAMILY
 
 LONGEST = 512  # tokens that the published classifiers read
 
 
-def import_detoxify(source: Path, folder: Path) -> Card:
-    """A folder with one Lightning `.ckpt` of detoxify, and `config.json` and tokenizer of the model that it tunes.
-
-    Raises `CheckpointError` when something is missing or does not fit.
-    """
-    try:
-        path = _only(source, "*.ckpt")
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-        labels = kept["config"]["dataset"]["args"]["classes"]
-        return _written(source, folder, _tuned(source, kept["state_dict"], labels), "largest", "detoxify")
-    # Files of strangers fail in as many ways as libraries read them.
-    except Exception as error:
-        raise CheckpointError("import-failed", source=str(source)) from error
+def convert_detoxify(source: Path, folder: Path) -> Card:
+    """A folder with one Lightning `.ckpt` of detoxify, and `config.json` and tokenizer of the model that it tunes."""
+    path = _only(source, "*.ckpt")
+    kept = torch.load(path, map_location="cpu", weights_only=True)
+    labels = kept["config"]["dataset"]["args"]["classes"]
+    return _written(source, folder, _tuned(source, kept["state_dict"], labels), "largest", "detoxify")
 
 
-def import_rubert(source: Path, folder: Path) -> Card:
-    """A folder of `cointegrated/rubert-tiny-toxicity` as it is published. Raises `CheckpointError`."""
-    try:
-        model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=True)
-        return _written(source, folder, model, "not-harmless", "cointegrated/rubert-tiny-toxicity")
-    # As above.
-    except Exception as error:
-        raise CheckpointError("import-failed", source=str(source)) from error
-
-
-IMPORTS: Mapping[str, Callable[[Path, Path], Card]] = {"detoxify": import_detoxify, "rubert-toxicity": import_rubert}
+def convert_rubert(source: Path, folder: Path) -> Card:
+    """A folder of `cointegrated/rubert-tiny-toxicity` as it is published."""
+    model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=True)
+    return _written(source, folder, model, "not-harmless", "cointegrated/rubert-tiny-toxicity")
 
 
 def _only(folder: Path, pattern: str) -> Path:
@@ -72,7 +57,6 @@ def _is_last(name: str) -> bool:
 
 
 def _written(source: Path, folder: Path, model: PreTrainedModel, risk: str, name: str) -> Card:
-    folder.mkdir(parents=True, exist_ok=True)
     model.config.save_pretrained(folder)
     weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -80,4 +64,4 @@ def _written(source: Path, folder: Path, model: PreTrainedModel, risk: str, name
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     longest = min(LONGEST, tokenizer.model_max_length, model.config.max_position_embeddings)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": longest}) + "\n", "utf-8")
-    return seal(Card(folder=folder, family=FAMILY, version="1", risk=risk, data=({"name": name},)))
+    return Card(folder=folder, family=FAMILY, version="1", risk=risk, data=({"name": name},))

@@ -12,11 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference.captioners import FAMILIES
+from inference.captioners import load
 from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
+from inference.checkpoints import Card
 from inference.clip import GRID, Clip
 from tests import tiny
+from tests.captioners import surroundings
 from training import captioner, loop
 from training.examples import read_examples
 from training.scenes import Composer, Lesson, drawn_scenes
@@ -169,7 +171,8 @@ def test_a_captioner_is_written_as_it_is_read(tiny_clip: Clip, tmp_path: Path) -
     """Half precision, sizes and tokenizer: a folder that the registry loads."""
     captioner.save_captioner(small(), TOKENIZER, tmp_path / "mini")
     assert {weight.dtype for weight in load_file(tmp_path / "mini" / "model.safetensors").values()} == {torch.float16}
-    assert FAMILIES["prefix"](tmp_path / "mini", 10, tiny_clip).name == "mini"
+    card = Card(folder=tmp_path / "mini", family="prefix", version="1", max_photos=10)
+    assert load(card, surroundings(tiny_clip)).name == "mini"
 
 
 def test_every_special_token_is_one_token_of_the_writing_tokenizer() -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from inference.captioners import Prompt
+from inference.captioners import Prompt, Surroundings
 from inference.captioners.prefix.choice import best
 from inference.captioners.prefix.decoding import Sampling, Speller, write
 from inference.captioners.prefix.format import PHOTO, ids_of, prompt_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
+from inference.checkpoints import Card
 from inference.clip import Clip
+from inference.weights import read
 
 
 class PrefixCaptioner:
@@ -30,14 +30,14 @@ class PrefixCaptioner:
         self._clip = clip
 
     @classmethod
-    def load(cls, folder: Path, max_photos: int, clip: Clip) -> PrefixCaptioner:
+    def load(cls, card: Card, surroundings: Surroundings) -> PrefixCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
-        sizes = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        sizes = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
         sizes.pop("model_type")
         model = Decoder(DecoderConfig(**sizes))
-        weights = load_file(folder / "model.safetensors")
-        model.load_state_dict({name: weight.float() for name, weight in weights.items()})
-        return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), clip, folder.name, max_photos)
+        model.load_state_dict({name: weight.float() for name, weight in read(card.folder).items()})
+        tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
+        return cls(model, tokenizer, surroundings.clip, card.name, card.max_photos)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.captioners import FAMILIES, Prompt
+from inference.captioners import Prompt, load
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling, Speller
 from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
 from inference.captioners.prefix.model import Decoder
+from inference.checkpoints import Card
 from inference.clip import Clip, PhotoViews
 from inference.listing import DiversityToken
 from inference.masking import mask
 from tests import tiny
+from tests.captioners import surroundings
 from training.captioner import save_captioner
 
 TOKENIZER = tiny.writing_tokenizer()
@@ -156,7 +158,8 @@ def test_a_captioner_is_the_same_after_saving_and_loading(tiny_clip: Clip, tmp_p
     """Through the registry, as any checkpoint of its family, with weights of half precision."""
     model = ending().half().float()
     save_captioner(model, TOKENIZER, tmp_path / "tiny")
-    loaded = FAMILIES["prefix"](tmp_path / "tiny", 7, tiny_clip)
+    card = Card(folder=tmp_path / "tiny", family="prefix", version="1", max_photos=7)
+    loaded = load(card, surroundings(tiny_clip))
     assert (loaded.name, loaded.max_photos) == ("tiny", 7)
     assert isinstance(loaded, PrefixCaptioner)
     loaded.sampling = QUICK

@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from inference.errors import CheckpointError
-from inference.moderation.originals import import_detoxify, import_rubert
 from inference.moderation.texts import TextModeration
+from inference.originals import import_original
 from tests.originals import CLASSES, save_detoxify, save_rubert
 
 TEXTS = ("привет, мир", "мир", "при вет ми р! " * 3)
@@ -35,7 +35,7 @@ class TestDetoxify:
         detoxify = pytest.importorskip("detoxify", reason="the oracle is not installed")
         source = save_detoxify(tmp_path / "source")
         oracle = detoxify.Detoxify(checkpoint=str(source / "multilingual.ckpt"))
-        card = import_detoxify(source, tmp_path / "toxicity" / "detoxify")
+        card = import_original("detoxify", source, tmp_path, "detoxify")
         expected = oracle.predict(list(TEXTS))
         mine = logits(TextModeration.load(card), TEXTS).sigmoid()
         assert mine.shape == (3, len(CLASSES))
@@ -50,19 +50,19 @@ class TestDetoxify:
         original.load_state_dict({name: weight for name, weight in state.items() if "position_ids" not in name})
         read = AutoTokenizer.from_pretrained(source)(list(TEXTS), padding=True, return_tensors="pt")
         expected = original(**read).logits[:, : len(CLASSES)]
-        card = import_detoxify(source, tmp_path / "toxicity" / "detoxify")
+        card = import_original("detoxify", source, tmp_path, "detoxify")
         moderation = TextModeration.load(card)
         assert moderation.labels == {label: number for number, label in enumerate(CLASSES)}
         torch.testing.assert_close(logits(moderation, TEXTS), expected, atol=1e-5, rtol=0)
 
     def test_the_risk_is_that_of_the_strongest_label(self, tmp_path: Path) -> None:
-        card = import_detoxify(save_detoxify(tmp_path / "source"), tmp_path / "toxicity" / "detoxify")
+        card = import_original("detoxify", save_detoxify(tmp_path / "source"), tmp_path, "detoxify")
         moderation = TextModeration.load(card)
         assert moderation.risks(["мир"]) == pytest.approx([float(logits(moderation, ["мир"]).sigmoid().max())])
 
     def test_a_long_text_is_read_in_windows(self, tmp_path: Path) -> None:
         """The package itself fails or forgets the end; here an end of its own counts."""
-        card = import_detoxify(save_detoxify(tmp_path / "source"), tmp_path / "toxicity" / "detoxify")
+        card = import_original("detoxify", save_detoxify(tmp_path / "source"), tmp_path, "detoxify")
         moderation = TextModeration.load(card)
         long = "мир " * 600 + "привет"
         assert len(moderation.tokenizer.encode(long).overflowing) > 0
@@ -78,7 +78,7 @@ class TestDetoxify:
 
         (source / "multilingual.ckpt").write_bytes(pickle.dumps({"state_dict": Trap()}))
         with pytest.raises(CheckpointError, match="import-failed"):
-            import_detoxify(source, tmp_path / "toxicity" / "detoxify")
+            import_original("detoxify", source, tmp_path, "detoxify")
         assert not trap.exists()
 
     def test_a_state_that_lacks_weights_is_refused(self, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ class TestDetoxify:
         del kept["state_dict"]["classifier.dense.weight"]
         torch.save(kept, source / "multilingual.ckpt")
         with pytest.raises(CheckpointError, match="import-failed"):
-            import_detoxify(source, tmp_path / "toxicity" / "detoxify")
+            import_original("detoxify", source, tmp_path, "detoxify")
 
 
 class TestRubert:
@@ -96,16 +96,16 @@ class TestRubert:
         original = AutoModelForSequenceClassification.from_pretrained(source).eval()
         read = AutoTokenizer.from_pretrained(source)(list(TEXTS), padding=True, return_tensors="pt")
         expected = original(**read).logits
-        card = import_rubert(source, tmp_path / "toxicity" / "rubert")
+        card = import_original("rubert-toxicity", source, tmp_path, "rubert")
         torch.testing.assert_close(logits(TextModeration.load(card), TEXTS), expected, atol=1e-5, rtol=0)
 
     def test_the_risk_is_that_of_its_card(self, tmp_path: Path) -> None:
-        card = import_rubert(save_rubert(tmp_path / "source"), tmp_path / "toxicity" / "rubert")
+        card = import_original("rubert-toxicity", save_rubert(tmp_path / "source"), tmp_path, "rubert")
         moderation = TextModeration.load(card)
         p = logits(moderation, ["мир"]).sigmoid()[0]
         assert moderation.risks(["мир"]) == pytest.approx([float(1 - p[0] * (1 - p[4]))])
 
     def test_what_is_written_holds_no_pickle(self, tmp_path: Path) -> None:
-        card = import_rubert(save_rubert(tmp_path / "source"), tmp_path / "toxicity" / "rubert")
+        card = import_original("rubert-toxicity", save_rubert(tmp_path / "source"), tmp_path, "rubert")
         assert set(card.files) == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
         assert json.loads((card.folder / "tokenizer_config.json").read_text("utf-8")) == {"model_max_length": 512}

@@ -1,0 +1,214 @@
+"""How a language model of any family writes: within limits, repeatably, in a batch, and without a digit of its own.
+
+It knows tokens and logits; what stands before the text (photos, fields) is the family's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, ClassVar, Final
+
+import torch
+from torch import Tensor
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    PreTrainedTokenizerBase,
+    RepetitionPenaltyLogitsProcessor,
+)
+
+from inference.captioners import Prompt
+from inference.checkpoints import Card
+from inference.errors import CheckpointError
+
+NEVER: Final = float("-inf")
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # how SentencePiece names a byte that is no piece of its own
+_UNFINISHED = re.compile(r"<[A-Z_0-9]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The table `generation` of a card. Seed 0 writes the likeliest text; any other seed varies it.
+
+    max_new_tokens and no_repeat_ngram_size keep a text from never ending; temperature and top_k say how far a seed
+    may lead from the likeliest text; stop: the text ends behind it.
+    """
+
+    max_new_tokens: int = 120
+    min_new_tokens: int = 0
+    num_beams: int = 1
+    length_penalty: float = 1.0
+    no_repeat_ngram_size: int = 5
+    repetition_penalty: float = 1.0
+    temperature: float = 0.8
+    top_k: int = 30
+    stop: str = ""
+
+    LIMITS: ClassVar = {
+        "max_new_tokens": (1, 512),
+        "min_new_tokens": (0, 512),
+        "num_beams": (1, 8),
+        "length_penalty": (-5, 5),
+        "no_repeat_ngram_size": (0, 20),
+        "repetition_penalty": (1, 2),
+        "temperature": (0.1, 2),
+        "top_k": (1, 1000),
+    }
+
+    @classmethod
+    def of(cls, card: Card) -> Generation:
+        """What the card asks for. Raises `CheckpointError` for an unknown name or a value outside of its limits."""
+        wanted = {each.name: type(each.default) for each in fields(cls)}
+        for name, value in card.generation.items():
+            kind = wanted.get(name)
+            if kind is None or not (type(value) is kind or (kind is float and type(value) is int)):
+                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"generation.{name}")
+            least, most = cls.LIMITS.get(name, (0, 0))
+            if isinstance(value, int | float) and not least <= value <= most:
+                raise CheckpointError("card-generation", checkpoint=card.id, field=name, least=least, most=most)
+        return cls(**card.generation)  # type: ignore[arg-type]
+
+
+class Writer:
+    """A tokenizer and what its texts are held to, for any model that writes its tokens."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, generation: Generation) -> None:
+        self.tokenizer = tokenizer
+        self.generation = generation
+
+    def continue_embeddings(
+        self, model: Any, rows: Sequence[Tensor], prompts: Sequence[Prompt], **more: Tensor
+    ) -> list[str]:
+        """The text that a decoder writes behind each row of input embeddings, (length, width).
+
+        model: any causal language model of `transformers`, whose types do not say that it generates; `more` goes to it.
+        """
+        embeddings, mask = padded_left(rows)
+        written: Tensor = model.generate(
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            generation_config=self.config(),
+            logits_processor=self.processors(prompts),
+            tokenizer=self.tokenizer,
+            **more,
+        )
+        return self.spell(written)
+
+    def config(self, **more: object) -> GenerationConfig:
+        """The settings for `generate`. `more`: the model's own ids where its tokenizer does not tell them."""
+        asked, end = self.generation, self.tokenizer.eos_token_id
+        settings: dict[str, object] = {
+            "max_new_tokens": asked.max_new_tokens,
+            "min_new_tokens": asked.min_new_tokens,
+            "num_beams": asked.num_beams,
+            "length_penalty": asked.length_penalty,
+            "stop_strings": [asked.stop] if asked.stop else None,
+            "do_sample": False,
+            "eos_token_id": end,
+            "pad_token_id": end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id,
+        }
+        return GenerationConfig(**(settings | more))
+
+    def processors(self, prompts: Sequence[Prompt], written_from: int = 0) -> LogitsProcessorList:
+        """What is held against the logits of each prompt's rows; `written_from`: where in the ids the text begins."""
+        asked = self.generation
+        held: list[LogitsProcessor] = []
+        if asked.repetition_penalty != 1:
+            held.append(Behind(written_from, RepetitionPenaltyLogitsProcessor(asked.repetition_penalty)))
+        if asked.no_repeat_ngram_size:
+            held.append(Behind(written_from, NoRepeatNGramLogitsProcessor(asked.no_repeat_ngram_size)))
+        numbered = [any(c.isdigit() for token in prompt.mask_tokens for c in token) for prompt in prompts]
+        held.append(NoDigits(self._digits, numbered))
+        if any(prompt.seed for prompt in prompts):
+            held.append(Variety([prompt.seed for prompt in prompts], asked.temperature, asked.top_k))
+        return LogitsProcessorList(held)
+
+    def spell(self, ids: Tensor) -> list[str]:
+        """The texts of rows of ids, each cut behind `stop` and before a mask token that was not finished."""
+        return [self._finished(text) for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    def _finished(self, text: str) -> str:
+        stop = self.generation.stop
+        head, found, _ = text.partition(stop) if stop else (text, "", "")
+        return _UNFINISHED.sub("", (head + found).strip()).rstrip()
+
+    @cached_property
+    def _digits(self) -> Tensor:
+        """Ids whose text holds a digit."""
+        ids = [number for piece, number in self.tokenizer.get_vocab().items() if _has_digit(piece)]
+        return torch.tensor(sorted(set(ids) - {self.tokenizer.eos_token_id}), dtype=torch.long)
+
+
+class Behind(LogitsProcessor):
+    """Another processor, which sees only what was written: what the prompt holds may be said again."""
+
+    def __init__(self, start: int, processor: LogitsProcessor) -> None:
+        self._start = start
+        self._processor = processor
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """(rows, length), (rows, words) → (rows, words)."""
+        written = input_ids[:, self._start :]
+        return self._processor(written, scores) if written.shape[1] else scores
+
+
+class NoDigits(LogitsProcessor):
+    """No number but the seller's: a digit may be written only in rows whose mask tokens are numbered."""
+
+    def __init__(self, digits: Tensor, allowed: Sequence[bool]) -> None:
+        self._digits = digits
+        self._rows = ~torch.tensor(allowed)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """(rows, length), (rows, words) → (rows, words)."""
+        rows = self._rows.repeat_interleave(len(scores) // len(self._rows))
+        banned = torch.zeros(scores.shape[1], dtype=torch.bool)
+        banned[self._digits] = True
+        return scores.masked_fill((rows[:, None] & banned).to(scores.device), NEVER)
+
+
+class Variety(LogitsProcessor):
+    """Sampling for a greedy or a beam search: noise drawn from each prompt's own seed, so that no neighbour matters.
+
+    The largest of logits / temperature + Gumbel noise is a sample (Gumbel, 1954; Kool et al., 2019).
+    """
+
+    def __init__(self, seeds: Sequence[int], temperature: float, top_k: int) -> None:
+        self._sources = [torch.Generator().manual_seed(seed) if seed else None for seed in seeds]
+        self._temperature = temperature
+        self._top_k = top_k
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """(rows, length), (rows, words) → (rows, words)."""
+        return torch.cat(
+            [self._varied(*pair) for pair in zip(self._sources, scores.chunk(len(self._sources)), strict=True)]
+        )
+
+    def _varied(self, source: torch.Generator | None, scores: Tensor) -> Tensor:
+        if source is None:
+            return scores
+        noise = -torch.empty(scores.shape).exponential_(generator=source).log()
+        least = scores.topk(min(self._top_k, scores.shape[1])).values[:, -1:]
+        varied = scores + self._temperature * noise.to(scores)
+        return varied.masked_fill(scores < least, NEVER)
+
+
+def padded_left(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Rows of (length, width) → (rows, longest, width), zeros before the shorter ones, and the mask of what counts."""
+    longest = max(len(row) for row in rows)
+    embeddings = torch.stack([torch.nn.functional.pad(row, (0, 0, longest - len(row), 0)) for row in rows])
+    mask = torch.zeros(len(rows), longest, dtype=torch.long, device=embeddings.device)
+    for number, row in enumerate(rows):
+        mask[number, longest - len(row) :] = 1
+    return embeddings, mask
+
+
+def _has_digit(piece: str) -> bool:
+    byte = _BYTE.fullmatch(piece)
+    return chr(int(byte[1], 16)).isdigit() if byte else any(c.isdigit() for c in piece)

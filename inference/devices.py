@@ -1,0 +1,41 @@
+"""Where a captioner's weights live and how wide their numbers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+import torch
+
+_WIDTHS: Final = {torch.float32: 4, torch.bfloat16: 2, torch.float16: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A place for weights: its name as torch writes it, the type of its numbers, and the bytes that are free there."""
+
+    name: str
+    dtype: torch.dtype
+    free: int
+
+    @property
+    def width(self) -> int:
+        """Bytes of one number."""
+        return _WIDTHS[self.dtype]
+
+
+def choose(numbers: int, dtype: str = "") -> Device:
+    """The place for so many numbers; `dtype` is what the card asks for, as torch names it.
+
+    CUDA computes in bfloat16, Apple's GPU in float16. A CPU computes in float32 where that fits into the free memory,
+    else in bfloat16: half the memory, slower on most processors.
+    """
+    asked: torch.dtype | None = getattr(torch, dtype) if dtype else None
+    if torch.cuda.is_available():
+        return Device("cuda", asked or torch.bfloat16, torch.cuda.mem_get_info()[0])
+    free = psutil.virtual_memory().available
+    if torch.backends.mps.is_available():
+        return Device("mps", asked or torch.float16, free)
+    fits = numbers * _WIDTHS[torch.float32] < free
+    return Device("cpu", asked or (torch.float32 if fits else torch.bfloat16), free)

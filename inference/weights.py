@@ -1,0 +1,67 @@
+"""Tensors in files: safetensors in and out, and publishers' pickles, read once and with nothing executed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+_NAMES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+def read(folder: Path) -> dict[str, Tensor]:
+    """All tensors of the safetensors files that lie directly in `folder`, one file or several shards."""
+    tensors: dict[str, Tensor] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            tensors |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return tensors
+
+
+def count(folder: Path) -> int:
+    """How many numbers the safetensors files below `folder` hold; reads the headers alone."""
+    numbers = 0
+    for path in folder.rglob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            numbers += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return numbers
+
+
+def read_pickle(path: Path) -> dict[str, object]:
+    """What a publisher's `.bin`, `.pt` or `.ckpt` holds: tensors and plain values only (`weights_only`).
+
+    The tensors stay in the file until they are used. Files of PyTorch before 1.6 are read whole.
+    """
+    is_zip = path.open("rb").read(2) == b"PK"
+    loaded: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    return loaded
+
+
+def save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write a safetensors file one tensor at a time, so that no second copy of the weights is ever in memory."""
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    with path.open("wb") as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        for tensor in tensors.values():
+            tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tofile(file)
