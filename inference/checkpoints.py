@@ -37,6 +37,11 @@ class Card:
     generation: Mapping[str, object] = field(default_factory=dict)  # how it writes: `captioners/generation.py`
     adapters: tuple[str, ...] = ()  # folders inside the folder, each a LoRA adapter as PEFT saves it
     dtype: str = ""  # of its numbers in memory, as torch names it; empty: as the machine likes it best
+    licence: str = ""  # of the weights, as SPDX names it
+    parameters: int = 0  # how many numbers the weights are
+    verified: str = ""  # how the code was held against the publisher's: method and difference
+    format: str = ""  # what `originals.FORMATS` makes the checkpoint from the files of `download`
+    download: tuple[Mapping[str, object], ...] = ()  # repo, revision, files, folder: where the original is published
     command: str = ""  # the command that made it
     requires: tuple[str, ...] = ()  # "kind/name" of the checkpoints that it reads
     data: tuple[Mapping[str, object], ...] = ()  # what it was trained on: name, licence, rows …
@@ -58,6 +63,11 @@ class Card:
     def id(self) -> str:
         """`kind/name`, as `requires` and the command line write it."""
         return f"{self.kind}/{self.name}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its weights are in the folder; those of a public model have to be downloaded first."""
+        return not self.download or any(self.folder.rglob("*.safetensors"))
 
     @property
     def size(self) -> int:
@@ -124,7 +134,8 @@ def read_card(folder: Path) -> Card:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CheckpointError("card-unreadable", card=str(path)) from error
     valid = {name for name, is_valid in _FIELDS.items() if name not in table or is_valid(table[name])}
-    for name in ("family", "version", "files", *table):
+    needed = ("family", "version") if "download" in table else ("family", "version", "files")
+    for name in (*needed, *table):
         if name not in table or name not in valid:
             raise CheckpointError("card-field", card=str(path), field=name)
     fields: dict[str, Any] = {name: tuple(value) if type(value) is list else value for name, value in table.items()}
@@ -177,6 +188,11 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "generation": _is(dict),
     "adapters": _is_list(str),
     "dtype": lambda value: value in ("", "float32", "bfloat16", "float16"),
+    "licence": _is(str),
+    "parameters": _is(int),
+    "verified": _is(str),
+    "format": _is(str),
+    "download": _is_list(dict),
     "command": _is(str),
     "requires": _is_list(str),
     "data": _is_list(dict),

@@ -153,12 +153,12 @@ class Engine:
         self._shelf.clear()
 
     def cards(self) -> list[Card]:
-        """The cards of the captioners that there are now, by name; one that cannot be read is left out."""
+        """The cards of the captioners that can write now, by name; one that cannot be read is left out."""
         found = []
         for path in sorted((self._root / "captioner").glob(f"*/{CARD}")):
             with suppress(CheckpointError):
                 found.append(read_card(path.parent))
-        return found
+        return [card for card in found if card.is_here]
 
     async def describe(
         self,
