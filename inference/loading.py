@@ -11,6 +11,7 @@ from inference import captioners, checkpoints, devices, pipeline, weights
 from inference.captioners import Captioner, Surroundings
 from inference.checkpoints import Card
 from inference.clip import Clip
+from inference.devices import Device
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers, Stage
@@ -61,11 +62,12 @@ class Loader:
     def weigh(self, captioner: str) -> int:
         """Bytes that the captioner's own weights will take in memory, known from the headers of its files.
 
-        Raises `CheckpointError` for what is missing or broken.
+        Raises `CheckpointError` for what is missing, broken or too large for this machine.
         """
-        card = checkpoints.get(self._root, "captioner", captioner)
+        card = self._card("captioner", captioner)
         numbers = _loaded(card, weights.count)
-        return numbers * devices.choose(numbers, card.dtype).width
+        device = devices.choose(numbers, card.dtype)
+        return _fits(card, numbers * device.width, device.total)
 
     def load(self, captioner: str) -> Describer:
         """Load a captioner. Raises `CheckpointError` for what is missing or broken; a later try starts afresh."""
@@ -73,8 +75,8 @@ class Loader:
         return Describer(pipeline.Models(clip, self._load_captioner(captioner, clip), diversity, checks))
 
     def _load_captioner(self, name: str, clip: Clip) -> Captioner:
-        card = checkpoints.get(self._root, "captioner", name)
-        device = devices.choose(_loaded(card, weights.count), card.dtype)
+        card = self._card("captioner", name)
+        device = _device(card)
         surroundings = Surroundings(
             clip,
             device,
@@ -84,22 +86,47 @@ class Loader:
         return _loaded(card, lambda folder: captioners.load(card, surroundings))
 
     def _load_clip(self, name: str) -> Clip:
-        return _loaded(checkpoints.get(self._root, "clip", name), Clip.load)
+        card = self._card("clip", name)
+        _device(card)
+        return _loaded(card, Clip.load)
 
     def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
-        clip_card = checkpoints.get(self._root, "clip", CLIP)
+        clip_card = self._card("clip", CLIP)
         clip = _loaded(clip_card, Clip.load)
-        diversity = _loaded(checkpoints.get(self._root, "diversity", DIVERSITY), DiversityClassifier.load)
-        toxicity = checkpoints.get(self._root, "toxicity", TOXICITY)
+        diversity = _loaded(self._card("diversity", DIVERSITY), DiversityClassifier.load)
+        toxicity = self._card("toxicity", TOXICITY)
         own = self._overrides.text if self._overrides else None
         texts = _loaded(toxicity, lambda folder: TextModeration.load(toxicity, own))
         foreign = _loaded(clip_card, ForeignDetector.load)
         return clip, diversity, Checks.of(clip, clip_card, texts, foreign, self._overrides)
 
+    def _card(self, kind: str, name: str) -> Card:
+        """The card of a checkpoint whose files are what it says."""
+        card = checkpoints.get(self._root, kind, name)
+        if not card.is_here:
+            raise CheckpointError("checkpoint-not-here", checkpoint=card.id)
+        checkpoints.check_files(card)
+        return card
+
 
 def load_describer(root: Path, captioner: str = "mini", overrides: Overrides | None = None) -> Describer:
     """Load a captioner and what it stands on from `root`. Raises `CheckpointError` for what is missing or broken."""
     return Loader(root, overrides).load(captioner)
+
+
+def _device(card: Card) -> Device:
+    """Where the card's weights belong. Raises `CheckpointError` where they do not fit into what is free."""
+    numbers = _loaded(card, weights.count)
+    device = devices.choose(numbers, card.dtype)
+    _fits(card, numbers * device.width, device.free)
+    return device
+
+
+def _fits(card: Card, size: int, room: int) -> int:
+    """The size, which is known from the headers before anything is loaded. Raises `CheckpointError` without room."""
+    if size > room:
+        raise CheckpointError("memory-short", checkpoint=card.id, needed=size / 1e9, free=room / 1e9)
+    return size
 
 
 def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:

@@ -13,7 +13,7 @@ from inference.listing import DiversityToken
 from tests import tiny
 
 FIELDS = "Название: куртка\nЦена: <PRICE>\nРазмер: <SIZE>"
-CPU = Device("cpu", torch.float32, 1 << 40)
+CPU = Device("cpu", torch.float32, free=1 << 40, total=1 << 40)
 
 
 def surroundings(clip: Clip) -> Surroundings:
