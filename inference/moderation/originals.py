@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -33,6 +34,12 @@ def convert_rubert(source: Path, folder: Path) -> Card:
     """A folder of `cointegrated/rubert-tiny-toxicity` as it is published."""
     model = AutoModelForSequenceClassification.from_pretrained(source, local_files_only=True)
     return _written(source, folder, model, "not-harmless", "cointegrated/rubert-tiny-toxicity")
+
+
+def build(config: Mapping[str, Any]) -> PreTrainedModel:
+    """The classifier of a published `config.json`, its weights random."""
+    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(**config))
+    return model
 
 
 def _only(folder: Path, pattern: str) -> Path:
