@@ -47,7 +47,8 @@ def read_pickle(path: Path) -> dict[str, object]:
 
     The tensors stay in the file until they are used. Files of PyTorch before 1.6 are read whole.
     """
-    is_zip = path.open("rb").read(2) == b"PK"
+    with path.open("rb") as file:
+        is_zip = file.read(2) == b"PK"
     loaded: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     return loaded
 
@@ -65,3 +66,9 @@ def save(tensors: Mapping[str, Tensor], path: Path) -> None:
         file.write(len(head).to_bytes(8, "little") + head)
         for tensor in tensors.values():
             tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tofile(file)
+
+
+def unpickle(source: Path, target: Path) -> None:
+    """Write the tensors of a publisher's state dict, pickled, as a safetensors file."""
+    kept = read_pickle(source)
+    save({name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}, target)

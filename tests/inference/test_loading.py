@@ -14,9 +14,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cli.__main__ import main
+from inference import devices
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import read_card, seal
+from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.listing import Description, Submission, Upload
 from inference.loading import Describer, Loader, load_describer
@@ -143,8 +145,9 @@ CASES += [("clip", without("preprocessor_config.json")), ("diversity", with_an_u
 
 @pytest.mark.parametrize(("kind", "broken"), CASES)
 def test_a_folder_that_does_not_load_is_named(root: Path, kind: str, broken: Break) -> None:
-    """Whatever is wrong with the files becomes one error that a user can act on."""
+    """Whatever is wrong with files that are as the card says becomes one error that a user can act on."""
     broken(root / kind / "mini")
+    seal(read_card(root / kind / "mini"))
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
     assert raised.value.message.code == "checkpoint-broken"
@@ -154,6 +157,7 @@ def test_a_folder_that_does_not_load_is_named(root: Path, kind: str, broken: Bre
 def test_the_tokenizer_of_another_model_is_named(root: Path) -> None:
     """The dual encoder's tokenizer has the same form, but lacks the captioner's tokens."""
     shutil.copy(root / "clip" / "mini" / "tokenizer.json", root / "captioner" / "mini" / "tokenizer.json")
+    seal(read_card(root / "captioner" / "mini"))
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
     assert raised.value.message.details == {"checkpoint": "captioner/mini"}
@@ -210,8 +214,51 @@ def test_a_captioner_weighs_what_its_weights_take_in_memory(tiny_root: Path) -> 
     assert loader.weigh("mini") == sum(weight.nbytes for weight in weights)
 
 
+@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "toxicity"])
+def test_a_damaged_file_is_named_before_anything_is_read_from_it(root: Path, kind: str) -> None:
+    """One byte of a weight: the file would load, and write nonsense."""
+    path = root / kind / "mini" / "model.safetensors"
+    weights = bytearray(path.read_bytes())
+    weights[-1] ^= 1
+    path.write_bytes(weights)
+    with pytest.raises(CheckpointError) as raised:
+        load_describer(root)
+    assert raised.value.message.code == "checkpoint-damaged"
+    assert raised.value.message.details == {"checkpoint": f"{kind}/mini", "file": "model.safetensors"}
+
+
+def test_a_captioner_that_does_not_fit_into_the_memory_says_what_it_needs(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known before anything is loaded: free memory counts for loading, all of it for what may ever be loaded."""
+    size = Loader(root).weigh("mini")
+    small = Device("cpu", torch.float32, free=size - 1, total=size)
+    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: small)
+    assert Loader(root).weigh("mini") == size
+    with pytest.raises(CheckpointError) as raised:
+        Loader(root).load("mini")
+    assert raised.value.message.code == "memory-short"
+    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: replace(small, total=size - 1))
+    with pytest.raises(CheckpointError) as raised:
+        Loader(root).weigh("mini")
+    assert raised.value.message.details == {
+        "checkpoint": "captioner/mini",
+        "needed": size / 1e9,
+        "free": (size - 1) / 1e9,
+    }
+
+
+def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
+    seal(replace(read_card(root / "captioner" / "mini"), download=({"repo": "owner/model"},)))
+    (root / "captioner" / "mini" / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError) as raised:
+        load_describer(root)
+    assert raised.value.message.code == "checkpoint-not-here"
+
+
 def test_weighing_a_broken_captioner_names_it(root: Path) -> None:
     cut_off(root / "captioner" / "mini")
+    seal(read_card(root / "captioner" / "mini"))
     with pytest.raises(CheckpointError) as raised:
         Loader(root).weigh("mini")
     assert raised.value.message.details == {"checkpoint": "captioner/mini"}

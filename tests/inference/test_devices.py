@@ -1,0 +1,47 @@
+"""Devices: how wide numbers are where there is much memory, little, and a container's limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference import devices
+from inference.devices import choose
+
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="about machines without a GPU, and this one has one")
+
+
+@pytest.fixture(autouse=True)
+def _no_apple_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_a_cpu_computes_in_float32_while_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_memory", lambda: (4_000, 8_000))
+    assert (choose(999).dtype, choose(1000).dtype) == (torch.float32, torch.bfloat16)
+    assert (choose(999).width, choose(1000).width) == (4, 2)
+
+
+def test_a_card_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_memory", lambda: (4_000, 8_000))
+    assert choose(10, "bfloat16").dtype == torch.bfloat16
+    assert choose(5_000, "float32").dtype == torch.float32
+
+
+def test_an_apple_gpu_computes_in_float16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert (choose(1).name, choose(1).dtype) == ("mps", torch.float16)
+
+
+@pytest.mark.parametrize(("limit", "free"), [("5000", 3000), ("max", None)])
+def test_a_container_has_no_more_memory_than_it_was_given(
+    limit: str, free: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "max").write_text(f"{limit}\n")
+    (tmp_path / "current").write_text("2000\n")
+    monkeypatch.setattr(devices, "_ALLOWED", tmp_path / "max")
+    monkeypatch.setattr(devices, "_TAKEN", tmp_path / "current")
+    device = choose(1)
+    assert (device.free == free and device.total == 5000) if free else device.free > 10_000
