@@ -1,0 +1,69 @@
+"""What published folders have in common: weights become safetensors, everything else stays as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from inference import weights
+from inference.originals import copy_transformers
+
+STATE = {"first": torch.randn(3, 4), "second": torch.arange(5).half(), "third": torch.tensor(7)}
+
+
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    source, folder = tmp_path / "source", tmp_path / "folder"
+    source.mkdir()
+    folder.mkdir()
+    return source, folder
+
+
+def assert_holds_the_state(folder: Path) -> None:
+    found = weights.read(folder)
+    assert found.keys() == STATE.keys()
+    for name, tensor in STATE.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor)
+
+
+class TestTransformersFolder:
+    def test_a_pickle_becomes_safetensors_and_the_rest_is_copied(self, tmp_path: Path) -> None:
+        source, folder = folders(tmp_path)
+        torch.save(STATE, source / "pytorch_model.bin")
+        for name in ("config.json", "merges.txt", "spiece.model", "README.md", "training_args.bin"):
+            (source / name).write_text(f'"{name}"')
+        copy_transformers(source, folder)
+        assert_holds_the_state(folder)
+        names = ["config.json", "merges.txt", "model.safetensors", "spiece.model"]
+        assert sorted(path.name for path in folder.iterdir()) == names
+        assert (folder / "merges.txt").read_text() == '"merges.txt"'
+
+    def test_shards_of_a_pickle_stay_shards(self, tmp_path: Path) -> None:
+        source, folder = folders(tmp_path)
+        shards = {f"pytorch_model-0000{n}-of-00003.bin": name for n, name in enumerate(STATE, 1)}
+        for shard, name in shards.items():
+            torch.save({name: STATE[name]}, source / shard)
+        index = {"metadata": {}, "weight_map": {name: shard for shard, name in shards.items()}}
+        (source / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+        copy_transformers(source, folder)
+        assert_holds_the_state(folder)
+        table = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
+        assert table["first"] == "model-00001-of-00003.safetensors"
+        assert {path.name for path in folder.iterdir()} == {*table.values(), "model.safetensors.index.json"}
+
+    def test_safetensors_go_before_a_pickle_and_are_not_copied(self, tmp_path: Path) -> None:
+        source, folder = folders(tmp_path)
+        save_file(STATE, source / "model.safetensors")
+        (source / "pytorch_model.bin").write_bytes(b"never read")
+        copy_transformers(source, folder)
+        assert_holds_the_state(folder)
+        assert (folder / "model.safetensors").samefile(source / "model.safetensors")
+
+    def test_a_folder_without_weights_is_refused(self, tmp_path: Path) -> None:
+        source, folder = folders(tmp_path)
+        with pytest.raises(FileNotFoundError):
+            copy_transformers(source, folder)
