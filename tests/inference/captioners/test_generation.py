@@ -1,0 +1,188 @@
+"""How language models write: within the card's limits, repeatably, deaf to neighbours, without a digit of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from inference.captioners import Prompt
+from inference.captioners.generation import Generation, NoDigits, Variety, Writer, padded_left
+from inference.captioners.wording import completion, sentences
+from inference.checkpoints import Card
+from inference.clip import Clip
+from inference.errors import CheckpointError
+from tests import languages
+from tests.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt
+
+TOKENIZER = languages.byte_level_tokenizer()
+QUICK = Generation(max_new_tokens=16)
+
+
+# The types of `transformers` do not say that a GPT-2 generates.
+LanguageModel = Any
+
+
+class Completer:
+    """The smallest captioner: a vector a photo, then the words."""
+
+    name = "completer"
+    max_photos = 10
+
+    def __init__(self, model: LanguageModel, generation: Generation = QUICK) -> None:
+        self.model = model
+        self.writer = Writer(TOKENIZER, generation)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        return (
+            self.writer.continue_embeddings(self.model, [self._row(each) for each in prompts], prompts)
+            if prompts
+            else []
+        )
+
+    def _row(self, prompt: Prompt) -> Tensor:
+        ids = torch.tensor(TOKENIZER(completion(prompt)).input_ids)
+        return torch.cat((self.model.transformer.wte.weight[: len(prompt.images)], self.model.transformer.wte(ids)))
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    return languages.gpt2()
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_text_does_not_depend_on_its_neighbours(model: LanguageModel, tiny_clip: Clip, beams: int) -> None:
+    """Greedy and beam search, and beside them rows that a seed varies."""
+    prompts = [replace(each, seed=number % 3) for number, each in enumerate(mixed_prompts(tiny_clip))]
+    captioner = Completer(model, replace(QUICK, num_beams=beams, repetition_penalty=1.3))
+    assert_keeps_the_promises(captioner, tiny_clip, prompts)
+
+
+def test_seed_zero_is_the_likeliest_text_and_another_seed_another_text(model: LanguageModel, tiny_clip: Clip) -> None:
+    asked = [replace(prompt(tiny_clip, 1, FIELDS), seed=seed) for seed in (0, 1, 1, 2)]
+    captioner = Completer(model, replace(QUICK, no_repeat_ngram_size=0))
+    likeliest, first, again, second = captioner.generate(asked)
+    assert likeliest == captioner.writer.spell(step_by_step(captioner, asked[0], 16))[0]
+    assert first == again
+    assert len({likeliest, first, second}) == 3
+
+
+@torch.inference_mode()
+def step_by_step(captioner: Completer, prompt: Prompt, length: int) -> Tensor:
+    """The likeliest word that is no digit, again and again, without a cache: (1, length)."""
+    row, written = captioner._row(prompt), torch.zeros(1, 0, dtype=torch.long)
+    for _ in range(length):
+        so_far = torch.cat((row, captioner.model.transformer.wte(written[0])))
+        logits = captioner.model(inputs_embeds=so_far[None]).logits[0, -1]
+        logits[captioner.writer._digits] = float("-inf")
+        written = torch.cat((written, logits.argmax().view(1, 1)), 1)
+    return written
+
+
+def test_no_text_holds_a_digit_unless_its_mask_tokens_are_numbered(model: LanguageModel, tiny_clip: Clip) -> None:
+    """The second of two prices is `<PRICE_2>`."""
+    captioner = Completer(model, replace(QUICK, max_new_tokens=60, temperature=2.0, top_k=500))
+    plain = [replace(prompt(tiny_clip, 1, FIELDS), seed=seed) for seed in range(1, 9)]
+    numbered = [replace(each, mask_tokens=frozenset({"<PRICE>", "<PRICE_2>"})) for each in plain]
+    texts = captioner.generate(plain + numbered)
+    assert not any(re.search(r"\d", text) for text in texts[:8])
+    assert any(re.search(r"\d", text) for text in texts[8:])
+
+
+def test_bytes_that_are_no_digits_may_be_written() -> None:
+    """SentencePiece names a byte in hexadecimal digits: `<0xD0>` begins a Russian letter, `<0x31>` is «1»."""
+    banned = NoDigits(torch.tensor([2]), [False])(torch.zeros(1, 0, dtype=torch.long), torch.zeros(1, 3))
+    assert banned.tolist() == [[0.0, 0.0, float("-inf")]]
+    tokenizer = languages.byte_level_tokenizer()
+    tokenizer.add_tokens(["<0xD0>", "<0x31>", "№5"])
+    ids = Writer(tokenizer, QUICK)._digits.tolist()
+    pieces = tokenizer.convert_ids_to_tokens(ids)
+    assert "<0x31>" in pieces
+    assert "№5" in pieces
+    assert "<0xD0>" not in pieces
+    assert tokenizer.eos_token_id not in ids
+
+
+def test_noise_draws_words_as_often_as_they_are_likely() -> None:
+    """Gumbel noise under a greedy search is sampling; beyond the `top_k` likeliest nothing is drawn."""
+    chances = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    variety = Variety([7], temperature=1.0, top_k=3)
+    drawn = torch.tensor([int(variety(torch.zeros(1, 0), chances.log()[None]).argmax()) for _ in range(4000)])
+    shares = torch.bincount(drawn, minlength=4) / 4000
+    expected = torch.tensor([0.5, 0.3, 0.15, 0.0]) / 0.95
+    assert (shares - expected).abs().max() < 0.03
+
+
+def test_a_text_never_repeats_five_tokens(model: LanguageModel, tiny_clip: Clip) -> None:
+    """What the prompt holds may be said again; a text that would only repeat ends up saying something else."""
+    writer = Completer(model, Generation(max_new_tokens=100)).writer
+    ids = torch.tensor([[80, 81, 82, 83, 84, 85] * 3])
+    asked = [prompt(tiny_clip, 1)]
+    free, held = (
+        model.generate(ids, generation_config=writer.config(), logits_processor=processors)[0, 18:].tolist()
+        for processors in (None, writer.processors(asked, written_from=18))
+    )
+    assert len(set(fives(held))) == len(fives(held))
+    assert len(set(fives(free))) < len(fives(free))
+
+
+def fives(ids: Sequence[int]) -> list[tuple[int, ...]]:
+    return [tuple(ids[start : start + 5]) for start in range(len(ids) - 4)]
+
+
+def test_a_text_ends_behind_its_stop_and_before_an_unfinished_token() -> None:
+    writer = Writer(TOKENIZER, Generation(stop="."))
+    ids = [TOKENIZER(text).input_ids for text in ("Куртка. Платье.", "Куртка за <PRI", "Цена <PRICE>")]
+    longest = max(map(len, ids))
+    assert writer.spell(torch.tensor([row + [2] * (longest - len(row)) for row in ids])) == [
+        "Куртка.",
+        "Куртка за",
+        "Цена <PRICE>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ({"num_beams": 9}, "card-generation"),
+        ({"max_new_tokens": 0}, "card-generation"),
+        ({"max_new_tokens": 100_000}, "card-generation"),
+        ({"repetition_penalty": 0.5}, "card-generation"),
+        ({"beams": 2}, "card-field"),
+        ({"num_beams": True}, "card-field"),
+        ({"stop": 5}, "card-field"),
+        ({"temperature": "hot"}, "card-field"),
+    ],
+)
+def test_a_card_that_asks_for_nonsense_is_named(table: Mapping[str, object], code: str) -> None:
+    with pytest.raises(CheckpointError) as raised:
+        Generation.of(Card(folder=Path("captioner/x"), family="x", version="1", generation=table))
+    assert raised.value.message.code == code
+
+
+def test_a_card_chooses_and_the_rest_stays() -> None:
+    table = {"num_beams": 4, "length_penalty": 0, "stop": "."}
+    card = Card(folder=Path("captioner/x"), family="x", version="1", generation=table)
+    assert Generation.of(card) == Generation(num_beams=4, length_penalty=0, stop=".")
+
+
+def test_rows_are_padded_on_the_left() -> None:
+    embeddings, mask = padded_left([torch.ones(1, 2), torch.ones(3, 2)])
+    assert embeddings[0].tolist() == [[0, 0], [0, 0], [1, 1]]
+    assert mask.tolist() == [[0, 0, 1], [1, 1, 1]]
+
+
+def test_a_prompt_is_completed_in_the_words_of_the_catalogue_or_of_the_card(tiny_clip: Clip) -> None:
+    asked = prompt(tiny_clip, 1, "Цена: <PRICE>", many=True)
+    assert completion(asked) == "<VARIATIVE>\nЦена: <PRICE>\nОписание:"
+    assert completion(prompt(tiny_clip, 1)) == "<SINGLE>\nОписание:"
+    assert completion(asked, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"
+    assert completion(asked, "") == ""
+    assert sentences("ru").keys() == sentences("en").keys()
