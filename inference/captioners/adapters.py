@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from peft import LoraConfig, LoraModel, PeftConfig, set_peft_model_state_dict
 from torch import Tensor, nn
@@ -75,7 +75,7 @@ def _attached(model: nn.Module, folder: Path) -> LoraModel:
     _aim(config, published, moved)
     weights = {moved[name]: weight for name, weight in published.items()}
     tuner = LoraModel(model, config, "default", state_dict=weights)
-    missing, unexpected = set_peft_model_state_dict(tuner.model, weights)
+    missing, unexpected = cast(tuple[list[str], list[str]], set_peft_model_state_dict(tuner.model, weights))
     lacking = [name for name in missing if ".lora_" in name]
     if unexpected or lacking:
         raise ValueError(f"{folder}: without a place {unexpected}, not in the file {lacking}")
