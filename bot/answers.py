@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from bot import draft, keyboards, replies
 from bot.chat import Chat, Desk
-from bot.orders import card_slot, has_changed, order, reopen, show_draft, show_place
+from bot.orders import card_slot, hand_over, has_changed, order, reopen, show_draft, show_place
 from bot.texts import show_pair, show_text, written
 from inference.errors import CheckpointError, Message, UserError
 from inference.listing import Description, Stage
@@ -82,10 +83,14 @@ async def deliver(
 
 
 async def refuse(desk: Desk, request: Request, error: UserError) -> None:
-    """Finish a request that the user or the owner can mend: one sentence, and the draft opens again."""
-    unavailable = isinstance(error, CheckpointError)
-    reason = Message("model-unavailable") if unavailable else error.message
-    await _give_up(desk, request, "failed" if unavailable else "rejected", reason)
+    """Finish a request that the user or the owner can mend: one sentence, and the draft opens again.
+
+    Where it was the model that failed, the one before it writes instead.
+    """
+    if not isinstance(error, CheckpointError):
+        await _give_up(desk, request, "rejected", error.message)
+    elif not await _fall_back(desk, request):
+        await _give_up(desk, request, "failed", Message("model-unavailable"))
 
 
 async def time_out(desk: Desk, request: Request) -> None:
@@ -109,6 +114,22 @@ async def _chat(desk: Desk, user_id: int, request_id: int | None = None) -> Chat
     """The chat with a user, who may have asked to be forgotten."""
     user = await desk.tx.users.find(user_id)
     return Chat(desk, user, request_id) if user is not None else None
+
+
+async def _fall_back(desk: Desk, request: Request) -> bool:
+    """Hand a request for one text over from a model that cannot be loaded to the user's own, or to the bot's."""
+    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
+    if listing is None or chat is None or request.kind == "compare":
+        return False
+    (failed,) = request.checkpoints
+    if chat.user.checkpoint == failed:
+        await desk.tx.users.choose_checkpoint(chat.user.id, None)
+        chat.user = replace(chat.user, checkpoint=None)
+    if chat.checkpoint == failed:
+        return False
+    await chat.send(Message("model-failed", {"model": failed, "other": chat.checkpoint}))
+    await hand_over(chat, listing, request, chat.checkpoint)
+    return True
 
 
 async def _give_up(desk: Desk, request: Request, state: State, reason: Message) -> None:

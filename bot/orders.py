@@ -49,6 +49,12 @@ async def order(
     return True
 
 
+async def hand_over(chat: Chat, listing: Listing, request: Request, checkpoint: str) -> None:
+    """Have another checkpoint write what was asked for."""
+    seed = await _unused_seed(chat, listing, (checkpoint,))
+    await chat.tx.requests.hand_over(request.id, checkpoint, seed)
+
+
 async def show_place(chat: Chat, request: Request, before: int) -> None:
     """Say how many are served before the request."""
     keyboard = keyboards.waiting(request.id, chat.say)

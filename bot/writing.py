@@ -17,11 +17,12 @@ from bot.downloads import Downloaded, Downloads
 from bot.draft import read
 from bot.logs import new_id
 from bot.loops import all_of, insist
+from bot.messages import render
 from bot.photos import PhotoFolder
 from bot.progress import Progress
 from inference.cases import submission
 from inference.checkpoints import Card
-from inference.errors import InvalidInput, UserError
+from inference.errors import CheckpointError, InvalidInput, UserError
 from inference.listing import Description, Stage, Submission
 from storage.errors import StorageError
 from storage.records import Listing, Request
@@ -187,6 +188,8 @@ class Writing:
             results = await self._describe(request, sent)
             answer: Answer = partial(deliver, results=results, photo_sha256=[photo.sha256 for photo in photos])
         except UserError as error:
+            if isinstance(error, CheckpointError):
+                logger.error("request %d: %s", request.id, render(error.message, "en"))
             answer = partial(refuse, error=error)
         except TimeoutError:
             answer = time_out

@@ -72,6 +72,10 @@ class Requests(Repository):
         """The listing has changed since: write about this revision of it."""
         await self._set(request_id, state="pending", owner=None, revision=revision)
 
+    async def hand_over(self, request_id: int, checkpoint: str, seed: int) -> None:
+        """Another captioner writes it instead."""
+        await self._set(request_id, state="pending", owner=None, checkpoints=[checkpoint], seed=seed)
+
     async def put_back(self, request_id: int, now: float) -> None:
         """Try it again; that counts as an attempt."""
         await self._put_back(requests.c.id == request_id)

@@ -250,6 +250,26 @@ def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, wo
     converse(script, tmp_path, language)
 
 
+@both_languages
+def test_a_model_that_does_not_load_leaves_the_old_one_serving(tmp_path: Path, language: str) -> None:
+    """The choice goes back with it, and the seller has a text all the same."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.names.append("huge")
+        talk.engine.gone = {"huge"}
+        await talk.person.text("/model")
+        await talk.hear("model-title")
+        await talk.touch("huge")
+        await ask(talk, "Цена: 5000")
+        await talk.hear("model-failed", model="huge", other="mini")
+        await talk.person.wait("mini пишет: Цена: 5000")
+        await talk.person.text("Цвет: синий")
+        await card(talk, "синий")
+        assert [checkpoint for checkpoint, _, _ in talk.engine.asked] == ["huge", "mini"]
+
+    converse(script, tmp_path, language)
+
+
 def test_a_model_that_is_gone_is_told_without_jargon(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         talk.engine.gone = {"mini"}
