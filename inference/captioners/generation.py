@@ -6,7 +6,7 @@ It knows tokens and logits; what stands before the text (photos, fields) is the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -118,16 +118,10 @@ class Writer:
     def processors(self, prompts: Sequence[Prompt], written_from: int = 0) -> LogitsProcessorList:
         """What is held against the logits of each prompt's rows; `written_from`: where in the ids the text begins."""
         asked = self.generation
-        held: list[LogitsProcessor] = []
-        if asked.repetition_penalty != 1:
-            held.append(Behind(written_from, RepetitionPenaltyLogitsProcessor(asked.repetition_penalty)))
-        if asked.no_repeat_ngram_size:
-            held.append(Behind(written_from, NoRepeatNGramLogitsProcessor(asked.no_repeat_ngram_size)))
-        numbered = [any(c.isdigit() for token in prompt.mask_tokens for c in token) for prompt in prompts]
-        held.append(NoDigits(self._digits, numbered))
+        held = limits(asked, self._digits, prompts, written_from)
         if any(prompt.seed for prompt in prompts):
             held.append(Variety([prompt.seed for prompt in prompts], asked.temperature, asked.top_k))
-        return LogitsProcessorList(held)
+        return held
 
     def spell(self, ids: Tensor) -> list[str]:
         """The texts of rows of ids, each cut behind `stop` and before a mask token that was not finished."""
@@ -141,8 +135,24 @@ class Writer:
     @cached_property
     def _digits(self) -> Tensor:
         """Ids whose text holds a digit."""
-        ids = [number for piece, number in self.tokenizer.get_vocab().items() if _has_digit(piece)]
-        return torch.tensor(sorted(set(ids) - {self.tokenizer.eos_token_id}), dtype=torch.long)
+        digits = digit_ids(self.tokenizer.get_vocab())
+        return digits[digits != self.tokenizer.eos_token_id]
+
+
+def limits(asked: Generation, digits: Tensor, prompts: Sequence[Prompt], written_from: int = 0) -> LogitsProcessorList:
+    """What a text is held to whatever its seed: repetitions, and no digit of its own; see `Writer.processors`."""
+    held: list[LogitsProcessor] = []
+    if asked.repetition_penalty != 1:
+        held.append(Behind(written_from, RepetitionPenaltyLogitsProcessor(asked.repetition_penalty)))
+    if asked.no_repeat_ngram_size:
+        held.append(Behind(written_from, NoRepeatNGramLogitsProcessor(asked.no_repeat_ngram_size)))
+    numbered = [any(c.isdigit() for token in prompt.mask_tokens for c in token) for prompt in prompts]
+    return LogitsProcessorList([*held, NoDigits(digits, numbered)])
+
+
+def digit_ids(vocabulary: Mapping[str, int]) -> Tensor:
+    """The ids of a vocabulary whose text holds a digit, in order."""
+    return torch.tensor(sorted({number for piece, number in vocabulary.items() if _has_digit(piece)}), dtype=torch.long)
 
 
 class Behind(LogitsProcessor):
