@@ -1,25 +1,31 @@
 """Cards of checkpoints: find, check and write them. Loads no weights and knows no network.
 
 A checkpoint is the folder `<root>/<kind>/<name>/` with `card.toml`, safetensors and JSON files. The card names
-each of the other files with its SHA-256.
+each of the other files with its SHA-256. The card of a public model is shipped without weights: the revisions and
+hashes of what was pulled for it stand beside it in `lock.toml`, and the card stays as it was shipped.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import tomli_w
 
+from inference.architectures import architecture
 from inference.errors import CheckpointError
 
 KINDS = ("captioner", "clip", "toxicity", "diversity")
 CARD = "card.toml"
+LOCK = "lock.toml"
+_OURS = (CARD, LOCK, ".gitignore")
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +72,14 @@ class Card:
         return f"{self.kind}/{self.name}"
 
     @property
+    def repo(self) -> str:
+        """The hub's name of the public model, empty where there is none."""
+        return str(self.download[0]["repo"]) if self.download else ""
+
+    @property
     def is_here(self) -> bool:
-        """Whether its weights are in the folder; those of a public model have to be downloaded first."""
-        return not self.download or any(self.folder.rglob("*.safetensors"))
+        """Whether its files are in the folder; those of a public model have to be pulled first."""
+        return not self.download or (bool(self.files) and all((self.folder / name).is_file() for name in self.files))
 
     @property
     def size(self) -> int:
@@ -85,17 +96,28 @@ def find(root: Path, kind: str | None = None) -> list[Card]:
     if not root.is_dir():
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
     kinds = KINDS if kind is None else (kind,)
-    return [read_card(path.parent) for each in kinds for path in sorted((root / each).glob(f"*/{CARD}"))]
+    return [read_card(folder) for each in kinds for folder in _folders(root, each).values()]
 
 
 def get(root: Path, kind: str, name: str) -> Card:
-    """The card of `<root>/<kind>/<name>`. Raises `CheckpointError` when it is missing or cannot be read."""
+    """The card of `<root>/<kind>/<name>`; `name` may also be that of the hub's repository, `owner/name`.
+
+    Raises `CheckpointError` when it is missing or cannot be read.
+    """
     if not root.is_dir():
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
-    paths = {path.parent.name: path for path in (root / kind).glob(f"*/{CARD}")}
-    if name not in paths:
-        raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(sorted(paths)) or "—")
-    return read_card(paths[name].parent)
+    folders = _folders(root, kind)
+    name = name.removeprefix(f"{kind}/")
+    if name in folders:
+        return read_card(folders[name])
+    if _HUB_NAME.fullmatch(name):
+        cards = [card for card in map(read_card, folders.values()) if card.repo == name]
+        if cards:
+            return cards[0]
+        raise CheckpointError("checkpoint-not-here", checkpoint=name)
+    if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
+        raise CheckpointError("checkpoint-cardless", checkpoint=f"{kind}/{name}")
+    raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(folders) or "—")
 
 
 def check_files(card: Card) -> None:
@@ -127,28 +149,73 @@ def seal(card: Card) -> Card:
     table = asdict(card) | {"files": files}
     del table["folder"]
     (card.folder / CARD).write_text(tomli_w.dumps(table, multiline_strings=True), "utf-8")
+    (card.folder / LOCK).unlink(missing_ok=True)  # all of it stands on the card now
     return read_card(card.folder)
 
 
+def lock(folder: Path, revisions: Mapping[str, str]) -> None:
+    """Hash the files of the folder and write `lock.toml`; revisions: the hub's repository → the commit it came from."""
+    files = {name: _sha256(folder / name) for name in _file_names(folder)}
+    (folder / LOCK).write_text(tomli_w.dumps({"revisions": revisions, "files": files}), "utf-8")
+
+
 def read_card(folder: Path) -> Card:
-    """The card in `folder`. Raises `CheckpointError` naming the field that is missing, unknown or of a wrong type."""
+    """The card in `folder`, with what `lock.toml` adds to it.
+
+    A folder of `transformers` that somebody put there without a card gets one that says what its `config.json` tells;
+    its hashes are unknown. Raises `CheckpointError` naming the field that is missing, unknown or of a wrong type.
+    """
     path = folder / CARD
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CheckpointError("card-unreadable", card=str(path)) from error
+    if not path.exists() and (told := architecture(folder)):
+        return Card(folder=folder, family=told.family, version="", max_photos=told.max_photos)
+    table = _read_table(path)
     valid = {name for name, is_valid in _FIELDS.items() if name not in table or is_valid(table[name])}
     needed = ("family", "version") if "download" in table else ("family", "version", "files")
     for name in (*needed, *table):
         if name not in table or name not in valid:
             raise CheckpointError("card-field", card=str(path), field=name)
     fields: dict[str, Any] = {name: tuple(value) if type(value) is list else value for name, value in table.items()}
-    return Card(folder=folder, **fields)
+    return _locked(Card(folder=folder, **fields))
+
+
+def _locked(card: Card) -> Card:
+    path = card.folder / LOCK
+    if not path.is_file():
+        return card
+    table = _read_table(path)
+    for name, is_valid in {"files": _are_files, "revisions": _is_table(str)}.items():
+        if not is_valid(table.get(name)):
+            raise CheckpointError("card-field", card=str(path), field=name)
+    pinned = table["revisions"]
+    download = tuple({**part, "revision": pinned.get(part["repo"], part["revision"])} for part in card.download)
+    return replace(card, files=table["files"], download=download)
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CheckpointError("card-unreadable", card=str(path)) from error
+
+
+def _folders(root: Path, kind: str) -> dict[str, Path]:
+    """The checkpoints of a kind by name: folders with a card, and captioners that say themselves what they are.
+
+    What begins with a dot is not finished.
+    """
+    found = sorted(path for path in (root / kind).glob("*/") if not path.name.startswith("."))
+    return {path.name: path for path in found if (path / CARD).is_file() or _is_dropped(path)}
+
+
+def _is_dropped(folder: Path) -> bool:
+    told = architecture(folder)
+    return told is not None and told.kind == folder.parent.name and any(folder.glob("*.safetensors"))
 
 
 def _file_names(folder: Path) -> list[str]:
     paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path.relative_to(folder).as_posix() for path in paths if path != folder / CARD)
+    names = {path.relative_to(folder).as_posix() for path in paths}
+    return sorted(names - {*_OURS})
 
 
 def _compare(card: Card, sha256: Callable[[Path], str]) -> None:
@@ -190,8 +257,25 @@ def _are_files(value: object) -> bool:
     """Names that stay inside the folder, each with a hash."""
     if not isinstance(value, dict) or not _all_are(str)(value.values()):
         return False
-    paths = [PurePosixPath(name) for name in value]
-    return not any(path.is_absolute() or ".." in path.parts for path in paths)
+    return all(map(_stays_inside, value))
+
+
+def _are_downloads(value: object) -> bool:
+    """Tables of repo, revision, files and folder, all of them there."""
+    if not _is_list(dict)(value):
+        return False
+    return all(
+        part.keys() == {"repo", "revision", "files", "folder"}
+        and _is_list(str)(part["files"])
+        and _all_are(str)((part["repo"], part["revision"], part["folder"]))
+        and all(map(_stays_inside, (*part["files"], part["folder"])))
+        for part in cast(list[dict[str, Any]], value)
+    )
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 _FIELDS: Mapping[str, Callable[[object], bool]] = {
@@ -210,7 +294,7 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "parameters": _is(int),
     "verified": _is(str),
     "format": _is(str),
-    "download": _is_list(dict),
+    "download": _are_downloads,
     "command": _is(str),
     "requires": _is_list(str),
     "data": _is_list(dict),
