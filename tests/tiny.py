@@ -90,7 +90,7 @@ def save_ruclip(folder: Path, tokenizer: Tokenizer) -> CLIPModel:
             weight.add_(torch.randn_like(weight) * 0.1)
     model.save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
-    rule = {"size": {"height": 32, "width": 32}, "do_center_crop": True, "resample": 2}
+    rule = {"size": {"height": 32, "width": 32}, "crop_first": True, "resample": 2}
     rule |= {"image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]}
     (folder / "preprocessor_config.json").write_text(json.dumps(rule), encoding="utf-8")
     return model

@@ -234,6 +234,7 @@ def save_clip(model: DualEncoder, tokenizer: Tokenizer, folder: Path) -> None:
     rule |= {
         "size": {"height": SERVED_AT, "width": SERVED_AT},
         "resample": 3,
+        "reducing_gap": 3,
         "image_mean": [0.5] * 3,
         "image_std": [0.5] * 3,
     }

@@ -1,17 +1,16 @@
 """The photo–text dual encoder: which photo and which text belong together.
 
-It reads `transformers` folders of two kinds, CLIP itself (ruCLIP converted, OpenAI's) and a vision-text dual encoder
-(our `clip/mini`). It knows no listing and no threshold: images and texts in, views of them out.
+It reads `transformers` folders of three kinds: CLIP (OpenAI's and ruCLIP converted), SigLIP, and a vision-text dual
+encoder (our `clip/mini`). It knows no listing and no threshold: images and texts in, views of them out.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -20,14 +19,17 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import (
-    CLIPConfig,
-    CLIPModel,
+    AutoConfig,
+    AutoModel,
+    PretrainedConfig,
     PreTrainedModel,
     ResNetConfig,
     VisionTextDualEncoderConfig,
     VisionTextDualEncoderModel,
 )
 from transformers.models.resnet.modeling_resnet import ResNetConvLayer, ResNetShortCut
+
+from inference.clip.pixels import PixelRule
 
 GRID = 3
 
@@ -62,47 +64,11 @@ class TextViews:
     tokens: tuple[Tensor, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PixelRule:
-    """How a photo becomes pixels (`preprocessor_config.json`): size in pixels, mean and deviation a channel."""
-
-    size: int
-    crop: bool
-    resample: Image.Resampling
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @classmethod
-    def read(cls, path: Path) -> PixelRule:
-        """The rule in a folder's `preprocessor_config.json`."""
-        config = json.loads(path.read_text(encoding="utf-8"))
-        size = config.get("crop_size") or config["size"]
-        edge = size["height"] if isinstance(size, dict) else size
-        resample = Image.Resampling(config.get("resample", Image.Resampling.BICUBIC))
-        return cls(
-            edge, config.get("do_center_crop", False), resample, tuple(config["image_mean"]), tuple(config["image_std"])
-        )
-
-    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images → (images, 3, size, size) float."""
-        squares = torch.from_numpy(np.stack([np.asarray(self._square(image)) for image in images]))
-        # Planes first: arithmetic along a last axis of three would not be vectorised.
-        planes = squares.permute(0, 3, 1, 2).contiguous().float()
-        mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
-        return planes.sub_(255 * mean).div_(255 * std)
-
-    def _square(self, image: Image.Image) -> Image.Image:
-        if self.crop:
-            edge = min(image.size)
-            left, top = (image.width - edge) // 2, (image.height - edge) // 2
-            image = image.crop((left, top, left + edge, top + edge))
-        return image.resize((self.size, self.size), self.resample, reducing_gap=3)
-
-
-def build(config: VisionTextDualEncoderConfig | CLIPConfig) -> PreTrainedModel:
+def build(config: PretrainedConfig) -> PreTrainedModel:
     """The model of a configuration, its weights random."""
-    if isinstance(config, CLIPConfig):
-        return CLIPModel(config)
+    if not isinstance(config, VisionTextDualEncoderConfig):
+        model: PreTrainedModel = AutoModel.from_config(config)
+        return model
     model = VisionTextDualEncoderModel(config)
     if isinstance(config.vision_config, ResNetConfig):
         # ResNet pools to (batch, width, 1, 1); the projection wants (batch, width).
@@ -117,22 +83,23 @@ class Clip:
         self.model = model.eval()
         self.rule = rule
         self.name = name
-        self.dim: int = model.config.projection_dim
-        self._tokenizer = tokenizer
-        self._tokenizer.enable_truncation(model.config.text_config.max_position_embeddings)
-        self._pad: int = model.config.text_config.pad_token_id or 0
+        text = model.config.text_config
+        # A SigLIP says it of the text alone, and reads the end of a text of full length, padding and all.
+        self._reads_padding = not hasattr(model.config, "projection_dim")
+        self.dim: int = text.projection_size if self._reads_padding else model.config.projection_dim
+        self._tokenizer = _padding(tokenizer, text, self._reads_padding)
 
     @classmethod
     def load(cls, folder: Path) -> Clip:
         """The encoder of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, pixel rule."""
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = CLIPConfig if config["model_type"] == "clip" else VisionTextDualEncoderConfig
-        model = build(kind.from_pretrained(folder))
+        with torch.device("meta"):  # numbers come from the file alone; drawing random ones first takes seconds
+            model = build(AutoConfig.from_pretrained(folder, local_files_only=True))
         weights = {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
-        missing, unexpected = model.load_state_dict(weights, strict=False)
+        missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
         if unexpected or any(not name.endswith(("position_ids", "num_batches_tracked")) for name in missing):
             raise ValueError(f"{folder}: weights do not fit the configuration: {missing + unexpected}")
         model.eval()
+        _fill_buffers(model)
         _fold_batch_norms(model)
         convert_conv2d_weight_memory_format(model, torch.channels_last)
         rule = PixelRule.read(folder / "preprocessor_config.json")
@@ -151,35 +118,73 @@ class Clip:
 
     def look_at(self, pixels: Tensor) -> PhotoViews:
         """Pixels prepared by the rule, (photos, 3, size, size), as one batch."""
-        if not len(pixels):
-            width = self.model.config.vision_config.hidden_size
-            return PhotoViews(torch.zeros(0, self.dim), torch.zeros(0, 1 + GRID**2, width))
-        seen = self.model.get_image_features(pixel_values=pixels)
-        embeddings = nn.functional.normalize(seen.pooler_output, dim=-1)
-        return PhotoViews(embeddings, grid_states(seen.last_hidden_state))
+        features, states = self._see(pixels)
+        return PhotoViews(nn.functional.normalize(features, dim=-1), states)
+
+    @torch.inference_mode()
+    def photo_features(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB images → (photos, dim), projected and comparable with `text_features`, their lengths as they come."""
+        return self._see(self.pixels(images))[0]
 
     @torch.inference_mode()
     def read(self, texts: Sequence[str]) -> TextViews:
         """Texts as one batch; an empty sequence gives empty views."""
+        features, tokens = self._understand(texts)
+        return TextViews(nn.functional.normalize(features, dim=-1), tokens)
+
+    @torch.inference_mode()
+    def text_features(self, texts: Sequence[str]) -> Tensor:
+        """Texts → (texts, dim), projected, their lengths as they come: averages of templates are taken here."""
+        return self._understand(texts)[0]
+
+    def _see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (photos, dim) and states (photos, 1 + GRID², width)."""
+        if not len(pixels):
+            return torch.zeros(0, self.dim), torch.zeros(0, 1 + GRID**2, self.model.config.vision_config.hidden_size)
+        seen = self.model.get_image_features(pixel_values=pixels)
+        return seen.pooler_output, grid_states(seen.last_hidden_state)
+
+    def _understand(self, texts: Sequence[str]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Features (texts, dim) and each text's states (length, width)."""
         if not texts:
-            return TextViews(torch.zeros(0, self.dim), ())
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        longest = max(map(len, ids))
-        padded = torch.tensor([row + [self._pad] * (longest - len(row)) for row in ids])
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in ids])
-        read = self.model.get_text_features(input_ids=padded, attention_mask=mask)
-        embeddings = nn.functional.normalize(read.pooler_output, dim=-1)
-        tokens = tuple(state[: len(row)] for state, row in zip(read.last_hidden_state, ids, strict=True))
-        return TextViews(embeddings, tokens)
+            return torch.zeros(0, self.dim), ()
+        encodings = self._tokenizer.encode_batch(list(texts))
+        ids = torch.tensor([encoding.ids for encoding in encodings])
+        mask = torch.tensor([encoding.attention_mask for encoding in encodings])
+        read = self.model.get_text_features(input_ids=ids, attention_mask=None if self._reads_padding else mask)
+        tokens = tuple(state[kept] for state, kept in zip(read.last_hidden_state, mask.bool(), strict=True))
+        return read.pooler_output, tokens
 
 
 def grid_states(hidden: Tensor) -> Tensor:
-    """Trunk features, (photos, width, height, height) or (photos, 1 + patches, width) → (photos, 1 + GRID², width)."""
+    """Trunk features → (photos, 1 + GRID², width).
+
+    hidden: (photos, width, height, height), or (photos, patches, width) with or without a class token before them.
+    """
     if hidden.dim() == 3:
-        edge = int((hidden.shape[1] - 1) ** 0.5)
-        hidden = hidden[:, 1:].transpose(1, 2).unflatten(2, (edge, edge))
+        edge = isqrt(hidden.shape[1])
+        hidden = hidden[:, -edge * edge :].transpose(1, 2).unflatten(2, (edge, edge))
     cells = nn.functional.adaptive_avg_pool2d(hidden, GRID).flatten(2)
     return torch.cat((hidden.mean((2, 3)).unsqueeze(2), cells), 2).transpose(1, 2)
+
+
+def _padding(tokenizer: Tokenizer, text: PretrainedConfig, is_full: bool) -> Tokenizer:
+    """The tokenizer, cutting to the model's length and padding to it, or to the longest text of a batch."""
+    longest = text.max_position_embeddings
+    tokenizer.enable_truncation(longest)
+    own = tokenizer.padding or {"pad_id": text.pad_token_id or 0}
+    kept = {name: own[name] for name in ("pad_id", "direction") if name in own}
+    tokenizer.enable_padding(**kept, length=longest if is_full else None)
+    return tokenizer
+
+
+def _fill_buffers(model: nn.Module) -> None:
+    """Give the buffers that no file holds their numbers: positions count up, token types and counters are zero."""
+    for module in model.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_meta:
+                filled = torch.zeros(buffer.shape, dtype=buffer.dtype)
+                setattr(module, name, filled + torch.arange(buffer.shape[-1]) if name == "position_ids" else filled)
 
 
 def _fold_batch_norms(model: nn.Module) -> None:

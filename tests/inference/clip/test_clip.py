@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import CLIPModel
 
-from inference.clip import GRID, Clip, PixelRule, grid_states
+from inference.clip import GRID, Clip, grid_states
 from tests import tiny
 
 LONG = "Куртка синяя на молнии, тёплая, с капюшоном, отдам недорого. " * 12
@@ -162,14 +162,3 @@ def test_a_foreign_weight_is_refused(tiny_root: Path, tmp_path: Path) -> None:
         save_file(weights, folder / "model.safetensors")
         with pytest.raises(ValueError, match="do not fit"):
             Clip.load(folder)
-
-
-def test_a_rule_without_crop_squeezes_the_whole_photo() -> None:
-    """The borders of a wide photo are seen, in [-1, 1] for a mean and deviation of a half."""
-    image = Image.new("RGB", (90, 30), "black")
-    image.paste("white", (0, 0, 30, 30))
-    image.paste("white", (60, 0, 90, 30))
-    rule = PixelRule(30, False, Image.Resampling.BICUBIC, (0.5,) * 3, (0.5,) * 3)
-    cropped = PixelRule(30, True, Image.Resampling.BICUBIC, (0.5,) * 3, (0.5,) * 3)
-    assert rule.pixels([image])[0, 0, 15, [2, 15, 27]].tolist() == [1.0, -1.0, 1.0]
-    assert cropped.pixels([image])[0, 0, 15, [2, 15, 27]].tolist() == [-1.0] * 3

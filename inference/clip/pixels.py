@@ -1,0 +1,85 @@
+"""How photos become the pixels that a vision encoder was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+# The whole photo squeezed; its centred square resized (ruCLIP); the photo resized, and its middle cut out (CLIP).
+Fit = Literal["squeeze", "crop-resize", "resize-crop"]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRule:
+    """How a photo becomes pixels (`preprocessor_config.json`).
+
+    size: pixels of an edge; edge: what the shorter side is resized to where the middle is cut out afterwards;
+    mean, std: a channel's, of values in [0, 1]; reducing_gap: larger photos are shrunk in two steps, the first of which
+    is quick and coarse (`PIL.Image.Image.resize`); None resizes as the publishers do.
+    """
+
+    size: int
+    fit: Fit
+    resample: Image.Resampling
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    edge: int = 0
+    reducing_gap: float | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> PixelRule:
+        """The rule in a `preprocessor_config.json` of `transformers`, to whose keys two of our own are added.
+
+        `crop_first` crops before resizing, `reducing_gap` is that of the rule.
+        """
+        config = json.loads(path.read_text(encoding="utf-8"))
+        edge = _edge(config["size"])
+        fit, size = _fit(config), edge
+        if fit == "resize-crop":
+            size = _edge(config["crop_size"])
+            if edge < size:
+                raise ValueError(f"{path}: the crop is larger than what it is cut from")
+        resample = Image.Resampling(config.get("resample", Image.Resampling.BICUBIC))
+        mean, std = tuple(config["image_mean"]), tuple(config["image_std"])
+        return cls(size, fit, resample, mean, std, edge, config.get("reducing_gap"))
+
+    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB images → (images, 3, size, size) float."""
+        squares = torch.from_numpy(np.stack([np.asarray(self._square(image)) for image in images]))
+        # Planes first: arithmetic along a last axis of three would not be vectorised.
+        planes = squares.permute(0, 3, 1, 2).contiguous().float()
+        mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
+        return planes.sub_(255 * mean).div_(255 * std)
+
+    def _square(self, image: Image.Image) -> Image.Image:
+        wanted = (self.size, self.size)
+        if self.fit == "crop-resize":
+            image = _middle(image, min(image.size))
+        if self.fit == "resize-crop":
+            shorter = min(image.size)
+            wanted = (self.edge * image.width // shorter, self.edge * image.height // shorter)
+        image = image.resize(wanted, self.resample, reducing_gap=self.reducing_gap)
+        return _middle(image, self.size) if self.fit == "resize-crop" else image
+
+
+def _middle(image: Image.Image, size: int) -> Image.Image:
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return image.crop((left, top, left + size, top + size))
+
+
+def _fit(config: dict[str, Any]) -> Fit:
+    if config.get("crop_first"):
+        return "crop-resize"
+    return "resize-crop" if config.get("do_center_crop") else "squeeze"
+
+
+def _edge(size: int | dict[str, int]) -> int:
+    return size if isinstance(size, int) else size.get("shortest_edge") or size["height"]
