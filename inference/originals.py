@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from inference.checkpoints import Card, seal
+from inference import checkpoints
+from inference.checkpoints import CARD, LOCK, Card, seal
 from inference.errors import CheckpointError, InvalidInput
 
 Convert = Callable[[Path, Path], Card]
@@ -35,31 +36,80 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "clipcap": Format("captioner", "inference.captioners.clipcap.original:convert"),
+    "chat-vlm": Format("captioner", "inference.captioners.chat.original:convert"),
     "detoxify": Format("toxicity", "inference.moderation.originals:convert_detoxify"),
+    "rudolph": Format("captioner", "inference.captioners.rudolph.original:convert"),
     "rubert-toxicity": Format("toxicity", "inference.moderation.originals:convert_rubert"),
 }
 
 
 def import_original(family: str, source: Path, root: Path, name: str) -> Card:
-    """Write the source out as `<root>/<kind>/<name>`; a half-written folder does not stay.
+    """Write the source out as `<root>/<kind>/<name>`; where a public model's card waits there, it stays as it is.
 
     Raises `InvalidInput` when that checkpoint exists, `CheckpointError` when the source cannot be read.
     """
-    original = FORMATS[family]
-    folder = root / original.kind / name
-    if folder.exists():
-        raise InvalidInput("checkpoint-exists", checkpoint=f"{original.kind}/{name}")
-    folder.mkdir(parents=True)
-    module, _, function = original.convert.partition(":")
+    kind = FORMATS[family].kind
+    target = place(root, kind, name)
+    if target.exists():
+        card = checkpoints.get(root, kind, name)
+        if card.is_here:
+            raise InvalidInput("checkpoint-exists", checkpoint=card.id)
+        if card.format != family:
+            raise InvalidInput("checkpoint-format", checkpoint=card.id, format=card.format, given=family)
+    return settle(target, lambda folder: convert(family, source, folder))
+
+
+def place(root: Path, kind: str, name: str) -> Path:
+    """The folder of a checkpoint that is to come. Raises `InvalidInput` for what is no name of a folder."""
+    if name.startswith(".") or Path(name).name != name:
+        raise InvalidInput("checkpoint-name", name=name)
+    return root / kind / name
+
+
+def convert(family: str, source: Path, folder: Path) -> Card:
+    """Write the source out into a folder that is there and empty. Raises `CheckpointError` for what cannot be read."""
+    module, _, function = FORMATS[family].convert.partition(":")
     try:
-        return seal(cast(Convert, getattr(import_module(module), function))(source, folder))
+        return cast(Convert, getattr(import_module(module), function))(source, folder)
     except CheckpointError:
-        shutil.rmtree(folder)
         raise
     # Files of strangers fail in as many ways as libraries read them.
     except Exception as error:
-        shutil.rmtree(folder)
         raise CheckpointError("import-failed", source=str(source)) from error
+
+
+def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mapping[str, str] | None = None) -> Card:
+    """Let `write` fill a folder, which takes the place of `target` only when it is finished.
+
+    A card that is there already stays, and what belongs to it is locked, with the hub's repositories and commits in
+    `revisions`; otherwise the card that `write` returns is sealed. Git does not see what was settled.
+    """
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        card = write(fresh)
+        (fresh / ".gitignore").write_text("*\n")
+        if (target / CARD).is_file():
+            _move_in(fresh, target, revisions or {})
+        elif card is not None:
+            seal(card)
+            fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return checkpoints.read_card(target)
+
+
+def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
+    """Move what was written to the card that waits for it, the lock last: without it nothing counts as there."""
+    checkpoints.lock(fresh, revisions)
+    (target / LOCK).unlink(missing_ok=True)
+    for path in sorted(fresh.iterdir(), key=lambda path: path.name == LOCK):
+        old = target / path.name
+        if old.is_dir():
+            shutil.rmtree(old)
+        path.replace(old)
 
 
 # What a `transformers` folder holds besides weights: configurations, vocabularies, chat templates.

@@ -61,7 +61,10 @@ Load = Callable[[Card, Surroundings], Captioner]
 
 # Family → "module:class"; a module is imported when the first of its checkpoints is loaded.
 FAMILIES: Mapping[str, str] = {
+    "clipcap": "inference.captioners.clipcap:ClipCapCaptioner",
     "prefix": "inference.captioners.prefix:PrefixCaptioner",
+    "rudolph": "inference.captioners.rudolph:RudolphCaptioner",
+    "chat-vlm": "inference.captioners.chat:ChatCaptioner",
 }
 
 

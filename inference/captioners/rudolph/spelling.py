@@ -1,0 +1,80 @@
+"""Texts as ruDOLPH reads and writes them: lower case, pieces of YouTokenToMe, a special token that names the task.
+
+The vocabulary holds no mask token: `<PRICE>` is spelled in pieces like any word, and told again by its brackets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Final, Literal
+
+from tokenizers import Tokenizer
+from torch import Tensor, tensor
+
+from inference.captioners.generation import digit_ids
+
+PAD, UNK, BOS, EOS = range(4)
+
+Task = Literal["<LT_UNK>", "<RT_UNK>", "<LT_T2I>", "<LT_I2T>", "<LT_T2T>", "<RT_I2T>"]
+TASKS: Final[tuple[Task, ...]] = ("<LT_UNK>", "<RT_UNK>", "<LT_T2I>", "<LT_I2T>", "<LT_T2T>", "<RT_I2T>")
+
+_MASK: Final = re.compile(r"<\s*([a-z]+(?:_\d+)?)\s*>")
+_UNFINISHED: Final = re.compile(r"<[a-z_0-9]*$")
+
+
+class Speller:
+    """A tokenizer with the special tokens of the tasks, which have the ids behind its words.
+
+    special: whether the checkpoint knows the tasks; the first ruDOLPH does not.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, *, special: bool) -> None:
+        self._tokenizer = tokenizer
+        self._special = special
+        self.words = tokenizer.get_vocab_size()
+        self.digits: Tensor = digit_ids(tokenizer.get_vocab())
+
+    def ids(self, text: str, task: Task) -> list[int]:
+        """The beginning, the task's token where there is one, and the text, in lower case."""
+        named = [self.words + TASKS.index(task)] if self._special else []
+        encoded: list[int] = self._tokenizer.encode(text.lower().strip()).ids
+        return [BOS, *named, *encoded]
+
+    def framed(self, text: str, task: Task, length: int) -> Tensor:
+        """`ids` with the end behind them, padded with 0 or cut to `length`: (length,)."""
+        ids = [*self.ids(text, task), EOS][:length]
+        return tensor(ids + [PAD] * (length - len(ids)))
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of ids without special tokens and unknown characters."""
+        text: str = self._tokenizer.decode([number for number in ids if EOS < number < self.words])
+        return text.strip()
+
+    def masked(self, text: str, tokens: Collection[str]) -> str:
+        """A text that is to be read, with its mask tokens as the vocabulary can spell them.
+
+        They stay as they are where it has their brackets, and lose them where it does not.
+        """
+        for token in sorted(tokens, key=len, reverse=True):
+            if not self._knows(token):
+                text = text.replace(token, token.strip("<>"))
+        return text
+
+    def unmasked(self, text: str, tokens: Collection[str]) -> str:
+        """A text that was written, with mask tokens as all the world spells them; an unfinished one is cut off."""
+        text = _MASK.sub(lambda found: f"<{found[1].upper()}>", _UNFINISHED.sub("", text)).strip()
+        for token in sorted(tokens, key=len, reverse=True):
+            if not self._knows(token):
+                name = re.escape(token.strip("<>"))
+                text = re.sub(rf"(?<![\w<]){name}(?![\w>])", token, text, flags=re.IGNORECASE)
+        return text
+
+    def _knows(self, token: str) -> bool:
+        return UNK not in self._tokenizer.encode(token.lower()).ids
+
+
+def sentence(text: str) -> str:
+    """A text of lower-case words as a sentence: a capital letter and an end."""
+    text = text[:1].upper() + text[1:]
+    return text if not text or text[-1] in ".!?…" else f"{text}."
