@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
@@ -23,12 +23,14 @@ from transformers import (
 )
 
 from inference.captioners import Prompt
+from inference.captioners.wording import completion
 from inference.checkpoints import Card
 from inference.errors import CheckpointError
 
 NEVER: Final = float("-inf")
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # how SentencePiece names a byte that is no piece of its own
+_HALF: Final = "\ufffd"  # what is left of a letter whose bytes were cut apart
 _UNFINISHED = re.compile(r"<[A-Z_0-9]*$")
 
 
@@ -99,6 +101,19 @@ class Writer:
             **more,
         )
         return self.spell(written)
+
+    def prompt_ids(self, prompt: Prompt, room: int, template: str | None = None) -> list[int]:
+        """The ids of `wording.completion`, at most `room`: of fields that are too long the end is left out."""
+        ids, fields = self._ids(completion(prompt, template)), self._ids(prompt.masked)
+        excess = len(ids) - room
+        if excess <= 0 or not fields:
+            return ids[:room]
+        kept = self.tokenizer.decode(fields[: max(0, len(fields) - excess)]).rstrip(_HALF)
+        return self.prompt_ids(replace(prompt, masked=_UNFINISHED.sub("", kept).rstrip()), room, template)
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+        return ids
 
     def config(self, **more: object) -> GenerationConfig:
         """The settings for `generate`. `more`: the model's own ids where its tokenizer does not tell them."""

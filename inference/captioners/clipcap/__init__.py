@@ -1,0 +1,134 @@
+"""The family `clipcap`: photos as prefixes that a mapper makes of a dual encoder's vectors, then GPT-2 writes.
+
+Several photos are several prefixes, one behind the other. A card may say in `settings`:
+
+    prompt     what the text stands behind, with `{attributes}` and `{token}`; without it only a prompt with fields, or
+               without photos, has words
+    normalize  whether the mapper was trained with vectors of unit length
+    thumbnail  the longest edge to which photos are made smaller before the dual encoder sees them, in pixels
+
+The first checkpoint of the kind `clip` in `requires` is the dual encoder; without one it is that of the pipeline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoTokenizer
+
+from inference.captioners import Prompt, Surroundings
+from inference.captioners.adapters import adapted
+from inference.captioners.clipcap.model import ClipCap, build
+from inference.captioners.generation import Generation, Writer
+from inference.checkpoints import Card
+from inference.clip import Clip
+from inference.devices import Device
+from inference.errors import CheckpointError
+from inference.weights import read
+
+FEWEST_WORDS = 32  # tokens that a prompt has room for beside its photos
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a card of this family may choose."""
+
+    prompt: str | None = None
+    normalize: bool = False
+    thumbnail: int = 0
+
+    @classmethod
+    def of(cls, card: Card) -> Settings:
+        """Raises `CheckpointError` for an unknown name or a value of a wrong type."""
+        kinds = {"prompt": str, "normalize": bool, "thumbnail": int}
+        for name, value in card.settings.items():
+            if type(value) is not kinds.get(name):
+                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
+        return cls(**card.settings)  # type: ignore[arg-type]
+
+
+class ClipCapCaptioner:
+    """A loaded checkpoint of the family `clipcap`."""
+
+    def __init__(self, model: ClipCap, writer: Writer, clip: Clip, device: Device, card: Card) -> None:
+        self.name = card.name
+        self._model = model.to(device.name, device.dtype).eval()
+        self._writer = writer
+        self._clip = clip
+        self._device = device
+        self._settings = Settings.of(card)
+        self._room = model.language.config.n_positions - writer.generation.max_new_tokens
+        self.max_photos = max(0, min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length))
+
+    @classmethod
+    def load(cls, card: Card, surroundings: Surroundings) -> ClipCapCaptioner:
+        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer.
+
+        Raises `CheckpointError` when the dual encoder's vectors are not as long as those of the training.
+        """
+        model = read_model(card)
+        names = [name.removeprefix("clip/") for name in card.requires if name.startswith("clip/")]
+        clip = surroundings.load_clip(names[0]) if names else surroundings.clip
+        if clip.dim != model.config.vector:
+            raise CheckpointError(
+                "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
+            )
+        writer = Writer(AutoTokenizer.from_pretrained(card.folder), Generation.of(card))
+        return cls(model, writer, clip, surroundings.device, card)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt; the photos of all prompts are looked at as one batch."""
+        if not prompts:
+            return []
+        prefixes = self._prefixes([image for prompt in prompts for image in prompt.images])
+        parts = prefixes.split([len(prompt.images) for prompt in prompts])
+        rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
+        return self._writer.continue_embeddings(self._model.language, rows, prompts)
+
+    def describe_image(self, frame: Image.Image) -> str:
+        """The caption of one RGB image, for instance a frame of a video."""
+        return self.generate([Prompt((frame,), self._clip.look(()), "", "<SINGLE>")])[0]
+
+    def _prefixes(self, images: Sequence[Image.Image]) -> Tensor:
+        """(photos, length, width)."""
+        vectors = self._clip.photo_features([self._shrunk(image) for image in images])
+        if self._settings.normalize:
+            vectors = functional.normalize(vectors, dim=-1)
+        return self._model.prefix(vectors.to(self._device.name, self._device.dtype))
+
+    def _shrunk(self, image: Image.Image) -> Image.Image:
+        edge = self._settings.thumbnail
+        if edge:
+            image = image.copy()
+            image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+        return image
+
+    def _row(self, prompt: Prompt, prefixes: Tensor) -> Tensor:
+        """What the text of a prompt stands behind, (length, width)."""
+        if prompt.masked or self._settings.prompt is not None or not len(prefixes):
+            room = self._room - len(prefixes) * self._model.config.length
+            ids = self._writer.prompt_ids(prompt, room, self._settings.prompt)
+        else:
+            ids = []  # as in the training: the caption follows the photo
+        words = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
+        return torch.cat((prefixes.flatten(0, 1), words))
+
+
+def read_model(card: Card) -> ClipCap:
+    """The model of a checkpoint folder with the card's adapters. Raises `ValueError` when its weights do not fit."""
+    with torch.device("meta"):
+        model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
+    missing, unexpected = model.load_state_dict(read(card.folder), strict=False, assign=True)
+    model.language.tie_weights()
+    tied = {"language.lm_head.weight"} if model.language.config.tie_word_embeddings else set()
+    if unexpected or set(missing) - tied:
+        raise ValueError(f"{card.folder}: weights do not fit the configuration: {missing + unexpected}")
+    adapted(model, card)
+    return model
