@@ -36,11 +36,14 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "clip": Format("clip", "inference.clip.original:convert_transformers"),
     "clipcap": Format("captioner", "inference.captioners.clipcap.original:convert"),
     "chat-vlm": Format("captioner", "inference.captioners.chat.original:convert"),
     "detoxify": Format("toxicity", "inference.moderation.originals:convert_detoxify"),
     "rudolph": Format("captioner", "inference.captioners.rudolph.original:convert"),
+    "openai-clip": Format("clip", "inference.clip.original:convert_openai"),
     "rubert-toxicity": Format("toxicity", "inference.moderation.originals:convert_rubert"),
+    "ruclip": Format("clip", "inference.clip.original:convert_ruclip"),
 }
 
 
