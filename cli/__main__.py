@@ -23,8 +23,6 @@ COMMANDS = (describe, batch, demo, bot, testcase, checkpoints, moderation, feedb
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    # Read by transformers when it is imported: nothing here asks the network, and only errors are worth a line.
-    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
     argv = sys.argv[1:] if argv is None else argv
     say = partial(render, language=language_of(argv))
     return _guarded(lambda: _run(argv, say), say, debug="--debug" in argv)
@@ -36,7 +34,7 @@ def build_parser(say: Say) -> Parser:
     parser.options.add_argument(
         "--version", action="version", version=f"opisalka {version('opisalka')}", help=say(Message("help-version"))
     )
-    parser.set_defaults(language="ru", checkpoints=ROOT / "checkpoints", debug=False)
+    parser.set_defaults(language="ru", checkpoints=ROOT / "checkpoints", debug=False, online=False)
     commands = parser.add_subparsers(title=say(Message("help-commands")), metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(commands, say)
@@ -46,6 +44,9 @@ def build_parser(say: Say) -> Parser:
 def _run(argv: Sequence[str], say: Say) -> int:
     try:
         arguments = build_parser(say).parse_args(argv)
+        # Read by the hub's client and by transformers when they are imported, which no module of this room does: the
+        # network is asked by `checkpoints pull` alone, and what is no error is not worth a line.
+        os.environ |= {"HF_HUB_OFFLINE": str(int(not arguments.online)), "TRANSFORMERS_VERBOSITY": "error"}
         code: int = arguments.run(arguments, say)
         return code
     finally:

@@ -1,9 +1,11 @@
-"""`opisalka checkpoints`: which checkpoints are there, what their cards say, whether their files are whole."""
+"""`opisalka checkpoints`: which checkpoints are there, what their cards say, whether they are whole, and new ones."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from time import perf_counter
 
 from bot.messages import Say
 from cli.parser import Commands
@@ -20,24 +22,49 @@ def add(commands: Commands, say: Say) -> None:
     listing.set_defaults(run=list_all)
     showing = actions.add_parser("show", say=say, help=say(Message("help-checkpoints-show")))
     showing.set_defaults(run=show)
+    _add_pull(actions, say)
     verifying = actions.add_parser("verify", say=say, help=say(Message("help-checkpoints-verify")))
     verifying.set_defaults(run=verify_files)
-    importing = actions.add_parser("import", say=say, help=say(Message("help-checkpoints-import")))
-    add_argument = importing.arguments.add_argument
-    add_argument("family", metavar="FAMILY", choices=tuple(FORMATS), help=say(Message("help-import-family")))
-    add_argument("source", metavar="SOURCE", type=Path, help=say(Message("help-import-source")))
-    add_argument("name", metavar="NAME", help=say(Message("help-import-name")))
-    importing.set_defaults(run=import_files)
+    _add_import(actions, say)
     for action in (showing, verifying):
         action.arguments.add_argument("name", metavar="NAME", help=say(Message("help-checkpoint-name")))
 
 
+def _add_pull(actions: Commands, say: Say) -> None:
+    pulling = actions.add_parser("pull", say=say, help=say(Message("help-checkpoints-pull")))
+    pulling.arguments.add_argument("asked", metavar="NAME", help=say(Message("help-pull-name")))
+    add_option = pulling.options.add_argument
+    formats = say(Message("help-pull-format", {"formats": ", ".join(FORMATS)}))
+    add_option("--format", metavar="FORMAT", choices=tuple(FORMATS), default="", help=formats)
+    add_option("--name", metavar="NAME", default="", help=say(Message("help-pull-folder")))
+    add_option("--keep-original", action="store_true", help=say(Message("help-pull-keep")))
+    pulling.set_defaults(run=pull_files, online=True)
+
+
+def _add_import(actions: Commands, say: Say) -> None:
+    importing = actions.add_parser("import", say=say, help=say(Message("help-checkpoints-import")))
+    add_argument = importing.arguments.add_argument
+    formats = say(Message("help-import-family", {"formats": ", ".join(FORMATS)}))
+    add_argument("family", metavar="FAMILY", choices=tuple(FORMATS), help=formats)
+    add_argument("source", metavar="SOURCE", type=Path, help=say(Message("help-import-source")))
+    add_argument("name", metavar="NAME", help=say(Message("help-import-name")))
+    importing.set_defaults(run=import_files)
+
+
 def list_all(arguments: argparse.Namespace, say: Say) -> int:
-    """One line a checkpoint."""
-    for card in find(arguments.checkpoints):
-        size = say(Message("megabytes", {"megabytes": card.size / 1e6}))
-        print(f"{card.id:<20}  {card.family:<10}  {size:>9}  {card.summary.get(arguments.language, '')}".rstrip())
+    """One line a checkpoint: its size, or the command that brings it."""
+    cards = find(arguments.checkpoints)
+    width = max((len(card.id) for card in cards), default=0)
+    for card in cards:
+        summary = card.summary.get(arguments.language, "")
+        print(f"{card.id:<{width}}  {card.family:<10}  {_state(card, say):>9}  {summary}".rstrip())
     return 0
+
+
+def _state(card: Card, say: Say) -> str:
+    if card.is_here:
+        return say(Message("megabytes", {"megabytes": card.size / 1e6}))
+    return say(Message("checkpoint-waits", {"checkpoint": card.id, "gigabytes": card.published_size / 1e9}))
 
 
 def show(arguments: argparse.Namespace, say: Say) -> int:
@@ -48,25 +75,50 @@ def show(arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
+def pull_files(arguments: argparse.Namespace, say: Say) -> int:
+    """Download a public model and take it over."""
+    from inference.pulling import pull  # the hub's client: not for --help
+
+    def tell(message: Message) -> None:
+        print(say(message), file=sys.stderr)
+
+    try:
+        card = pull(
+            arguments.checkpoints, arguments.asked, tell, arguments.format, arguments.name, arguments.keep_original
+        )
+    except KeyboardInterrupt:
+        tell(Message("pull-interrupted", {"name": arguments.asked}))
+        raise
+    print(say(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
+    return 0
+
+
 def verify_files(arguments: argparse.Namespace, say: Say) -> int:
-    """Compare the files with the hashes on the card."""
+    """Compare the files with the hashes on the card, and use each checkpoint once."""
     for card in _named(arguments.checkpoints, arguments.name):
+        if not card.is_here:
+            raise CheckpointError("checkpoint-not-here", checkpoint=card.id)
+        from inference.trial import try_out  # torch: not for --help
+
+        started = perf_counter()
         verify(card)
-        print(say(Message("checkpoint-whole", {"checkpoint": card.id, "count": len(card.files)})))
+        try_out(arguments.checkpoints, card)
+        seconds = perf_counter() - started
+        print(say(Message("checkpoint-works", {"checkpoint": card.id, "count": len(card.files), "seconds": seconds})))
     return 0
 
 
 def import_files(arguments: argparse.Namespace, say: Say) -> int:
     """Write a publisher's checkpoint out as one of ours."""
     card = import_original(arguments.family, arguments.source, arguments.checkpoints, arguments.name)
-    print(say(Message("checkpoint-whole", {"checkpoint": card.id, "count": len(card.files)})))
+    print(say(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
     return 0
 
 
 def _named(root: Path, name: str) -> list[Card]:
-    """The checkpoints called `kind/name`, or `name` in whatever kind."""
+    """The checkpoints called `kind/name`, or `name` in whatever kind, or after their repository on the hub."""
     cards = find(root)
-    named = [card for card in cards if name in (card.id, card.name)]
+    named = [card for card in cards if name in (card.id, card.name, card.repo)]
     if not named:
         raise CheckpointError("checkpoint-missing", checkpoint=name, known=", ".join(card.id for card in cards) or "—")
     return named

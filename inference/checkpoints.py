@@ -48,7 +48,7 @@ class Card:
     parameters: int = 0  # how many numbers the weights are
     verified: str = ""  # how the code was held against the publisher's: method and difference
     format: str = ""  # what `originals.FORMATS` makes the checkpoint from the files of `download`
-    download: tuple[Mapping[str, object], ...] = ()  # repo, revision, files, folder: where the original is published
+    download: tuple[Mapping[str, object], ...] = ()  # where the original is published: repo, revision, files, folder …
     command: str = ""  # the command that made it
     requires: tuple[str, ...] = ()  # "kind/name" of the checkpoints that it reads
     data: tuple[Mapping[str, object], ...] = ()  # what it was trained on: name, licence, rows …
@@ -86,6 +86,11 @@ class Card:
         """Bytes of the files on the card that are there."""
         paths = [self.folder / name for name in self.files]
         return sum(path.stat().st_size for path in paths if path.is_file())
+
+    @property
+    def published_size(self) -> int:
+        """Bytes of a public model on the hub; where its card does not say, as many as its numbers take in float32."""
+        return sum(cast(int, part.get("bytes", 0)) for part in self.download) or 4 * self.parameters
 
 
 def find(root: Path, kind: str | None = None) -> list[Card]:
@@ -140,7 +145,8 @@ def verify(card: Card) -> None:
             raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
     for required in card.requires:
         kind, _, name = required.partition("/")
-        get(card.folder.parent.parent, kind, name)
+        if not get(card.folder.parent.parent, kind, name).is_here:
+            raise CheckpointError("checkpoint-not-here", checkpoint=required)
 
 
 def seal(card: Card) -> Card:
@@ -261,11 +267,12 @@ def _are_files(value: object) -> bool:
 
 
 def _are_downloads(value: object) -> bool:
-    """Tables of repo, revision, files and folder, all of them there."""
+    """Tables of repo, revision, files and folder, and the bytes of the files where they are known."""
     if not _is_list(dict)(value):
         return False
     return all(
-        part.keys() == {"repo", "revision", "files", "folder"}
+        part.keys() - {"bytes"} == {"repo", "revision", "files", "folder"}
+        and type(part.get("bytes", 0)) is int
         and _is_list(str)(part["files"])
         and _all_are(str)((part["repo"], part["revision"], part["folder"]))
         and all(map(_stays_inside, (*part["files"], part["folder"])))

@@ -74,8 +74,15 @@ class Loader:
         clip, diversity, checks = self._shared = self._shared or self._load_shared()
         return Describer(pipeline.Models(clip, self._load_captioner(captioner, clip), diversity, checks))
 
+    def load_alone(self, card: Card) -> tuple[Captioner, Clip]:
+        """The captioner of a card whose files were compared already, and the dual encoder whose views it reads."""
+        clip = self._load_clip(CLIP)
+        return self._build(card, clip), clip
+
     def _load_captioner(self, name: str, clip: Clip) -> Captioner:
-        card = self._card("captioner", name)
+        return self._build(self._card("captioner", name), clip)
+
+    def _build(self, card: Card, clip: Clip) -> Captioner:
         device = _device(card)
         surroundings = Surroundings(
             clip,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import tomli_w
 
 from inference.checkpoints import Card, seal
 from tests.cli.conftest import Opisalka
@@ -39,9 +42,52 @@ def test_show_prints_the_card(opisalka: Opisalka, root: Path) -> None:
     assert outcome.out.count("family") == 1
 
 
-def test_verify_takes_a_name_in_all_kinds(opisalka: Opisalka, root: Path) -> None:
+@pytest.fixture(autouse=True)
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The checkpoints that were used once; nothing is loaded for it."""
+    ids: list[str] = []
+    module = ModuleType("inference.trial")
+    module.try_out = lambda root, card: ids.append(card.id)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "inference.trial", module)
+    return ids
+
+
+def test_verify_takes_a_name_in_all_kinds(opisalka: Opisalka, root: Path, tried: list[str]) -> None:
     outcome = opisalka("checkpoints", "verify", "mini", "--checkpoints", root)
-    assert (outcome.code, outcome.out) == (0, "captioner/mini: 2 файла целы.\nclip/mini: 2 файла целы.\n")
+    lines = outcome.out.splitlines()
+    assert outcome.code == 0
+    assert [line.partition(" (")[0] for line in lines] == [
+        "captioner/mini: 2 файла целы, модель работает",
+        "clip/mini: 2 файла целы, модель работает",
+    ]
+    assert tried == ["captioner/mini", "clip/mini"]
+
+
+def wait_for(root: Path) -> None:
+    """A shipped card whose weights have not been pulled."""
+    folder = root / "captioner" / "public"
+    folder.mkdir()
+    part = {
+        "repo": "people/public",
+        "revision": "",
+        "files": ["model.safetensors"],
+        "folder": "",
+        "bytes": 4_500_000_000,
+    }
+    summary = {"ru": "Чужой", "en": "A stranger's"}
+    table = {"family": "prefix", "version": "1", "summary": summary, "download": [part]}
+    (folder / "card.toml").write_text(tomli_w.dumps(table))
+
+
+def test_what_is_not_here_says_how_to_get_it(opisalka: Opisalka, root: Path) -> None:
+    wait_for(root)
+    lines = opisalka("checkpoints", "list", "--checkpoints", root).out.splitlines()
+    expected = "не скачана: opisalka checkpoints pull captioner/public (4,5 ГБ)"
+    assert lines[1].split(maxsplit=2)[2] == f"{expected}  Чужой"
+    for name in ("public", "people/public"):
+        outcome = opisalka("checkpoints", "verify", name, "--checkpoints", root)
+        assert outcome.code == 4
+        assert "opisalka checkpoints pull captioner/public" in outcome.err
 
 
 def test_damage_exits_with_4_and_names_the_file(opisalka: Opisalka, root: Path) -> None:

@@ -32,7 +32,7 @@ from tests.cli.conftest import Opisalka
         (["batch", "no.jsonl", "out.jsonl"], "no.jsonl"),
         (["batch", "no.jsonl", "out.jsonl", "--batch-size", "0"], "«0»"),
         (["checkpoints"], "ACTION"),
-        (["checkpoints", "fetch"], "list, show, verify"),
+        (["checkpoints", "fetch"], "list, show, pull, verify"),
         (["testcase", "--language", "de"], "ru, en"),
         (["frobnicate"], "describe"),
     ],

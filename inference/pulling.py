@@ -1,0 +1,189 @@
+"""A public model from the hub into its folder: named, pinned, downloaded, compared with its hashes, taken over.
+
+What comes lies in `.<name>.download` beside the checkpoint's folder until all of it is there; a try that was
+interrupted is gone on with. The checkpoint appears in one move when it is finished.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from inference import checkpoints, hub
+from inference.architectures import architecture
+from inference.checkpoints import KINDS, Card
+from inference.errors import CheckpointError, InvalidInput, Message
+from inference.hub import Snapshot
+from inference.originals import FORMATS, convert, link, place, settle
+
+# What a folder of `transformers` holds: of the weights one kind, of the rest what is no weight.
+_WEIGHTS = (("model*.safetensors",), ("*.safetensors",), ("pytorch_model*.bin",))
+_BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
+_TELLING = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
+_TELLING_CHAT = ("chat_template.jinja", "chat_template.json")
+
+Tell = Callable[[Message], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to come: the folder that it becomes, the format of the original, and its parts (`Card.download`)."""
+
+    target: Path
+    format: str
+    download: tuple[Mapping[str, object], ...]
+
+    @property
+    def work(self) -> Path:
+        """Where it lies until all of it is there."""
+        return self.target.with_name(f".{self.target.name}.download")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Files of a repository and the folder of the source that they belong to."""
+
+    snapshot: Snapshot
+    names: tuple[str, ...]
+    folder: Path
+
+    def targets(self) -> Iterator[tuple[str, Path]]:
+        """Each file's name in the repository and its place here."""
+        return ((name, self.folder / name) for name in self.names)
+
+
+def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", keep: bool = False) -> Card:
+    """Bring a public model: the one whose shipped card is called so, or any repository `owner/name` of the hub.
+
+    What its card requires comes with it. family: the format, one of `FORMATS`, of a repository whose files do not tell
+    it; name: of the folder of such a one; keep: leave the downloaded files where they came; `tell` hears what begins. A
+    checkpoint that is here already is left alone.
+
+    Raises `InvalidInput` for a name, a format or a repository that cannot be meant, `CheckpointError` for everything
+    that goes wrong on the way.
+    """
+    card = _known(root, asked)
+    if card is not None and card.is_here:
+        tell(Message("pull-here", {"checkpoint": card.id}))
+        return card
+    for required in card.requires if card else ():
+        if not checkpoints.get(root, *required.split("/", 1)).is_here:
+            pull(root, required, tell, keep=keep)
+    plan = _Plan(card.folder, card.format, card.download) if card else _told(root, asked, family, name)
+    parts = list(_parts(plan))
+    _download(plan, parts, tell)
+    tell(Message("pull-converting", {"checkpoint": f"{plan.target.parent.name}/{plan.target.name}"}))
+    done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
+    if not keep:
+        shutil.rmtree(plan.work)
+    return done
+
+
+def _known(root: Path, asked: str) -> Card | None:
+    """The card that is meant by `name`, `kind/name` or the name of its repository; None for another repository."""
+    cards = checkpoints.find(root)
+    named = [card for card in cards if asked in (card.id, card.name, card.repo)]
+    waiting = [card for card in named if not card.is_here]
+    if len(waiting) > 1:
+        raise InvalidInput("pull-ambiguous", name=asked, known=", ".join(card.id for card in waiting))
+    if not named and (asked.count("/") != 1 or asked.partition("/")[0] in KINDS):
+        known = ", ".join(card.id for card in cards if not card.is_here) or "—"
+        raise CheckpointError("pull-unknown", name=asked, known=known)
+    return next(iter(waiting or named), None)
+
+
+def _told(root: Path, repo: str, family: str, name: str) -> _Plan:
+    """The plan for a repository without a card of ours: its newest commit, its format as its files tell it."""
+    snapshot = hub.snapshot(repo)
+    family = family or _format(snapshot)
+    target = place(root, FORMATS[family].kind, name or repo.partition("/")[2].lower())
+    if target.exists():
+        raise InvalidInput("pull-exists", checkpoint=f"{target.parent.name}/{target.name}", repo=repo)
+    names = _choice(list(snapshot.files))
+    return _Plan(target, family, ({"repo": repo, "revision": "", "files": names, "folder": ""},))
+
+
+def _format(snapshot: Snapshot) -> str:
+    """The format that the small files of a repository tell. Raises `InvalidInput` where that is not sure."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (*_TELLING, *_TELLING_CHAT):
+            if name in snapshot.files:
+                hub.fetch(snapshot, name, Path(folder) / name)
+        told = architecture(Path(folder))
+    if told is None or told.format not in FORMATS:
+        raise InvalidInput("pull-format", repo=snapshot.repo, known=", ".join(FORMATS))
+    return told.format
+
+
+def _choice(names: Sequence[str]) -> list[str]:
+    """What of a repository makes a folder of `transformers`: its weights, once, and all beside them."""
+    top = [name for name in names if "/" not in name]
+
+    def matching(patterns: Sequence[str]) -> list[str]:
+        return [name for name in top if any(PurePosixPath(name).match(pattern) for pattern in patterns)]
+
+    weights: list[str] = next(filter(None, map(matching, _WEIGHTS)), [])
+    return [*weights, *matching(_BESIDE)]
+
+
+def _parts(plan: _Plan) -> Iterator[_Part]:
+    """The parts at their commits: what the card pins, what an earlier try has pinned, or the newest one."""
+    pins = plan.work / "pins.json"
+    pinned: dict[str, str] = json.loads(pins.read_text("utf-8")) if pins.is_file() else {}
+    for each in plan.download:
+        repo, names = str(each["repo"]), tuple(map(str, each["files"]))  # type: ignore[call-overload]
+        snapshot = hub.snapshot(repo, str(each["revision"]) or pinned.get(repo, ""))
+        pinned[repo] = snapshot.revision
+        yield _Part(snapshot, names or tuple(_choice(list(snapshot.files))), plan.work / "source" / str(each["folder"]))
+    plan.work.mkdir(parents=True, exist_ok=True)
+    (plan.work / ".gitignore").write_text("*\n")
+    pins.write_text(json.dumps(pinned), "utf-8")
+
+
+def _download(plan: _Plan, parts: Sequence[_Part], tell: Tell) -> None:
+    wanted = [(part.snapshot, name, target) for part in parts for name, target in part.targets()]
+    missing = sum(hub.left(*each) for each in wanted)
+    _check_room(plan, missing + _converted_size(plan, parts))
+    sources = ", ".join(f"{part.snapshot.repo}@{part.snapshot.revision[:7]}" for part in parts)
+    tell(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
+    for snapshot, name, target in wanted:
+        hub.fetch(snapshot, name, target)
+
+
+def _converted_size(plan: _Plan, parts: Sequence[_Part]) -> int:
+    """Bytes that the converted weights will take beside the originals; safetensors and files as they are are linked."""
+    if not plan.format:
+        return 0
+    sizes = (part.snapshot.file(name).size for part in parts for name in part.names)
+    names = (name for part in parts for name in part.names)
+    return sum(size for size, name in zip(sizes, names, strict=True) if not name.endswith(".safetensors"))
+
+
+def _check_room(plan: _Plan, needed: int) -> None:
+    free = shutil.disk_usage(plan.work).free
+    if needed > free:
+        checkpoint = f"{plan.target.parent.name}/{plan.target.name}"
+        raise CheckpointError("pull-disk", checkpoint=checkpoint, needed=needed / 1e9, free=free / 1e9)
+
+
+def _write(plan: _Plan, parts: Sequence[_Part], folder: Path) -> Card | None:
+    """Write the checkpoint out of what has come; None where its card is shipped and the files stay as they are."""
+    source = plan.work / "source"
+    if not plan.format:
+        for path in (path for path in source.rglob("*") if path.is_file()):
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link(path, target)
+        return None
+    card = convert(plan.format, source, folder)
+    revisions = _revisions(parts)
+    download = tuple({**each, "revision": revisions[str(each["repo"])]} for each in plan.download)
+    return replace(card, folder=folder, format=plan.format, download=download)
+
+
+def _revisions(parts: Sequence[_Part]) -> dict[str, str]:
+    return {part.snapshot.repo: part.snapshot.revision for part in parts}
