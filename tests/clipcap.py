@@ -99,7 +99,7 @@ def _norm(name: str) -> dict[str, tuple[int, ...]]:
 
 def _weight(source: np.random.RandomState, name: str, shape: tuple[int, ...]) -> Tensor:
     """Numbers large enough for each photo to have its own text."""
-    spread = {"wte": 0.35, "wpe": 0.3}.get(name.split(".")[-2], 0.15)
+    spread = {"wte": 0.35, "wpe": 0.3}.get(name.split(".")[-2], 0.08 if ".layers." in name else 0.15)
     weight = torch.from_numpy(source.standard_normal(shape) * spread).float()
     is_scale = name.endswith("weight") and (".ln_" in name or ".norm" in name)
     return weight + 1 if is_scale else weight

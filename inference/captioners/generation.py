@@ -108,7 +108,7 @@ class Writer:
         excess = len(ids) - room
         if excess <= 0 or not fields:
             return ids[:room]
-        kept = self.tokenizer.decode(fields[: max(0, len(fields) - excess)]).rstrip(_HALF)
+        kept = str(self.tokenizer.decode(fields[: max(0, len(fields) - excess)])).rstrip(_HALF)
         return self.prompt_ids(replace(prompt, masked=_UNFINISHED.sub("", kept).rstrip()), room, template)
 
     def _ids(self, text: str) -> list[int]:

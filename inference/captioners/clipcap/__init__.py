@@ -58,7 +58,7 @@ class ClipCapCaptioner:
 
     def __init__(self, model: ClipCap, writer: Writer, clip: Clip, device: Device, card: Card) -> None:
         self.name = card.name
-        self._model = model.to(device.name, device.dtype).eval()
+        self._model = model.to(device.name, device.dtype)
         self._writer = writer
         self._clip = clip
         self._device = device
@@ -122,7 +122,7 @@ class ClipCapCaptioner:
 
 
 def read_model(card: Card) -> ClipCap:
-    """The model of a checkpoint folder with the card's adapters. Raises `ValueError` when its weights do not fit."""
+    """The model of a checkpoint folder, adapters merged, for inference. Raises `ValueError` for weights that do not fit."""
     with torch.device("meta"):
         model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
     missing, unexpected = model.load_state_dict(read(card.folder), strict=False, assign=True)
@@ -131,4 +131,4 @@ def read_model(card: Card) -> ClipCap:
     if unexpected or set(missing) - tied:
         raise ValueError(f"{card.folder}: weights do not fit the configuration: {missing + unexpected}")
     adapted(model, card)
-    return model
+    return model.eval()

@@ -47,8 +47,9 @@ def convert(source: Path, folder: Path) -> Card:
     """
     path = _state_file(source)
     state = _tensors(weights.read_pickle(path))
-    config = {"model_type": MODEL_TYPE, "mapper": asdict(mapper_of(state)), "language": _language(state, path.parent)}
-    kept = {_renamed(name): tensor for name, tensor in state.items() if not _is_left_out(name, config["language"])}
+    language = _language(state, path.parent)
+    config = {"model_type": MODEL_TYPE, "mapper": asdict(mapper_of(state)), "language": language}
+    kept = {_renamed(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
     weights.save(kept, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     GPT2Tokenizer.from_pretrained(path.parent).save_pretrained(folder)
@@ -57,7 +58,7 @@ def convert(source: Path, folder: Path) -> Card:
 
 
 def mapper_of(state: Mapping[str, Tensor]) -> MapperConfig:
-    """The mapper whose tensors stand in a published state dict. Raises `KeyError` for one of none of the three kinds."""
+    """The mapper whose tensors stand in a published state dict. Raises `KeyError` for one of no known kind."""
     width = state["gpt.transformer.wte.weight"].shape[1]
     if "clip_project.prefix_const" in state:
         written, vector = state["clip_project.linear.weight"].shape
