@@ -102,17 +102,21 @@ class Writer:
         )
         return self.spell(written)
 
-    def prompt_ids(self, prompt: Prompt, room: int, template: str | None = None) -> list[int]:
-        """The ids of `wording.completion`, at most `room`: of fields that are too long the end is left out."""
-        ids, fields = self._ids(completion(prompt, template)), self._ids(prompt.masked)
+    def prompt_ids(self, prompt: Prompt, room: int, template: str | None = None, *, special: bool = False) -> list[int]:
+        """The ids of `wording.completion`, at most `room`: of fields that are too long the end is left out.
+
+        special: with the tokens that the tokenizer puts around a text.
+        """
+        ids, fields = self._ids(completion(prompt, template), special=special), self._ids(prompt.masked)
         excess = len(ids) - room
         if excess <= 0 or not fields:
             return ids[:room]
         kept = str(self.tokenizer.decode(fields[: max(0, len(fields) - excess)])).rstrip(_HALF)
-        return self.prompt_ids(replace(prompt, masked=_UNFINISHED.sub("", kept).rstrip()), room, template)
+        shorter = replace(prompt, masked=_UNFINISHED.sub("", kept).rstrip())
+        return self.prompt_ids(shorter, room, template, special=special)
 
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+    def _ids(self, text: str, *, special: bool = False) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=special).input_ids
         return ids
 
     def config(self, **more: object) -> GenerationConfig:
