@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, cast
 
@@ -73,6 +75,7 @@ def _attached(model: nn.Module, folder: Path) -> LoraModel:
     published = {name.removeprefix(_PREFIX): weight for name, weight in read(folder).items()}
     moved = _moved(model, published)
     _aim(config, published, moved)
+    _untie(model, config.target_modules or ())
     weights = {moved[name]: weight for name, weight in published.items()}
     tuner = LoraModel(model, config, "default", state_dict=weights)
     missing, unexpected = cast(tuple[list[str], list[str]], set_peft_model_state_dict(tuner.model, weights))
@@ -106,6 +109,17 @@ def _aim(config: LoraConfig, published: dict[str, Tensor], moved: dict[str, str]
     config.alpha_pattern = _by_module(config.alpha_pattern or {}, paths)
     config.modules_to_save = [_today(name) for name in config.modules_to_save or ()] or None
     config.inference_mode = True
+
+
+def _untie(model: nn.Module, paths: Iterable[str]) -> None:
+    """Give each module its own copy of a weight that others use too: an adapter of the head tunes no embedding."""
+    parameters = model.named_parameters(remove_duplicate=False)
+    uses = Counter(id(weight) for _, weight in parameters)
+    modules = dict(model.named_modules())
+    for module in (modules[path] for path in paths if path in modules):
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, nn.Parameter) and uses[id(weight)] > 1:
+            module.weight = nn.Parameter(weight.detach().clone())
 
 
 def _by_module(patterns: dict[str, int], paths: dict[str, str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -151,6 +152,17 @@ class TestMerged:
         direction = base.get_parameter("linear.weight") + ALPHA / RANK * b @ a
         expected = magnitude[:, None] * direction / direction.norm(dim=1, keepdim=True)
         assert_close(adapted(deepcopy(base), asked).get_parameter("linear.weight"), expected)
+
+    def test_a_head_that_shares_its_weight_with_the_words_is_tuned_alone(self, tmp_path: Path) -> None:
+        base, asked = Port(), card(tmp_path, "a")
+        model = nn.ModuleDict({"words": base.words, "lm_head": nn.Linear(WIDTH, 11, bias=False)})
+        cast(nn.Linear, model["lm_head"]).weight = base.words.weight
+        words = base.words.weight.detach().clone()
+        a, b = pair(outputs=11)
+        save_adapter(asked, "a", {"lm_head": (a, b)})
+        merged = adapted(model, asked)
+        assert_close(merged.get_parameter("lm_head.weight"), words + ALPHA / RANK * b @ a)
+        assert torch.equal(merged.get_parameter("words.weight"), words)
 
     def test_words_are_tuned_too(self, tmp_path: Path) -> None:
         base, asked = Port(), card(tmp_path, "a")
