@@ -36,6 +36,8 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
+    "blip2": Format("captioner", "inference.captioners.blip2.original:convert"),
+    "blip2-swap": Format("captioner", "inference.captioners.blip2.original:convert_swap"),
     "clip": Format("clip", "inference.clip.original:convert_transformers"),
     "clipcap": Format("captioner", "inference.captioners.clipcap.original:convert"),
     "chat-vlm": Format("captioner", "inference.captioners.chat.original:convert"),

@@ -1,0 +1,152 @@
+"""BLIP-2 captioners: photos as the tokens of a Q-Former before the prompt of any language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoTokenizer, PreTrainedConfig
+
+from inference.captioners import Prompt, Surroundings
+from inference.captioners.adapters import WEIGHTS, adapted
+from inference.captioners.blip2.model import LANGUAGE, Blip2, load
+from inference.captioners.generation import Generation, Writer
+from inference.checkpoints import Card
+from inference.clip.pixels import PixelRule
+from inference.errors import CheckpointError
+
+EACH, TOGETHER = "each", "together"
+ENDLESS: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table `settings` of a card.
+
+    photos: "each" photo has its own tokens, one after the other, or all "together" share those of one photo, which has
+    to be trained: published weights know it not; prompt: what the language model reads behind the photos, with
+    `{attributes}` and `{token}` (empty: as everywhere).
+    """
+
+    photos: str = EACH
+    prompt: str = ""
+
+    @classmethod
+    def of(cls, card: Card) -> Settings:
+        """What the card chooses. Raises `CheckpointError` for an unknown name or value."""
+        known = {each.name for each in fields(cls)}
+        wrong = [name for name, value in card.settings.items() if name not in known or not isinstance(value, str)]
+        if card.settings.get("photos", EACH) not in (EACH, TOGETHER):
+            wrong.append("photos")
+        if wrong:
+            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{wrong[0]}")
+        return cls(**card.settings)  # type: ignore[arg-type]
+
+
+class Blip2Captioner:
+    """A loaded checkpoint of the family `blip2`."""
+
+    def __init__(self, model: Blip2, writer: Writer, rule: PixelRule, settings: Settings, card: Card) -> None:
+        self.name = card.name
+        self.max_photos = card.max_photos
+        self.model = model
+        self._writer = writer
+        self._rule = rule
+        self._settings = settings
+        self._language: Any = model.language_model  # its types do not say that it generates
+        self._room = positions(self._language.config, writer.generation.max_new_tokens)
+
+    @classmethod
+    def load(cls, card: Card, surroundings: Surroundings) -> Blip2Captioner:
+        """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
+
+        Raises `CheckpointError` for settings that are not known and for more photos than the language model has room
+        for, `ValueError` for weights that are missing.
+        """
+        settings, writer = Settings.of(card), Writer(AutoTokenizer.from_pretrained(card.folder), Generation.of(card))
+        model = _adapted(load(card.folder, surroundings.device.dtype), card)
+        rule = PixelRule.read(card.folder / "preprocessor_config.json")
+        if model.queries * card.max_photos >= positions(model.language_model.config, writer.generation.max_new_tokens):
+            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field="max_photos")
+        return cls(model.to(surroundings.device.name), writer, rule, settings, card)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt; all photos of all prompts go through the ViT together."""
+        if not prompts:
+            return []
+        rows = self.rows(prompts)
+        if self._language.config.is_encoder_decoder:
+            return self._answer(rows, prompts)
+        return self._writer.continue_embeddings(self._language, rows, prompts)
+
+    def rows(self, prompts: Sequence[Prompt]) -> list[Tensor]:
+        """What the language model reads of each prompt, (length, width): the tokens of its photos, then its words."""
+        counts = [len(prompt.images) for prompt in prompts]
+        read = self.model.read_together if self._settings.photos == TOGETHER else self.model.read_each
+        photos = read(self._pixels(prompts), counts)
+        embed = self._language.get_input_embeddings()
+        rows = []
+        for prompt, seen in zip(prompts, photos, strict=True):
+            words = torch.tensor(self._words(prompt, len(seen)), dtype=torch.long, device=seen.device)
+            rows.append(torch.cat((seen, embed(words))))
+        return rows
+
+    def _pixels(self, prompts: Sequence[Prompt]) -> Tensor:
+        images = [image for prompt in prompts for image in prompt.images]
+        return self._rule.pixels(images) if images else torch.zeros(0, 3, self._rule.size, self._rule.size)
+
+    def _words(self, prompt: Prompt, photos: int) -> list[int]:
+        """The ids of a prompt's text behind so many tokens of photos."""
+        template = self._settings.prompt or None
+        return self._writer.prompt_ids(prompt, self._room - photos, template, special=True) or [self._start()]
+
+    def _answer(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
+        """The texts that an encoder-decoder writes of the rows that its encoder reads."""
+        mask = pad_sequence([torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows], True)
+        written: Tensor = self._language.generate(
+            inputs_embeds=pad_sequence(list(rows), batch_first=True),
+            attention_mask=mask,
+            generation_config=self._writer.config(decoder_start_token_id=self._start()),
+            logits_processor=self._writer.processors(prompts, written_from=1),
+            tokenizer=self._writer.tokenizer,
+        )
+        return self._writer.spell(written)
+
+    def _start(self) -> int:
+        """The id that a text begins with: as the model's configuration says, else its tokenizer."""
+        config, tokenizer = self._language.config, self._writer.tokenizer
+        named = ("decoder_start_token_id", "pad_token_id") if config.is_encoder_decoder else ()
+        ids: list[int | None] = [getattr(config, name, None) for name in named]
+        ids += [tokenizer.bos_token_id, tokenizer.eos_token_id]
+        return next(number for number in ids if number is not None)
+
+
+def positions(config: PreTrainedConfig, written: int) -> int:
+    """How many tokens a language model reads before it writes so many; T5 and BLOOM would read without end."""
+    most: int = getattr(config, "max_position_embeddings", None) or ENDLESS
+    return most if config.is_encoder_decoder else most - written
+
+
+def _adapted(model: Blip2, card: Card) -> Blip2:
+    """The model with the card's adapters, each trained on the whole of it or on its language model alone."""
+    for name in card.adapters:
+        one = replace(card, adapters=(name,))
+        if _is_of_the_whole(card, name):
+            adapted(model, one)
+        else:
+            adapted(model.language_model, one)
+    return model
+
+
+def _is_of_the_whole(card: Card, name: str) -> bool:
+    path = card.folder / name / WEIGHTS
+    if not path.is_file():
+        return False
+    with safe_open(path, "pt") as file:
+        return any(f".{LANGUAGE}" in key for key in file.keys())  # noqa: SIM118

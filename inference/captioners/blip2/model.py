@@ -1,0 +1,162 @@
+"""BLIP-2: a ViT looks, a Q-Former asks it a fixed number of questions, a language model reads the answers.
+
+"BLIP-2" (Li et al., 2023); several photos as in "mBLIP" (Geigle et al., 2023). The parts are those of `transformers`,
+joined here: the language model may be any, and no placeholder tokens stand for photos. Knows pixels and embeddings;
+prompts, tokens and checkpoint formats are not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    Blip2Config,
+    Blip2QFormerModel,
+    Blip2VisionModel,
+    PreTrainedModel,
+)
+
+from inference import weights
+
+LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
+QUERIES, POSITIONS = "query_tokens", "photo_positions"
+
+CHUNK: Final = 16  # photos that the ViT looks at together: more would need memory, not less time
+
+
+class Blip2(nn.Module):
+    """The parts together, named as publishers name them.
+
+    photo_positions: (photos, vision width), what is added to the ViT's states of the first, second … photo where one
+    pass of the Q-Former reads several; without it nothing is added, and the photos have no order.
+    """
+
+    def __init__(
+        self, vision: Blip2VisionModel, qformer: Blip2QFormerModel, queries: int, language: PreTrainedModel
+    ) -> None:
+        super().__init__()
+        width = qformer.config.hidden_size
+        self.vision_model = vision
+        self.qformer = qformer
+        self.language_model = language
+        self.query_tokens = nn.Parameter(torch.zeros(1, queries, width))
+        self.language_projection = nn.Linear(width, embedding_width(language))
+        self.photo_positions: nn.Parameter | None = None
+
+    @property
+    def queries(self) -> int:
+        """How many tokens one pass of the Q-Former gives."""
+        return self.query_tokens.shape[1]
+
+    def read_each(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
+        """Every photo on its own: (all photos, 3, edge, edge) → for each count (count · queries, language width)."""
+        answers = [self._ask(self._look(part)) for part in pixels.split(CHUNK) if len(part)]
+        if not answers:
+            return self._nothing(len(counts))
+        return [part.flatten(0, 1) for part in torch.cat(answers).split(list(counts))]
+
+    def read_together(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
+        """All photos of a prompt in one pass: (all photos, 3, edge, edge) → for each count (queries, language width).
+
+        A count of zero gives no tokens.
+        """
+        read = self._nothing(len(counts))
+        if not len(pixels):
+            return read
+        states = torch.cat([self._look(part) for part in pixels.split(CHUNK)])
+        albums = [self._in_order(part) for part in states.split(list(counts)) if len(part)]
+        mask = pad_sequence([torch.ones(len(album), device=states.device) for album in albums], batch_first=True)
+        answers = iter(self._ask(pad_sequence(albums, batch_first=True), mask.long()))
+        return [next(answers) if count else nothing for count, nothing in zip(counts, read, strict=True)]
+
+    def _look(self, pixels: Tensor) -> Tensor:
+        """(photos, 3, edge, edge) → (photos, patches, vision width)."""
+        states: Tensor = self.vision_model(pixels.to(self.query_tokens)).last_hidden_state
+        return states
+
+    def _in_order(self, states: Tensor) -> Tensor:
+        """(photos, patches, vision width) → (photos · patches, vision width), each photo's states with its position."""
+        if self.photo_positions is not None:
+            states = states + self.photo_positions[: len(states), None]
+        return states.flatten(0, 1)
+
+    def _ask(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(rows, states, vision width) → (rows, queries, language width); mask: (rows, states), 0 for padding."""
+        queries = self.query_tokens.expand(len(states), -1, -1)
+        answers = self.qformer(query_embeds=queries, encoder_hidden_states=states, encoder_attention_mask=mask)
+        projected: Tensor = self.language_projection(answers.last_hidden_state)
+        return projected
+
+    def _nothing(self, rows: int) -> list[Tensor]:
+        return [self.query_tokens.new_zeros(0, self.language_projection.out_features)] * rows
+
+
+def build(config: Mapping[str, Any]) -> Blip2:
+    """The model of a published configuration with fresh weights; under the device `meta` without any."""
+    parts: Any = Blip2Config.from_dict(dict(config))
+    language = language_kind(parts.text_config).from_config(parts.text_config)
+    vision, qformer = Blip2VisionModel(parts.vision_config), Blip2QFormerModel(parts.qformer_config)
+    return Blip2(vision, qformer, parts.num_query_tokens, language)
+
+
+def load(folder: Path, dtype: torch.dtype) -> Blip2:
+    """The model of `config.json` and the safetensors in a folder, its numbers as `dtype`.
+
+    Raises `ValueError` naming the weights that the folder lacks.
+    """
+    config: Any = Blip2Config.from_pretrained(folder)
+    tensors = weights.read(folder)
+    with torch.device("meta"):
+        language = type(language_kind(config.text_config).from_config(config.text_config))
+    model = Blip2(
+        _filled(Blip2VisionModel, config.vision_config, _below(VISION, tensors), dtype),
+        _filled(Blip2QFormerModel, config.qformer_config, _below(QFORMER, tensors), dtype),
+        config.num_query_tokens,
+        _filled(language, config.text_config, _below(LANGUAGE, tensors), dtype),
+    ).to(dtype)
+    model.query_tokens.data.copy_(tensors[QUERIES])
+    model.language_projection.load_state_dict(_below(PROJECTION, tensors))
+    if POSITIONS in tensors:
+        model.photo_positions = nn.Parameter(tensors[POSITIONS].to(dtype))
+    return model.eval()
+
+
+def language_kind(config: Any) -> Any:
+    """The auto class of `transformers` for a language model's configuration.
+
+    BLIP-2 there asks whether any decoder has that configuration, and would make half a model of BART.
+    """
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
+def embedding_width(language: PreTrainedModel) -> int:
+    """The width of a language model's input embeddings; not always that of its layers (OPT 350M)."""
+    embeddings: Any = language.get_input_embeddings()
+    return int(embeddings.weight.shape[1])
+
+
+def language_width(config: Mapping[str, Any]) -> int:
+    """The same from a configuration alone."""
+    settings: Any = AutoConfig.for_model(**config)
+    with torch.device("meta"):
+        return embedding_width(language_kind(settings).from_config(settings))
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _filled(kind: Any, config: Any, state: dict[str, Tensor], dtype: torch.dtype) -> Any:
+    """A part with its weights: `transformers` knows the names of older versions, and which weights are one."""
+    model, told = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    if told["missing_keys"] or told["mismatched_keys"]:
+        raise ValueError(f"{kind.__name__} lacks {told['missing_keys']}, of other shapes are {told['mismatched_keys']}")
+    return model
