@@ -1,0 +1,253 @@
+"""Public models come from a hub whole, or not at all; what has come of an interrupted one is not asked for again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import huggingface_hub
+import pytest
+import tomli_w
+from huggingface_hub import constants
+from safetensors.torch import load_file
+
+from inference.checkpoints import Card, get, verify
+from inference.errors import Message, UserError
+from inference.pulling import pull
+from tests import tiny
+from tests.hub import COMMIT, Hub, hub
+from tests.originals import save_rubert
+
+REPO = "people/weights"
+FILES = {"config.json": b'{"model_type": "prefix"}\n', "model.safetensors": bytes(range(256)) * 4000}
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """A hub with one repository, which the client takes for the hub."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for name, data in FILES.items():
+        (folder / name).write_bytes(data)
+    with hub() as started:
+        started.repos[REPO] = folder
+        monkeypatch.setattr(constants, "ENDPOINT", started.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{started.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        )
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)  # what an interruption may lose
+        yield started
+        huggingface_hub.close_session()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Checkpoints with a shipped card, `captioner/public`, that waits for its weights."""
+    root = tmp_path / "checkpoints"
+    ship(root / "captioner" / "public", part(REPO, list(FILES)))
+    return root
+
+
+def ship(folder: Path, *parts: dict[str, object], **fields: object) -> None:
+    folder.mkdir(parents=True)
+    table = {"family": "prefix", "version": "1", "download": list(parts), **fields}
+    (folder / "card.toml").write_text(tomli_w.dumps(table))
+
+
+def part(repo: str, files: list[str], revision: str = "", folder: str = "") -> dict[str, object]:
+    return {"repo": repo, "revision": revision, "files": files, "folder": folder}
+
+
+def pulled(root: Path, asked: str, **options: Any) -> Card:
+    return pull(root, asked, lambda message: None, **options)
+
+
+def refused(root: Path, asked: str, **options: Any) -> Message:
+    """What the user is told where nothing was pulled."""
+    with pytest.raises(UserError) as caught:
+        pulled(root, asked, **options)
+    return caught.value.message
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+class TestAShippedCard:
+    def test_it_gets_its_files_and_a_lock(self, root: Path, served: Hub) -> None:
+        card = pulled(root, "public")
+        assert card.is_here
+        assert set(card.files) == set(FILES)
+        assert [each["revision"] for each in card.download] == [COMMIT]
+        assert all((card.folder / name).read_bytes() == data for name, data in FILES.items())
+        verify(card)
+        assert visible(root / "captioner") == {"public"}
+
+    @pytest.mark.parametrize("name", ["captioner/public", REPO])
+    def test_it_is_found_by_its_kind_or_its_repository(self, root: Path, served: Hub, name: str) -> None:
+        assert pulled(root, name).id == "captioner/public"
+        assert get(root, "captioner", name).is_here
+
+    def test_git_sees_nothing_of_it(self, root: Path, served: Hub) -> None:
+        def git(*arguments: str) -> str:
+            identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+            done = subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True, text=True)
+            return done.stdout
+
+        git("init", "-q")
+        git("add", ".")
+        git("commit", "-q", "-m", "shipped")
+        pulled(root, "public", keep=True)
+        assert visible(root / "captioner") == {"public", ".public.download"}
+        assert git("status", "--porcelain") == ""
+
+    def test_the_revision_on_the_card_is_the_one_that_comes(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "pinned", part(REPO, list(FILES), COMMIT))
+        pulled(root, "pinned")
+        assert set(served.asked) == {f"{REPO}@{COMMIT}/{name}" for name in FILES}
+        ship(root / "captioner" / "gone", part(REPO, list(FILES), "f" * 40))
+        assert refused(root, "gone").code == "hub-revision-missing"
+
+    def test_what_is_here_is_not_asked_for_again(self, root: Path, served: Hub) -> None:
+        pulled(root, "public")
+        served.asked.clear()
+        assert pulled(root, "public").is_here
+        assert served.asked == []
+
+    def test_a_lost_file_is_pulled_again(self, root: Path, served: Hub) -> None:
+        (pulled(root, "public").folder / "config.json").unlink()
+        assert not get(root, "captioner", "public").is_here
+        assert pulled(root, "public").is_here
+
+    def test_what_it_requires_comes_with_it(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
+        verify(pulled(root, "above"))
+        assert get(root, "captioner", "public").is_here
+
+    def test_parts_land_in_their_folders(self, root: Path, served: Hub) -> None:
+        served.repos["people/base"] = served.repos[REPO]
+        parts = (part(REPO, ["model.safetensors"]), part("people/base", ["config.json"], folder="base"))
+        ship(root / "captioner" / "two", *parts)
+        assert set(pulled(root, "two").files) == {"model.safetensors", "base/config.json"}
+
+
+class TestTheNetwork:
+    def test_a_broken_connection_goes_on_where_it_broke(self, root: Path, served: Hub) -> None:
+        served.cut = 400_000
+        assert pulled(root, "public").is_here
+        assert len(served.ranges) == 1
+        assert 0 < int(served.ranges[0].removeprefix("bytes=").removesuffix("-")) <= 400_000
+
+    def test_a_later_try_goes_on_where_the_first_ended(self, root: Path, served: Hub) -> None:
+        work = root / "captioner" / ".public.download" / "source"
+        work.mkdir(parents=True)
+        digest = hashlib.sha256(FILES["model.safetensors"]).hexdigest()
+        (work / f"model.safetensors.{digest[:8]}.part").write_bytes(FILES["model.safetensors"][:1000])
+        assert pulled(root, "public").is_here
+        assert served.ranges == ["bytes=1000-"]
+
+    def test_another_content_than_the_hub_names_is_refused(self, root: Path, served: Hub) -> None:
+        served.damaged.add("model.safetensors")
+        message = refused(root, "public")
+        assert (message.code, message.details["file"]) == ("hub-damaged", "model.safetensors")
+        assert not get(root, "captioner", "public").is_here
+        assert visible(root / "captioner" / "public") == {"card.toml"}
+        served.damaged.clear()
+        assert pulled(root, "public").is_here
+
+    @pytest.mark.parametrize(("status", "code"), [(401, "hub-gated"), (403, "hub-gated"), (500, "hub-failed")])
+    def test_a_refusal_is_one_sentence(self, root: Path, served: Hub, status: int, code: str) -> None:
+        served.status = status
+        expected = {"hub-gated", "hub-repo-missing"} if status == 401 else {code}
+        assert refused(root, "public").code in expected
+
+    def test_a_model_given_on_request_says_where(self, root: Path, served: Hub) -> None:
+        served.closed.add(REPO)
+        message = refused(root, "public")
+        assert (message.code, message.details["page"]) == ("hub-gated", f"{served.url}/{REPO}")
+
+    def test_what_the_hub_does_not_hold_is_named(self, root: Path, served: Hub) -> None:
+        del served.repos[REPO]
+        assert refused(root, "public").code == "hub-repo-missing"
+        served.repos[REPO] = root  # another repository under the old name
+        message = refused(root, "public")
+        assert (message.code, message.details["file"]) == ("hub-file-missing", "config.json")
+
+    def test_no_network_is_said_at_once(self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        assert refused(root, "public").code == "hub-unreachable"
+
+    def test_a_full_disk_is_known_before(self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+        assert refused(root, "public").code == "pull-disk"
+        assert served.asked == []
+
+    def test_a_name_that_leads_out_of_the_folder_is_refused(
+        self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        described = served._described
+        monkeypatch.setattr(served, "_described", lambda path, name: described(path, Path("..") / name))
+        assert refused(root, "public").code == "hub-file-odd"
+
+
+class TestFormats:
+    @pytest.fixture(autouse=True)
+    def rubert(self, root: Path, served: Hub, tmp_path: Path) -> Path:
+        """A publisher's folder on the hub, and the shipped card of it."""
+        folder = served.repos["people/rubert"] = save_rubert(tmp_path / "rubert")
+        names = [path.name for path in folder.iterdir()]
+        ship(root / "toxicity" / "rubert", part("people/rubert", names), format="rubert-toxicity", risk="not-harmless")
+        return folder
+
+    def test_the_original_is_taken_over_and_goes(self, root: Path) -> None:
+        before = (root / "toxicity" / "rubert" / "card.toml").read_bytes()
+        card = pulled(root, "rubert")
+        assert "model.safetensors" in card.files
+        assert not any(card.folder.glob("*.bin"))
+        assert (card.folder / "card.toml").read_bytes() == before
+        assert visible(root / "toxicity") == {"rubert"}
+
+    def test_it_stays_where_that_is_asked(self, root: Path) -> None:
+        pulled(root, "rubert", keep=True)
+        assert (root / "toxicity" / ".rubert.download" / "source" / "pytorch_model.bin").is_file()
+
+    def test_what_cannot_be_read_leaves_nothing_that_looks_whole(self, root: Path, rubert: Path) -> None:
+        (rubert / "pytorch_model.bin").write_bytes(b"no weights")
+        assert refused(root, "rubert").code == "import-failed"
+        assert visible(root / "toxicity" / "rubert") == {"card.toml"}
+        assert visible(root / "toxicity") == {"rubert", ".rubert.download"}
+
+
+class TestRepositoriesWithoutACard:
+    def test_the_files_tell_the_format(self, root: Path, served: Hub, tmp_path: Path) -> None:
+        folder = served.repos["People/Tiny-CLIP"] = tmp_path / "clip"
+        tiny.save_ruclip(folder, tiny.reading_tokenizer())
+        card = pulled(root, "People/Tiny-CLIP")
+        assert (card.id, card.format, card.download[0]["revision"]) == ("clip/tiny-clip", "clip", COMMIT)
+        assert load_file(card.folder / "model.safetensors").keys() == load_file(folder / "model.safetensors").keys()
+        verify(card)
+        assert get(root, "clip", "People/Tiny-CLIP") == card
+        assert pulled(root, "People/Tiny-CLIP") == card
+
+    def test_a_format_that_is_not_told_has_to_be_named(self, root: Path, served: Hub, tmp_path: Path) -> None:
+        served.repos["people/other"] = save_rubert(tmp_path / "rubert")
+        assert refused(root, "people/other").code == "pull-format"
+        card = pulled(root, "people/other", family="rubert-toxicity", name="mine")
+        assert card.id == "toxicity/mine"
+        served.repos["people/mine"] = served.repos["people/other"]
+        assert refused(root, "people/mine", family="rubert-toxicity").code == "pull-exists"
+
+    @pytest.mark.parametrize("name", ["nobody", "captioner/nobody", "a/b/c", ""])
+    def test_what_is_no_model_is_told_the_known_ones(self, root: Path, name: str) -> None:
+        message = refused(root, name)
+        assert (message.code, message.details["known"]) == ("pull-unknown", "captioner/public")
+
+    def test_one_name_for_two_models_is_asked_about(self, root: Path) -> None:
+        ship(root / "clip" / "public", part("people/clip", ["config.json"]))
+        assert refused(root, "public").code == "pull-ambiguous"
