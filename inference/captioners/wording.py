@@ -28,3 +28,15 @@ def completion(prompt: Prompt, template: str | None = None) -> str:
     if template is None:
         template = sentences()["completion" if prompt.masked else "completion-photos"]
     return template.replace("{attributes}", prompt.masked).replace("{token}", prompt.token).strip()
+
+
+def request(prompt: Prompt) -> str:
+    """What a model that follows instructions is asked: how to write, whether of one thing or of many, the fields."""
+    told = sentences()
+    parts = [told["request"]]
+    if prompt.images:
+        many = prompt.token == "<VARIATIVE>"  # noqa: S105 - no password
+        parts.append(told["request-many" if many else "request-one"])
+    if prompt.masked:
+        parts.append(told["request-fields"].replace("{attributes}", prompt.masked))
+    return "\n".join(parts)

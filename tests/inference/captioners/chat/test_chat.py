@@ -1,0 +1,167 @@
+"""Vision-language models that chat: four kinds of photo reading behind one door, with the request in Russian."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText
+
+from inference.captioners import Captioner, Prompt, load
+from inference.captioners.chat import ChatCaptioner
+from inference.captioners.chat.processing import load_processor
+from inference.captioners.wording import request
+from inference.checkpoints import Card
+from inference.clip import Clip
+from inference.devices import Device
+from inference.errors import CheckpointError
+from inference.originals import import_original
+from tests.captioners import FIELDS, assert_keeps_the_promises, prompt, surroundings
+from tests.vision_language import SAVED
+
+QUICK = {"max_new_tokens": 6}
+SMALL = {"photo_edge": 64}
+
+
+@pytest.fixture(scope="module", params=SAVED)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published folder of each kind."""
+    path = tmp_path_factory.mktemp("published") / str(request.param)
+    SAVED[request.param](path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("published") / "qwen"
+    SAVED["qwen2.5-vl"](path)
+    return path
+
+
+def card(folder: Path, settings: Mapping[str, object] = SMALL, **generation: object) -> Card:
+    wanted = QUICK | generation
+    return Card(folder=folder, family="chat-vlm", version="1", max_photos=10, settings=settings, generation=wanted)
+
+
+def test_every_kind_reads_one_three_and_ten_photos_and_none(folder: Path, tiny_clip: Clip) -> None:
+    texts = assert_keeps_the_promises(load(card(folder), surroundings(tiny_clip)), tiny_clip)
+    assert len(set(texts[:6])) > 2
+
+
+def test_a_beam_search_keeps_the_promises_too(qwen: Path, tiny_clip: Clip) -> None:
+    assert_keeps_the_promises(load(card(qwen, num_beams=2), surroundings(tiny_clip)), tiny_clip)
+
+
+def test_a_text_is_what_the_library_s_own_recipe_writes(folder: Path, tiny_clip: Clip) -> None:
+    """One conversation at a time through processor and model, as the publishers' examples do it."""
+    captioner = load(card(folder, no_repeat_ngram_size=0), surroundings(tiny_clip))
+    assert isinstance(captioner, ChatCaptioner)
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder).eval()
+    processor: Any = load_processor(folder)
+    for asked in (prompt(tiny_clip, 2, "Цвет: синий"), prompt(tiny_clip, 1), prompt(tiny_clip, 0, "Платье")):
+        photos = [{"type": "image"} for _ in asked.images]
+        turn = {"role": "user", "content": [*photos, {"type": "text", "text": request(asked)}]}
+        text = processor.tokenizer.apply_chat_template(
+            [turn], chat_template=processor.chat_template, tokenize=False, add_generation_prompt=True
+        )
+        images = [captioner._scaled(image) for image in asked.images] or None
+        inputs = processor(text=[text], images=[images] if images else None, return_tensors="pt")
+        digits = [[word] for word in captioner._writer._digits.tolist()]
+        written = model.generate(**inputs, max_new_tokens=6, do_sample=False, bad_words_ids=digits)
+        expected = processor.tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        assert captioner.generate([asked]) == [expected.strip()]
+
+
+def test_photos_and_their_order_matter(folder: Path, tiny_clip: Clip) -> None:
+    """The states before the first word differ with the order, so no photo is passed over."""
+    captioner = load(card(folder), surroundings(tiny_clip))
+    forth = prompt(tiny_clip, 3, FIELDS)
+    back = replace(forth, images=forth.images[::-1])
+    fewer = replace(forth, images=forth.images[:2])
+    first, second, third = (first_logits(captioner, each) for each in (forth, back, fewer))
+    assert (first - second).abs().max() > 1e-4
+    assert (first - third).abs().max() > 1e-4
+
+
+def first_logits(captioner: Captioner, asked: Prompt) -> torch.Tensor:
+    """Of the first word that is written."""
+    assert isinstance(captioner, ChatCaptioner)
+    seen: list[torch.Tensor] = []
+    hook = captioner._model.register_forward_hook(lambda model, arguments, output: seen.append(output.logits))
+    captioner.generate([asked])
+    hook.remove()
+    return seen[0][0, -1]
+
+
+def test_a_published_folder_is_imported_with_its_pickle(qwen: Path, tmp_path: Path, tiny_clip: Clip) -> None:
+    """Weights of two pickled shards become safetensors; the text stays."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for path in qwen.iterdir():
+        if path.suffix != ".safetensors":
+            (source / path.name).write_bytes(path.read_bytes())
+    state = AutoModelForImageTextToText.from_pretrained(qwen).state_dict()
+    names = sorted(state)
+    shards = {"pytorch_model-00001-of-00002.bin": names[:20], "pytorch_model-00002-of-00002.bin": names[20:]}
+    for shard, held in shards.items():
+        torch.save({name: state[name] for name in held}, source / shard)
+    places = {name: shard for shard, held in shards.items() for name in held}
+    (source / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    imported = import_original("chat-vlm", source, tmp_path, "qwen")
+    assert not list(imported.folder.glob("*.bin"))
+    asked = [prompt(tiny_clip, 2, FIELDS)]
+    texts = [
+        load(replace(each, settings=SMALL, generation=QUICK), surroundings(tiny_clip)).generate(asked)
+        for each in (imported, card(qwen))
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_a_model_that_does_not_chat_is_refused(qwen: Path, tmp_path: Path) -> None:
+    (qwen / "chat_template.jinja").rename(tmp_path / "kept")
+    try:
+        with pytest.raises(CheckpointError) as raised:
+            import_original("chat-vlm", qwen, tmp_path, "qwen")
+    finally:
+        (tmp_path / "kept").rename(qwen / "chat_template.jinja")
+    assert raised.value.message.code == "import-failed"
+
+
+@pytest.mark.parametrize("settings", [{"photo_edge": 5}, {"photo_edge": "448"}, {"bits": 3}, {"zoom": 1}])
+def test_a_setting_that_cannot_be_is_named(qwen: Path, tiny_clip: Clip, settings: Mapping[str, object]) -> None:
+    with pytest.raises(CheckpointError) as raised:
+        load(card(qwen, settings), surroundings(tiny_clip))
+    assert raised.value.message.details["field"] == f"settings.{next(iter(settings))}"
+
+
+def test_where_nothing_can_quantise_the_weights_stay_whole(
+    qwen: Path, tiny_clip: Clip, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        captioner = load(card(qwen, SMALL | {"bits": 4}), surroundings(tiny_clip))
+    assert "4 bits" in caplog.text
+    asked = [prompt(tiny_clip, 1)]
+    assert captioner.generate(asked) == load(card(qwen), surroundings(tiny_clip)).generate(asked)
+
+
+def test_weights_and_pixels_have_the_width_of_the_device(qwen: Path, tiny_clip: Clip) -> None:
+    half = replace(surroundings(tiny_clip), device=Device("cpu", torch.bfloat16, free=1 << 40, total=1 << 40))
+    captioner = load(card(qwen), half)
+    assert isinstance(captioner, ChatCaptioner)
+    assert {weight.dtype for weight in captioner._model.parameters()} == {torch.bfloat16}
+    assert len(captioner.generate([prompt(tiny_clip, 2, FIELDS)])) == 1
+
+
+def test_the_request_holds_the_fields_and_says_whether_it_is_one_thing(tiny_clip: Clip) -> None:
+    one, many = request(prompt(tiny_clip, 2, FIELDS)), request(prompt(tiny_clip, 2, FIELDS, many=True))
+    assert "одна вещь" in one
+    assert "несколько разных вещей" in many
+    assert one.endswith(FIELDS)
+    assert "<PRICE>" not in request(prompt(tiny_clip, 1))
+    assert "На фото одна" not in request(prompt(tiny_clip, 0, FIELDS))
