@@ -42,6 +42,7 @@ FORMATS: Mapping[str, Format] = {
     "clipcap": Format("captioner", "inference.captioners.clipcap.original:convert"),
     "chat-vlm": Format("captioner", "inference.captioners.chat.original:convert"),
     "detoxify": Format("toxicity", "inference.moderation.originals:convert_detoxify"),
+    "flamingo": Format("captioner", "inference.captioners.flamingo.original:convert"),
     "rudolph": Format("captioner", "inference.captioners.rudolph.original:convert"),
     "openai-clip": Format("clip", "inference.clip.original:convert_openai"),
     "rubert-toxicity": Format("toxicity", "inference.moderation.originals:convert_rubert"),

@@ -62,6 +62,7 @@ Load = Callable[[Card, Surroundings], Captioner]
 # Family → "module:class"; a module is imported when the first of its checkpoints is loaded.
 FAMILIES: Mapping[str, str] = {
     "blip2": "inference.captioners.blip2:Blip2Captioner",
+    "flamingo": "inference.captioners.flamingo:FlamingoCaptioner",
     "interrogator": "inference.captioners.interrogator:Interrogator",
     "clipcap": "inference.captioners.clipcap:ClipCapCaptioner",
     "prefix": "inference.captioners.prefix:PrefixCaptioner",

@@ -1,0 +1,122 @@
+"""Flamingo: a language model that looks at photos between its layers, OpenFlamingo's and any made the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedConfig
+
+from inference.captioners import Prompt, Surroundings, wording
+from inference.captioners.adapters import adapted
+from inference.captioners.flamingo.attention import Media
+from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
+from inference.captioners.generation import Generation, Writer
+from inference.checkpoints import Card
+from inference.clip.pixels import PixelRule
+from inference.errors import CheckpointError
+
+Photos = Literal["together", "interleaved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table `settings` of a card.
+
+    photos: "together" shows all photos of an ad at one `<image>`, so that every word sees all of them, though no
+    OpenFlamingo was trained so; "interleaved" writes an `<image>` a photo, and the text sees the last of them, as in
+    training. prompt, prompt_photos: templates for `wording.completion`, with and without fields; `<image>` stands once where they
+    have it, or before everything. post_layernorm: see `model.Flamingo`.
+    """
+
+    photos: Photos = "together"
+    prompt: str | None = None
+    prompt_photos: str | None = None
+    post_layernorm: bool = False
+
+    @classmethod
+    def of(cls, card: Card) -> Settings:
+        """What the card asks for. Raises `CheckpointError` for an unknown name or a wrong value."""
+        right = {"photos": get_args(Photos), "post_layernorm": (True, False)}
+        for name, value in card.settings.items():
+            is_text = name in ("prompt", "prompt_photos") and isinstance(value, str)
+            if not is_text and value not in right.get(name, ()):
+                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
+        return cls(**card.settings)  # type: ignore[arg-type]
+
+
+class FlamingoCaptioner:
+    """A loaded checkpoint of the family `flamingo`."""
+
+    def __init__(
+        self, model: Flamingo, writer: Writer, rule: PixelRule, settings: Settings, name: str, max_photos: int
+    ) -> None:
+        self.name = name
+        self.max_photos = max_photos
+        self.model = model
+        self._writer = writer
+        self._rule = rule
+        self._settings = settings
+        self._image: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
+        self._room = window(model.language.config) - writer.generation.max_new_tokens
+
+    @classmethod
+    def load(cls, card: Card, surroundings: Surroundings) -> FlamingoCaptioner:
+        """The captioner of a checkpoint folder: `model.safetensors`, `config.json`, `language/`, `vision/`."""
+        settings, generation = Settings.of(card), Generation.of(card)
+        device = surroundings.device
+        # Adapters are merged into the weights as they were published, before these become narrower.
+        dtype = "auto" if card.adapters else device.dtype
+        model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
+        if card.adapters:
+            adapted(model, card)
+            for weight in model.parameters():
+                weight.data = weight.data.to(device.dtype)
+        tokenizer = AutoTokenizer.from_pretrained(card.folder / LANGUAGE)
+        rule = PixelRule.read(card.folder / VISION / PIXELS)
+        writer = Writer(tokenizer, generation)
+        return cls(model.to(device.name).eval(), writer, rule, settings, card.name, card.max_photos)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt; without photos the text alone is continued."""
+        if not prompts:
+            return []
+        device = self.model.perceiver.latents.device
+        rows = [self.ids(prompt).to(device) for prompt in prompts]
+        media = Media.of(
+            self._latents(prompts), [row == self._image for row in rows], together=self._settings.photos == "together"
+        )
+        words = self.model.language.get_input_embeddings()
+        with self.model.seeing(media) as language:
+            return self._writer.continue_embeddings(language, [words(row) for row in rows], prompts)
+
+    def ids(self, prompt: Prompt) -> Tensor:
+        """What the language model reads, (length,); fields that are too long for it are cut at their end."""
+        # A token of the model that the seller wrote is no token of the model.
+        for token in self._writer.tokenizer.all_special_tokens:
+            prompt = replace(prompt, masked=prompt.masked.replace(token, " "))
+        return torch.tensor(self._writer.prompt_ids(prompt, self._room, self._template(prompt), special=True))
+
+    def _template(self, prompt: Prompt) -> str:
+        """The card's template or the common one; with an `<image>` a photo, or one for all of them."""
+        asked = self._settings.prompt if prompt.masked else self._settings.prompt_photos
+        template = asked or wording.sentences()["completion" if prompt.masked else "completion-photos"]
+        shown = min(len(prompt.images), 1) if self._settings.photos == "together" else len(prompt.images)
+        return (template if IMAGE in template else IMAGE + template).replace(IMAGE, IMAGE * shown, 1)
+
+    def _latents(self, prompts: Sequence[Prompt]) -> list[Tensor]:
+        """(photos, latents, width) of each prompt; all photos are looked at as one batch."""
+        images = [image for prompt in prompts for image in prompt.images]
+        empty = self.model.perceiver.latents
+        seen = self.model.look(self._rule.pixels(images).to(empty)) if images else empty[None][:0]
+        return list(seen.split([len(prompt.images) for prompt in prompts]))
+
+
+def window(config: PreTrainedConfig) -> int:
+    """How many tokens a language model reads and writes at once."""
+    names = ("max_position_embeddings", "max_seq_len", "seq_length")
+    return next((size for name in names if isinstance(size := getattr(config, name, None), int)), 2048)
