@@ -42,6 +42,7 @@ class PhotoLabels:
     pattern: str
     audience: str
     caption: str
+    features: str = ""
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -72,6 +73,7 @@ def read_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
             pattern=row["pattern"],
             audience=row["audience"],
             caption=row["caption"],
+            features=row.get("features", ""),
         )
         for row in rows
     }

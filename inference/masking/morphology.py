@@ -41,3 +41,30 @@ def agree(adjective: str, noun: str) -> bool:
     if not first or not second or first[0].tag.POS != "ADJF":
         return False
     return (first[0].tag.number, first[0].tag.gender) == (second[0].tag.number, second[0].tag.gender)
+
+
+def noun(word: str) -> str:
+    """The lemma of a noun, in lower case with `ё` as `е`; "" for every other word, also for «белые», «столовая»."""
+    parses = _parses(word)
+    if not parses or parses[0].tag.POS != "NOUN" or any(parse.tag.POS == "ADJF" for parse in parses):
+        return ""
+    return str(parses[0].normal_form).replace("ё", "е")
+
+
+def is_named(word: str) -> bool:
+    """Whether a noun's likeliest case is one that names: «куртка», «куртку», not «на резинке»."""
+    return next((parse.tag.case in ("nomn", "accs") for parse in _parses(word)), False)
+
+
+def agreed(adjective: str, noun: str) -> str:
+    """The adjective in the nominative, in the number and the gender of a noun; «цвета хаки» stays as it is.
+
+    Of «тёмно-синий» only the last part changes.
+    """
+    head, dash, last = adjective.rpartition("-")
+    first, second = next(iter(_parses(last)), None), next(iter(_parses(noun)), None)
+    if first is None or second is None or first.tag.POS != "ADJF":
+        return adjective
+    shape = {"plur"} if second.tag.number == "plur" else {"sing", second.tag.gender or "masc"}
+    form = first.inflect(shape | {"nomn"})
+    return f"{head}{dash}{form.word}" if form else adjective
