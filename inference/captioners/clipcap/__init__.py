@@ -122,7 +122,7 @@ class ClipCapCaptioner:
 
 
 def read_model(card: Card) -> ClipCap:
-    """The model of a checkpoint folder, adapters merged, for inference. Raises `ValueError` for weights that do not fit."""
+    """The model of a checkpoint folder with its adapters. Raises `ValueError` for weights that do not fit."""
     with torch.device("meta"):
         model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
     missing, unexpected = model.load_state_dict(read(card.folder), strict=False, assign=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -64,8 +65,9 @@ class TestOriginal:
     def test_greedy_tokens_are_those_of_the_original(self, cards: dict[str, Card], mapper: str) -> None:
         """With a cache and as one batch; the original reads everything again for each token."""
         model = read_model(cards[mapper])
+        language: Any = model.language  # whose types do not say that it generates
         with torch.inference_mode():
-            written = model.language.generate(
+            written = language.generate(
                 inputs_embeds=model.prefix(clipcap.vectors(6)),
                 max_new_tokens=67,
                 do_sample=False,
@@ -94,15 +96,8 @@ class TestOriginal:
         assert read_model(import_original("clipcap", source, tmp_path, "four")).language.config.n_head == 4
 
     def test_what_is_written_holds_no_pickle_and_no_buffer(self, cards: dict[str, Card]) -> None:
-        files = {path.name for path in cards["mlp"].folder.iterdir()}
-        assert files == {
-            "card.toml",
-            "config.json",
-            "model.safetensors",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            ".gitignore",
-        }
+        expected = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+        assert set(cards["mlp"].files) == expected
         assert cards["mlp"].parameters == sum(weight.numel() for weight in read_model(cards["mlp"]).parameters())
 
     def test_the_tokenizer_reads_and_writes_as_its_published_files(self, cards: dict[str, Card]) -> None:
@@ -182,7 +177,7 @@ class TestCaptioner:
             captioner(replace(cards["mlp"], settings={"normalise": True}), clip)
         assert raised.value.message.details["field"] == "settings.normalise"
 
-    def test_an_adapter_of_the_card_changes_the_text(self, cards: dict[str, Card], clip: Clip, tmp_path: Path) -> None:
+    def test_an_adapter_of_the_card_changes_the_text(self, cards: dict[str, Card], clip: Clip) -> None:
         card = replace(cards["mlp"], generation=GENERATION)
         plain = captioner(card, clip).generate([captioners.prompt(clip, 1)])
         torch.manual_seed(0)
