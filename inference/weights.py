@@ -53,6 +53,14 @@ def read_pickle(path: Path) -> dict[str, object]:
     return loaded
 
 
+def published(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a folder as `transformers` publishes it: of its safetensors or, without them, of its pickles."""
+    tensors = read(folder)
+    for path in [] if tensors else sorted(folder.glob("pytorch_model*.bin")):
+        tensors |= _tensors(read_pickle(path))
+    return tensors
+
+
 def save(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Write a safetensors file one tensor at a time, so that no second copy of the weights is ever in memory."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
@@ -70,5 +78,8 @@ def save(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 def unpickle(source: Path, target: Path) -> None:
     """Write the tensors of a publisher's state dict, pickled, as a safetensors file."""
-    kept = read_pickle(source)
-    save({name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}, target)
+    save(_tensors(read_pickle(source)), target)
+
+
+def _tensors(kept: Mapping[str, object]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}
