@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -14,7 +14,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from inference.clip.pixels import PixelRule
-from tests import tiny
+from tests import hashed, tiny
 
 SIZES = (
     (60, 48),
@@ -32,12 +32,6 @@ SIZES = (
 HALVES = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
-def noise(size: tuple[int, int]) -> Image.Image:
-    """A photo none of whose pixels is like its neighbours, so that a shift or another filter shows."""
-    pixels = np.random.default_rng(size[0]).integers(0, 256, (size[1], size[0], 3), np.uint8)
-    return Image.fromarray(pixels)
-
-
 def rule(folder: Path, **config: object) -> PixelRule:
     path = folder / "preprocessor_config.json"
     path.write_text(json.dumps(HALVES | config), "utf-8")
@@ -45,13 +39,14 @@ def rule(folder: Path, **config: object) -> PixelRule:
 
 
 @pytest.mark.parametrize("published", [{}, {"size": {"shortest_edge": 40}}, {"resample": 2}])
-def test_clip_s_photos_are_resized_and_their_middle_cut_out(tmp_path: Path, published: dict[str, object]) -> None:
+def test_clip_s_photos_are_resized_and_their_middle_cut_out(tmp_path: Path, published: dict[str, Any]) -> None:
     """Equal to `CLIPImageProcessor` to 1e-6, also where the crop is smaller than what was resized."""
     crop = {"height": 32, "width": 32}
-    processor = CLIPImageProcessorPil(**({"size": {"shortest_edge": 32}, "crop_size": crop} | published))
+    settings: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": crop} | published
+    processor = CLIPImageProcessorPil(**settings)
     processor.save_pretrained(tmp_path)
     own = PixelRule.read(tmp_path / "preprocessor_config.json")
-    images = [noise(size) for size in SIZES]
+    images = [hashed.photo(str(size), size) for size in SIZES]
     expected = processor(images, return_tensors="pt").pixel_values
     torch.testing.assert_close(own.pixels(images), expected, atol=1e-6, rtol=0)
 
@@ -69,7 +64,7 @@ def test_siglip_s_photos_are_squeezed(tmp_path: Path) -> None:
     processor = SiglipImageProcessorPil(size={"height": 32, "width": 32})
     processor.save_pretrained(tmp_path)
     own = PixelRule.read(tmp_path / "preprocessor_config.json")
-    images = [noise(size) for size in SIZES]
+    images = [hashed.photo(str(size), size) for size in SIZES]
     expected = processor(images, return_tensors="pt").pixel_values
     torch.testing.assert_close(own.pixels(images), expected, atol=1e-6, rtol=0)
 
