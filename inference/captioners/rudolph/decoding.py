@@ -69,10 +69,10 @@ def write(
     states = states[:, -1:].expand(-1, drafts, -1)
     written = torch.empty(len(readings), drafts, 0, dtype=torch.long)
     while True:
-        scores = _agreed(model.text_logits(states), owners, len(readings))
+        scores = _agreed(model.text_logits(states, padding=not readings[0].images), owners, len(readings))
         if held is not None:
             scores = held(written.flatten(0, 1), scores.flatten(0, 1)).view_as(scores)
-        ids = _drawn(scores, chances[:, :, written.shape[2]], sampling, model.config, written.shape[2])
+        ids = drawn(scores, chances[:, :, written.shape[2]], sampling, model.config, written.shape[2])
         written = torch.cat([written, ids[..., None]], dim=2)
         if written.shape[2] == room or bool((written == EOS).any(2).all()):
             return [[_before_end(draft) for draft in several] for several in written.tolist()]
@@ -121,21 +121,22 @@ def _agreed(logits: Tensor, owners: Tensor, readings: int) -> Tensor:
     return sums / owners.bincount(minlength=readings)[:, None, None]
 
 
-def _drawn(scores: Tensor, chances: Tensor, sampling: Sampling, config: RudolphConfig, written: int) -> Tensor:
+def drawn(scores: Tensor, chances: Tensor, sampling: Sampling, config: RudolphConfig, written: int) -> Tensor:
     """(readings, drafts, ids) scores → (readings, drafts) ids; a special id that is drawn means the end.
 
-    Top-k, then the nucleus of top-p ("The Curious Case of Neural Text Degeneration", Holtzman et al., 2020).
+    chances: (readings, drafts) uniform; written: how many ids stand before these. Top-k, then the nucleus of top-p
+    ("The Curious Case of Neural Text Degeneration", Holtzman et al., 2020).
     """
     if written < sampling.least:
         scores = scores.clone()
-        scores[..., [EOS, *range(config.words, config.written)]] = NEVER
+        scores[..., config.words :] = scores[..., EOS : EOS + 1] = NEVER
     best, ids = scores.topk(min(sampling.top_k, scores.shape[-1]), dim=-1)
     shares = (best / sampling.temperature).softmax(-1)
     before = shares.cumsum(-1) - shares
     sums = shares.masked_fill(before > sampling.top_p, 0.0).cumsum(-1)
     chosen = (sums < chances[..., None] * sums[..., -1:]).sum(-1, keepdim=True).clamp(max=ids.shape[-1] - 1)
-    drawn = ids.gather(-1, chosen)[..., 0]
-    return torch.where(drawn >= config.words, EOS, drawn)
+    found = ids.gather(-1, chosen)[..., 0]
+    return torch.where(found >= config.words, EOS, found)
 
 
 def _before_end(ids: list[int]) -> list[int]:

@@ -241,9 +241,12 @@ class Rudolph(nn.Module):
         states: Tensor = self.transformer.final_layernorm(x)
         return states
 
-    def text_logits(self, states: Tensor) -> Tensor:
-        """States (…, width) → float logits of words and special text ids, (…, config.written)."""
-        return self._logits(states, 0, self.config.written)
+    def text_logits(self, states: Tensor, *, padding: bool = False) -> Tensor:
+        """States (…, width) → float logits of words and special text ids, (…, config.written), or of all text ids.
+
+        padding: with the ids of the left text's padding, by which a text that goes on there may end.
+        """
+        return self._logits(states, 0, self.config.text_ids if padding else self.config.written)
 
     def code_logits(self, states: Tensor) -> Tensor:
         """States (…, width) → float logits of image codes, (…, config.codes)."""

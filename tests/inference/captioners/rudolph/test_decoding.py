@@ -1,0 +1,140 @@
+"""Drafts: the likeliest ones are the original's, drawn ones keep to top-k and top-p, several photos agree."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from inference import youtokentome
+from inference.captioners.rudolph.decoding import Reading, Sampling, drawn, write
+from inference.captioners.rudolph.model import Rudolph
+from inference.captioners.rudolph.original import build
+from inference.captioners.rudolph.spelling import EOS, Speller
+from tests import rudolph
+
+SAMPLING = Sampling(top_k=20, top_p=0.9, temperature=1.0)
+
+
+@cache
+def model(layout: str = "350M") -> Rudolph:
+    built = build(rudolph.arguments(layout))
+    built.load_state_dict(rudolph.state(layout))
+    return built.eval()
+
+
+def speller(layout: str = "350M") -> Speller:
+    tokenizer: Tokenizer = youtokentome.read(rudolph.RECORDED / "bpe.model")
+    return Speller(tokenizer, special=rudolph.LAYOUTS[layout]["text_special_tokens"] > 0)
+
+
+def readings(layout: str, told: str = "") -> list[Reading]:
+    """One for each of the recorded photos."""
+    spell, sizes = speller(layout), rudolph.LAYOUTS[layout]
+    left = spell.framed(told, "<LT_I2T>", sizes["l_text_seq_length"])
+    right = torch.tensor(spell.ids("на картинке", "<RT_I2T>"))
+    codes = rudolph.answers()[layout]["codes"]
+    return [Reading(left, (torch.tensor(each),), right) for each in codes]
+
+
+def likeliest(count: int, room: int) -> Tensor:
+    return torch.zeros(count, 1, room)
+
+
+@pytest.mark.parametrize("layout", rudolph.LAYOUTS)
+class TestAgainstTheOriginal:
+    """`generate_captions` and `generate_texts` of ai-forever/ru-dolph@f01ac62 with top_k=1."""
+
+    @pytest.mark.parametrize(("told", "which"), [("", 0), ("Цена: <PRICE>", 1)])
+    def test_captions_are_equal(self, layout: str, told: str, which: int) -> None:
+        asked, spell = readings(layout, told), speller(layout)
+        assert asked[0].right is not None
+        begun = asked[0].right.tolist()
+        room = rudolph.LAYOUTS[layout]["r_text_seq_length"] - len(begun)
+        drafts = write(model(layout), asked, likeliest(3, room), SAMPLING)
+        texts = [spell.text([*begun, *several[0]]) for several in drafts]
+        assert texts == [captions[0] for captions in rudolph.answers()[layout]["captions"][which::2]]
+
+    def test_texts_without_a_photo_are_continued_equally(self, layout: str) -> None:
+        spell = speller(layout)
+        begun = spell.ids("Куртка синяя, цена: <PRICE>", "<LT_T2T>")
+        room = rudolph.LAYOUTS[layout]["l_text_seq_length"] - len(begun)
+        [[draft]] = write(model(layout), [Reading(torch.tensor(begun))], likeliest(1, room), SAMPLING)
+        assert [spell.text([*begun, *draft])] == rudolph.answers()[layout]["continued"]
+
+
+class TestWrite:
+    def test_drafts_of_one_reading_are_what_each_would_be_alone(self) -> None:
+        chances = torch.rand(3, 2, 5, generator=torch.Generator().manual_seed(1))
+        together = write(model(), readings("350M"), chances, SAMPLING)
+        alone = [
+            write(model(), [reading], chances[n : n + 1, m : m + 1], SAMPLING)[0][0]
+            for n, reading in enumerate(readings("350M"))
+            for m in range(2)
+        ]
+        assert [draft for several in together for draft in several] == alone
+        assert len({tuple(draft) for draft in alone}) > 3
+
+    def test_of_one_photo_twice_the_text_is_that_of_the_photo(self) -> None:
+        first, _, _ = readings("350M")
+        twice = Reading(first.left, first.images * 2, first.right)
+        assert write(model(), [twice], likeliest(1, 8), SAMPLING) == write(model(), [first], likeliest(1, 8), SAMPLING)
+
+    def test_photos_of_one_thing_agree_on_the_mean_of_what_each_would_say(self) -> None:
+        first, second, third = readings("350M")
+        both = Reading(first.left, first.images + third.images, first.right)
+        [[draft]] = write(model(), [both], likeliest(1, 1), SAMPLING)
+        assert first.right is not None
+        with torch.inference_mode():
+            logits = model()(first.left.expand(2, -1), torch.stack(both.images), first.right.expand(2, -1))
+        chances = logits[:, -1, : model().config.written].log_softmax(-1).mean(0)
+        assert draft == [int(chances.argmax())]
+        mixed = write(model(), [second, both], likeliest(2, 8), SAMPLING)
+        assert mixed[1] == write(model(), [both], likeliest(1, 8), SAMPLING)[0]
+
+    def test_vectors_may_stand_for_the_left_text_and_for_the_image(self) -> None:
+        rudolph_, (first, *_) = model(), readings("350M")
+        ids = torch.where(first.left == 0, torch.arange(len(first.left)) + rudolph_.config.written, first.left)
+        with torch.no_grad():
+            left, image = rudolph_.text_embeddings(ids), rudolph_.image_embeddings(first.images[0])
+        soft = Reading(left, (image,), first.right)
+        assert write(rudolph_, [soft], likeliest(1, 8), SAMPLING) == write(rudolph_, [first], likeliest(1, 8), SAMPLING)
+
+
+class TestDrawn:
+    CONFIG = model().config
+
+    def counts(self, shares: list[float], sampling: Sampling) -> list[int]:
+        """How often of 1,000 even chances each id comes."""
+        scores = torch.full((1, 1000, self.CONFIG.written), float("-inf"))
+        scores[..., : len(shares)] = torch.tensor(shares).log()
+        chances = torch.arange(1000).view(1, -1) / 1000
+        found = drawn(scores, chances, sampling, self.CONFIG, 0)[0].bincount(minlength=len(shares))
+        return [int(number) for number in found]
+
+    def test_ids_come_as_often_as_is_likely(self) -> None:
+        found = self.counts([0.1, 0.6, 0.3], Sampling(top_k=10, top_p=1.0, temperature=1.0))
+        assert found == pytest.approx([100, 600, 300], abs=2)
+
+    def test_top_k_leaves_the_likeliest(self) -> None:
+        found = self.counts([0.1, 0.6, 0.3], Sampling(top_k=2, top_p=1.0, temperature=1.0))
+        assert found == pytest.approx([0, 667, 333], abs=2)
+
+    def test_top_p_leaves_those_before_which_the_share_is_not_reached(self) -> None:
+        found = self.counts([0.1, 0.6, 0.3], Sampling(top_k=10, top_p=0.7, temperature=1.0))
+        assert found == pytest.approx([0, 667, 333], abs=2)
+        assert self.counts([0.1, 0.6, 0.3], Sampling(top_k=10, top_p=0.5, temperature=1.0)) == [0, 1000, 0]
+
+    def test_a_low_temperature_is_bolder_for_the_likeliest(self) -> None:
+        found = self.counts([0.5, 0.25, 0.25], Sampling(top_k=10, top_p=1.0, temperature=0.5))
+        assert found == pytest.approx([667, 167, 166], abs=2)
+
+    def test_a_special_id_is_the_end_and_comes_after_the_least_length(self) -> None:
+        scores = torch.zeros(1, 1, self.CONFIG.written)
+        scores[..., -1] = 9.0
+        greedy, chances = Sampling(top_k=1, top_p=1.0, temperature=1.0, least=2), torch.zeros(1, 1)
+        assert int(drawn(scores, chances, greedy, self.CONFIG, 2)) == EOS
+        assert int(drawn(scores, chances, greedy, self.CONFIG, 1)) not in (EOS, self.CONFIG.written - 1)

@@ -1,0 +1,76 @@
+"""Texts and mask tokens in pieces of YouTokenToMe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inference import youtokentome
+from inference.captioners.rudolph.spelling import BOS, EOS, Speller, sentence
+from tests import rudolph
+
+
+def speller(*, special: bool = True) -> Speller:
+    return Speller(youtokentome.read(rudolph.RECORDED / "bpe.model"), special=special)
+
+
+def without_brackets(folder: Path) -> Speller:
+    """A vocabulary that has Chinese letters where others have < and >."""
+    letters = {str(ord("<")): str(ord("丁")), str(ord(">")): str(ord("七"))}
+    lines = (rudolph.RECORDED / "bpe.model").read_text("ascii").splitlines()
+    changed = [
+        " ".join([letters.get(line.split()[0], line.split()[0]), *line.split()[1:]]) if len(line.split()) == 2 else line
+        for line in lines
+    ]
+    (folder / "bpe.model").write_text("\n".join([lines[0], *changed[1:]]) + "\n", "ascii")
+    return Speller(youtokentome.read(folder / "bpe.model"), special=True)
+
+
+class TestIds:
+    def test_the_task_stands_behind_the_beginning_where_there_are_tasks(self) -> None:
+        assert speller().ids("куртка", "<LT_I2T>")[:2] == [BOS, rudolph.WORDS + 3]
+        assert speller(special=False).ids("куртка", "<LT_I2T>")[0] == BOS
+        assert speller(special=False).ids("куртка", "<LT_I2T>")[1:] == speller().ids("куртка", "<LT_I2T>")[2:]
+
+    def test_texts_are_read_in_lower_case(self) -> None:
+        assert speller().ids(" Куртка ", "<LT_I2T>") == speller().ids("куртка", "<LT_I2T>")
+
+    def test_a_framed_text_has_its_length(self) -> None:
+        ids = speller().framed("на картинке", "<RT_I2T>", 12).tolist()
+        written = speller().ids("на картинке", "<RT_I2T>")
+        assert ids == [*written, EOS] + [0] * (11 - len(written))
+        assert speller().framed("на картинке", "<RT_I2T>", 3).tolist() == written[:3]
+
+    def test_special_tokens_and_unknown_letters_are_no_text(self) -> None:
+        ids = speller().ids("куртка ☃ синяя", "<LT_I2T>")
+        assert speller().text([*ids, EOS, 0, rudolph.WORDS + 7]) == "куртка  синяя"
+
+
+class TestMaskTokens:
+    TOKENS = ("<PRICE>", "<PRICE_2>", "<SIZE>")
+
+    def there_and_back(self, spell: Speller, text: str) -> str:
+        read = spell.text(spell.ids(spell.masked(text, self.TOKENS), "<LT_I2T>"))
+        return spell.unmasked(read, self.TOKENS)
+
+    def test_they_survive_in_pieces(self) -> None:
+        assert self.there_and_back(speller(), "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
+        assert self.there_and_back(speller(), "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
+
+    def test_they_survive_a_vocabulary_without_brackets(self, tmp_path: Path) -> None:
+        spell = without_brackets(tmp_path)
+        assert spell.masked("Цена: <PRICE>", self.TOKENS) == "Цена: PRICE"
+        assert self.there_and_back(spell, "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
+        assert self.there_and_back(spell, "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
+
+    def test_they_are_told_though_the_model_puts_spaces_in(self) -> None:
+        assert speller().unmasked("за < price > и < size_2 >", self.TOKENS) == "за <PRICE> и <SIZE_2>"
+
+    def test_an_unfinished_one_is_cut_off(self) -> None:
+        assert speller().unmasked("цена <pri", self.TOKENS) == "цена"
+
+
+def test_a_sentence_has_a_capital_and_an_end() -> None:
+    assert sentence("куртка синяя") == "Куртка синяя."
+    assert sentence("тёплая!") == "Тёплая!"
+    assert sentence("<PRICE> рублей") == "<PRICE> рублей."
+    assert sentence("") == ""
