@@ -33,7 +33,7 @@ def encoded(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def package() -> ModuleType:
     found: ModuleType = pytest.importorskip("youtokentome", reason="youtokentome is not installed: recorded ids serve")
     return found
