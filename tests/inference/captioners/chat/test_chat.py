@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,11 @@ from inference.clip import Clip
 from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.originals import import_original
+from tests import tiny
 from tests.captioners import FIELDS, assert_keeps_the_promises, prompt, surroundings
 from tests.vision_language import SAVED
 
+RECORDED = Path(__file__).parents[3] / "recorded" / "chat"
 QUICK = {"max_new_tokens": 6}
 SMALL = {"photo_edge": 64}
 
@@ -76,6 +79,26 @@ def test_a_text_is_what_the_library_s_own_recipe_writes(folder: Path, tiny_clip:
         written = model.generate(**inputs, max_new_tokens=6, do_sample=False, bad_words_ids=digits)
         expected = processor.tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         assert captioner.generate([asked]) == [expected.strip()]
+
+
+def test_a_folder_of_the_time_of_publication_gives_the_same_numbers(qwen: Path, tmp_path: Path) -> None:
+    """Weights, flat configuration and slow image processor as transformers 4.57.3 wrote and ran them."""
+    folder = shutil.copytree(qwen, tmp_path / "published")
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(RECORDED / name, folder / name)
+    expected = json.loads((RECORDED / "expected.json").read_text())
+    model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).eval()
+    processor: Any = load_processor(folder)
+    photos = "<|vision_start|><|image_pad|><|vision_end|>" * 2
+    text = f"<turn>user\n{photos}Опиши вещь. Цена: <PRICE><end>\n<turn>assistant\n"
+    images = [tiny.picture(number, (64, 48 + 4 * number)) for number in range(2)]
+    inputs = processor(text=[text], images=[images], return_tensors="pt")
+    assert inputs["input_ids"][0].tolist() == expected["ids"]
+    with torch.inference_mode():
+        logits = model(**inputs).logits[0, -1]
+        written = model.generate(**inputs, max_new_tokens=12, do_sample=False, pad_token_id=0, eos_token_id=2)
+    assert (logits - torch.tensor(expected["logits"])).abs().max() < 1e-5
+    assert written[0, len(expected["ids"]) :].tolist() == expected["written"]
 
 
 def test_photos_and_their_order_matter(folder: Path, tiny_clip: Clip) -> None:
