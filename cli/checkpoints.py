@@ -68,10 +68,11 @@ def _state(card: Card, say: Say) -> str:
 
 
 def show(arguments: argparse.Namespace, say: Say) -> int:
-    """The card as it stands in the folder, below its path."""
+    """The card as it stands in the folder, below its path; of a folder without one what its files tell."""
     for card in _named(arguments.checkpoints, arguments.name):
         path = card.folder / CARD
-        print(f"# {path}\n{path.read_text('utf-8')}")
+        told = f'family = "{card.family}"\nmax_photos = {card.max_photos}\n'
+        print(f"# {path}\n{path.read_text('utf-8') if path.is_file() else told}")
     return 0
 
 

@@ -83,8 +83,8 @@ class Card:
 
     @property
     def size(self) -> int:
-        """Bytes of the files on the card that are there."""
-        paths = [self.folder / name for name in self.files]
+        """Bytes of the files on the card that are there; of all files where there is no card."""
+        paths = [self.folder / name for name in self.files or _file_names(self.folder)]
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     @property
@@ -137,10 +137,10 @@ def verify(card: Card) -> None:
     """Compare the folder with the card.
 
     Raises `CheckpointError` for a file that is missing, damaged or not on the card, and for a required checkpoint
-    that is not there.
+    that is not there. Of a folder without a card nothing is known that could be compared.
     """
     _compare(card, _sha256)
-    for name in _file_names(card.folder):
+    for name in _file_names(card.folder) if (card.folder / CARD).is_file() else ():
         if name not in card.files:
             raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
     for required in card.requires:

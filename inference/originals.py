@@ -43,10 +43,12 @@ FORMATS: Mapping[str, Format] = {
     "chat-vlm": Format("captioner", "inference.captioners.chat.original:convert"),
     "detoxify": Format("toxicity", "inference.moderation.originals:convert_detoxify"),
     "flamingo": Format("captioner", "inference.captioners.flamingo.original:convert"),
+    "encoder-decoder": Format("captioner", "inference.captioners.encoder_decoder.original:convert"),
     "rudolph": Format("captioner", "inference.captioners.rudolph.original:convert"),
     "openai-clip": Format("clip", "inference.clip.original:convert_openai"),
     "rubert-toxicity": Format("toxicity", "inference.moderation.originals:convert_rubert"),
     "ruclip": Format("clip", "inference.clip.original:convert_ruclip"),
+    "soft-prompt": Format("captioner", "inference.captioners.soft_prompt.original:convert"),
 }
 
 
@@ -68,7 +70,7 @@ def import_original(family: str, source: Path, root: Path, name: str) -> Card:
 
 def place(root: Path, kind: str, name: str) -> Path:
     """The folder of a checkpoint that is to come. Raises `InvalidInput` for what is no name of a folder."""
-    if name.startswith(".") or Path(name).name != name:
+    if not name or name.startswith(".") or Path(name).name != name:
         raise InvalidInput("checkpoint-name", name=name)
     return root / kind / name
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import tomli_w
 
-from inference.checkpoints import Card, find, get, read_card, seal, verify
+from inference.checkpoints import Card, find, get, lock, read_card, seal, verify
 from inference.errors import CheckpointError
 
 
@@ -143,3 +144,119 @@ def test_an_unreadable_card_is_named(tmp_path: Path, data: bytes | None) -> None
         (tmp_path / "card.toml").write_bytes(data)
     with error_of("card-unreadable"):
         read_card(tmp_path)
+
+
+class TestAPublicModel:
+    """Its card is shipped, its files come later: the lock beside the card says which."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "captioner" / "public"
+        folder.mkdir(parents=True)
+        part = {"repo": "people/public", "revision": "", "files": ["model.safetensors"], "folder": ""}
+        table = {"family": "prefix", "version": "1", "parameters": 1_000, "download": [part]}
+        (folder / "card.toml").write_text(tomli_w.dumps(table))
+        return folder
+
+    def fill(self, folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(b"weights")
+        lock(folder, {"people/public": "c0ffee"})
+
+    def test_it_is_not_here_before_its_lock(self, folder: Path) -> None:
+        assert not read_card(folder).is_here
+        assert read_card(folder).published_size == 4_000
+        (folder / "model.safetensors").write_bytes(b"half of the weights")
+        assert not read_card(folder).is_here
+
+    def test_the_lock_completes_the_card(self, folder: Path) -> None:
+        before = (folder / "card.toml").read_bytes()
+        self.fill(folder)
+        (folder / ".gitignore").write_text("*\n")
+        card = read_card(folder)
+        assert card.is_here
+        assert card.download[0]["revision"] == "c0ffee"
+        verify(card)
+        assert (folder / "card.toml").read_bytes() == before
+
+    def test_what_was_lost_has_to_be_pulled_again(self, folder: Path) -> None:
+        self.fill(folder)
+        (folder / "model.safetensors").unlink()
+        assert not read_card(folder).is_here
+
+    def test_a_card_that_is_sealed_needs_no_lock(self, folder: Path) -> None:
+        self.fill(folder)
+        locked = read_card(folder)
+        assert seal(locked) == locked
+        assert not (folder / "lock.toml").exists()
+
+    @pytest.mark.parametrize("text", ["files = 1", "[files]\n", '[revisions]\n[files]\n"../x" = ""', "broken"])
+    def test_a_wrong_lock_is_named(self, folder: Path, text: str) -> None:
+        (folder / "lock.toml").write_text(text)
+        with pytest.raises(CheckpointError, match="card-"):
+            read_card(folder)
+
+    def test_it_is_found_by_its_name_on_the_hub(self, folder: Path, tmp_path: Path) -> None:
+        assert get(tmp_path, "captioner", "people/public").id == "captioner/public"
+        assert get(tmp_path, "captioner", "captioner/public").id == "captioner/public"
+        with error_of("checkpoint-not-here"):
+            get(tmp_path, "captioner", "people/other")
+
+    def test_what_requires_it_waits_for_it(self, folder: Path, tmp_path: Path) -> None:
+        above = tmp_path / "captioner" / "above"
+        above.mkdir()
+        card = seal(Card(folder=above, family="prefix", version="1", requires=("captioner/public",)))
+        with error_of("checkpoint-not-here"):
+            verify(card)
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            {"repo": "a/b"},
+            {"repo": "a/b", "revision": 1, "files": [], "folder": ""},
+            {"repo": "a/b", "revision": "", "files": [], "folder": ".."},
+            {"repo": "a/b", "revision": "", "files": ["../x"], "folder": ""},
+        ],
+    )
+    def test_a_wrong_download_is_named(self, folder: Path, part: dict[str, object]) -> None:
+        (folder / "card.toml").write_text(tomli_w.dumps({"family": "x", "version": "1", "download": [part]}))
+        with error_of("card-field"):
+            read_card(folder)
+
+
+class TestAFolderWithoutACard:
+    """Somebody's `transformers` folder, put among the captioners."""
+
+    def drop(self, root: Path, name: str, **files: str) -> Path:
+        folder = root / "captioner" / name
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"weights")
+        for stem, text in files.items():
+            (folder / f"{stem}.json").write_text(text)
+        return folder
+
+    def test_its_configuration_tells_what_it_is(self, tmp_path: Path) -> None:
+        self.drop(tmp_path, "mine", config='{"model_type": "blip-2"}')
+        chat = {"preprocessor_config": "{}", "tokenizer_config": '{"chat_template": "{{ messages }}"}'}
+        self.drop(tmp_path, "talks", config='{"model_type": "qwen9_vl"}', **chat)
+        cards = find(tmp_path)
+        assert [(card.id, card.family, card.is_here) for card in cards] == [
+            ("captioner/mine", "blip2", True),
+            ("captioner/talks", "chat-vlm", True),
+        ]
+        card = get(tmp_path, "captioner", "mine")
+        assert (card.files, card.size) == ({}, len('weights{"model_type": "blip-2"}'))
+        verify(card)  # there is nothing to compare with
+
+    @pytest.mark.parametrize("config", ['{"model_type": "gpt2"}', "{}", "[]", "broken", '{"model_type": "clip"}'])
+    def test_what_is_not_told_is_asked_for_a_card(self, tmp_path: Path, config: str) -> None:
+        """A language model that chats but sees nothing is none; nor is a dual encoder among the captioners."""
+        self.drop(tmp_path, "odd", config=config, tokenizer_config='{"chat_template": ""}')
+        assert find(tmp_path) == []
+        with error_of("checkpoint-cardless"):
+            get(tmp_path, "captioner", "odd")
+
+    def test_what_is_not_finished_is_not_there(self, tmp_path: Path) -> None:
+        self.drop(tmp_path, ".mine.new", config='{"model_type": "blip-2"}')
+        assert find(tmp_path) == []
+        with error_of("checkpoint-missing"):
+            get(tmp_path, "captioner", ".mine")

@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 from safetensors.torch import save_file
 
 from inference import weights
-from inference.originals import copy_transformers
+from inference.checkpoints import get, verify
+from inference.errors import CheckpointError, InvalidInput
+from inference.originals import copy_transformers, import_original
+from tests.originals import save_rubert
 
 STATE = {"first": torch.randn(3, 4), "second": torch.arange(5).half(), "third": torch.tensor(7)}
 
@@ -67,3 +71,52 @@ class TestTransformersFolder:
         source, folder = folders(tmp_path)
         with pytest.raises(FileNotFoundError):
             copy_transformers(source, folder)
+
+
+class TestImport:
+    """What is imported takes its place in one move."""
+
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Path:
+        return save_rubert(tmp_path / "source")
+
+    @pytest.fixture
+    def waiting(self, tmp_path: Path) -> Path:
+        """A shipped card without weights."""
+        folder = tmp_path / "toxicity" / "public"
+        folder.mkdir(parents=True)
+        part = {"repo": "people/public", "revision": "", "files": [], "folder": ""}
+        table = {"family": "sequence-classifier", "version": "7", "format": "rubert-toxicity", "download": [part]}
+        (folder / "card.toml").write_text(tomli_w.dumps(table))
+        return folder
+
+    def test_a_shipped_card_is_completed(self, source: Path, waiting: Path, tmp_path: Path) -> None:
+        before = (waiting / "card.toml").read_bytes()
+        card = import_original("rubert-toxicity", source, tmp_path, "public")
+        assert (card.version, card.is_here) == ("7", True)
+        verify(card)
+        assert (waiting / "card.toml").read_bytes() == before
+        with pytest.raises(InvalidInput, match="checkpoint-exists"):
+            import_original("rubert-toxicity", source, tmp_path, "public")
+
+    def test_a_shipped_card_of_another_format_is_not(self, source: Path, waiting: Path, tmp_path: Path) -> None:
+        with pytest.raises(InvalidInput, match="checkpoint-format"):
+            import_original("detoxify", source, tmp_path, "public")
+
+    def test_a_failure_leaves_nothing(self, source: Path, waiting: Path, tmp_path: Path) -> None:
+        (source / "pytorch_model.bin").unlink()
+        for name in ("public", "new"):
+            with pytest.raises(CheckpointError, match="import-failed"):
+                import_original("rubert-toxicity", source, tmp_path, name)
+        assert [path.name for path in (tmp_path / "toxicity").iterdir()] == ["public"]
+        assert [path.name for path in waiting.iterdir()] == ["card.toml"]
+
+    def test_what_an_interrupted_one_left_is_no_checkpoint(self, source: Path, tmp_path: Path) -> None:
+        (tmp_path / "toxicity" / ".new.new" / "half").mkdir(parents=True)
+        assert import_original("rubert-toxicity", source, tmp_path, "new") == get(tmp_path, "toxicity", "new")
+        assert [path.name for path in (tmp_path / "toxicity").iterdir()] == ["new"]
+
+    @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b"])
+    def test_what_is_no_name_is_refused(self, source: Path, tmp_path: Path, name: str) -> None:
+        with pytest.raises(InvalidInput, match="checkpoint-name"):
+            import_original("rubert-toxicity", source, tmp_path, name)
