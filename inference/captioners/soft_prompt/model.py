@@ -1,0 +1,166 @@
+"""A soft prompt: what a vision transformer saw in photos, projected to the width of a language model's embeddings.
+
+The design of `captioners/prefix` at full size, of published parts: any ViT, any decoder of `transformers` that reads
+embeddings ("Multimodal few-shot learning with frozen language models", Tsimpoukelli et al., 2021; several vectors a
+photo as in "ClipCap", Mokady et al., 2021). It handles pixels, ids and embeddings and knows no prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from inference import weights
+from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
+
+MODEL_TYPE: Final = "soft-prompt"
+PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as the small model has it
+TOKENS: Final = (*IMAGE_TOKENS, "<SINGLE>", "<VARIATIVE>", *MASK_TOKENS)
+
+
+class SoftPrompt(nn.Module):
+    """A vision transformer, a linear layer from its width to the language model's, and the language model.
+
+    photo_vectors: how many embeddings stand for a photo: 1 + g², its class token's state and the means of the cells of
+    a g × g grid over its patches; 1 is the class token alone. Raises `ValueError` for another number.
+    """
+
+    def __init__(self, vision: PreTrainedModel, language: PreTrainedModel, photo_vectors: int) -> None:
+        super().__init__()
+        self.photo_vectors = photo_vectors
+        self.grid = math.isqrt(photo_vectors - 1)
+        if 1 + self.grid**2 != photo_vectors:
+            raise ValueError(f"{photo_vectors} vectors a photo: not one and a square")
+        self.vision = vision
+        if hasattr(vision, "pooler"):
+            vision.pooler = None  # what a classifier reads; the class token's own state is read here
+        self.projection = nn.Linear(vision.config.hidden_size, _embeddings(language).weight.shape[1])
+        self.language = language
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """Pixels (photos, 3, edge, edge) → embeddings (photos, photo_vectors, width)."""
+        states = self.vision(pixel_values=pixels).last_hidden_state
+        vectors: Tensor = self.projection(torch.cat((states[:, :1], self._cells(states)), 1))
+        return vectors
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """Token ids (length,) → embeddings (length, width)."""
+        embedded: Tensor = _embeddings(self.language)(ids)
+        return embedded
+
+    @property
+    def positions(self) -> int:
+        """How many embeddings the language model can read and write in all; without a limit of its own, 2048."""
+        return int(getattr(self.language.config, "max_position_embeddings", 2048))
+
+    def _cells(self, states: Tensor) -> Tensor:
+        """Means over a grid of patches: (photos, tokens, width) → (photos, grid², width)."""
+        if not self.grid:
+            return states[:, :0]
+        edge = self.vision.config.image_size // self.vision.config.patch_size
+        patches = states[:, -(edge**2) :].transpose(1, 2).unflatten(2, (edge, edge))
+        return functional.adaptive_avg_pool2d(patches, self.grid).flatten(2).transpose(1, 2)
+
+
+def build(config: Mapping[str, Any]) -> SoftPrompt:
+    """The model of a `config.json`, its weights random."""
+    vision = AutoModel.from_config(_config(config["vision"]))
+    language = AutoModelForCausalLM.from_config(_config(config["language"]))
+    return SoftPrompt(vision, language, config["photo_vectors"])
+
+
+def fresh(
+    vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS
+) -> tuple[SoftPrompt, PreTrainedTokenizerBase]:
+    """A model of two published folders, to be trained: the projection and the embeddings of new tokens are random.
+
+    The tokens that stand for photos, diversity and numbers become words of the tokenizer, which decoding keeps.
+    """
+    eyes = AutoModel.from_pretrained(vision, local_files_only=True)
+    speaker = AutoModelForCausalLM.from_pretrained(language, local_files_only=True)
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(language, local_files_only=True)
+    tokenizer.add_tokens(list(TOKENS))
+    rows = max(len(tokenizer), len(_embeddings(speaker).weight))
+    speaker.resize_token_embeddings(rows, mean_resizing=False)
+    return SoftPrompt(eyes, speaker, photo_vectors).eval(), tokenizer
+
+
+def save(model: SoftPrompt, tokenizer: PreTrainedTokenizerBase, folder: Path) -> int:
+    """Write `config.json`, `model.safetensors` and the tokenizer; returns how many numbers the weights are."""
+    parts = {"vision": model.vision.config, "language": model.language.config}
+    config = {"model_type": MODEL_TYPE, "photo_vectors": model.photo_vectors}
+    config |= {name: _plain(part) for name, part in parts.items()}
+    (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
+    tensors = _once(model.state_dict())
+    weights.save(tensors, folder / "model.safetensors")
+    tokenizer.save_pretrained(folder)
+    return sum(tensor.numel() for tensor in tensors.values())
+
+
+def read(folder: Path) -> SoftPrompt:
+    """The model of a checkpoint folder, for inference. Raises `ValueError` when its weights do not fit."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    tensors = weights.read(folder)
+    with torch.device("meta"):
+        model = build(config)
+    model.vision = _filled(MODEL_MAPPING, model.vision.config, _below("vision.", tensors))
+    model.vision.pooler = None
+    model.language = _filled(MODEL_FOR_CAUSAL_LM_MAPPING, model.language.config, _below("language.", tensors))
+    model.projection.load_state_dict(_below("projection.", tensors), assign=True)
+    return model.eval()
+
+
+def _embeddings(language: PreTrainedModel) -> nn.Embedding:
+    found = language.get_input_embeddings()
+    if not isinstance(found, nn.Embedding):
+        raise TypeError(f"{type(language).__name__} has no table of embeddings")
+    return found
+
+
+def _config(table: Mapping[str, Any]) -> PretrainedConfig:
+    config: PretrainedConfig = AutoConfig.for_model(**table)
+    return config
+
+
+def _plain(config: PretrainedConfig) -> dict[str, Any]:
+    """What differs from the defaults, without the labels of a classifier's training."""
+    table = config.to_diff_dict()
+    left_out = ("id2label", "label2id", "architectures", "transformers_version", "_name_or_path", "dtype")
+    return {name: value for name, value in table.items() if name not in left_out}
+
+
+def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every tensor under the first of its names: what writes words is often what reads them."""
+    names = {(tensor.data_ptr(), tensor.shape): name for name, tensor in reversed(tensors.items())}
+    return {name: tensors[name] for name in reversed(names.values())}
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _filled(kinds: Any, config: PretrainedConfig, state: dict[str, Tensor]) -> Any:
+    """A part with its weights: `transformers` knows which of them are one, and what no file holds."""
+    model, told = kinds[type(config)].from_pretrained(None, config=config, state_dict=state, output_loading_info=True)
+    missing = [name for name in told["missing_keys"] if not name.startswith("pooler.")]
+    if missing or told["mismatched_keys"] or told["unexpected_keys"]:
+        raise ValueError(f"{type(model).__name__}: {told} does not fit")
+    return model

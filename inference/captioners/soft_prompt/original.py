@@ -1,0 +1,29 @@
+"""A published ViT and a published language model in one folder, which become a model that is still to be trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from inference.captioners.soft_prompt.model import MODEL_TYPE, fresh, save
+from inference.checkpoints import Card
+
+BILINEAR: Final = 2  # how a ViT's photos are resized where its preprocessor_config.json says nothing
+
+
+def convert(source: Path, folder: Path) -> Card:
+    """`vision/` and `language/`, `transformers` folders as they were published, → a checkpoint with a fresh projection.
+
+    Its texts say nothing of the photos before it is trained; the card says so.
+    """
+    model, tokenizer = fresh(source / "vision", source / "language")
+    parameters = save(model, tokenizer, folder)
+    rule = json.loads((source / "vision" / "preprocessor_config.json").read_text("utf-8"))
+    rule = {"resample": BILINEAR, "size": model.vision.config.image_size} | rule
+    (folder / "preprocessor_config.json").write_text(json.dumps(rule, indent=2), "utf-8")
+    summary = {
+        "ru": "Основа для обучения: связь между фото и текстом ещё случайна",
+        "en": "A base to be trained: what ties photos to text is still random",
+    }
+    return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters, summary=summary)
