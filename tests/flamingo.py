@@ -24,6 +24,7 @@ PROMPTS = (
 )
 COLOURS = ((200, 30, 40), (20, 120, 220), (240, 240, 30))
 RULE = {
+    "size": {"shortest_edge": 32},
     "crop_size": 32,
     "do_center_crop": True,
     "resample": 3,

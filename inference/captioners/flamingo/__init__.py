@@ -28,8 +28,8 @@ class Settings:
 
     photos: "together" shows all photos of an ad at one `<image>`, so that every word sees all of them, though no
     OpenFlamingo was trained so; "interleaved" writes an `<image>` a photo, and the text sees the last of them, as in
-    training. prompt, prompt_photos: templates for `wording.completion`, with and without fields; `<image>` stands once where they
-    have it, or before everything. post_layernorm: see `model.Flamingo`.
+    training. prompt, prompt_photos: templates for `wording.completion`, with and without fields; `<image>` stands where
+    they have it, once, or before everything. post_layernorm: see `model.Flamingo`.
     """
 
     photos: Photos = "together"

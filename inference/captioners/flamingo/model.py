@@ -83,12 +83,16 @@ class Flamingo(nn.Module):
 
     def look(self, pixels: Tensor) -> Tensor:
         """(photos, 3, size, size) → the latents of each photo, (photos, latents, width)."""
-        states = self.vision(pixel_values=pixels).last_hidden_state
+        latents: Tensor = self.perceiver(self.tokens(pixels))
+        return latents
+
+    def tokens(self, pixels: Tensor) -> Tensor:
+        """(photos, 3, size, size) → what the ViT sees in each patch, (photos, patches, width)."""
+        states: Tensor = self.vision(pixel_values=pixels).last_hidden_state
         if self.post_layernorm and isinstance(self.vision, CLIPVisionModel):
             states = self.vision.post_layernorm(states)
         patches = (pixels.shape[-1] // self.vision.config.patch_size) ** 2
-        latents: Tensor = self.perceiver(states[:, -patches:])  # class and register tokens stand first
-        return latents
+        return states[:, -patches:]  # class and register tokens stand first
 
     @contextmanager
     def seeing(self, media: Media) -> Iterator[PreTrainedModel]:

@@ -22,8 +22,8 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from inference import weights
 from inference.captioners.flamingo import model as flamingo
-from inference.captioners.flamingo.mosaic import NormedMpt
 from inference.captioners.flamingo.model import LANGUAGE, PIXELS, VISION, Between, assemble
+from inference.captioners.flamingo.mosaic import NormedMpt
 from inference.checkpoints import Card
 from inference.errors import CheckpointError
 
