@@ -14,14 +14,12 @@ from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
-from tests import captioners, rudolph, tiny
+from tests import captioners, rudolph
 
 
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
-    folder = tmp_path_factory.mktemp("clip") / "mini"
-    tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), folder)
-    return Clip.load(folder)
+@pytest.fixture
+def clip(tiny_clip: Clip) -> Clip:
+    return tiny_clip
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Card:
     return import_original("rudolph", rudolph.save(root / "source"), root, "rudolph")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def around(clip: Clip) -> Surroundings:
     return captioners.surroundings(clip)
 
