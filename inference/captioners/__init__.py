@@ -67,7 +67,9 @@ FAMILIES: Mapping[str, str] = {
     "clipcap": "inference.captioners.clipcap:ClipCapCaptioner",
     "prefix": "inference.captioners.prefix:PrefixCaptioner",
     "rudolph": "inference.captioners.rudolph:RudolphCaptioner",
+    "encoder-decoder": "inference.captioners.encoder_decoder:EncoderDecoderCaptioner",
     "chat-vlm": "inference.captioners.chat:ChatCaptioner",
+    "soft-prompt": "inference.captioners.soft_prompt:SoftPromptCaptioner",
 }
 
 

@@ -10,7 +10,7 @@ A prompt is read in this order, which is that of the training:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from PIL import Image
@@ -41,7 +41,7 @@ class SoftPromptCaptioner:
         self._rule = rule
         self._device = device
         self._template = _template(card)
-        self._markers: list[int] = [writer.tokenizer.convert_tokens_to_ids(name) for name in IMAGE_TOKENS]
+        self._markers: Any = writer.tokenizer.convert_tokens_to_ids(list(IMAGE_TOKENS))  # one id a name
         self._room = model.positions - writer.generation.max_new_tokens
         most = (self._room - FEWEST_WORDS) // (1 + model.photo_vectors)
         self.max_photos = max(0, min(card.max_photos, most, len(IMAGE_TOKENS)))

@@ -49,9 +49,7 @@ class SoftPrompt(nn.Module):
         self.grid = math.isqrt(photo_vectors - 1)
         if 1 + self.grid**2 != photo_vectors:
             raise ValueError(f"{photo_vectors} vectors a photo: not one and a square")
-        self.vision = vision
-        if hasattr(vision, "pooler"):
-            vision.pooler = None  # what a classifier reads; the class token's own state is read here
+        self.vision = _without_pooler(vision)
         self.projection = nn.Linear(vision.config.hidden_size, _embeddings(language).weight.shape[1])
         self.language = language
 
@@ -121,11 +119,17 @@ def read(folder: Path) -> SoftPrompt:
     tensors = weights.read(folder)
     with torch.device("meta"):
         model = build(config)
-    model.vision = _filled(MODEL_MAPPING, model.vision.config, _below("vision.", tensors))
-    model.vision.pooler = None
+    model.vision = _without_pooler(_filled(MODEL_MAPPING, model.vision.config, _below("vision.", tensors)))
     model.language = _filled(MODEL_FOR_CAUSAL_LM_MAPPING, model.language.config, _below("language.", tensors))
     model.projection.load_state_dict(_below("projection.", tensors), assign=True)
     return model.eval()
+
+
+def _without_pooler(vision: Any) -> Any:
+    """A vision transformer without what only classifiers read; here the class token's own state is read."""
+    if hasattr(vision, "pooler"):
+        vision.pooler = None
+    return vision
 
 
 def _embeddings(language: PreTrainedModel) -> nn.Embedding:
@@ -149,8 +153,10 @@ def _plain(config: PretrainedConfig) -> dict[str, Any]:
 
 def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Every tensor under the first of its names: what writes words is often what reads them."""
-    names = {(tensor.data_ptr(), tensor.shape): name for name, tensor in reversed(tensors.items())}
-    return {name: tensors[name] for name in reversed(names.values())}
+    names: dict[tuple[int, torch.Size], str] = {}
+    for name, tensor in tensors.items():
+        names.setdefault((tensor.data_ptr(), tensor.shape), name)
+    return {name: tensors[name] for name in names.values()}
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

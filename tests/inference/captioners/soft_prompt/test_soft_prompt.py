@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from inference.captioners import Prompt, load
+from inference.captioners.prefix.format import END
 from inference.captioners.soft_prompt import SoftPromptCaptioner
 from inference.captioners.soft_prompt.model import TOKENS, fresh, read, save
 from inference.checkpoints import Card
@@ -50,27 +51,37 @@ def widen(model: PreTrainedModel) -> PreTrainedModel:
 
 def save_parts(folder: Path, language: PreTrainedModel) -> Path:
     """A classifier as Google's ViT is published, and a decoder with its tokenizer."""
-    sizes = {"hidden_size": WIDTH, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     torch.manual_seed(0)
-    vision = ViTForImageClassification(ViTConfig(image_size=EDGE, patch_size=PATCH, num_labels=3, **sizes))
+    vision = ViTForImageClassification(ViTConfig(image_size=EDGE, patch_size=PATCH, **sizes))
     widen(vision).save_pretrained(folder / "vision")
     rule = {"do_resize": True, "do_normalize": True, "size": EDGE, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "vision" / "preprocessor_config.json").write_text(json.dumps(rule), "utf-8")
     widen(language).save_pretrained(folder / "language")
     words = tiny.writing_tokenizer()
-    PreTrainedTokenizerFast(tokenizer_object=words, eos_token="[END]").save_pretrained(folder / "language")
+    PreTrainedTokenizerFast(tokenizer_object=words, eos_token=END).save_pretrained(folder / "language")
     return folder
 
 
 def gpt2() -> GPT2LMHeadModel:
     torch.manual_seed(1)
-    sizes = {"n_embd": WORDS_WIDTH, "n_layer": 2, "n_head": 2, "n_positions": POSITIONS}
+    sizes: dict[str, Any] = {"n_embd": WORDS_WIDTH, "n_layer": 2, "n_head": 2, "n_positions": POSITIONS}
     return GPT2LMHeadModel(GPT2Config(vocab_size=600, bos_token_id=0, eos_token_id=0, **sizes))
 
 
 def llama() -> LlamaForCausalLM:
     torch.manual_seed(1)
-    sizes = {"hidden_size": WORDS_WIDTH, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": WORDS_WIDTH,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     return LlamaForCausalLM(LlamaConfig(vocab_size=600, max_position_embeddings=POSITIONS, **sizes))
 
 
@@ -113,7 +124,7 @@ class Rederived:
     def row(self, images: Sequence[Image.Image], text: str) -> Tensor:
         parts = []
         for number, image in enumerate(images, 1):
-            parts.append(self.words([self.tokenizer.convert_tokens_to_ids(f"<IMG_{number}>")]))
+            parts.append(self.words(self.tokenizer(f"<IMG_{number}>").input_ids))
             parts.append(self.photo(image))
         return torch.cat([*parts, self.words(self.tokenizer(text).input_ids)])
 
@@ -144,7 +155,7 @@ class Rederived:
     def vision_block(self, x: Tensor, name: str) -> Tensor:
         normed = self.norm(x, f"{name}.layernorm_before", 1e-12)
         query, key, value = (self.linear(normed, f"{name}.attention.{part}_proj") for part in "qkv")
-        x = x + self.linear(attend(query, key, value, causal=False), f"{name}.attention.o_proj")
+        x = x + self.linear(attend((query, key, value), causal=False), f"{name}.attention.o_proj")
         normed = self.norm(x, f"{name}.layernorm_after", 1e-12)
         return x + self.linear(nn.functional.gelu(self.linear(normed, f"{name}.mlp.fc1")), f"{name}.mlp.fc2")
 
@@ -153,7 +164,7 @@ class Rederived:
         for layer in range(2):
             name = f"language.transformer.h.{layer}"
             both = self.conv(self.norm(x, f"{name}.ln_1", 1e-5), f"{name}.attn.c_attn")
-            x = x + self.conv(attend(*both.chunk(3, -1), causal=True), f"{name}.attn.c_proj")
+            x = x + self.conv(attend(both.chunk(3, -1), causal=True), f"{name}.attn.c_proj")
             fed = self.conv(self.norm(x, f"{name}.ln_2", 1e-5), f"{name}.mlp.c_fc")
             x = x + self.conv(nn.functional.gelu(fed, approximate="tanh"), f"{name}.mlp.c_proj")
         return self.norm(x, "language.transformer.ln_f", 1e-5) @ self.weights["language.transformer.wte.weight"].T
@@ -169,13 +180,14 @@ class Rederived:
         return x @ self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor:
-    """Two heads."""
-    split = [part.unflatten(-1, (2, -1)).transpose(0, 1) for part in (query, key, value)]
-    scores = split[0] @ split[1].transpose(1, 2) / split[0].shape[-1] ** 0.5
+def attend(parts: Iterable[Tensor], causal: bool) -> Tensor:
+    """Queries, keys and values of two heads, (length, width) each → (length, width)."""
+    query, key, value = (part.unflatten(-1, (2, -1)).transpose(0, 1) for part in parts)
+    scores = query @ key.transpose(1, 2) / query.shape[-1] ** 0.5
     if causal:
         scores = scores.masked_fill(torch.ones_like(scores).triu(1).bool(), float("-inf"))
-    return (scores.softmax(-1) @ split[2]).transpose(0, 1).flatten(1)
+    attended: Tensor = (scores.softmax(-1) @ value).transpose(0, 1).flatten(1)
+    return attended
 
 
 class TestLayout:
@@ -230,7 +242,7 @@ class TestCaptioner:
         torch.manual_seed(0)
         config = LoraConfig(r=2, target_modules=["q_proj", "c_attn"], init_lora_weights=False)
         with pytest.warns(UserWarning, match="fan_in_fan_out"):
-            tuned = get_peft_model(read(card.folder), config)  # type: ignore[arg-type]
+            tuned: Any = get_peft_model(read(card.folder), config)
         tuned.save_pretrained(card.folder / "lora")
         loaded = captioner(replace(card, adapters=("lora",)), clip)
         prompt = captioners.prompt(clip, 2, captioners.FIELDS)
