@@ -14,11 +14,11 @@ from functools import partial
 from importlib.metadata import version
 
 from bot.messages import Say, render
-from cli import batch, bot, checkpoints, demo, describe, evaluate, feedback, moderation, testcase, train
+from cli import batch, bot, checkpoints, demo, describe, evaluate, feedback, interrogate, moderation, testcase, train
 from cli.parser import ROOT, Parser, language_of
 from inference.errors import CheckpointError, InvalidInput, Message, UserError
 
-COMMANDS = (describe, batch, demo, bot, testcase, checkpoints, moderation, feedback, train, evaluate)
+COMMANDS = (describe, batch, interrogate, demo, bot, testcase, checkpoints, moderation, feedback, train, evaluate)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -90,8 +90,8 @@ def _winner(
 ) -> tuple[str | None, float, int]:
     """The phrase that gains most, its gain, and how many were tried.
 
-    `hopes`, what each phrase gained last, is brought up to date. Phrases are tried in the order of their hopes, until no
-    other can gain more than the best that was found.
+    `hopes`, what each phrase gained last, is brought up to date. Phrases are tried in the order of their hopes, until
+    no other can gain more than the best that was found.
     """
     order = sorted(hopes, key=lambda phrase: -hopes[phrase])
     winner, most, tried = None, float("-inf") if forced else limits.gain, 0
