@@ -64,6 +64,8 @@ def list_all(arguments: argparse.Namespace, say: Say) -> int:
 def _state(card: Card, say: Say) -> str:
     if card.is_here:
         return say(Message("megabytes", {"megabytes": card.size / 1e6}))
+    if not card.published_size:
+        return say(Message("checkpoint-waits-unsized", {"checkpoint": card.id}))
     return say(Message("checkpoint-waits", {"checkpoint": card.id, "gigabytes": card.published_size / 1e9}))
 
 

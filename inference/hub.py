@@ -107,6 +107,17 @@ def left(source: Snapshot, name: str, target: Path) -> int:
     return file.size - _size(_part(file, target))
 
 
+@contextmanager
+def silence() -> Iterator[None]:
+    """While it lasts, no library asks the hub."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
 def _complete(source: Snapshot, file: HubFile, part: Path) -> None:
     come = _size(part)
     if come > file.size:
@@ -159,7 +170,9 @@ def _explained(repo: str) -> Iterator[None]:
 
 
 def _refusal(repo: str, status: int) -> CheckpointError:
-    if status in (401, 403):
+    if status == 401:
+        return CheckpointError("hub-token")
+    if status == 403:
         return CheckpointError("hub-gated", repo=repo, page=f"{constants.ENDPOINT}/{repo}")
     return CheckpointError("hub-failed", repo=repo, status=status)
 

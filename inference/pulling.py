@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from inference import checkpoints, hub
 from inference.architectures import architecture
-from inference.checkpoints import KINDS, Card
+from inference.checkpoints import CARD, KINDS, Card
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.hub import Snapshot
 from inference.originals import FORMATS, convert, link, place, settle
@@ -73,11 +73,12 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
     for required in card.requires if card else ():
         if not checkpoints.get(root, *required.split("/", 1)).is_here:
             pull(root, required, tell, keep=keep)
-    plan = _Plan(card.folder, card.format, card.download) if card else _told(root, asked, family, name)
+    plan = _planned(card) if card else _told(root, asked, family, name)
     parts = list(_parts(plan))
     _download(plan, parts, tell)
     tell(Message("pull-converting", {"checkpoint": f"{plan.target.parent.name}/{plan.target.name}"}))
-    done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
+    with hub.silence():
+        done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
     if not keep:
         shutil.rmtree(plan.work)
     return done
@@ -94,6 +95,12 @@ def _known(root: Path, asked: str) -> Card | None:
         known = ", ".join(card.id for card in cards if not card.is_here) or "—"
         raise CheckpointError("pull-unknown", name=asked, known=known)
     return next(iter(waiting or named), None)
+
+
+def _planned(card: Card) -> _Plan:
+    if card.format and card.format not in FORMATS:
+        raise CheckpointError("card-field", card=str(card.folder / CARD), field="format")
+    return _Plan(card.folder, card.format, card.download)
 
 
 def _told(root: Path, repo: str, family: str, name: str) -> _Plan:

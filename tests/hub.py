@@ -21,8 +21,8 @@ class Hub:
     """Repositories by name, each a folder, and what has been asked.
 
     cut: bytes of a large file after which the connection breaks once; stall: after which nothing comes any more;
-    damaged: files that arrive with another last byte; closed: repositories that want a permission; status: answered to
-    everything.
+    damaged: files that arrive with another last byte; closed: repositories whose files want a permission; status:
+    answered to everything; message: with it.
     """
 
     repos: dict[str, Path] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Hub:
     damaged: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
     status: int = 0
+    message: str = ""
     url: str = ""
     asked: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
@@ -49,6 +50,8 @@ class Hub:
     async def resolve(self, request: web.Request) -> web.StreamResponse:
         """A file, or for a large one the way to where it is kept."""
         repo, name = self._repo(request), request.match_info["file"]
+        if request.match_info["repo"] in self.closed:
+            return self._error(401, "GatedRepo")
         if not (repo / name).is_file():
             return self._error(404, "EntryNotFound")
         self.asked.append(f"{request.match_info['repo']}@{request.match_info['revision']}/{name}")
@@ -91,18 +94,14 @@ class Hub:
     def _repo(self, request: web.Request) -> Path:
         name = request.match_info["repo"]
         if self.status:
-            raise self._raised(self.status, "")
-        if name in self.closed:
-            raise self._raised(403, "GatedRepo")
+            raise self._raised(self.status, "X-Error-Message", self.message)
         if name not in self.repos:
-            raise self._raised(401, "RepoNotFound")
+            raise self._raised(401, "X-Error-Code", "RepoNotFound")
         return self.repos[name]
 
-    def _raised(self, status: int, code: str) -> web.HTTPException:
-        kind: type[web.HTTPException] = {401: web.HTTPUnauthorized, 403: web.HTTPForbidden}.get(
-            status, web.HTTPInternalServerError
-        )
-        return kind(headers={"X-Error-Code": code} if code else {})
+    def _raised(self, status: int, header: str, value: str) -> web.HTTPException:
+        kinds: dict[int, type[web.HTTPException]] = {401: web.HTTPUnauthorized, 403: web.HTTPForbidden}
+        return kinds.get(status, web.HTTPInternalServerError)(headers={header: value})
 
     def _error(self, status: int, code: str) -> web.Response:
         return web.Response(status=status, headers={"X-Error-Code": code})

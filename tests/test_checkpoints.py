@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from inference.captioners import FAMILIES
 from inference.checkpoints import Card, find, verify
+from inference.originals import FORMATS
 from tests.sources import ROOT
 
 CARDS = find(ROOT / "checkpoints")
+HERE = [card for card in CARDS if card.is_here]
+PUBLIC = [card for card in CARDS if card.download]
 MOST_BYTES = 80_000_000
 
 
-@pytest.mark.parametrize("card", CARDS, ids=[card.id for card in CARDS])
+@pytest.mark.parametrize("card", HERE, ids=[card.id for card in HERE])
 def test_a_card_tells_the_truth_about_its_folder(card: Card) -> None:
     """Every file has the hash on the card, and what the checkpoint reads is there."""
     verify(card)
+
+
+@pytest.mark.parametrize("card", PUBLIC, ids=[card.id for card in PUBLIC])
+def test_a_public_model_can_be_pulled_and_read(card: Card) -> None:
+    """Its format makes what its family loads, and in both languages a sentence says what it is."""
+    assert not card.format or FORMATS[card.format].kind == card.kind
+    assert card.kind != "captioner" or card.family in FAMILIES
+    assert card.summary.keys() == {"ru", "en"}
+    assert card.licence
+    assert card.verified
+    known = {each.id for each in CARDS}
+    assert set(card.requires) <= known
 
 
 def test_all_weights_together_stay_small() -> None:

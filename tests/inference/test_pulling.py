@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from inference.checkpoints import Card, get, verify
 from inference.errors import Message, UserError
+from inference.originals import convert
 from inference.pulling import pull
 from tests import tiny
 from tests.hub import COMMIT, Hub, hub
@@ -161,11 +162,17 @@ class TestTheNetwork:
         served.damaged.clear()
         assert pulled(root, "public").is_here
 
-    @pytest.mark.parametrize(("status", "code"), [(401, "hub-gated"), (403, "hub-gated"), (500, "hub-failed")])
-    def test_a_refusal_is_one_sentence(self, root: Path, served: Hub, status: int, code: str) -> None:
-        served.status = status
-        expected = {"hub-gated", "hub-repo-missing"} if status == 401 else {code}
-        assert refused(root, "public").code in expected
+    @pytest.mark.parametrize(
+        ("status", "message", "code"),
+        [
+            (401, "Invalid credentials in Authorization header", "hub-token"),
+            (403, "Forbidden", "hub-gated"),
+            (500, "Internal error", "hub-failed"),
+        ],
+    )
+    def test_a_refusal_is_one_sentence(self, root: Path, served: Hub, status: int, message: str, code: str) -> None:
+        served.status, served.message = status, message
+        assert refused(root, "public").code == code
 
     def test_a_model_given_on_request_says_where(self, root: Path, served: Hub) -> None:
         served.closed.add(REPO)
@@ -222,6 +229,22 @@ class TestFormats:
         assert refused(root, "rubert").code == "import-failed"
         assert visible(root / "toxicity" / "rubert") == {"card.toml"}
         assert visible(root / "toxicity") == {"rubert", ".rubert.download"}
+
+    def test_no_library_asks_the_hub_while_it_is_written(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[bool] = []
+        def watched(family: str, source: Path, folder: Path) -> Card:
+            asked.append(huggingface_hub.is_offline_mode())
+            return convert(family, source, folder)
+
+        monkeypatch.setattr("inference.pulling.convert", watched)
+        pulled(root, "rubert")
+        assert asked == [True]
+        assert not huggingface_hub.is_offline_mode()
+
+    def test_a_format_that_nobody_reads_is_known_before(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "odd", part(REPO, list(FILES)), format="odd")
+        assert refused(root, "odd").code == "card-field"
+        assert served.asked == []
 
 
 class TestRepositoriesWithoutACard:
