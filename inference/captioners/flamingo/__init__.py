@@ -97,7 +97,7 @@ class FlamingoCaptioner:
     def ids(self, prompt: Prompt) -> Tensor:
         """What the language model reads, (length,); fields that are too long for it are cut at their end."""
         # A token of the model that the seller wrote is no token of the model.
-        for token in self._writer.tokenizer.all_special_tokens:
+        for token in {IMAGE, *self._writer.tokenizer.all_special_tokens} - prompt.mask_tokens:
             prompt = replace(prompt, masked=prompt.masked.replace(token, " "))
         return torch.tensor(self._writer.prompt_ids(prompt, self._room, self._template(prompt), special=True))
 
