@@ -55,7 +55,7 @@ class Blip2Captioner:
         self.name = card.name
         self.max_photos = card.max_photos
         self.model = model
-        self._writer = writer
+        self.writer = writer
         self._rule = rule
         self._settings = settings
         self._language: Any = model.language_model  # its types do not say that it generates
@@ -83,7 +83,7 @@ class Blip2Captioner:
         rows = self.rows(prompts)
         if self._language.config.is_encoder_decoder:
             return self._answer(rows, prompts)
-        return self._writer.continue_embeddings(self._language, rows, prompts)
+        return self.writer.continue_embeddings(self._language, rows, prompts)
 
     def rows(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """What the language model reads of each prompt, (length, width): the tokens of its photos, then its words."""
@@ -104,7 +104,7 @@ class Blip2Captioner:
     def _words(self, prompt: Prompt, photos: int) -> list[int]:
         """The ids of a prompt's text behind so many tokens of photos."""
         template = self._settings.prompt or None
-        return self._writer.prompt_ids(prompt, self._room - photos, template, special=True) or [self._start()]
+        return self.writer.prompt_ids(prompt, self._room - photos, template, special=True) or [self._start()]
 
     def _answer(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """The texts that an encoder-decoder writes of the rows that its encoder reads."""
@@ -112,15 +112,15 @@ class Blip2Captioner:
         written: Tensor = self._language.generate(
             inputs_embeds=pad_sequence(list(rows), batch_first=True),
             attention_mask=mask,
-            generation_config=self._writer.config(decoder_start_token_id=self._start()),
-            logits_processor=self._writer.processors(prompts, written_from=1),
-            tokenizer=self._writer.tokenizer,
+            generation_config=self.writer.config(decoder_start_token_id=self._start()),
+            logits_processor=self.writer.processors(prompts, written_from=1),
+            tokenizer=self.writer.tokenizer,
         )
-        return self._writer.spell(written)
+        return self.writer.spell(written)
 
     def _start(self) -> int:
         """The id that a text begins with: as the model's configuration says, else its tokenizer."""
-        config, tokenizer = self._language.config, self._writer.tokenizer
+        config, tokenizer = self._language.config, self.writer.tokenizer
         named = ("decoder_start_token_id", "pad_token_id") if config.is_encoder_decoder else ()
         ids: list[int | None] = [getattr(config, name, None) for name in named]
         ids += [tokenizer.bos_token_id, tokenizer.eos_token_id]
