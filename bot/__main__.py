@@ -23,7 +23,7 @@ logger = logging.getLogger("bot")
 def main() -> int:
     """Run until a signal; what is wrong is one sentence."""
     # Read by transformers when it is imported: nothing here asks the network, and only errors are worth a line.
-    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:
         settings = read()
         return run(serve(settings), settings.log_level, settings.secrets)

@@ -46,7 +46,9 @@ def _run(argv: Sequence[str], say: Say) -> int:
         arguments = build_parser(say).parse_args(argv)
         # Read by the hub's client and by transformers when they are imported, which no module of this room does: the
         # network is asked by `checkpoints pull` alone, and what is no error is not worth a line.
-        os.environ |= {"HF_HUB_OFFLINE": str(int(not arguments.online)), "TRANSFORMERS_VERBOSITY": "error"}
+        offline = str(int(not arguments.online))
+        os.environ |= {"HF_HUB_OFFLINE": offline, "HF_HUB_DISABLE_PROGRESS_BARS": offline}
+        os.environ["TRANSFORMERS_VERBOSITY"] = "error"
         code: int = arguments.run(arguments, say)
         return code
     finally:
