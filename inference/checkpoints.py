@@ -78,8 +78,13 @@ class Card:
 
     @property
     def is_here(self) -> bool:
-        """Whether its files are in the folder; those of a public model have to be pulled first."""
-        return not self.download or (bool(self.files) and all((self.folder / name).is_file() for name in self.files))
+        """Whether its files are in the folder; those of a public model have to be pulled first.
+
+        What has nothing of its own to pull waits for the checkpoints that it requires.
+        """
+        if self.download:
+            return bool(self.files) and all((self.folder / name).is_file() for name in self.files)
+        return all(_is_here(self.folder.parent.parent, required) for required in self.requires)
 
     @property
     def size(self) -> int:
@@ -216,6 +221,13 @@ def _folders(root: Path, kind: str) -> dict[str, Path]:
 def _is_dropped(folder: Path) -> bool:
     told = architecture(folder)
     return told is not None and told.kind == folder.parent.name and any(folder.glob("*.safetensors"))
+
+
+def _is_here(root: Path, required: str) -> bool:
+    try:
+        return get(root, *required.split("/", 1)).is_here
+    except CheckpointError:
+        return False
 
 
 def _file_names(folder: Path) -> list[str]:

@@ -73,6 +73,8 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
     for required in card.requires if card else ():
         if not checkpoints.get(root, *required.split("/", 1)).is_here:
             pull(root, required, tell, keep=keep)
+    if card is not None and not card.download:
+        return card
     plan = _planned(card) if card else _told(root, asked, family, name)
     parts = list(_parts(plan))
     _download(plan, parts, tell)
