@@ -90,7 +90,7 @@ def convert_openai(source: Path, folder: Path) -> Card:
     more = json.loads(shown.read_text("utf-8")) if shown.is_file() else {}
     tokenizer = CLIPTokenizer.from_pretrained(source, local_files_only=True)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    sizes = _sizes(state) | _chosen(more.get("model_cfg", {"quick_gelu": True}))
+    sizes = openclip_sizes(more["model_cfg"]) if more else _sizes(state)
     edge = _square(sizes["image_resolution"])
     fit = {"size": {"shortest_edge": edge["height"]}, "crop_size": edge, "do_center_crop": True, "resample": _BICUBIC}
     config = _config(sizes, tokenizer.bos_token_id, tokenizer.eos_token_id)
@@ -119,6 +119,30 @@ def ruclip_config(sizes: Mapping[str, Any]) -> CLIPConfig:
 def ruclip_model(sizes: Mapping[str, Any]) -> CLIPModel:
     """A ruCLIP with random weights from its published `config.json`."""
     return cast(CLIPModel, build(ruclip_config(sizes)))
+
+
+def openclip_sizes(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What `open_clip_config.json` says under `model_cfg`, named as in ruCLIP's `config.json`."""
+    vision, text = model["vision_cfg"], model["text_cfg"]
+    return {
+        "embed_dim": model["embed_dim"],
+        "image_resolution": vision["image_size"],
+        "vision_layers": vision["layers"],
+        "vision_width": vision["width"],
+        "vision_patch_size": vision["patch_size"],
+        "vision_head": vision.get("head_width", HEAD),
+        "context_length": text["context_length"],
+        "vocab_size": text["vocab_size"],
+        "transformer_width": text["width"],
+        "transformer_heads": text["heads"],
+        "transformer_layers": text["layers"],
+        "hidden_act": "quick_gelu" if model.get("quick_gelu") else "gelu",
+    }
+
+
+def openclip_model(model: Mapping[str, Any]) -> CLIPModel:
+    """A model of OpenCLIP with random weights from its published `model_cfg`; its words are OpenAI's."""
+    return cast(CLIPModel, build(_config(openclip_sizes(model), begin=49406, end=49407)))
 
 
 def transformers_model(config: Mapping[str, Any]) -> CLIPModel:
@@ -204,15 +228,6 @@ def _sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "transformer_heads": width // HEAD,
         "transformer_layers": text,
     }
-
-
-def _chosen(model: Mapping[str, Any]) -> dict[str, Any]:
-    """What weights do not show of a model of OpenCLIP: the activation and the number of heads."""
-    chosen: dict[str, Any] = {"hidden_act": "quick_gelu" if model.get("quick_gelu") else "gelu"}
-    if "text_cfg" in model:
-        chosen["transformer_heads"] = model["text_cfg"]["heads"]
-    chosen["vision_head"] = model.get("vision_cfg", {}).get("head_width", HEAD)
-    return chosen
 
 
 def _state(source: Path) -> Weights:

@@ -33,6 +33,13 @@ TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "nu
 NO_ENDS = {"bos_token_id": None, "eos_token_id": None}
 
 
+OPENCLIP = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 128, "patch_size": 8, "head_width": 32},
+    "text_cfg": {"context_length": 77, "vocab_size": 514, "width": 128, "heads": 8, "layers": 2},
+}
+
+
 def recorded(name: str) -> dict[str, Tensor]:
     return load_file(RECORDED / f"{name}.safetensors")
 
@@ -135,8 +142,7 @@ class TestOpenai:
         state = dual_encoders.openai_weights(dual_encoders.OPENAI)
         kept = {"epoch": 32, "state_dict": {f"module.{name}": weight for name, weight in state.items()}}
         torch.save(kept, source / "open_clip_pytorch_model.bin")
-        model = {"vision_cfg": {"width": 128, "head_width": 32}, "text_cfg": {"heads": 8}}
-        shown = {"model_cfg": model, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
+        shown = {"model_cfg": OPENCLIP, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
         (source / "open_clip_config.json").write_text(json.dumps(shown), "utf-8")
         card = import_original("openai-clip", source, tmp_path, "openclip")
         config = json.loads((card.folder / "config.json").read_text("utf-8"))
