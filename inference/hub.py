@@ -127,7 +127,14 @@ def _complete(source: Snapshot, file: HubFile, part: Path) -> None:
     part.touch()
     with part.open("r+b") as out:
         out.seek(come)
-        http_get(url, out, resume_size=come, headers=build_hf_headers(), expected_size=file.size)
+        http_get(
+            url,
+            out,
+            resume_size=come,
+            headers=build_hf_headers(),
+            expected_size=file.size,
+            displayed_filename=file.name,
+        )
 
 
 def _part(file: HubFile, target: Path) -> Path:
