@@ -107,6 +107,7 @@ class Writer:
 
         special: with the tokens that the tokenizer puts around a text.
         """
+        prompt = self.harmless(prompt)
         ids, fields = self._ids(completion(prompt, template), special=special), self._ids(prompt.masked)
         excess = len(ids) - room
         if excess <= 0 or not fields:
@@ -114,6 +115,14 @@ class Writer:
         kept = str(self.tokenizer.decode(fields[: max(0, len(fields) - excess)])).rstrip(_HALF)
         shorter = replace(prompt, masked=_UNFINISHED.sub("", kept).rstrip())
         return self.prompt_ids(shorter, room, template, special=special)
+
+    def harmless(self, prompt: Prompt) -> Prompt:
+        """The prompt without the model's own tokens in its fields: `<image>` or `</s>` of a seller's is no command."""
+        written = [token for token in self.tokenizer.get_added_vocab() if token in prompt.masked]
+        masked = prompt.masked
+        for token in sorted(set(written) - prompt.mask_tokens, key=len, reverse=True):
+            masked = masked.replace(token, " ")
+        return replace(prompt, masked=masked)
 
     def _ids(self, text: str, *, special: bool = False) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=special).input_ids

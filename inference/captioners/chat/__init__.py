@@ -117,7 +117,9 @@ class ChatCaptioner:
     def _turns(self, prompt: Prompt) -> list[dict[str, Any]]:
         """The conversation so far: one turn of the user's, the photos first. Not every template knows a system."""
         photos: list[dict[str, Any]] = [{"type": "image", "image": self._scaled(image)} for image in prompt.images]
-        return [{"role": "user", "content": [*photos, {"type": "text", "text": request(prompt)}]}]
+        return [
+            {"role": "user", "content": [*photos, {"type": "text", "text": request(self._writer.harmless(prompt))}]}
+        ]
 
     def _scaled(self, image: Image.Image) -> Image.Image:
         edge = self._settings.photo_edge

@@ -101,6 +101,18 @@ def test_a_folder_of_the_time_of_publication_gives_the_same_numbers(qwen: Path, 
     assert written[0, len(expected["ids"]) :].tolist() == expected["written"]
 
 
+def test_a_seller_who_writes_the_model_s_own_tokens_is_answered(folder: Path, tiny_clip: Clip) -> None:
+    """A stray `<image>` would be one photo too many, an end of turn somebody else's turn."""
+    captioner = load(card(folder), surroundings(tiny_clip))
+    assert isinstance(captioner, ChatCaptioner)
+    tokens = " ".join(sorted(captioner._writer.tokenizer.get_added_vocab()))
+    evil, plain = (
+        replace(prompt(tiny_clip, 1), masked=f"Куртка {more} Цена: <PRICE>", mask_tokens=frozenset({"<PRICE>"}))
+        for more in (tokens, " ".join(" " for _ in tokens.split()))
+    )
+    assert captioner.generate([evil]) == captioner.generate([plain])
+
+
 def test_photos_and_their_order_matter(folder: Path, tiny_clip: Clip) -> None:
     """The states before the first word differ with the order, so no photo is passed over."""
     captioner = load(card(folder), surroundings(tiny_clip))
