@@ -28,6 +28,7 @@ from transformers import (
     ViTModel,
 )
 
+from benchmarks import shapes
 from inference import weights
 from inference.captioners import load
 from inference.captioners.flamingo import FlamingoCaptioner, Settings, window
@@ -268,6 +269,25 @@ class TestFresh:
             (tmp_path / name).symlink_to(card.folder / name)
         with pytest.raises(ValueError, match=r"perceiver\.norm\.bias"):
             flamingo.load(tmp_path)
+
+    def test_numbers_are_as_narrow_as_asked(self, card: Card, clip: Clip) -> None:
+        device = replace(captioners.CPU, dtype=torch.bfloat16)
+        loaded = load(card, replace(captioners.surroundings(clip), device=device))
+        assert isinstance(loaded, FlamingoCaptioner)
+        assert {weight.dtype for weight in loaded.model.parameters()} == {torch.bfloat16}
+        assert loaded.generate([captioners.prompt(clip, 2, captioners.FIELDS)]) != [""]
+
+
+@pytest.mark.parametrize(
+    ("name", "trained"),
+    [("openflamingo-3b", 1_046_992_944), ("openflamingo-4b", 1_089_480_736), ("openflamingo-9b", 1_384_781_840)],
+)
+def test_at_full_size_as_much_is_trained_as_in_the_original(name: str, trained: int) -> None:
+    """Perceiver, gated blocks and the embedding of 50,280 words, counted in the original's own modules."""
+    model = shapes.read(name).model()
+    assert isinstance(model, flamingo.Flamingo)
+    own = list(flamingo.own_state(model).values())
+    assert sum(weight.numel() for weight in (*own, *model.language.get_input_embeddings().parameters())) == trained
 
 
 class TestSettings:
