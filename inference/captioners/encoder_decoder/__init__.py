@@ -1,0 +1,139 @@
+"""A ViT and a GPT-2 with cross-attention: ViT + ruGPT (tuman), ViT + GPT-2 (nlpconnect), smaller ones of that layout.
+
+Photos stand behind each other in what cross-attention sees, so there may be any number of them. A card may say in
+`settings` what the decoder reads before it writes; without it the decoder begins at once, as the published captioners
+do, and describes the one photo that it gets. A prompt without photos is always told its fields: a GPT-2 that sees
+nothing has nothing else to go on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from transformers import AutoTokenizer, GenerationConfig, VisionEncoderDecoderModel
+
+from inference.captioners import Prompt, Surroundings
+from inference.captioners.adapters import adapted
+from inference.captioners.encoder_decoder.model import LookingWriter, load
+from inference.captioners.generation import Generation, Writer
+from inference.checkpoints import Card
+from inference.clip.pixels import PixelRule
+from inference.errors import CheckpointError
+
+# What the keys and values of a batch's photos may take; a larger batch is written in several passes.
+PASS_BYTES: Final = 2 << 30
+
+_FIELDS = re.compile(r"\{attributes\}[\s,.;]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table `settings` of a card.
+
+    prompt: what the decoder reads before it writes, with `{attributes}` and `{token}` (empty: nothing, but for prompts
+    without photos); separator: what stands between two fields there.
+    """
+
+    prompt: str = ""
+    separator: str = "\n"
+
+    @classmethod
+    def of(cls, card: Card) -> Settings:
+        """What the card chooses. Raises `CheckpointError` for an unknown name or a value that is no text."""
+        known = {each.name for each in fields(cls)}
+        for name, value in card.settings.items():
+            if name not in known or not isinstance(value, str):
+                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
+        return cls(**card.settings)  # type: ignore[arg-type]
+
+
+class EncoderDecoderCaptioner:
+    """A loaded checkpoint of the family `encoder-decoder`."""
+
+    def __init__(
+        self, model: VisionEncoderDecoderModel, writer: Writer, rule: PixelRule, settings: Settings, card: Card
+    ) -> None:
+        self.name = card.name
+        self.max_photos = card.max_photos
+        self.pass_bytes = PASS_BYTES
+        self.model = LookingWriter(model)
+        self._writer = writer
+        self._rule = rule
+        self._settings = settings
+        self._config, self._start = _decoding(model.generation_config, writer)
+
+    @classmethod
+    def load(cls, card: Card, surroundings: Surroundings) -> EncoderDecoderCaptioner:
+        """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
+
+        Raises `CheckpointError` for settings and adapters that do not fit, `ValueError` for weights that are missing.
+        """
+        settings, generation = Settings.of(card), Generation.of(card)
+        writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), generation)
+        rule = PixelRule.read(card.folder / "preprocessor_config.json")
+        model: Any = adapted(load(card.folder, surroundings.device.dtype), card)
+        return cls(model.to(surroundings.device.name), writer, rule, settings, card)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt; photos of the whole batch go through the encoder together."""
+        return [text for part in self._passes(prompts) for text in self._written(part)]
+
+    def _passes(self, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
+        """The batch, cut where the photos of a part would take more memory than `pass_bytes`."""
+        most = max(1, self.pass_bytes // self.model.bytes_a_photo)
+        part: list[Prompt] = []
+        for prompt in prompts:
+            if part and sum(len(each.images) for each in (*part, prompt)) > most:
+                yield part
+                part = []
+            part.append(prompt)
+        if part:
+            yield part
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+        rows = self.ids(prompts)
+        written = self.model.write(
+            rows,
+            self.states(prompts),
+            generation_config=self._config,
+            logits_processor=self._writer.processors(prompts, written_from=max(map(len, rows))),
+            tokenizer=self._writer.tokenizer,
+        )
+        return self._writer.spell(written)
+
+    def states(self, prompts: Sequence[Prompt]) -> list[Tensor]:
+        """What the decoder sees of each prompt's photos, (photos · states, width)."""
+        images = [image for prompt in prompts for image in prompt.images]
+        if not images:
+            return [torch.zeros(0, 0) for _ in prompts]
+        seen = self.model.look(self._rule.pixels(images))
+        return [part.flatten(0, 1) for part in seen.split([len(prompt.images) for prompt in prompts])]
+
+    def ids(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """What the decoder reads of each prompt before it writes."""
+        return [[self._start, *self._told(prompt)] for prompt in prompts]
+
+    def _told(self, prompt: Prompt) -> list[int]:
+        template = self._settings.prompt
+        if prompt.images and not template:
+            return []
+        room = self.model.positions - self._writer.generation.max_new_tokens - 1
+        joined = replace(prompt, masked=prompt.masked.replace("\n", self._settings.separator))
+        if not prompt.masked:
+            template = _FIELDS.sub("", template)
+        return self._writer.prompt_ids(joined, room, template or None)
+
+
+def _decoding(published: GenerationConfig | None, writer: Writer) -> tuple[GenerationConfig, int]:
+    """The settings for `generate` and the id that every text begins with, as the publisher says, else the tokenizer."""
+    tokenizer = writer.tokenizer
+    named = (published.decoder_start_token_id, published.bos_token_id) if published else ()
+    start = next(number for number in (*named, tokenizer.bos_token_id, tokenizer.eos_token_id) if number is not None)
+    ends = {tokenizer.eos_token_id, published.eos_token_id if published else None} - {None}
+    return writer.config(eos_token_id=sorted(ends)), start
