@@ -10,50 +10,48 @@ A prompt is read in this order, which is that of the training:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from itertools import zip_longest
+from typing import Final
 
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
-from inference.captioners.generation import Generation, Writer
-from inference.captioners.prefix.format import IMAGE_TOKENS
+from inference.captioners.generation import Generation
 from inference.captioners.soft_prompt.model import SoftPrompt, read
+from inference.captioners.soft_prompt.speakers import Speaker, speaker
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
 from inference.devices import Device
 from inference.errors import CheckpointError
 
 AT_ONCE: Final = 16  # photos that the ViT sees as one batch
-FEWEST_WORDS: Final = 32  # tokens that a prompt has room for beside its photos
+FEWEST_WORDS: Final = 12  # tokens that a prompt has room for beside its photos
 
 
 class SoftPromptCaptioner:
     """A loaded checkpoint of the family `soft-prompt`."""
 
-    def __init__(self, model: SoftPrompt, writer: Writer, rule: PixelRule, device: Device, card: Card) -> None:
+    def __init__(self, model: SoftPrompt, speaker: Speaker, rule: PixelRule, device: Device, card: Card) -> None:
         self.name = card.name
         self._model = model.to(device.name, device.dtype)
-        self._writer = writer
+        self._speaker = speaker
         self._rule = rule
         self._device = device
-        self._template = _template(card)
-        self._markers: Any = writer.tokenizer.convert_tokens_to_ids(list(IMAGE_TOKENS))  # one id a name
-        self._room = model.positions - writer.generation.max_new_tokens
-        most = (self._room - FEWEST_WORDS) // (1 + model.photo_vectors)
-        self.max_photos = max(0, min(card.max_photos, most, len(IMAGE_TOKENS)))
+        room = speaker.room - len(speaker.opening) - FEWEST_WORDS
+        most = room // (model.photo_vectors + bool(speaker.markers))
+        self.max_photos = max(0, min(card.max_photos, most))
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> SoftPromptCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer, the rule of pixels."""
         model = read(card.folder)
         adapted(model, card)
-        writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), Generation.of(card))
+        writes = speaker(model.language, card.folder, Generation.of(card), _template(card))
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        return cls(model, writer, rule, surroundings.device, card)
+        return cls(model, writes, rule, surroundings.device, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
@@ -63,7 +61,7 @@ class SoftPromptCaptioner:
         seen = self._look([image for prompt in prompts for image in prompt.images])
         parts = seen.split([len(prompt.images) for prompt in prompts])
         rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
-        return self._writer.continue_embeddings(self._model.language, rows, prompts)
+        return self._speaker.write(rows, prompts)
 
     def _look(self, images: Sequence[Image.Image]) -> Tensor:
         """(photos, photo_vectors, width)."""
@@ -76,14 +74,14 @@ class SoftPromptCaptioner:
 
     def _row(self, prompt: Prompt, photos: Tensor) -> Tensor:
         """What the text of a prompt stands behind, (length, width)."""
-        parts = []
-        for marker, vectors in zip(self._markers, photos, strict=False):
-            parts += [self._embed([marker]), vectors]
-        room = self._room - sum(map(len, parts))
-        return torch.cat([*parts, self._embed(self._writer.prompt_ids(prompt, room, self._template))])
+        parts = [self._embed(self._speaker.opening)]
+        for marker, vectors in zip_longest(self._speaker.markers[: len(photos)], photos):
+            parts += [vectors] if marker is None else [self._embed([marker]), vectors]
+        room = self._speaker.room - sum(map(len, parts))
+        return torch.cat([*parts, self._embed(self._speaker.ids(prompt, room))])
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
-        return self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
+        return self._model.embed(torch.tensor(list(ids), dtype=torch.long, device=self._device.name))
 
 
 def _template(card: Card) -> str | None:

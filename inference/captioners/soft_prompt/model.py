@@ -1,19 +1,23 @@
 """A soft prompt: what a vision transformer saw in photos, projected to the width of a language model's embeddings.
 
-The design of `captioners/prefix` at full size, of published parts: any ViT, any decoder of `transformers` that reads
-embeddings ("Multimodal few-shot learning with frozen language models", Tsimpoukelli et al., 2021; several vectors a
-photo as in "ClipCap", Mokady et al., 2021). It handles pixels, ids and embeddings and knows no prompt.
+The design of `captioners/prefix` at full size, of published parts: any ViT, and any decoder of `transformers` that
+reads embeddings, or ruDOLPH ("Multimodal few-shot learning with frozen language models", Tsimpoukelli et al., 2021;
+several vectors a photo as in "ClipCap", Mokady et al., 2021). It handles pixels, ids and embeddings and knows no
+prompt.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -25,15 +29,19 @@ from transformers import (
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 
 from inference import weights
 from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
+from inference.captioners.rudolph.captioning import MODEL as RUDOLPH
+from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 
 MODEL_TYPE: Final = "soft-prompt"
 PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as the small model has it
+TOKENIZER: Final = "tokenizer.json"
 TOKENS: Final = (*IMAGE_TOKENS, "<SINGLE>", "<VARIATIVE>", *MASK_TOKENS)
+
+SaveTokenizer = Callable[[Path], object]
 
 
 class SoftPrompt(nn.Module):
@@ -43,7 +51,7 @@ class SoftPrompt(nn.Module):
     a g × g grid over its patches; 1 is the class token alone. Raises `ValueError` for another number.
     """
 
-    def __init__(self, vision: PreTrainedModel, language: PreTrainedModel, photo_vectors: int) -> None:
+    def __init__(self, vision: PreTrainedModel, language: PreTrainedModel | Rudolph, photo_vectors: int) -> None:
         super().__init__()
         self.photo_vectors = photo_vectors
         self.grid = math.isqrt(photo_vectors - 1)
@@ -64,11 +72,6 @@ class SoftPrompt(nn.Module):
         embedded: Tensor = _embeddings(self.language)(ids)
         return embedded
 
-    @property
-    def positions(self) -> int:
-        """How many embeddings the language model can read and write in all; without a limit of its own, 2048."""
-        return int(getattr(self.language.config, "max_position_embeddings", 2048))
-
     def _cells(self, states: Tensor) -> Tensor:
         """Means over a grid of patches: (photos, tokens, width) → (photos, grid², width)."""
         if not self.grid:
@@ -81,35 +84,40 @@ class SoftPrompt(nn.Module):
 def build(config: Mapping[str, Any]) -> SoftPrompt:
     """The model of a `config.json`, its weights random."""
     vision = AutoModel.from_config(_config(config["vision"]))
-    language = AutoModelForCausalLM.from_config(_config(config["language"]))
-    return SoftPrompt(vision, language, config["photo_vectors"])
+    return SoftPrompt(vision, _language(config["language"]), config["photo_vectors"])
 
 
-def fresh(
-    vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS
-) -> tuple[SoftPrompt, PreTrainedTokenizerBase]:
-    """A model of two published folders, to be trained: the projection and the embeddings of new tokens are random.
+def fresh(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> tuple[SoftPrompt, SaveTokenizer]:
+    """A model of two folders, to be trained, and what writes its tokenizer into a folder; the projection is random.
 
-    The tokens that stand for photos, diversity and numbers become words of the tokenizer, which decoding keeps.
+    vision: a ViT as `transformers` saves it; language: a decoder likewise, or a ruDOLPH that was imported. The tokens
+    that stand for photos, diversity and numbers become words of the decoder's tokenizer, which decoding keeps, and
+    their embeddings are random; ruDOLPH has special ids for photos, and spells the others in pieces.
     """
     eyes = AutoModel.from_pretrained(vision, local_files_only=True)
-    speaker = AutoModelForCausalLM.from_pretrained(language, local_files_only=True)
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(language, local_files_only=True)
-    tokenizer.add_tokens(list(TOKENS))
-    rows = max(len(tokenizer), len(_embeddings(speaker).weight))
+    if _is_rudolph(json.loads((language / "config.json").read_text("utf-8"))):
+        rudolph, tokenizer = _imported_rudolph(language)
+        return SoftPrompt(eyes, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(str(folder / TOKENIZER))
+    speaker: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True)
+    words = AutoTokenizer.from_pretrained(language, local_files_only=True)
+    words.add_tokens(list(TOKENS))
+    rows = max(len(words), len(_embeddings(speaker).weight))
     speaker.resize_token_embeddings(rows, mean_resizing=False)
-    return SoftPrompt(eyes, speaker, photo_vectors).eval(), tokenizer
+    return SoftPrompt(eyes, speaker, photo_vectors).eval(), words.save_pretrained
 
 
-def save(model: SoftPrompt, tokenizer: PreTrainedTokenizerBase, folder: Path) -> int:
+def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
     """Write `config.json`, `model.safetensors` and the tokenizer; returns how many numbers the weights are."""
-    parts = {"vision": model.vision.config, "language": model.language.config}
-    config = {"model_type": MODEL_TYPE, "photo_vectors": model.photo_vectors}
-    config |= {name: _plain(part) for name, part in parts.items()}
+    config = {
+        "model_type": MODEL_TYPE,
+        "photo_vectors": model.photo_vectors,
+        "vision": _plain(model.vision.config),
+        "language": _plain(model.language.config),
+    }
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     tensors = _once(model.state_dict())
     weights.save(tensors, folder / "model.safetensors")
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(folder)
     return sum(tensor.numel() for tensor in tensors.values())
 
 
@@ -120,7 +128,11 @@ def read(folder: Path) -> SoftPrompt:
     with torch.device("meta"):
         model = build(config)
     model.vision = _without_pooler(_filled(MODEL_MAPPING, model.vision.config, _below("vision.", tensors)))
-    model.language = _filled(MODEL_FOR_CAUSAL_LM_MAPPING, model.language.config, _below("language.", tensors))
+    own = _below("language.", tensors)
+    if isinstance(model.language, Rudolph):
+        model.language.load_state_dict(own, assign=True)
+    else:
+        model.language = _filled(MODEL_FOR_CAUSAL_LM_MAPPING, model.language.config, own)
     model.projection.load_state_dict(_below("projection.", tensors), assign=True)
     return model.eval()
 
@@ -132,8 +144,28 @@ def _without_pooler(vision: Any) -> Any:
     return vision
 
 
-def _embeddings(language: PreTrainedModel) -> nn.Embedding:
-    found = language.get_input_embeddings()
+def _language(table: Mapping[str, Any]) -> PreTrainedModel | Rudolph:
+    if _is_rudolph(table):
+        return Rudolph(RudolphConfig(**{name: value for name, value in table.items() if name != "model_type"}))
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(_config(table))
+    return model
+
+
+def _is_rudolph(table: Mapping[str, Any]) -> bool:
+    return bool(table["model_type"] == "rudolph")
+
+
+def _imported_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
+    """A ruDOLPH as `captioners/rudolph` keeps it; the encoder of its images is not needed."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    with torch.device("meta"):
+        model = Rudolph(RudolphConfig(**config["model"]))
+    model.load_state_dict(load_file(folder / RUDOLPH), assign=True)
+    return model, Tokenizer.from_file(str(folder / TOKENIZER))
+
+
+def _embeddings(language: PreTrainedModel | Rudolph) -> nn.Embedding:
+    found = language.text_embeddings if isinstance(language, Rudolph) else language.get_input_embeddings()
     if not isinstance(found, nn.Embedding):
         raise TypeError(f"{type(language).__name__} has no table of embeddings")
     return found
@@ -144,8 +176,10 @@ def _config(table: Mapping[str, Any]) -> PretrainedConfig:
     return config
 
 
-def _plain(config: PretrainedConfig) -> dict[str, Any]:
-    """What differs from the defaults, without the labels of a classifier's training."""
+def _plain(config: PretrainedConfig | RudolphConfig) -> dict[str, Any]:
+    """What `_config` and `_language` read: what differs from the defaults, without the labels of a classifier."""
+    if isinstance(config, RudolphConfig):
+        return {"model_type": "rudolph"} | asdict(config)
     table = config.to_diff_dict()
     left_out = ("id2label", "label2id", "architectures", "transformers_version", "_name_or_path", "dtype")
     return {name: value for name, value in table.items() if name not in left_out}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from inference.captioners.soft_prompt.model import MODEL_TYPE, fresh, save
+from inference.captioners.soft_prompt.model import MODEL_TYPE, PHOTO_VECTORS, fresh, save
 from inference.checkpoints import Card
 
 BILINEAR: Final = 2  # how a ViT's photos are resized where its preprocessor_config.json says nothing
@@ -15,10 +15,13 @@ BILINEAR: Final = 2  # how a ViT's photos are resized where its preprocessor_con
 def convert(source: Path, folder: Path) -> Card:
     """`vision/` and `language/`, `transformers` folders as they were published, → a checkpoint with a fresh projection.
 
-    Its texts say nothing of the photos before it is trained; the card says so.
+    `language/` may also be an imported ruDOLPH, whose short left text has room for one vector a photo. The texts say
+    nothing of the photos before the model is trained; the card says so.
     """
-    model, tokenizer = fresh(source / "vision", source / "language")
-    parameters = save(model, tokenizer, folder)
+    language = json.loads((source / "language" / "config.json").read_text("utf-8"))
+    vectors = 1 if language["model_type"] == "rudolph" else PHOTO_VECTORS
+    model, save_tokenizer = fresh(source / "vision", source / "language", vectors)
+    parameters = save(model, save_tokenizer, folder)
     rule = json.loads((source / "vision" / "preprocessor_config.json").read_text("utf-8"))
     rule = {"resample": BILINEAR, "size": model.vision.config.image_size} | rule
     (folder / "preprocessor_config.json").write_text(json.dumps(rule, indent=2), "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +30,15 @@ from transformers import (
 
 from inference.captioners import Prompt, load
 from inference.captioners.prefix.format import END
+from inference.captioners.rudolph.model import Rudolph
+from inference.captioners.rudolph.spelling import EOS
 from inference.captioners.soft_prompt import SoftPromptCaptioner
 from inference.captioners.soft_prompt.model import TOKENS, fresh, read, save
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
-from tests import captioners, tiny
+from tests import captioners, rudolph, tiny
 
 EDGE, PATCH, WIDTH, WORDS_WIDTH, POSITIONS = 24, 4, 16, 32, 400
 GENERATION = {"max_new_tokens": 10, "no_repeat_ngram_size": 3}
@@ -98,6 +101,17 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Card:
     root = tmp_path_factory.mktemp("soft-prompt")
     imported = import_original("soft-prompt", save_parts(root / "source", gpt2()), root, "vit-gpt2")
     return replace(imported, generation=GENERATION)
+
+
+@pytest.fixture(scope="module")
+def rudolph_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
+    root = tmp_path_factory.mktemp("vit-rudolph")
+    made = import_original("rudolph", rudolph.save(root / "published", "2.7B"), root, "rudolph")
+    source = save_parts(root / "source", gpt2())
+    shutil.rmtree(source / "language")
+    (source / "language").symlink_to(made.folder)
+    imported = import_original("soft-prompt", source, root, "vit-rudolph")
+    return replace(imported, generation={"max_new_tokens": 10, "no_repeat_ngram_size": 3, "min_new_tokens": 4})
 
 
 def captioner(card: Card, clip: Clip) -> SoftPromptCaptioner:
@@ -256,15 +270,51 @@ class TestCaptioner:
             captioner(replace(card, settings={"template": "x"}), clip)
 
 
+class TestRudolph:
+    """ruDOLPH as the decoder: its left text begins with the soft prompt and goes on."""
+
+    def test_it_keeps_the_promises(self, rudolph_card: Card, clip: Clip) -> None:
+        loaded = captioner(rudolph_card, clip)
+        assert loaded.max_photos > 2
+        captioners.assert_keeps_the_promises(loaded, clip)
+
+    def test_the_text_is_what_the_whole_model_finds_likeliest(self, rudolph_card: Card, clip: Clip) -> None:
+        """Read again from its beginning for every id: vectors and ids in one left text."""
+        free = replace(rudolph_card, generation={"max_new_tokens": 6, "no_repeat_ngram_size": 0, "min_new_tokens": 6})
+        loaded = captioner(free, clip)
+        prompt = captioners.prompt(clip, 2, "куртка", seed=0)
+        model = loaded._model.language
+        assert isinstance(model, Rudolph)
+        digits = loaded._speaker._speller.digits  # type: ignore[attr-defined]
+        with torch.inference_mode():
+            read = loaded._row(prompt, loaded._look(prompt.images))
+            written: list[int] = []
+            for _ in range(6):
+                scores = model(read[None])[0, -1, : rudolph.WORDS].clone()
+                scores[digits] = scores[EOS] = float("-inf")
+                written.append(int(scores.argmax()))
+                read = torch.cat((read, model.text_embeddings.weight[written[-1:]]))
+        assert loaded.generate([prompt]) == [loaded._speaker._told(written, prompt)]  # type: ignore[attr-defined]
+
+    def test_the_order_of_photos_counts(self, rudolph_card: Card, clip: Clip) -> None:
+        loaded = captioner(rudolph_card, clip)
+        prompt = captioners.prompt(clip, 2)
+        turned = replace(prompt, images=prompt.images[::-1])
+        with torch.inference_mode():
+            rows = [loaded._row(each, loaded._look(each.images)) for each in (prompt, turned)]
+        assert rows[0].shape == rows[1].shape
+        assert not torch.allclose(rows[0], rows[1])
+
+
 class TestFresh:
     @pytest.mark.parametrize("vectors", [1, 5, 10, 37])
     def test_a_photo_has_as_many_vectors_as_asked(self, tmp_path: Path, vectors: int) -> None:
         source = save_parts(tmp_path / "source", gpt2())
-        model, tokenizer = fresh(source / "vision", source / "language", vectors)
+        model, save_tokenizer = fresh(source / "vision", source / "language", vectors)
         seen = model.look(torch.zeros(2, 3, EDGE, EDGE))
         assert seen.shape == (2, vectors, WORDS_WIDTH)
         (tmp_path / "saved").mkdir()
-        numbers = save(model, tokenizer, tmp_path / "saved")
+        numbers = save(model, save_tokenizer, tmp_path / "saved")
         kept = read(tmp_path / "saved")
         assert numbers == sum(weight.numel() for weight in kept.parameters())
         pixels = torch.ones(1, 3, EDGE, EDGE)
@@ -280,9 +330,9 @@ class TestFresh:
 
     def test_weights_that_do_not_fit_are_refused(self, card: Card, clip: Clip, tmp_path: Path) -> None:
         source = save_parts(tmp_path / "source", gpt2())
-        model, tokenizer = fresh(source / "vision", source / "language")
+        model, save_tokenizer = fresh(source / "vision", source / "language")
         (tmp_path / "saved").mkdir()
-        save(model, tokenizer, tmp_path / "saved")
+        save(model, save_tokenizer, tmp_path / "saved")
         path = tmp_path / "saved" / "config.json"
         config = json.loads(path.read_text("utf-8"))
         config["language"]["n_layer"] = 3
