@@ -23,7 +23,7 @@ class Architecture:
 CHAT = Architecture("captioner", "chat-vlm", "chat-vlm", 10)
 # `model_type` of a `config.json` → what it surely is.
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "vision-encoder-decoder": Architecture("captioner", "encoder-decoder", "encoder-decoder", 10),
+    "vision-encoder-decoder": Architecture("captioner", "encoder-decoder", "encoder-decoder", 1),
     "blip-2": Architecture("captioner", "blip2", "blip2", 10),
     "clip": Architecture("clip", "clip", "clip"),
     "siglip": Architecture("clip", "clip", "clip"),

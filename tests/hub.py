@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import huggingface_hub
+import pytest
 from aiohttp import web
+from huggingface_hub import constants
 
 LARGE = (".safetensors", ".bin", ".ckpt", ".pt")  # what git LFS would keep
 COMMIT = "c0ffee" + 34 * "0"
@@ -128,6 +131,19 @@ def hub() -> Iterator[Hub]:
     served.stall = 0
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+
+
+@contextmanager
+def the_hub() -> Iterator[Hub]:
+    """A hub that the client in this process takes for the hub."""
+    with hub() as served, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", served.url)
+        template = f"{served.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)  # what an interruption may lose
+        yield served
+        huggingface_hub.close_session()
 
 
 def _serve(served: Hub, loop: asyncio.AbstractEventLoop, started: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ from inference.errors import Message, UserError
 from inference.originals import convert
 from inference.pulling import pull
 from tests import tiny
-from tests.hub import COMMIT, Hub, hub
+from tests.hub import COMMIT, Hub, the_hub
 from tests.originals import save_rubert
 
 REPO = "people/weights"
@@ -29,22 +30,15 @@ FILES = {"config.json": b'{"model_type": "prefix"}\n', "model.safetensors": byte
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """A hub with one repository, which the client takes for the hub."""
+def served(tmp_path: Path) -> Iterator[Hub]:
+    """The hub, with one repository."""
     folder = tmp_path / "repository"
     folder.mkdir()
     for name, data in FILES.items():
         (folder / name).write_bytes(data)
-    with hub() as started:
+    with the_hub() as started:
         started.repos[REPO] = folder
-        monkeypatch.setattr(constants, "ENDPOINT", started.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{started.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        )
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)  # what an interruption may lose
         yield started
-        huggingface_hub.close_session()
 
 
 @pytest.fixture
@@ -195,6 +189,20 @@ class TestTheNetwork:
         assert refused(root, "public").code == "pull-disk"
         assert served.asked == []
 
+    def test_a_disk_that_fills_up_is_said(self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_space(*arguments: object, **options: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("inference.hub.http_get", no_space)
+        assert refused(root, "public").code == "disk-full"
+
+    def test_less_than_announced_is_a_broken_connection(
+        self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        described = served._described
+        monkeypatch.setattr(served, "_described", lambda path, name: described(path, name) | {"size": 2_000_000})
+        assert refused(root, "public").code == "hub-cut"
+
     def test_a_name_that_leads_out_of_the_folder_is_refused(
         self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -232,6 +240,7 @@ class TestFormats:
 
     def test_no_library_asks_the_hub_while_it_is_written(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[bool] = []
+
         def watched(family: str, source: Path, folder: Path) -> Card:
             asked.append(huggingface_hub.is_offline_mode())
             return convert(family, source, folder)
