@@ -51,6 +51,17 @@ def save_published(name: str, folder: Path, salt: str = "") -> Path:
     return folder
 
 
+def save_language_of(name: str, folder: Path) -> Path:
+    """The language model alone of a recorded BLIP-2, as its own publisher would have written it."""
+    ignored = shutil.ignore_patterns("layout.json", "answers.safetensors", "preprocessor_config.json")
+    shutil.copytree(RECORDED / name, folder, ignore=ignored)
+    config = json.loads((folder / "config.json").read_text("utf-8"))["text_config"]
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    kept = {key: tensor for key, tensor in state(name).items() if key.startswith("language_model.")}
+    torch.save({key.removeprefix("language_model."): each for key, each in kept.items()}, folder / "pytorch_model.bin")
+    return folder
+
+
 def answers(name: str) -> dict[str, Tensor]:
     """What the original code made of a recorded layout."""
     return load_file(RECORDED / name / "answers.safetensors")
@@ -63,7 +74,7 @@ def photo_prompt(text: str, *photos: int) -> Prompt:
 
 
 def save_language(kind: str, folder: Path) -> Path:
-    """A tiny language model with its tokenizer: `gpt2` (as ruGPT), `t5` (as ruT5: tied), `bart` (as RuBART), `llama`."""
+    """A tiny language model and its tokenizer: `gpt2` as ruGPT, `t5` as ruT5 (tied), `bart` as RuBART, `llama`."""
     model = _language(kind)
     torch.manual_seed(0)
     with torch.no_grad():

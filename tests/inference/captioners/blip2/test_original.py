@@ -174,15 +174,7 @@ class TestMblip:
     )
 
     def test_several_photos_before_an_encoder_decoder(self, published: Path, tmp_path: Path) -> None:
-        language = tmp_path / "language"
-        language.mkdir()
-        kept = {name: each for name, each in blip2.state("mt5").items() if name.startswith("language_model.")}
-        state = {name.removeprefix("language_model."): each for name, each in kept.items()}
-        torch.save(state, language / "pytorch_model.bin")
-        config = json.loads((published / "mt5" / "config.json").read_text("utf-8"))["text_config"]
-        (language / "config.json").write_text(json.dumps(config), "utf-8")
-        for name in ("spiece.model", "tokenizer_config.json", "special_tokens_map.json"):
-            (language / name).symlink_to(published / "mt5" / name)
+        language = blip2.save_language_of("mt5", tmp_path / "language")
         source = swap_source(tmp_path / "source", published, language)
         save_mblip(source, "mt5.")
         captioner = load(import_original("blip2-swap", source, tmp_path, "mblip"))
