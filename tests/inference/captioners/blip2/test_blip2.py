@@ -1,0 +1,182 @@
+"""BLIP-2 captioners: the promises of the door, both ways of several photos, and what a card may ask for."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from inference.captioners.blip2 import Blip2Captioner
+from inference.captioners.blip2.model import Blip2
+from inference.checkpoints import Card
+from inference.clip import Clip
+from inference.errors import CheckpointError
+from inference.originals import import_original
+from tests import blip2, hashed, tiny
+from tests.captioners import FIELDS, assert_keeps_the_promises, prompt, surroundings
+
+KINDS = ("opt", "gpt2", "bloom", "llama", "t5", "mt5", "bart")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
+    folder = tmp_path_factory.mktemp("clip")
+    tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), folder)
+    return Clip.load(folder)
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Card]:
+    """A checkpoint with every kind of language model, each with positions of photos."""
+    root = tmp_path_factory.mktemp("blip2")
+    blip2.save_published("mt5", root / "blip2")
+    return {kind: _swapped(root, kind) for kind in KINDS}
+
+
+def _swapped(root: Path, kind: str) -> Card:
+    source = root / kind
+    source.mkdir()
+    (source / "blip2").symlink_to(root / "blip2")
+    if kind in ("opt", "mt5"):
+        blip2.save_language_of(kind, source / "language")
+    elif kind == "bloom":
+        blip2.save_published(kind, source / "language")
+    else:
+        blip2.save_language(kind, source / "language")
+    width = 24 if kind in ("gpt2", "bart") else 32
+    tuned = {"photo_positions": hashed.numbers("positions", (10, 16)) * 2}
+    tuned |= {"language_projection.weight": hashed.numbers("projection", (width, 24)) * 2}
+    (source / "tuned").mkdir()
+    torch.save(tuned | {"language_projection.bias": torch.zeros(width)}, source / "tuned" / "state.pt")
+    return import_original("blip2-swap", source, root, kind)
+
+
+def load(card: Card, clip: Clip, photos: str = "each", **generation: object) -> Blip2Captioner:
+    card = replace(card, settings={"photos": photos}, generation={"max_new_tokens": 8} | generation)
+    return Blip2Captioner.load(card, surroundings(clip))
+
+
+class TestPromises:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_each_photo_has_its_own_tokens(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
+        texts = assert_keeps_the_promises(load(cards[kind], clip), clip)
+        assert len(set(texts)) > 1
+
+    @pytest.mark.parametrize("kind", ["gpt2", "bart"])
+    def test_all_photos_share_the_tokens_of_one(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
+        texts = assert_keeps_the_promises(load(cards[kind], clip, "together"), clip)
+        assert len(set(texts)) > 1
+
+    @pytest.mark.parametrize("kind", ["llama", "t5"])
+    def test_several_beams(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
+        assert_keeps_the_promises(load(cards[kind], clip, num_beams=2), clip)
+
+
+def by_hand(model: Blip2, pixels: Tensor) -> Tensor:
+    """All photos of one prompt in one pass, each attention written out: (photos, 3, edge, edge) → (queries, width)."""
+    states = model.vision_model(pixels).last_hidden_state
+    assert model.photo_positions is not None
+    seen = torch.cat([states[number] + model.photo_positions[number] for number in range(len(states))])
+    hidden = model.qformer.layernorm(model.query_tokens[0])
+    for number, layer in enumerate(model.qformer.encoder.layer):
+        hidden = _attended(layer.attention, hidden, hidden)
+        if number % 2 == 0:
+            hidden = _attended(layer.crossattention, hidden, seen)
+        inner = torch.nn.functional.gelu(layer.intermediate_query.dense(hidden))
+        hidden = layer.output_query.LayerNorm(layer.output_query.dense(inner) + hidden)
+    projected: Tensor = model.language_projection(hidden)
+    return projected
+
+
+def _attended(block: torch.nn.Module, hidden: Tensor, seen: Tensor) -> Tensor:
+    heads, attention = 2, block.attention
+    parts = [attention.query(hidden), attention.key(seen), attention.value(seen)]
+    query, key, value = (part.unflatten(1, (heads, -1)).transpose(0, 1) for part in parts)
+    weights = (query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])).softmax(-1)
+    joined = (weights @ value).transpose(0, 1).flatten(1)
+    result: Tensor = block.output.LayerNorm(block.output.dense(joined) + hidden)
+    return result
+
+
+class TestPhotosTogether:
+    def test_ragged_albums_in_one_pass_are_each_album_by_hand(self, cards: dict[str, Card], clip: Clip) -> None:
+        model = load(cards["gpt2"], clip).model
+        pixels = hashed.numbers("pixels", (14, 3, 224, 224))
+        counts = [3, 0, 1, 10]
+        with torch.inference_mode():
+            read = model.read_together(pixels, counts)
+            assert [len(tokens) for tokens in read] == [4, 0, 4, 4]
+            for tokens, album in zip(read, pixels.split(counts), strict=True):
+                if len(album):
+                    torch.testing.assert_close(tokens, by_hand(model, album), atol=1e-5, rtol=0)
+
+    def test_without_trained_positions_an_album_has_no_order(self, cards: dict[str, Card], clip: Clip) -> None:
+        model = load(cards["gpt2"], clip).model
+        pixels = hashed.numbers("pixels", (3, 3, 224, 224))
+        with torch.inference_mode():
+            [there], [back] = (model.read_together(each, [3]) for each in (pixels, pixels.flip(0)))
+            assert not torch.allclose(there, back, atol=1e-3)
+            model.photo_positions = None
+            [there], [back] = (model.read_together(each, [3]) for each in (pixels, pixels.flip(0)))
+            torch.testing.assert_close(there, back, atol=1e-5, rtol=0)
+
+
+class TestRows:
+    def test_photos_stand_in_order_before_the_words(self, cards: dict[str, Card], clip: Clip) -> None:
+        captioner = load(cards["llama"], clip)
+        asked = prompt(clip, 3, FIELDS)
+        with torch.inference_mode():
+            [row] = captioner.rows([asked])
+            singles = [captioner.rows([replace(asked, images=(image,))])[0] for image in asked.images]
+            [words] = captioner.rows([replace(asked, images=())])
+        expected = torch.cat([*(single[:4] for single in singles), words])
+        torch.testing.assert_close(row, expected, atol=1e-5, rtol=0)
+
+    def test_fields_too_long_for_the_model_lose_their_end_and_no_photo_is_lost(
+        self, cards: dict[str, Card], clip: Clip
+    ) -> None:
+        captioner = load(cards["opt"], clip)
+        long = prompt(clip, 10, FIELDS + "\nОписание: очень хорошая" * 50)
+        with torch.inference_mode():
+            [row] = captioner.rows([long])
+            [whole] = captioner.rows([prompt(clip, 10, FIELDS)])
+        assert len(row) <= 256 - 8
+        torch.testing.assert_close(row[:40], whole[:40], atol=1e-5, rtol=0)
+        assert captioner.generate([long])[0]
+
+
+class TestCard:
+    @pytest.mark.parametrize("settings", [{"photo": "each"}, {"photos": "all"}, {"prompt": 1}])
+    def test_unknown_settings_are_refused(self, cards: dict[str, Card], settings: dict[str, object]) -> None:
+        with pytest.raises(CheckpointError, match="card-field"):
+            Blip2Captioner.load(replace(cards["gpt2"], settings=settings), surroundings(None))  # type: ignore[arg-type]
+
+    def test_more_photos_than_the_model_has_positions_for_are_refused(self, cards: dict[str, Card], clip: Clip) -> None:
+        with pytest.raises(CheckpointError, match="card-field"):
+            load(replace(cards["opt"], max_photos=63), clip)
+        load(replace(cards["opt"], max_photos=61), clip)
+
+    @pytest.mark.parametrize("inside", ["", "language_model."])
+    def test_an_adapter_is_of_the_language_model_or_of_the_whole(
+        self, cards: dict[str, Card], clip: Clip, tmp_path: Path, inside: str
+    ) -> None:
+        folder = tmp_path / "lora"
+        shutil.copytree(cards["llama"].folder, folder)
+        name = "model.layers.0.self_attn.q_proj"
+        down, up = hashed.numbers("A", (2, 32)), hashed.numbers("B", (32, 2))
+        path = f"base_model.model.{inside}{name}"
+        (folder / "adapter").mkdir()
+        pair = {f"{path}.lora_A.weight": down, f"{path}.lora_B.weight": up}
+        save_file(pair, folder / "adapter" / "adapter_model.safetensors")
+        lora = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"]}
+        (folder / "adapter" / "adapter_config.json").write_text(json.dumps(lora), "utf-8")
+        before = load(cards["llama"], clip).model.language_model.get_submodule(name).weight
+        after = load(replace(cards["llama"], folder=folder, adapters=("adapter",)), clip).model.language_model
+        torch.testing.assert_close(after.get_submodule(name).weight, before + 2 * up @ down)
