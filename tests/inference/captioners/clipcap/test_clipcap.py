@@ -172,6 +172,11 @@ class TestCaptioner:
         with pytest.raises(CheckpointError, match="clip-unfit"):
             captioner(cards["mlp"], other)
 
+    def test_it_writes_with_half_the_memory(self, cards: dict[str, Card], clip: Clip) -> None:
+        narrow = replace(captioners.surroundings(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
+        card = replace(cards["transformer"], generation=GENERATION)
+        assert len(load(card, narrow).generate(captioners.mixed_prompts(clip)[:4])) == 4
+
     def test_an_unknown_setting_is_named(self, cards: dict[str, Card], clip: Clip) -> None:
         with pytest.raises(CheckpointError) as raised:
             captioner(replace(cards["mlp"], settings={"normalise": True}), clip)

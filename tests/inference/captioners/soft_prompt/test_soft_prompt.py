@@ -224,6 +224,21 @@ class TestLayout:
             mine = language.generate(inputs_embeds=row[None], max_new_tokens=12, eos_token_id=None, pad_token_id=0)
         assert mine[0].tolist() == Rederived(card.folder).write(prompt.images, "<SINGLE>\nОписание:", 12)
 
+    @pytest.mark.parametrize("room", [40, 30, 17, 12])
+    def test_fields_that_are_too_long_lose_their_end_and_no_half_token_stays(
+        self, card: Card, clip: Clip, room: int
+    ) -> None:
+        """The word for the description stays behind them."""
+        loaded = captioner(card, clip)
+        prompt = captioners.prompt(clip, 0, "Название: куртка синяя, тёплая\nЦена: <PRICE_1234>\nСостояние: новое")
+        tokenizer = AutoTokenizer.from_pretrained(card.folder)
+        ids = loaded._speaker.ids(prompt, room)
+        told = str(tokenizer.decode(ids))
+        assert len(ids) <= room
+        assert told.startswith("<SINGLE>\n")
+        assert told.endswith("\nОписание:")
+        assert "<PRICE" not in told or "<PRICE_1234>" in told
+
     def test_tokens_of_numbers_are_words_that_decoding_keeps(self, card: Card) -> None:
         tokenizer = AutoTokenizer.from_pretrained(card.folder)
         text = "Цена: <PRICE>, размер <SIZE_2>."
@@ -264,6 +279,11 @@ class TestCaptioner:
         pixels = loaded._rule.pixels(prompt.images)
         with torch.inference_mode():
             torch.testing.assert_close(loaded._model.look(pixels), tuned.base_model.model.look(pixels))
+
+    def test_it_writes_with_half_the_memory(self, card: Card, clip: Clip) -> None:
+        narrow = replace(captioners.surroundings(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
+        prompts = captioners.mixed_prompts(clip)[:4]
+        assert len(load(card, narrow).generate(prompts)) == 4
 
     def test_an_unknown_setting_is_named(self, card: Card, clip: Clip) -> None:
         with pytest.raises(CheckpointError, match="card-field"):
