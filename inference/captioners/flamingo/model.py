@@ -43,7 +43,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 class Between:
     """What stands between the ViT and the language model (`config.json`).
 
-    every: a gated block before every so manieth layer; depth, latents: of the perceiver.
+    every: a gated block stands before each `every`-th layer; depth, latents: of the perceiver.
     """
 
     every: int

@@ -131,6 +131,15 @@ class TestVision:
             torch.testing.assert_close(seen, tokens[version], atol=1e-4, rtol=0)
         assert (tokens["open_clip 2.20.0"] - tokens["open_clip 2.24.0"]).abs().max() > 10
 
+    def test_a_fresh_model_sees_through_a_published_clip(self, folder: Path, cards: dict[str, Card]) -> None:
+        """Over it stands a decoder that was never trained with photos."""
+        model, _ = flamingo.fresh(cards["opt"].folder / "language", folder / "opt" / "vision", 1, depth=1, latents=2)
+        with torch.inference_mode():
+            seen = model.tokens(pixels()[:1])
+        torch.testing.assert_close(
+            seen, load_file(RECORDED / "tokens.safetensors")["open_clip 2.20.0"], atol=1e-4, rtol=0
+        )
+
     def test_only_the_half_that_sees_is_kept(self, cards: dict[str, Card]) -> None:
         names = load_file(cards["mpt"].folder / "vision" / "model.safetensors").keys()
         assert all(name.startswith("vision_model.") for name in names)
