@@ -20,7 +20,8 @@ from inference import weights
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
 from inference.checkpoints import Card
 
-HEAD_WIDTH: Final = 64  # of every GPT-2 but the ones that say otherwise in their own config.json
+HEAD_WIDTH: Final = 64  # of OpenAI's models and of most others
+HEADS: Final = {1536: 16}  # width → heads of ruGPT-3 large, which are wider
 
 _NAMES: Final = (
     (r"^clip_project\.model\.", "mapper."),
@@ -43,7 +44,7 @@ def convert(source: Path, folder: Path) -> Card:
     """A folder with one `.pt` and the tokenizer of its language model, or the `.pt` itself, → a checkpoint.
 
     The language model's own `config.json` beside it, where there is one, tells the number of its heads; else each is
-    64 wide. Raises `ValueError` when the folder holds no `.pt` or several.
+    as wide as those of the published models. Raises `ValueError` when the folder holds no `.pt` or several.
     """
     path = _state_file(source)
     state = _tensors(weights.read_pickle(path))
@@ -83,7 +84,7 @@ def _language(state: Mapping[str, Tensor], folder: Path) -> dict[str, Any]:
         "n_positions": len(state["gpt.transformer.wpe.weight"]),
         "n_embd": width,
         "n_layer": _count(state, r"gpt\.transformer\.h\.(\d+)\.ln_1\.weight"),
-        "n_head": own.get("n_head", width // HEAD_WIDTH),
+        "n_head": own.get("n_head", HEADS.get(width, width // HEAD_WIDTH)),
         "n_inner": state["gpt.transformer.h.0.mlp.c_fc.weight"].shape[1],
         "bos_token_id": None,  # the tokenizer tells
         "eos_token_id": None,
