@@ -21,6 +21,8 @@ from inference.errors import CheckpointError, InvalidInput
 
 Convert = Callable[[Path, Path], Card]
 
+_NO_SPACE = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -84,6 +86,8 @@ def convert(family: str, source: Path, folder: Path) -> Card:
         raise
     # Files of strangers fail in as many ways as libraries read them.
     except Exception as error:
+        if shutil.disk_usage(folder).free < _NO_SPACE:  # libraries say it in as many ways, too
+            raise CheckpointError("disk-full") from error
         raise CheckpointError("import-failed", source=str(source)) from error
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tomli_w
@@ -110,6 +112,17 @@ class TestImport:
                 import_original("rubert-toxicity", source, tmp_path, name)
         assert [path.name for path in (tmp_path / "toxicity").iterdir()] == ["public"]
         assert [path.name for path in waiting.iterdir()] == ["card.toml"]
+
+    def test_a_full_disk_is_not_the_source_s_fault(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def half(tensors: object, path: Path) -> None:
+            raise OSError("250 requested and 100 written")  # as numpy says it
+
+        monkeypatch.setattr(weights, "save", half)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+        with pytest.raises(CheckpointError, match="disk-full"):
+            import_original("rubert-toxicity", source, tmp_path, "new")
 
     def test_what_an_interrupted_one_left_is_no_checkpoint(self, source: Path, tmp_path: Path) -> None:
         (tmp_path / "toxicity" / ".new.new" / "half").mkdir(parents=True)
