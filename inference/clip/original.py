@@ -103,7 +103,7 @@ def convert_transformers(source: Path, folder: Path) -> Card:
     config = AutoConfig.from_pretrained(source, local_files_only=True)
     if config.model_type not in ("clip", "siglip"):
         raise ValueError(f"{source}: a {config.model_type} is no dual encoder that is known here")
-    state = {name: weight for name, weight in _published(source).items() if not name.endswith("position_ids")}
+    state = {name: weight for name, weight in weights.published(source).items() if not name.endswith("position_ids")}
     _transformers_tokenizer(source, config).save(str(folder / "tokenizer.json"))
     shutil.copyfile(source / RULE, folder / RULE)
     config.save_pretrained(folder)
@@ -242,14 +242,6 @@ def _state(source: Path) -> Weights:
                 raise CheckpointError("torchscript", file=str(path))
     kept = weights.read_pickle(path)
     return cast(Weights, kept.get("state_dict", kept))
-
-
-def _published(source: Path) -> Weights:
-    """The weights of a folder of `transformers`, in safetensors or in pickles."""
-    found = weights.read(source)
-    for path in [] if found else sorted(source.glob("pytorch_model*.bin")):
-        found |= cast(Weights, weights.read_pickle(path))
-    return found
 
 
 def _transformers_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer:

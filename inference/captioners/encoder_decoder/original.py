@@ -30,7 +30,7 @@ def convert(source: Path, folder: Path) -> Card:
     config = json.loads((source / "config.json").read_text("utf-8"))
     if config["model_type"] != "vision-encoder-decoder" or config["decoder"]["model_type"] != "gpt2":
         raise ValueError(f"{source}: no vision encoder with a GPT-2")
-    kept = dict(_kept(_published(source)))
+    kept = dict(_kept(weights.published(source)))
     weights.save(kept, folder / "model.safetensors")
     for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
         if name != "generation_config.json" or (source / name).is_file():
@@ -45,14 +45,6 @@ def convert(source: Path, folder: Path) -> Card:
         generation={"num_beams": 4, "max_new_tokens": 15, "no_repeat_ngram_size": 0},
         adapters=tuple(_adapters(source, folder)),
     )
-
-
-def _published(source: Path) -> dict[str, Tensor]:
-    if any(source.glob("*.safetensors")):
-        return weights.read(source)
-    pickles = sorted(source.glob("pytorch_model*.bin"))
-    found = {name: value for path in pickles for name, value in weights.read_pickle(path).items()}
-    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
 
 
 def _kept(published: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
