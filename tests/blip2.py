@@ -79,26 +79,28 @@ def save_language(kind: str, folder: Path) -> Path:
     torch.manual_seed(0)
     with torch.no_grad():
         for weight in model.parameters():
-            weight.add_(torch.randn_like(weight) * 0.3)
+            weight.add_(torch.randn_like(weight) * (0.8 if kind == "bart" else 0.3))
     model.save_pretrained(folder)
     _tokenizer().save_pretrained(folder)
     return folder
 
 
 def _language(kind: str) -> PreTrainedModel:
-    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    ids: dict[str, Any] = {"vocab_size": WORDS, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    sizes: dict[str, Any]
     if kind == "gpt2":
         return languages.gpt2(WORDS, n_embd=24)
     if kind == "t5":
+        del ids["bos_token_id"]
         sizes = {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
-        return T5ForConditionalGeneration(T5Config(vocab_size=WORDS, pad_token_id=0, eos_token_id=2, **sizes))
+        return T5ForConditionalGeneration(T5Config(**ids, **sizes))
     if kind == "bart":
-        layers = {"encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
-        heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "decoder_start_token_id": 2}
-        sizes = {"d_model": 24, "max_position_embeddings": 512, "forced_eos_token_id": 2}
-        return BartForConditionalGeneration(BartConfig(vocab_size=WORDS, **ids, **layers, **heads, **sizes))
+        sizes = {"d_model": 24, "max_position_embeddings": 512, "scale_embedding": True, "decoder_start_token_id": 2}
+        sizes |= {"encoder_layers": 2, "encoder_ffn_dim": 48, "encoder_attention_heads": 2}
+        sizes |= {"decoder_layers": 2, "decoder_ffn_dim": 48, "decoder_attention_heads": 2}
+        return BartForConditionalGeneration(BartConfig(**ids, **sizes))
     sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    return LlamaForCausalLM(LlamaConfig(vocab_size=WORDS, max_position_embeddings=512, **ids, **sizes))
+    return LlamaForCausalLM(LlamaConfig(max_position_embeddings=512, **ids, **sizes))
 
 
 def _tokenizer() -> PreTrainedTokenizerBase:

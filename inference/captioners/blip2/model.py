@@ -103,6 +103,10 @@ def build(config: Mapping[str, Any]) -> Blip2:
     """The model of a published configuration with fresh weights; under the device `meta` without any."""
     parts: Any = Blip2Config.from_dict(dict(config))
     language = language_kind(parts.text_config).from_config(parts.text_config)
+    if config["text_config"].get("tie_word_embeddings") is False:
+        # transformers 5 ties those of every T5, and unties them only when it reads two different ones from a file.
+        head = language.get_output_embeddings()
+        head.weight = nn.Parameter(torch.empty_like(head.weight))
     vision, qformer = Blip2VisionModel(parts.vision_config), Blip2QFormerModel(parts.qformer_config)
     return Blip2(vision, qformer, parts.num_query_tokens, language)
 

@@ -100,11 +100,17 @@ def _copy(source: Path, folder: Path, name: str, rename: Rename) -> None:
 
 
 def _shards(source: Path) -> Iterator[dict[str, Tensor]]:
-    """The tensors of each file of weights; they stay in the file until they are used."""
+    """The tensors of each file of weights; they stay in the file until they are used.
+
+    Where there is an index, files that it does not name are of another version (mBLIP's folder holds two).
+    """
     paths = sorted(source.glob("*.safetensors")) or sorted(source.glob("pytorch_model*.bin"))
     if not paths:
         raise FileNotFoundError(source / "model.safetensors")
-    for path in paths:
+    suffix = ".safetensors" if paths[0].suffix == ".safetensors" else ".bin"
+    indices = [path for path in source.glob("*.index.json") if path.name.endswith(f"{suffix}.index.json")]
+    named = {name for path in indices for name in _read(path)["weight_map"].values()}
+    for path in (path for path in paths if not named or path.name in named):
         if path.suffix == ".bin":
             yield cast("dict[str, Tensor]", weights.read_pickle(path))
             continue

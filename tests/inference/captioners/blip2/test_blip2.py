@@ -7,6 +7,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from inference.captioners.blip2 import Blip2Captioner
 from inference.captioners.blip2.model import Blip2
+from inference.captioners.wording import completion
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
@@ -67,7 +69,7 @@ class TestPromises:
     @pytest.mark.parametrize("kind", KINDS)
     def test_each_photo_has_its_own_tokens(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
         texts = assert_keeps_the_promises(load(cards[kind], clip), clip)
-        assert len(set(texts)) > 1
+        assert len(set(texts)) > 3
 
     @pytest.mark.parametrize("kind", ["gpt2", "bart"])
     def test_all_photos_share_the_tokens_of_one(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
@@ -85,7 +87,8 @@ def by_hand(model: Blip2, pixels: Tensor) -> Tensor:
     assert model.photo_positions is not None
     seen = torch.cat([states[number] + model.photo_positions[number] for number in range(len(states))])
     hidden = model.qformer.layernorm(model.query_tokens[0])
-    for number, layer in enumerate(model.qformer.encoder.layer):
+    layers: Any = model.qformer.encoder.layer
+    for number, layer in enumerate(layers):
         hidden = _attended(layer.attention, hidden, hidden)
         if number % 2 == 0:
             hidden = _attended(layer.crossattention, hidden, seen)
@@ -95,7 +98,7 @@ def by_hand(model: Blip2, pixels: Tensor) -> Tensor:
     return projected
 
 
-def _attended(block: torch.nn.Module, hidden: Tensor, seen: Tensor) -> Tensor:
+def _attended(block: Any, hidden: Tensor, seen: Tensor) -> Tensor:
     heads, attention = 2, block.attention
     parts = [attention.query(hidden), attention.key(seen), attention.value(seen)]
     query, key, value = (part.unflatten(1, (heads, -1)).transpose(0, 1) for part in parts)
@@ -129,6 +132,19 @@ class TestPhotosTogether:
 
 
 class TestRows:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_words_alone_are_what_the_language_model_reads(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
+        """Nothing stands for a photo that is not there, and embeddings are scaled as the model scales them."""
+        captioner = load(cards[kind], clip)
+        asked = prompt(clip, 0, FIELDS)
+        language = captioner.model.language_model
+        start = {"decoder_input_ids": torch.zeros(1, 1, dtype=torch.long)} if kind in ("t5", "mt5", "bart") else {}
+        ids = captioner.writer.tokenizer(completion(asked), return_tensors="pt").input_ids
+        with torch.inference_mode():
+            [row] = captioner.rows([asked])
+            embedded = language(inputs_embeds=row[None], **start).logits
+            torch.testing.assert_close(embedded, language(input_ids=ids, **start).logits, atol=1e-5, rtol=0)
+
     def test_photos_stand_in_order_before_the_words(self, cards: dict[str, Card], clip: Clip) -> None:
         captioner = load(cards["llama"], clip)
         asked = prompt(clip, 3, FIELDS)
@@ -177,6 +193,6 @@ class TestCard:
         save_file(pair, folder / "adapter" / "adapter_model.safetensors")
         lora = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"]}
         (folder / "adapter" / "adapter_config.json").write_text(json.dumps(lora), "utf-8")
-        before = load(cards["llama"], clip).model.language_model.get_submodule(name).weight
+        before = load(cards["llama"], clip).model.language_model.get_parameter(f"{name}.weight")
         after = load(replace(cards["llama"], folder=folder, adapters=("adapter",)), clip).model.language_model
-        torch.testing.assert_close(after.get_submodule(name).weight, before + 2 * up @ down)
+        torch.testing.assert_close(after.get_parameter(f"{name}.weight").data, before.data + 2 * up @ down)

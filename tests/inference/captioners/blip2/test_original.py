@@ -108,6 +108,20 @@ class TestPublishedFolder:
             for key, tensor in whole.model.state_dict().items():
                 assert torch.equal(tensor, other.model.state_dict()[key]), key
 
+    def test_files_that_the_index_does_not_name_are_not_read(
+        self, imported: dict[str, Card], name: str, tmp_path: Path
+    ) -> None:
+        """Gregor/mblip-mt0-xl holds the shards of an earlier version beside its own."""
+        source = blip2.save_published(name, tmp_path / "source")
+        (source / "pytorch_model.bin").rename(source / "pytorch_model-00001-of-00001.bin")
+        index = {"weight_map": dict.fromkeys(blip2.state(name), "pytorch_model-00001-of-00001.bin")}
+        (source / "pytorch_model.bin.index.json").write_text(json.dumps(index), "utf-8")
+        stale = {key: torch.zeros_like(tensor) for key, tensor in blip2.state(name).items()}
+        torch.save(stale, source / "pytorch_model-00001-of-00002.bin")
+        card = import_original("blip2", source, tmp_path, "indexed")
+        assert card.parameters == imported[name].parameters
+        assert load(card).model.query_tokens.any()
+
     def test_what_is_written_has_no_pickle_and_no_number_twice(self, imported: dict[str, Card], name: str) -> None:
         card = imported[name]
         assert {Path(file).suffix for file in card.files} <= {".safetensors", ".json", ".model", ".txt", ".jinja"}
@@ -120,7 +134,13 @@ def test_a_configuration_of_2023_with_every_default_spelled_out_is_read(publishe
     """mBLIP's are such: no image token, and settings of generation inside of every part."""
     source = blip2.save_published("mt5", tmp_path / "source")
     config = json.loads((source / "config.json").read_text("utf-8"))
-    old = {"max_length": 20, "num_beams": 1, "do_sample": False, "bad_words_ids": None, "tf_legacy_loss": False}
+    old: dict[str, object] = {
+        "max_length": 20,
+        "num_beams": 1,
+        "do_sample": False,
+        "bad_words_ids": None,
+        "tf_legacy_loss": False,
+    }
     old |= {"torch_dtype": None, "return_dict": True, "is_decoder": False, "temperature": 1.0, "_name_or_path": ""}
     for part in ("vision_config", "qformer_config", "text_config"):
         config[part] |= old
@@ -206,7 +226,7 @@ class TestMblip:
         (source / "adapter" / "adapter_config.json").write_text(json.dumps(lora), "utf-8")
         card = import_original("blip2-swap", source, tmp_path, "mblip")
         assert card.adapters == ("adapter",)
-        merged = load(card).model.language_model.get_submodule(name).weight
+        merged = load(card).model.language_model.get_parameter(f"{name}.weight")
         before = blip2.state("bloom", "bloom.")[f"{name}.weight"]
         torch.testing.assert_close(merged.detach(), before + 2 * up @ down)
 
