@@ -73,8 +73,8 @@ class Card:
 
     @property
     def repo(self) -> str:
-        """The hub's name of the public model, empty where there is none."""
-        return str(self.download[0]["repo"]) if self.download else ""
+        """The hub's name of the public model; empty where there is none, or where it is joined of several."""
+        return "".join(str(part["repo"]) for part in self.download[:1] if part["folder"] == "")
 
     @property
     def is_here(self) -> bool:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from inference import checkpoints, hub
@@ -20,8 +21,14 @@ from inference.errors import CheckpointError, InvalidInput, Message
 from inference.hub import Snapshot
 from inference.originals import FORMATS, convert, link, place, settle
 
-# What a folder of `transformers` holds: of the weights one kind, of the rest what is no weight.
-_WEIGHTS = (("model*.safetensors",), ("*.safetensors",), ("pytorch_model*.bin",))
+# What a folder of `transformers` holds: weights, of which the first that are there are taken, and what is no weight.
+_WEIGHTS = (
+    "model.safetensors",
+    "model-*-of-*.safetensors",
+    "*.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model-*-of-*.bin",
+)
 _BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
 _TELLING = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
 _TELLING_CHAT = ("chat_template.jinja", "chat_template.json")
@@ -89,7 +96,8 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
 def _known(root: Path, asked: str) -> Card | None:
     """The card that is meant by `name`, `kind/name` or the name of its repository; None for another repository."""
     cards = checkpoints.find(root)
-    named = [card for card in cards if asked in (card.id, card.name, card.repo)]
+    named = [card for card in cards if asked in (card.id, card.name)]
+    named = named or [card for card in cards if card.repo == asked][:1]
     waiting = [card for card in named if not card.is_here]
     if len(waiting) > 1:
         raise InvalidInput("pull-ambiguous", name=asked, known=", ".join(card.id for card in waiting))
@@ -132,11 +140,11 @@ def _choice(names: Sequence[str]) -> list[str]:
     """What of a repository makes a folder of `transformers`: its weights, once, and all beside them."""
     top = [name for name in names if "/" not in name]
 
-    def matching(patterns: Sequence[str]) -> list[str]:
-        return [name for name in top if any(PurePosixPath(name).match(pattern) for pattern in patterns)]
+    def matching(pattern: str) -> list[str]:
+        return [name for name in top if PurePosixPath(name).match(pattern)]
 
     weights: list[str] = next(filter(None, map(matching, _WEIGHTS)), [])
-    return [*weights, *matching(_BESIDE)]
+    return [*weights, *chain.from_iterable(map(matching, _BESIDE))]
 
 
 def _parts(plan: _Plan) -> Iterator[_Part]:

@@ -14,8 +14,9 @@ from typing import Any
 import huggingface_hub
 import pytest
 import tomli_w
+import torch
 from huggingface_hub import constants
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from inference.checkpoints import Card, get, verify
 from inference.errors import Message, UserError
@@ -279,6 +280,29 @@ class TestRepositoriesWithoutACard:
     def test_what_is_no_model_is_told_the_known_ones(self, root: Path, name: str) -> None:
         message = refused(root, name)
         assert (message.code, message.details["known"]) == ("pull-unknown", "captioner/public")
+
+    def test_of_two_cards_of_a_repository_the_first_is_meant(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "public-otherwise", part(REPO, list(FILES)))
+        for _ in range(2):
+            assert pulled(root, REPO).name == "public"
+
+    def test_a_card_of_joined_models_is_not_called_after_one(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "joined", part("people/vision", ["config.json"], folder="vision"))
+        assert get(root, "captioner", "joined").repo == ""
+
+    def test_a_repository_s_weights_come_once(self, root: Path, served: Hub, tmp_path: Path) -> None:
+        folder = served.repos["people/other"] = save_rubert(tmp_path / "rubert")
+        state = torch.load(folder / "pytorch_model.bin", weights_only=True)
+        save_file(state, folder / "model.safetensors")
+        for name in ("model.fp16.safetensors", "tf_model.h5", "README.md"):
+            (folder / name).write_bytes(b"not asked for")
+        pulled(root, "people/other", family="rubert-toxicity")
+        assert {name.rpartition("/")[2] for name in served.asked} == {
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+        }
 
     def test_one_name_for_two_models_is_asked_about(self, root: Path) -> None:
         ship(root / "clip" / "public", part("people/clip", ["config.json"]))
