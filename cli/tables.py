@@ -102,17 +102,17 @@ def resume(path: Path, form: Form, key: str) -> set[str]:
     with explained(path), path.open("ab"):
         pass
     with explained(path):
-        text = path.read_bytes().decode()
-    whole = text[: text.rfind("\n") + 1]
-    if not whole and form.start.startswith(text):
+        data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if not whole and form.start.encode().startswith(data):
         path.write_text(form.start, "utf-8", newline="")
         return set()
     try:
-        if not whole.startswith(form.start):
+        text = whole.decode()
+        if not text.startswith(form.start) or not whole:  # a lone line that never ended is nobody's but its owner's
             raise ValueError(path)
-        lines = whole[len(form.start) :].split("\n")[:-1]
-        done = {str(form.read(line)[key]) for line in lines}
+        done = {str(form.read(line)[key]) for line in text[len(form.start) :].split("\n")[:-1]}
     except (ValueError, KeyError) as error:
         raise InvalidInput("table-other", out=str(path)) from error
-    path.write_text(whole, "utf-8", newline="")
+    path.write_bytes(whole)
     return done

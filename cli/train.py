@@ -1,4 +1,4 @@
-"""`opisalka train clip|foreign|captioner|diversity|toxicity`: checkpoints from data; what was broken off resumes."""
+"""`opisalka train clip|foreign|captioner|interrogator|…`: checkpoints from data; what was broken off resumes."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ def add(commands: Commands, say: Say) -> None:
         "--drawings", metavar="N", type=natural, default=400, help=say(Message("help-drawings"))
     )
     foreign.set_defaults(run=train_foreign)
+    interrogator = stages.add_parser("interrogator", say=say, help=say(Message("help-train-interrogator")))
+    interrogator.options.add_argument("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    interrogator.options.add_argument("--out", metavar="DIR", type=Path, required=True, help=say(Message("help-out")))
+    interrogator.set_defaults(run=train_interrogator)
     toxicity = stages.add_parser("toxicity", say=say, help=say(Message("help-train-toxicity")))
     add_option = toxicity.options.add_argument
     add_option("--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments")))
@@ -111,6 +115,16 @@ def train_diversity(arguments: argparse.Namespace, say: Say) -> int:
     from training import stages
 
     stages.train_diversity(sources, encoder, arguments.out, work, arguments.steps, arguments.seed)
+    return 0
+
+
+def train_interrogator(arguments: argparse.Namespace, say: Say) -> int:
+    """Measure what the encoder of an interrogator (`--out`) can tell, and from which similarity on."""
+    _needed(arguments.data / "photos.tsv")
+    _needed(arguments.out / "card.toml")
+    from training.phrases import calibrate
+
+    calibrate(arguments.data, arguments.out)
     return 0
 
 

@@ -60,7 +60,7 @@ def thresholds(
     tables = phrases.of(areas)
     traits = {trait: tables[trait] for trait in tables if trait not in areas and trait not in phrases.seller}
     read_as = label(clip.text_features, traits, templates(tables, areas))
-    shown = [_Shown(row, phrases) for row in labels]
+    shown = [Shown(row, phrases) for row in labels]
     found: dict[str, float] = {}
     for trait, known in read_as.items():
         kept = [number for number, each in enumerate(shown) if trait in each.traits]
@@ -84,7 +84,7 @@ def threshold_of(likeness: Tensor, shown: Tensor) -> float | None:
     return float(likeness[order[int(right.nonzero()[-1])]]) if bool(right.any()) else None
 
 
-class _Shown:
+class Shown:
     """What a photo's labels say that it shows."""
 
     def __init__(self, row: PhotoLabels, phrases: Phrases) -> None:

@@ -107,9 +107,9 @@ class Interrogator:
         self.name = card.name
         self.max_photos = card.max_photos
         self.settings = settings
-        self._captioner = captioner
+        self.captioner = captioner
         self._clip = clip
-        self._tables = tables
+        self.tables = tables
         self._views_fit = views_fit
 
     @classmethod
@@ -136,14 +136,14 @@ class Interrogator:
 
     def interrogate(self, prompts: Sequence[Prompt], mode: str = "") -> list[Interrogation]:
         """What is found in each prompt's photos; `mode`: another than the card's."""
-        captions = self._captioner.generate([self._readable(prompt) for prompt in prompts]) if prompts else []
+        captions = self.captioner.generate([self._readable(prompt) for prompt in prompts]) if prompts else []
         return [self._asked(*each, mode or self.settings.mode) for each in zip(prompts, captions, strict=True)]
 
     def _readable(self, prompt: Prompt) -> Prompt:
         """The prompt with no more photos than the captioner reads."""
-        if len(prompt.images) <= self._captioner.max_photos:
+        if len(prompt.images) <= self.captioner.max_photos:
             return prompt
-        kept = best_photos(prompt.views.embeddings, None, self._captioner.max_photos)
+        kept = best_photos(prompt.views.embeddings, None, self.captioner.max_photos)
         views = PhotoViews(prompt.views.embeddings[kept], prompt.views.states[kept])
         return replace(prompt, images=tuple(prompt.images[number] for number in kept), views=views)
 
@@ -151,8 +151,8 @@ class Interrogator:
         photos = prompt.views.embeddings if self._views_fit else self._clip.look(prompt.images).embeddings
         if not len(photos):
             return Interrogation(caption, (), with_all_fields(caption, prompt), None)
-        album, advert = album_of(photos), Advert.of(caption, self._tables.phrases)
-        phrases = self._tables.summary(album)
+        album, advert = album_of(photos), Advert.of(caption, self.tables.phrases)
+        phrases = self.tables.summary(album)
         if prompt.token == "<VARIATIVE>":  # a word of the pipeline, not a secret  # noqa: S105
             found = self._several(photos, advert)
         else:
@@ -162,13 +162,15 @@ class Interrogator:
 
     def _open(self, album: Tensor, advert: Advert) -> Asked:
         """What a caption leaves open; one that names no thing is given the likest."""
-        phrase, area, _ = self._tables.thing(album)
+        phrase, area, _ = self.tables.thing(album)
         if advert.thing is None and not advert.lead:
             advert = replace(advert, lead=f"{phrase[:1].upper()}{phrase[1:]}", thing=thing_of(phrase, area))
-        phrases = self._tables.phrases
+        phrases = self.tables.phrases
         area = advert.thing.area if advert.thing else area
-        traits = [trait for trait in phrases.areas[area] if not phrases.is_said(trait, advert.seen)]
-        found = self._tables.found(album, traits, advert.thing, self.settings.candidates)
+        # A caption may name a thing of an area that this checkpoint leaves out.
+        known = [trait for trait in phrases.areas[area] if trait in self.tables.labels]
+        traits = [trait for trait in known if not phrases.is_said(trait, advert.seen)]
+        found = self.tables.found(album, traits, advert.thing, self.settings.candidates)
         return Asked(album, advert, traits, found, self._clip.text_features, self.settings)
 
     def _several(self, photos: Tensor, advert: Advert) -> Seen:
@@ -176,9 +178,9 @@ class Interrogator:
 
         Pockets and fastenings would be said of all of them; they are left to the caption.
         """
-        named = {thing.lemma for thing in self._tables.phrases.named(advert.seen)}
+        named = {thing.lemma for thing in self.tables.phrases.named(advert.seen)}
         things: dict[str, str] = {}
-        for phrase, _, _ in map(self._tables.thing, photos):
+        for phrase, _, _ in map(self.tables.thing, photos):
             if head(phrase) not in named:
                 things.setdefault(head(phrase), phrase)
         more = list(things.values()) if len(named) < _SEVERAL else []

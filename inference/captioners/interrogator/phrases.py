@@ -93,7 +93,7 @@ class Phrases:
         found: dict[str, str] = {}
         for phrase, area in phrases:
             found.setdefault(head(phrase), area)
-        return found
+        return {lemma: area for lemma, area in found.items() if lemma not in _VAGUE}
 
 
 @cache

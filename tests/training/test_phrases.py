@@ -1,0 +1,70 @@
+"""What an interrogator may say is measured: a phrase is kept from where it is right often enough."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from inference.captioners.interrogator.phrases import read
+from inference.checkpoints import Card, seal
+from inference.clip import Clip
+from tests import tiny
+from training import phrases
+from training.examples import PhotoLabels
+
+
+def test_a_threshold_is_the_least_similarity_that_is_right_often_enough() -> None:
+    likeness = torch.arange(40.0, 0, -1) / 40
+    shown = torch.zeros(40, dtype=torch.bool)
+    shown[:12] = True
+    found = phrases.threshold_of(likeness, shown)
+    assert found == pytest.approx(float(likeness[int(12 / phrases.RIGHT) - 1]))
+
+
+def test_what_is_rare_or_cannot_be_told_has_no_threshold() -> None:
+    likeness = torch.arange(60.0, 0, -1)
+    assert phrases.threshold_of(likeness, torch.arange(60) < phrases.LEAST_SHOWN - 1) is None
+    assert phrases.threshold_of(likeness, torch.arange(60) >= 50) is None
+
+
+def test_only_photos_of_things_that_have_a_trait_are_asked() -> None:
+    """Shoes say nothing of sleeves; the labels' own words say what is shown."""
+    row = PhotoLabels("train", "рубашка", ("белый", "синий"), "полоска", "женский", "Рубашка с карманом.", "на молнии")
+    shown = phrases.Shown(row, read())
+    assert "sleeves" in shown.traits
+    assert "heels" not in shown.traits
+    assert shown.shows("в полоску", "patterns")
+    assert shown.shows("синий", "colours")
+    assert not shown.shows("в клетку", "patterns")
+    assert not shown.shows("без карманов", "pockets")
+
+
+def test_the_thresholds_stand_beside_the_card(tmp_path: Path) -> None:
+    """From a folder of labelled photos to a sealed file; photos of senders that measure the result are left out."""
+    root, data = tmp_path / "checkpoints", tmp_path / "data"
+    tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), root / "clip" / "mini")
+    seal(Card(folder=root / "clip" / "mini", family="vision-text-dual-encoder", version="1"))
+    folder = root / "captioner" / "interrogator"
+    folder.mkdir(parents=True)
+    settings = {"captioner": "mini", "clip": "mini", "mode": "best", "areas": ["tops"]}
+    seal(Card(folder=folder, family="interrogator", version="1", settings=settings))
+    (data / "photos").mkdir(parents=True)
+    rows = ["photo\tsplit\titem\tcolor\tpattern\tfeatures\taudience\tcaption"]
+    for number in range(12):
+        split = "val" if number > 10 else "train"
+        rows.append(f"{number}\t{split}\tрубашка\tбелый\tполоска\tна молнии\tженский\tРубашка.")
+        if split == "train":
+            Image.new("RGB", (40, 40), tiny.COLORS[number % 10]).save(data / "photos" / f"{number}.jpg")
+    (data / "photos.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+    card = phrases.calibrate(data, folder)
+    found = json.loads((folder / "thresholds.json").read_text("utf-8"))
+    assert set(card.files) == {"thresholds.json"}
+    assert {"белый", "в полоску", "на молнии"} <= set(found)
+    assert "в клетку" not in found
+    clip = Clip.load(root / "clip" / "mini")
+    photos = phrases.look(clip, sorted((data / "photos").iterdir()))
+    assert photos.shape == (11, clip.dim)
