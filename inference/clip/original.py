@@ -59,8 +59,9 @@ _SINGLE: Final = {
 }
 # These stand the other way round.
 _TURNED: Final = {"text_projection": "text_projection.weight", "visual.proj": "visual_projection.weight"}
-_TOWERS: Final = {"transformer.resblocks": "text_model.encoder.layers"} | {
-    "visual.transformer.resblocks": "vision_model.encoder.layers"
+_TOWERS: Final = {
+    "transformer.resblocks": "text_model.encoder.layers",
+    "visual.transformer.resblocks": "vision_model.encoder.layers",
 }
 # Numbers that are no weights: sizes in OpenAI's archives, the causal mask in early files of OpenCLIP.
 _BESIDE: Final = frozenset({"input_resolution", "context_length", "vocab_size", "attn_mask"})
