@@ -18,7 +18,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from inference.checkpoints import Card, get, verify
+from inference.checkpoints import Card, get, seal, verify
 from inference.errors import Message, UserError
 from inference.originals import convert
 from inference.pulling import pull
@@ -124,6 +124,14 @@ class TestAShippedCard:
     def test_what_it_requires_comes_with_it(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
         verify(pulled(root, "above"))
+        assert get(root, "captioner", "public").is_here
+
+    def test_what_has_no_files_of_its_own_is_here_with_what_it_requires(self, root: Path, served: Hub) -> None:
+        folder = root / "captioner" / "standing"
+        folder.mkdir()
+        seal(Card(folder=folder, family="interrogator", version="1", requires=("captioner/public",)))
+        assert not get(root, "captioner", "standing").is_here
+        assert pulled(root, "standing").is_here
         assert get(root, "captioner", "public").is_here
 
     def test_parts_land_in_their_folders(self, root: Path, served: Hub) -> None:

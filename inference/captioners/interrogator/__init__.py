@@ -46,7 +46,8 @@ _SEVERAL: Final = 2
 class Interrogation:
     """What was found in the photos of one prompt.
 
-    phrases: the likest phrase of every table with its similarity, the likest first, empty without photos; similarity:
+    phrases: the likest phrase of every table that may be said, with its similarity, the likest first, empty without
+    photos; similarity:
     that of the part of `text` that speaks of the photos, their mean, None without photos; encoded: how many texts the
     encoder read for it.
     """
@@ -78,21 +79,27 @@ class Tables:
         return phrase, area, similarity
 
     def summary(self, album: Tensor) -> tuple[tuple[str, float], ...]:
-        """The likest thing and the likest phrase of every trait of its area, the likest first."""
+        """The likest thing and the likest phrase of every trait of its area that may be said, the likest first."""
         phrase, area, similarity = self.thing(album)
         traits = (*self.phrases.areas[area], *self.phrases.seller)
-        rows = [(phrase, similarity), *(self.labels[trait].rank(album, 1)[0] for trait in traits)]
-        return tuple(sorted(rows, key=lambda row: -row[1]))
+        firsts = (next(iter(self._ranked(album, trait)), None) for trait in traits)
+        return tuple(sorted([(phrase, similarity), *filter(None, firsts)], key=lambda row: -row[1]))
 
     def found(self, album: Tensor, traits: Sequence[str], thing: Thing | None, count: int) -> list[Found]:
         """The `count` likest phrases of some traits that may be said, the likest first."""
         rows = [
             Found(spelled(phrase, trait, thing), trait, similarity)
             for trait in traits
-            for phrase, similarity in self.labels[trait].rank(album, len(self.labels[trait].phrases))
-            if not self.thresholds or similarity >= self.thresholds.get(phrase, NEVER)
+            for phrase, similarity in self._ranked(album, trait)
         ]
         return sorted(rows, key=lambda each: -each.similarity)[:count]
+
+    def _ranked(self, album: Tensor, trait: str) -> list[tuple[str, float]]:
+        """The phrases of a trait that may be said, the likest first."""
+        ranked = self.labels[trait].rank(album, len(self.labels[trait].phrases))
+        if not self.thresholds:
+            return ranked
+        return [(phrase, value) for phrase, value in ranked if value >= self.thresholds.get(phrase, NEVER)]
 
 
 class Interrogator:
