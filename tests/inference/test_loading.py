@@ -249,7 +249,8 @@ def test_a_captioner_that_does_not_fit_into_the_memory_says_what_it_needs(
 
 
 def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
-    seal(replace(read_card(root / "captioner" / "mini"), download=({"repo": "owner/model"},)))
+    part = {"repo": "owner/model", "revision": "", "files": ["model.safetensors"], "folder": ""}
+    seal(replace(read_card(root / "captioner" / "mini"), download=(part,)))
     (root / "captioner" / "mini" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
