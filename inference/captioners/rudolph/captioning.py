@@ -104,7 +104,9 @@ class RudolphCaptioner:
             model, vqgan = Rudolph(RudolphConfig(**config["model"])), Vqgan(VqganConfig(**config["vqgan"]))
         model.load_state_dict(load_file(card.folder / MODEL), assign=True)
         vqgan.load_state_dict(load_file(card.folder / IMAGES), assign=True)
-        adapted(model, card).to(device.name, device.dtype)
+        if card.adapters:
+            adapted(model.float(), card)  # published weights are halves, too narrow to add small numbers to
+        model.to(device.name, device.dtype)
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         speller = Speller(tokenizer, special=model.config.text_special > 0)
         # The encoder is small, and a code is the largest of thousands of scores: it stays in float32.

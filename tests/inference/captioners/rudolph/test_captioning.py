@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from peft import LoraConfig
 
 from inference.captioners import Prompt, Surroundings, load
 from inference.captioners.rudolph import RudolphCaptioner
@@ -14,6 +15,7 @@ from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
+from inference.weights import save
 from tests import captioners, rudolph
 
 
@@ -95,6 +97,20 @@ class TestFields:
         many = "\n".join(f"Куртка: <PRICE_{number}>" for number in range(2, 60))
         for photos in (0, 1):
             assert captioner(card, around, drafts=1).generate([captioners.prompt(clip, photos, many)])[0]
+
+
+class TestAdapters:
+    def test_a_lora_adapter_of_the_card_is_merged(self, card: Card, around: Surroundings, clip: Clip) -> None:
+        path, width = "transformer.layers.2.attention.dense", rudolph.LAYOUTS["350M"]["hidden_size"]
+        LoraConfig(r=2, lora_alpha=4, target_modules=[path]).save_pretrained(str(card.folder / "adapter"))
+        a, b = torch.randn(2, width), torch.randn(width, 2)
+        pair = {f"base_model.model.{path}.lora_{name}.weight": weight for name, weight in (("A", a), ("B", b))}
+        save(pair, card.folder / "adapter" / "adapter_model.safetensors")
+        tuned = captioner(replace(card, adapters=("adapter",)), around, drafts=1)
+        merged = tuned.model.state_dict()[f"{path}.weight"]
+        torch.testing.assert_close(merged, rudolph.state("350M")[f"{path}.weight"] + 2 * b @ a)
+        prompt = captioners.prompt(clip, 1)
+        assert tuned.generate([prompt]) != captioner(card, around, drafts=1).generate([prompt])
 
 
 class TestCard:
