@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
@@ -14,7 +15,7 @@ from transformers import AutoTokenizer, PreTrainedConfig
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
-from inference.captioners.blip2.model import LANGUAGE, Blip2, load
+from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load
 from inference.captioners.generation import Generation, Writer
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
@@ -60,6 +61,7 @@ class Blip2Captioner:
         self._settings = settings
         self._language: Any = model.language_model  # its types do not say that it generates
         self._room = positions(self._language.config, writer.generation.max_new_tokens)
+        self._beginning = beginning(card)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> Blip2Captioner:
@@ -68,10 +70,12 @@ class Blip2Captioner:
         Raises `CheckpointError` for settings that are not known and for more photos than the language model has room
         for, `ValueError` for weights that are missing.
         """
-        settings, writer = Settings.of(card), Writer(AutoTokenizer.from_pretrained(card.folder), Generation.of(card))
+        settings, generation = Settings.of(card), Generation.of(card)
+        writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), generation)
         model = _adapted(load(card.folder, surroundings.device.dtype), card)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        if model.queries * card.max_photos >= positions(model.language_model.config, writer.generation.max_new_tokens):
+        photos = model.queries * (1 if settings.photos == TOGETHER else card.max_photos)
+        if photos >= positions(model.language_model.config, generation.max_new_tokens):
             raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field="max_photos")
         return cls(model.to(surroundings.device.name), writer, rule, settings, card)
 
@@ -112,19 +116,29 @@ class Blip2Captioner:
         written: Tensor = self._language.generate(
             inputs_embeds=pad_sequence(list(rows), batch_first=True),
             attention_mask=mask,
-            generation_config=self.writer.config(decoder_start_token_id=self._start()),
+            generation_config=self.writer.config(**self._beginning),
             logits_processor=self.writer.processors(prompts, written_from=1),
             tokenizer=self.writer.tokenizer,
         )
         return self.writer.spell(written)
 
     def _start(self) -> int:
-        """The id that a text begins with: as the model's configuration says, else its tokenizer."""
-        config, tokenizer = self._language.config, self.writer.tokenizer
-        named = ("decoder_start_token_id", "pad_token_id") if config.is_encoder_decoder else ()
-        ids: list[int | None] = [getattr(config, name, None) for name in named]
-        ids += [tokenizer.bos_token_id, tokenizer.eos_token_id]
+        """The id that stands for nothing said yet."""
+        tokenizer = self.writer.tokenizer
+        ids: list[int | None] = [tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id]
         return next(number for number in ids if number is not None)
+
+
+def beginning(card: Card) -> dict[str, int]:
+    """The ids with which the texts of an encoder-decoder begin: its start, and with mBART the language, forced.
+
+    Of the file itself: `transformers` 5 keeps some of them out of a configuration. T5's start is its padding.
+    """
+    settings = json.loads((card.folder / "config.json").read_text("utf-8"))["text_config"]
+    ids = {name: settings.get(name) for name in ("decoder_start_token_id", "forced_bos_token_id")}
+    if ids["decoder_start_token_id"] is None:
+        ids["decoder_start_token_id"] = settings.get("pad_token_id", 0)
+    return {name: number for name, number in ids.items() if number is not None}
 
 
 def positions(config: PreTrainedConfig, written: int) -> int:
@@ -149,4 +163,4 @@ def _is_of_the_whole(card: Card, name: str) -> bool:
     if not path.is_file():
         return False
     with safe_open(path, "pt") as file:
-        return any(f".{LANGUAGE}" in key for key in file.keys())  # noqa: SIM118
+        return any(f".{part}" in key for key in file.keys() for part in (LANGUAGE, QFORMER, VISION))  # noqa: SIM118

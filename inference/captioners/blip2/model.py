@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from inference import weights
+from inference.silence import silent_transformers
 
 LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
 QUERIES, POSITIONS = "query_tokens", "photo_positions"
@@ -116,7 +117,7 @@ def load(folder: Path, dtype: torch.dtype) -> Blip2:
 
     Raises `ValueError` naming the weights that the folder lacks.
     """
-    config: Any = Blip2Config.from_pretrained(folder)
+    config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
     tensors = weights.read(folder)
     with torch.device("meta"):
         language = type(language_kind(config.text_config).from_config(config.text_config))
@@ -160,7 +161,8 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _filled(kind: Any, config: Any, state: dict[str, Tensor], dtype: torch.dtype) -> Any:
     """A part with its weights: `transformers` knows the names of older versions, and which weights are one."""
-    model, told = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    with silent_transformers():  # it would warn of T5s whose two embeddings are two, as they were published
+        model, told = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
     if told["missing_keys"] or told["mismatched_keys"]:
         raise ValueError(f"{kind.__name__} lacks {told['missing_keys']}, of other shapes are {told['mismatched_keys']}")
     return model

@@ -40,7 +40,7 @@ def convert(source: Path, folder: Path) -> Card:
     Safetensors or `pytorch_model*.bin`, one file or shards; configurations with and without `image_token_index`;
     tokenizers of any age, which are written out as `tokenizer.json`.
     """
-    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
     tokenizer.save_pretrained(folder)
     for name in (_CONFIG, _PIXELS):
         link(source / name, folder / name)
@@ -56,11 +56,11 @@ def convert_swap(source: Path, folder: Path) -> Card:
     place of the BLIP-2's, as mBLIP's training writes it; `adapter/`: a LoRA adapter of the language model.
     A projection that does not fit the language model is drawn anew, and the card says so.
     """
-    language = _read(source / "language" / _CONFIG)
+    language = _language(source / "language")
     config = _read(source / "blip2" / _CONFIG) | {"text_config": language, "image_token_index": None}
     (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     link(source / "blip2" / _PIXELS, folder / _PIXELS)
-    AutoTokenizer.from_pretrained(source / "language").save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source / "language", local_files_only=True).save_pretrained(folder)
     instead = _tuned(source / "tuned")
     fits = _projection_width(instead, source / "blip2") == language_width(language)
     if not fits:
@@ -80,6 +80,13 @@ def _card(folder: Path, **more: Any) -> Card:
 
 def _read(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
+
+
+def _language(source: Path) -> dict[str, Any]:
+    """The configuration of a language model, with the ids of its first tokens, which newer folders keep apart."""
+    config, apart = _read(source / _CONFIG), source / "generation_config.json"
+    ids = _read(apart) if apart.is_file() else {}
+    return config | {name: ids[name] for name in ("decoder_start_token_id", "forced_bos_token_id") if name in ids}
 
 
 def _ending(language: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, object]:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inference import weights
-from inference.captioners.blip2 import Blip2Captioner
+from inference.captioners.blip2 import Blip2Captioner, beginning
 from inference.captioners.blip2.original import SEED
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
@@ -152,6 +152,12 @@ def test_a_configuration_of_2023_with_every_default_spelled_out_is_read(publishe
     assert captioner.generate([blip2.photo_prompt(blip2.TEXTS[0], 0)]) == expected
 
 
+def test_loading_says_nothing(imported: dict[str, Card], capfd: pytest.CaptureFixture[str]) -> None:
+    """mT5's output embeddings are its own, which transformers 5 would warn of."""
+    load(imported["mt5"])
+    assert capfd.readouterr() == ("", "")
+
+
 def test_opt_stops_at_a_line_break_as_blip2_was_taught(imported: dict[str, Card]) -> None:
     assert imported["opt"].generation == {"stop": "\n"}
     assert imported["mt5"].generation == {}
@@ -259,6 +265,19 @@ class TestSwap:
         assert not projection.bias.any()
         assert f"seed {SEED}" in card.summary["ru"]
         assert f"seed {SEED}" in card.summary["en"]
+
+    def test_texts_begin_with_the_token_that_the_language_model_is_forced_to(
+        self, published: Path, tmp_path: Path
+    ) -> None:
+        """mBART's first token is the language, which stands in a file apart."""
+        language = blip2.save_language("bart", tmp_path / "language")
+        word = byte_level_tokenizer(blip2.WORDS).encode("K", add_special_tokens=False)[0]
+        ids = {"decoder_start_token_id": 2, "forced_bos_token_id": word}
+        (language / "generation_config.json").write_text(json.dumps(ids), "utf-8")
+        card = import_original("blip2-swap", swap_source(tmp_path / "source", published, language), tmp_path, "bart")
+        assert beginning(card) == ids
+        captioner = load(card, max_new_tokens=1)
+        assert captioner.generate([blip2.photo_prompt("Куртка", 0)]) == ["K"]
 
     def test_the_language_model_is_whole_and_its_own(self, published: Path, tmp_path: Path) -> None:
         """BART has a decoder's configuration too: transformers' own BLIP-2 would leave its encoder out."""
