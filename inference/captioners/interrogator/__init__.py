@@ -78,9 +78,16 @@ class Tables:
         phrase, similarity, area = max(ranked, key=lambda each: each[1])
         return phrase, area, similarity
 
-    def summary(self, album: Tensor) -> tuple[tuple[str, float], ...]:
-        """The likest thing and the likest phrase of every trait of its area that may be said, the likest first."""
+    def summary(self, album: Tensor, named: Thing | None) -> tuple[tuple[str, float], ...]:
+        """The likest thing and the likest phrase of every trait of its area that may be said, the likest first.
+
+        named: the thing of the caption, which sees more than whole photos; the likest phrase of its noun is taken.
+        """
         phrase, area, similarity = self.thing(album)
+        if named and named.area in self.areas:
+            area = named.area
+            ranked = self.labels[area].rank(album, len(self.labels[area].phrases))
+            phrase, similarity = next((row for row in ranked if head(row[0]) == named.lemma), ranked[0])
         traits = (*self.phrases.areas[area], *self.phrases.seller)
         firsts = (next(iter(self._ranked(album, trait)), None) for trait in traits)
         return tuple(sorted([(phrase, similarity), *filter(None, firsts)], key=lambda row: -row[1]))
@@ -159,7 +166,7 @@ class Interrogator:
         if not len(photos):
             return Interrogation(caption, (), with_all_fields(caption, prompt), None)
         album, advert = album_of(photos), Advert.of(caption, self.tables.phrases)
-        phrases = self.tables.summary(album)
+        phrases = self.tables.summary(album, advert.thing)
         if prompt.token == "<VARIATIVE>":  # a word of the pipeline, not a secret  # noqa: S105
             found = self._several(photos, advert)
         else:

@@ -170,9 +170,9 @@ def test_only_what_was_measured_to_be_right_is_said(root: Path, clip: Clip) -> N
     captioner.tables = replace(captioner.tables, thresholds={"на молнии": -1.0, "с карманами": 2.0})
     assert captioner.generate([asked]) == ["Белая рубашка. На фото видно: на молнии."] != [free]
     (found,) = captioner.interrogate([asked])
-    assert {phrase for phrase, _ in found.phrases} - {captioner.tables.thing(asked.views.embeddings[0])[0]} <= {
-        "на молнии"
-    }
+    things = {phrase for phrase, _ in found.phrases} - {"на молнии"}
+    assert len(things) == 1
+    assert "рубашка" in things.pop()
 
 
 def test_a_captioner_of_one_photo_gets_the_one_that_is_most_like_the_others(root: Path, clip: Clip) -> None:
