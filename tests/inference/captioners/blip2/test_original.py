@@ -276,8 +276,8 @@ class TestSwap:
         (language / "generation_config.json").write_text(json.dumps(ids), "utf-8")
         card = import_original("blip2-swap", swap_source(tmp_path / "source", published, language), tmp_path, "bart")
         assert beginning(card) == ids
-        captioner = load(card, max_new_tokens=1)
-        assert captioner.generate([blip2.photo_prompt("Куртка", 0)]) == ["K"]
+        captioner = load(card, max_new_tokens=4)
+        assert captioner.generate([blip2.photo_prompt("Куртка", 0)])[0].startswith("K")
 
     def test_the_language_model_is_whole_and_its_own(self, published: Path, tmp_path: Path) -> None:
         """BART has a decoder's configuration too: transformers' own BLIP-2 would leave its encoder out."""
