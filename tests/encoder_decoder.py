@@ -43,7 +43,7 @@ def save_published(folder: Path) -> Path:
     """The folder of a public model: a pickle with the head beside the words and with masks, vocabulary and merges."""
     folder.mkdir()
     for name, text in record()["files"].items():
-        if name != "adapter_config.json":
+        if name not in ("adapter_config.json", "generation_config.json"):  # public models know the second not yet
             (folder / name).write_text(text, "utf-8")
     state = {name: weight.float() for name, weight in tensors("model").items()}
     state["decoder.lm_head.weight"] = state["decoder.transformer.wte.weight"]

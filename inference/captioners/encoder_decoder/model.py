@@ -90,7 +90,7 @@ class LookingWriter:
         self.decoder: Any = model.decoder  # its types do not say that it generates
         self._encoder = model.encoder
         self._project: nn.Module = getattr(model, "enc_to_dec_proj", nn.Identity())
-        blocks = self.decoder.transformer.h
+        blocks: list[Any] = list(self.decoder.transformer.h)
         self._layers = [CrossAttention(block.crossattention) for block in blocks]
         for block, layer in zip(blocks, self._layers, strict=True):
             block.crossattention = layer

@@ -67,7 +67,7 @@ def logits(captioner: EncoderDecoderCaptioner, prompt: Prompt) -> Tensor:
 
 class TestImported:
     def test_the_folder_holds_each_weight_once_and_no_pickle(self, card: Card) -> None:
-        files = {"config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json"}
+        files = {"config.json", "model.safetensors", "preprocessor_config.json"}
         assert set(card.files) == files | {"tokenizer.json", "tokenizer_config.json"}
         weights = read(card.folder)
         assert "decoder.lm_head.weight" not in weights
@@ -85,6 +85,19 @@ class TestImported:
         kept = import_original("encoder-decoder", source, tmp_path, "own")
         head = load(kept.folder, torch.float32).decoder.lm_head.weight
         assert torch.equal(head, state["decoder.lm_head.weight"])
+
+    @pytest.mark.parametrize("where", ["config.json", "generation_config.json"])
+    def test_the_first_token_is_the_publisher_s(self, tmp_path: Path, clip: Clip, where: str) -> None:
+        source = save_published(tmp_path / "source")
+        config = json.loads((source / "config.json").read_text("utf-8"))
+        if where == "config.json":
+            config["decoder_start_token_id"] = 7
+        else:
+            del config["decoder_start_token_id"]
+            (source / where).write_text(json.dumps({"decoder_start_token_id": 7, "eos_token_id": 2}), "utf-8")
+        (source / "config.json").write_text(json.dumps(config), "utf-8")
+        mine = captioner(import_original("encoder-decoder", source, tmp_path, "first"), clip)
+        assert mine.ids([shown(clip, PICTURES)]) == [[7]]
 
     def test_a_folder_that_lacks_a_weight_is_refused(self, tmp_path: Path, clip: Clip) -> None:
         source = save_published(tmp_path / "source")
