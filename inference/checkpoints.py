@@ -86,6 +86,10 @@ class Card:
             return bool(self.files) and all((self.folder / name).is_file() for name in self.files)
         return all(_is_here(self.folder.parent.parent, required) for required in self.requires)
 
+    def wrong(self, field: str) -> CheckpointError:
+        """The error that a field of the card is missing, unknown or not what it may be."""
+        return CheckpointError("card-field", card=str(self.folder / CARD), field=field)
+
     @property
     def size(self) -> int:
         """Bytes of the files on the card that are there; of all files where there is no card."""

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from inference import checkpoints, hub
 from inference.architectures import architecture
-from inference.checkpoints import CARD, KINDS, Card
+from inference.checkpoints import KINDS, Card
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.hub import Snapshot
 from inference.originals import FORMATS, convert, link, place, settle
@@ -109,7 +109,7 @@ def _known(root: Path, asked: str) -> Card | None:
 
 def _planned(card: Card) -> _Plan:
     if card.format and card.format not in FORMATS:
-        raise CheckpointError("card-field", card=str(card.folder / CARD), field="format")
+        raise card.wrong("format")
     return _Plan(card.folder, card.format, card.download)
 
 

@@ -13,6 +13,10 @@ from hypothesis import settings
 
 from tests.postgres import Cluster, cluster
 
+# Read by torch when it is imported, here and in the processes that tests start: for models this small a second thread
+# costs more than it brings, and many times more on a machine that does other work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from inference.clip import Clip
     from inference.moderation.checks import Checks

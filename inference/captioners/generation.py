@@ -70,7 +70,7 @@ class Generation:
         for name, value in card.generation.items():
             kind = wanted.get(name)
             if kind is None or not (type(value) is kind or (kind is float and type(value) is int)):
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"generation.{name}")
+                raise card.wrong(f"generation.{name}")
             least, most = cls.LIMITS.get(name, (0, 0))
             if isinstance(value, int | float) and not least <= value <= most:
                 raise CheckpointError("card-generation", checkpoint=card.id, field=name, least=least, most=most)

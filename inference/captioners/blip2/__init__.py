@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import torch
 from safetensors import safe_open
@@ -17,11 +17,10 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
-from inference.errors import CheckpointError
 
-EACH, TOGETHER = "each", "together"
 ENDLESS: Final = 1 << 30
 
 
@@ -34,19 +33,8 @@ class Settings:
     `{attributes}` and `{token}` (empty: as everywhere).
     """
 
-    photos: str = EACH
+    photos: Literal["each", "together"] = "each"
     prompt: str = ""
-
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """What the card chooses. Raises `CheckpointError` for an unknown name or value."""
-        known = {each.name for each in fields(cls)}
-        wrong = [name for name, value in card.settings.items() if name not in known or not isinstance(value, str)]
-        if card.settings.get("photos", EACH) not in (EACH, TOGETHER):
-            wrong.append("photos")
-        if wrong:
-            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{wrong[0]}")
-        return cls(**card.settings)  # type: ignore[arg-type]
 
 
 class Blip2Captioner:
@@ -70,13 +58,13 @@ class Blip2Captioner:
         Raises `CheckpointError` for settings that are not known and for more photos than the language model has room
         for, `ValueError` for weights that are missing.
         """
-        settings, generation = Settings.of(card), Generation.of(card)
+        settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), generation)
         model = _adapted(load(card.folder, surroundings.device.dtype), card)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        photos = model.queries * (1 if settings.photos == TOGETHER else card.max_photos)
+        photos = model.queries * (1 if settings.photos == "together" else card.max_photos)
         if photos >= positions(model.language_model.config, generation.max_new_tokens):
-            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field="max_photos")
+            raise card.wrong("max_photos")
         return cls(model.to(surroundings.device.name), writer, rule, settings, card)
 
     @torch.inference_mode()
@@ -92,7 +80,7 @@ class Blip2Captioner:
     def rows(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """What the language model reads of each prompt, (length, width): the tokens of its photos, then its words."""
         counts = [len(prompt.images) for prompt in prompts]
-        read = self.model.read_together if self._settings.photos == TOGETHER else self.model.read_each
+        read = self.model.read_together if self._settings.photos == "together" else self.model.read_each
         photos = read(self._pixels(prompts), counts)
         embed = self._language.get_input_embeddings()
         rows = []

@@ -6,10 +6,10 @@ Any model of `AutoModelForImageTextToText` whose chat template takes several ima
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 from PIL import Image
@@ -20,14 +20,14 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.settings import read_settings
 from inference.captioners.wording import request
 from inference.checkpoints import Card
 from inference.devices import Device
-from inference.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-_VALUES: Final[Mapping[str, Container[int]]] = {"photo_edge": range(56, 1025), "bits": (0, 4, 8)}
+_EDGES: Final = range(56, 1025)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +39,7 @@ class Settings:
     """
 
     photo_edge: int = 448
-    bits: int = 0
-
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """What the card asks for. Raises `CheckpointError` naming the field."""
-        for name, value in card.settings.items():
-            if type(value) is not int or value not in _VALUES.get(name, ()):
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-        return cls(**card.settings)  # type: ignore[arg-type]
+    bits: Literal[0, 4, 8] = 0
 
 
 class ChatCaptioner:
@@ -75,7 +67,8 @@ class ChatCaptioner:
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> ChatCaptioner:
         """The captioner of a checkpoint folder. Raises `CheckpointError` for settings that cannot be."""
-        settings, generation, device = Settings.of(card), Generation.of(card), surroundings.device
+        settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _EDGES})
+        generation, device = Generation.of(card), surroundings.device
         quantised = _quantisation(settings.bits, device)
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,

@@ -26,6 +26,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.clipcap.model import ClipCap, build
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.devices import Device
@@ -43,15 +44,6 @@ class Settings:
     normalize: bool = False
     thumbnail: int = 0
 
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """Raises `CheckpointError` for an unknown name or a value of a wrong type."""
-        kinds = {"prompt": str, "normalize": bool, "thumbnail": int}
-        for name, value in card.settings.items():
-            if type(value) is not kinds.get(name):
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-        return cls(**card.settings)  # type: ignore[arg-type]
-
 
 class ClipCapCaptioner:
     """A loaded checkpoint of the family `clipcap`."""
@@ -62,7 +54,7 @@ class ClipCapCaptioner:
         self._writer = writer
         self._clip = clip
         self._device = device
-        self._settings = Settings.of(card)
+        self._settings = read_settings(Settings, card)
         self._room = model.language.config.n_positions - writer.generation.max_new_tokens
         self.max_photos = max(0, min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length))
 

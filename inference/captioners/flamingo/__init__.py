@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,9 +15,9 @@ from inference.captioners.adapters import adapted
 from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
-from inference.errors import CheckpointError
 
 Photos = Literal["together", "interleaved"]
 
@@ -36,16 +36,6 @@ class Settings:
     prompt: str | None = None
     prompt_photos: str | None = None
     post_layernorm: bool = False
-
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """What the card asks for. Raises `CheckpointError` for an unknown name or a wrong value."""
-        right = {"photos": get_args(Photos), "post_layernorm": (True, False)}
-        for name, value in card.settings.items():
-            is_text = name in ("prompt", "prompt_photos") and isinstance(value, str)
-            if not is_text and value not in right.get(name, ()):
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-        return cls(**card.settings)  # type: ignore[arg-type]
 
 
 class FlamingoCaptioner:
@@ -66,7 +56,7 @@ class FlamingoCaptioner:
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> FlamingoCaptioner:
         """The captioner of a checkpoint folder: `model.safetensors`, `config.json`, `language/`, `vision/`."""
-        settings, generation = Settings.of(card), Generation.of(card)
+        settings, generation = read_settings(Settings, card), Generation.of(card)
         device = surroundings.device
         # Adapters are merged into the weights as they were published, before these become narrower.
         dtype = "auto" if card.adapters else device.dtype

@@ -7,7 +7,6 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Final
 
 from inference.checkpoints import Card
-from inference.errors import CheckpointError
 
 MODES: Final = ("classic", "fast", "best")
 
@@ -45,7 +44,7 @@ class Settings:
         if not wrong:
             wrong = ["mode"] * (asked["mode"] not in MODES) + ["areas"] * (not _are_known(asked["areas"], areas))
         if wrong:
-            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{wrong[0]}")
+            raise card.wrong(f"settings.{wrong[0]}")
         return cls(**asked)  # type: ignore[arg-type]
 
 

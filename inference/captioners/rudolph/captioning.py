@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -25,12 +25,13 @@ from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.captioners.rudolph.ranking import best
 from inference.captioners.rudolph.spelling import Speller, Task, sentence
 from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, pixels
+from inference.captioners.settings import Valid, read_settings
 from inference.captioners.wording import completion
 from inference.checkpoints import Card
 from inference.devices import Device
-from inference.errors import CheckpointError
 
 MODEL, IMAGES = "model.safetensors", "vqgan.safetensors"
+_VALID: Final[Valid] = {"drafts": lambda drafts: 1 <= drafts <= 64, "top_p": lambda share: 0 < share <= 1}
 _BEAMS: Final = ("num_beams", "length_penalty")  # this family samples
 
 
@@ -47,19 +48,6 @@ class Settings:
     template: str = "на картинке"
     top_p: float = 0.8
     prompt: str = "{attributes}"
-
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """What the card asks for. Raises `CheckpointError` for an unknown name or a wrong value."""
-        wanted = {each.name: type(each.default) for each in fields(cls)}
-        for name, value in card.settings.items():
-            if type(value) is not wanted.get(name):
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-        settings = cls(**card.settings)  # type: ignore[arg-type]
-        for name, valid in (("drafts", 1 <= settings.drafts <= 64), ("top_p", 0 < settings.top_p <= 1)):
-            if not valid:
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-        return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +73,12 @@ class RudolphCaptioner:
         self.max_photos = card.max_photos
         self.model = model.eval()
         self._vqgan, self._speller, self._device = vqgan.eval(), speller, device
-        self._settings, self._generation = Settings.of(card), Generation.of(card)
+        self._settings, self._generation = read_settings(Settings, card, _VALID), Generation.of(card)
         self._begun = tuple(speller.ids(self._settings.template, "<RT_I2T>"))
         unfit = [f"generation.{name}" for name in _BEAMS if name in card.generation]
         unfit += ["settings.template"] if len(self._begun) >= model.config.right else []
         if unfit:
-            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=unfit[0])
+            raise card.wrong(unfit[0])
         weights = sum(weight.nbytes for weight in model.parameters())
         # Numbers that may be in use at a time: half of what the weights leave free.
         self._budget = max(0, device.free - weights) // (2 * device.width)

@@ -3,13 +3,12 @@
 A prompt is read in this order, which is that of the training:
 
     <IMG_1> vectors of the first photo <IMG_2> vectors of the second … <SINGLE>|<VARIATIVE>, masked fields, «Описание:»
-
-`settings.prompt` of a card is another template for what stands behind the photos.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
@@ -20,15 +19,22 @@ from torch import Tensor
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.generation import Generation
+from inference.captioners.settings import read_settings
 from inference.captioners.soft_prompt.model import SoftPrompt, read
 from inference.captioners.soft_prompt.speakers import Speaker, speaker
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
 from inference.devices import Device
-from inference.errors import CheckpointError
 
 AT_ONCE: Final = 16  # photos that the ViT sees as one batch
 FEWEST_WORDS: Final = 12  # tokens that a prompt has room for beside its photos
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The table `settings` of a card. prompt: another template for what stands behind the photos."""
+
+    prompt: str | None = None
 
 
 class SoftPromptCaptioner:
@@ -49,7 +55,7 @@ class SoftPromptCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer, the rule of pixels."""
         model = read(card.folder)
         adapted(model, card)
-        writes = speaker(model.language, card.folder, Generation.of(card), _template(card))
+        writes = speaker(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
         return cls(model, writes, rule, surroundings.device, card)
 
@@ -82,11 +88,3 @@ class SoftPromptCaptioner:
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
         return self._model.embed(torch.tensor(list(ids), dtype=torch.long, device=self._device.name))
-
-
-def _template(card: Card) -> str | None:
-    for name, value in card.settings.items():
-        if name != "prompt" or not isinstance(value, str):
-            raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-    found = card.settings.get("prompt")
-    return None if found is None else str(found)

@@ -34,6 +34,7 @@ from inference.captioners import load
 from inference.captioners.flamingo import FlamingoCaptioner, Settings, window
 from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import CrossAttention, GatedCrossAttentionBlock, Media
+from inference.captioners.settings import read_settings
 from inference.checkpoints import Card, seal
 from inference.clip import Clip
 from inference.errors import CheckpointError
@@ -297,7 +298,7 @@ class TestSettings:
     def test_a_setting_that_is_not_known_is_named(self, settings: dict[str, object]) -> None:
         card = Card(folder=Path("captioner/x"), family="flamingo", version="1", settings=settings)
         with pytest.raises(CheckpointError, match=f"settings.{next(iter(settings))}"):
-            Settings.of(card)
+            read_settings(Settings, card)
 
 
 def test_an_adapter_is_merged(vision: Path, clip: Clip, tmp_path: Path) -> None:
