@@ -123,5 +123,6 @@ def _named(root: Path, name: str) -> list[Card]:
     cards = find(root)
     named = [card for card in cards if name in (card.id, card.name, card.repo)]
     if not named:
-        raise CheckpointError("checkpoint-missing", checkpoint=name, known=", ".join(card.id for card in cards) or "—")
+        known = ", ".join(card.id for card in cards if card.is_here) or "—"
+        raise CheckpointError("checkpoint-missing", checkpoint=name, known=known)
     return named

@@ -131,7 +131,8 @@ def get(root: Path, kind: str, name: str) -> Card:
         raise CheckpointError("checkpoint-not-here", checkpoint=name)
     if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
         raise CheckpointError("checkpoint-cardless", checkpoint=f"{kind}/{name}")
-    raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(folders) or "—")
+    known = [each for each in folders if _is_here(root, f"{kind}/{each}")]
+    raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(known) or "—")
 
 
 def check_files(card: Card) -> None:

@@ -59,6 +59,8 @@ def import_original(family: str, source: Path, root: Path, name: str) -> Card:
 
     Raises `InvalidInput` when that checkpoint exists, `CheckpointError` when the source cannot be read.
     """
+    if not source.exists():
+        raise InvalidInput("file-missing", file=str(source))
     kind = FORMATS[family].kind
     target = place(root, kind, name)
     if target.exists():

@@ -102,8 +102,7 @@ def _known(root: Path, asked: str) -> Card | None:
     if len(waiting) > 1:
         raise InvalidInput("pull-ambiguous", name=asked, known=", ".join(card.id for card in waiting))
     if not named and (asked.count("/") != 1 or asked.partition("/")[0] in KINDS):
-        known = ", ".join(card.id for card in cards if not card.is_here) or "—"
-        raise CheckpointError("pull-unknown", name=asked, known=known)
+        raise CheckpointError("pull-unknown", name=asked)
     return next(iter(waiting or named), None)
 
 

@@ -285,9 +285,9 @@ class TestRepositoriesWithoutACard:
         assert refused(root, "people/mine", family="rubert-toxicity").code == "pull-exists"
 
     @pytest.mark.parametrize("name", ["nobody", "captioner/nobody", "a/b/c", ""])
-    def test_what_is_no_model_is_told_the_known_ones(self, root: Path, name: str) -> None:
+    def test_what_is_no_model_is_named(self, root: Path, name: str) -> None:
         message = refused(root, name)
-        assert (message.code, message.details["known"]) == ("pull-unknown", "captioner/public")
+        assert (message.code, message.details) == ("pull-unknown", {"name": name})
 
     def test_of_two_cards_of_a_repository_the_first_is_meant(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "public-otherwise", part(REPO, list(FILES)))
