@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -21,9 +21,9 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.encoder_decoder.model import LookingWriter, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
-from inference.errors import CheckpointError
 
 # What the keys and values of a batch's photos may take; a larger batch is written in several passes.
 PASS_BYTES: Final = 2 << 30
@@ -41,15 +41,6 @@ class Settings:
 
     prompt: str = ""
     separator: str = "\n"
-
-    @classmethod
-    def of(cls, card: Card) -> Settings:
-        """What the card chooses. Raises `CheckpointError` for an unknown name or a value that is no text."""
-        known = {each.name for each in fields(cls)}
-        for name, value in card.settings.items():
-            if name not in known or not isinstance(value, str):
-                raise CheckpointError("card-field", card=str(card.folder / "card.toml"), field=f"settings.{name}")
-        return cls(**card.settings)  # type: ignore[arg-type]
 
 
 class EncoderDecoderCaptioner:
@@ -73,7 +64,7 @@ class EncoderDecoderCaptioner:
 
         Raises `CheckpointError` for settings and adapters that do not fit, `ValueError` for weights that are missing.
         """
-        settings, generation = Settings.of(card), Generation.of(card)
+        settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), generation)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
         model: Any = adapted(load(card.folder, surroundings.device.dtype), card)
