@@ -64,6 +64,7 @@ def start(root: Path, served: Hub, tmp_path: Path) -> Start:
     """Starts `opisalka` in a process of its own."""
     environment = os.environ | {"HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": SECRET}
     environment.pop("HF_HUB_OFFLINE", None)
+    environment["HF_HUB_DOWNLOAD_TIMEOUT"] = "90"  # on a busy machine a pause must not become the client's own retry
 
     def run(*arguments: str | Path) -> Process:
         command = [sys.executable, "-m", "cli", *map(str, arguments), "--checkpoints", str(root)]
