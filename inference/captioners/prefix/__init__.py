@@ -36,6 +36,10 @@ class PrefixCaptioner:
         sizes.pop("model_type")
         model = Decoder(DecoderConfig(**sizes))
         model.load_state_dict({name: weight.float() for name, weight in read(card.folder).items()})
+        if card.adapters:
+            from inference.captioners.adapters import adapted  # PEFT: takes seconds, and the embedded ones need none
+
+            adapted(model, card)
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         return cls(model, tokenizer, surroundings.clip, card.name, card.max_photos)
 

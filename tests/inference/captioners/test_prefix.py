@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from inference.captioners import Prompt, load
 from inference.captioners.prefix import PrefixCaptioner
@@ -165,3 +168,18 @@ def test_a_captioner_is_the_same_after_saving_and_loading(tiny_clip: Clip, tmp_p
     loaded.sampling = QUICK
     asked = [prompt(tiny_clip, 2, FIELDS), prompt(tiny_clip, 0, "Куртка")]
     assert loaded.generate(asked) == captioner(tiny_clip, model).generate(asked)
+
+
+def test_an_adapter_of_the_card_is_merged(tiny_clip: Clip, tmp_path: Path) -> None:
+    """As with every family: the folder that PEFT saves, named on the card."""
+    model = ending().half().float()
+    save_captioner(model, TOKENIZER, tmp_path / "tiny")
+    rank = LoraConfig(r=2, target_modules=["query_key_value", "project"], init_lora_weights=False)
+    tuned: Any = get_peft_model(deepcopy(model), rank)
+    tuned.save_pretrained(tmp_path / "tiny" / "lora")
+    card = Card(folder=tmp_path / "tiny", family="prefix", version="1", max_photos=7, adapters=("lora",))
+    loaded = load(card, surroundings(tiny_clip))
+    assert isinstance(loaded, PrefixCaptioner)
+    merged, expected = loaded._model.state_dict(), tuned.merge_and_unload().state_dict()
+    assert all(torch.allclose(merged[name], expected[name], atol=1e-6) for name in expected)
+    assert not torch.allclose(merged["blocks.0.project.weight"], model.state_dict()["blocks.0.project.weight"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForImageTextToText
 
 from inference.captioners import Captioner, Prompt, load
@@ -166,6 +167,20 @@ def test_a_model_that_does_not_chat_is_refused(qwen: Path, tmp_path: Path) -> No
     finally:
         (tmp_path / "kept").rename(qwen / "chat_template.jinja")
     assert raised.value.message.code == "import-failed"
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
+def test_an_adapter_of_the_card_is_merged(qwen: Path, tiny_clip: Clip, tmp_path: Path) -> None:
+    folder = shutil.copytree(qwen, tmp_path / "tuned")
+    rank = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    tuned: Any = get_peft_model(AutoModelForImageTextToText.from_pretrained(folder), rank)
+    tuned.save_pretrained(folder / "lora")
+    captioner = load(replace(card(folder), adapters=("lora",)), surroundings(tiny_clip))
+    assert isinstance(captioner, ChatCaptioner)
+    merged, expected = captioner._model.state_dict(), tuned.merge_and_unload().state_dict()
+    assert all(torch.allclose(merged[name], expected[name], atol=1e-6) for name in expected)
+    asked = [prompt(tiny_clip, 2, FIELDS)]
+    assert captioner.generate(asked) != load(card(qwen), surroundings(tiny_clip)).generate(asked)
 
 
 @pytest.mark.parametrize("settings", [{"photo_edge": 5}, {"photo_edge": "448"}, {"bits": 3}, {"zoom": 1}])
