@@ -138,6 +138,9 @@ class Writer:
             "length_penalty": asked.length_penalty,
             "stop_strings": [asked.stop] if asked.stop else None,
             "do_sample": False,
+            # Said even where it is nothing: what is not said, the publisher's own settings would fill in.
+            "repetition_penalty": 1.0,
+            "no_repeat_ngram_size": 0,
             "eos_token_id": end,
             "pad_token_id": end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id,
         }
@@ -207,7 +210,7 @@ class NoDigits(LogitsProcessor):
         """(rows, length), (rows, words) → (rows, words)."""
         rows = self._rows.repeat_interleave(len(scores) // len(self._rows))
         banned = torch.zeros(scores.shape[1], dtype=torch.bool)
-        banned[self._digits] = True
+        banned[self._digits[self._digits < len(banned)]] = True  # a vocabulary may be longer than what is written
         return scores.masked_fill((rows[:, None] & banned).to(scores.device), NEVER)
 
 
@@ -248,5 +251,6 @@ def padded_left(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _has_digit(piece: str) -> bool:
+    # Not `isdigit`: byte-level vocabularies spell the second bytes of «в», «г» and «й» as «²», «³» and «¹».
     byte = _BYTE.fullmatch(piece)
-    return chr(int(byte[1], 16)).isdigit() if byte else any(c.isdigit() for c in piece)
+    return chr(int(byte[1], 16)).isdecimal() if byte else any(c.isdecimal() for c in piece)

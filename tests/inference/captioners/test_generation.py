@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,30 @@ def test_bytes_that_are_no_digits_may_be_written() -> None:
     assert "№5" in pieces
     assert "<0xD0>" not in pieces
     assert tokenizer.eos_token_id not in ids
+
+
+def test_every_russian_letter_may_be_written() -> None:
+    """Byte-level vocabularies spell half of «в», «г» and «й» as «²», «³» and «¹», which are digits of a kind."""
+    letters = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+    written = TOKENIZER(letters + letters.upper() + " новая вещь, вязаный свитер").input_ids
+    banned = set(Writer(TOKENIZER, QUICK)._digits.tolist())
+    assert banned.isdisjoint(written)
+    assert banned.issuperset(TOKENIZER("0123456789").input_ids)
+    assert len(banned) < 30
+
+
+def test_a_vocabulary_may_be_longer_than_what_is_written() -> None:
+    banned = NoDigits(torch.tensor([1, 7]), [False])(torch.zeros(1, 0, dtype=torch.long), torch.zeros(1, 3))
+    assert banned.tolist() == [[0.0, float("-inf"), 0.0]]
+
+
+def test_what_the_publisher_set_does_not_act_behind_the_card(model: LanguageModel, tiny_clip: Clip) -> None:
+    asked = [prompt(tiny_clip, 1, FIELDS)]
+    plain = Completer(model).generate(asked)
+    published = deepcopy(model)
+    published.generation_config.repetition_penalty = 3.0
+    published.generation_config.no_repeat_ngram_size = 1
+    assert Completer(published).generate(asked) == plain
 
 
 def test_noise_draws_words_as_often_as_they_are_likely() -> None:
