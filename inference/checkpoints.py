@@ -110,7 +110,7 @@ def find(root: Path, kind: str | None = None) -> list[Card]:
     if not root.is_dir():
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
     kinds = KINDS if kind is None else (kind,)
-    return [read_card(folder) for each in kinds for folder in _folders(root, each).values()]
+    return [read_card(folder) for each in kinds for folder in folders(root, each).values()]
 
 
 def get(root: Path, kind: str, name: str) -> Card:
@@ -120,18 +120,18 @@ def get(root: Path, kind: str, name: str) -> Card:
     """
     if not root.is_dir():
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
-    folders = _folders(root, kind)
+    found = folders(root, kind)
     name = name.removeprefix(f"{kind}/")
-    if name in folders:
-        return read_card(folders[name])
+    if name in found:
+        return read_card(found[name])
     if _HUB_NAME.fullmatch(name):
-        cards = [card for card in map(read_card, folders.values()) if card.repo == name]
+        cards = [card for card in map(read_card, found.values()) if card.repo == name]
         if cards:
             return cards[0]
         raise CheckpointError("checkpoint-not-here", checkpoint=name)
     if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
         raise CheckpointError("checkpoint-cardless", checkpoint=f"{kind}/{name}")
-    known = [each for each in folders if _is_here(root, f"{kind}/{each}")]
+    known = [each for each in found if _is_here(root, f"{kind}/{each}")]
     raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(known) or "—")
 
 
@@ -214,7 +214,7 @@ def _read_table(path: Path) -> dict[str, Any]:
         raise CheckpointError("card-unreadable", card=str(path)) from error
 
 
-def _folders(root: Path, kind: str) -> dict[str, Path]:
+def folders(root: Path, kind: str) -> dict[str, Path]:
     """The checkpoints of a kind by name: folders with a card, and captioners that say themselves what they are.
 
     What begins with a dot is not finished.

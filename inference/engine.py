@@ -18,7 +18,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Protocol, TypeVar, TypeVarTuple, get_args
 
-from inference.checkpoints import CARD, Card, read_card
+from inference.checkpoints import Card, folders, read_card
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers, Stage, Submission
 from inference.memory import give_back_large_blocks
@@ -155,9 +155,9 @@ class Engine:
     def cards(self) -> list[Card]:
         """The cards of the captioners that can write now, by name; one that cannot be read is left out."""
         found = []
-        for path in sorted((self._root / "captioner").glob(f"*/{CARD}")):
+        for folder in folders(self._root, "captioner").values():
             with suppress(CheckpointError):
-                found.append(read_card(path.parent))
+                found.append(read_card(folder))
         return [card for card in found if card.is_here]
 
     async def describe(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from inference import captioners, checkpoints, devices, pipeline, weights
 from inference.captioners import Captioner, Surroundings
@@ -23,6 +24,8 @@ from inference.moderation.texts import TextModeration
 CLIP = "mini"
 DIVERSITY = "mini"
 TOXICITY = "mini"
+
+_FULL_WIDTH = 4  # bytes of a number where there is room
 
 Result = TypeVar("Result")
 
@@ -58,16 +61,20 @@ class Loader:
         self._root = root
         self._overrides = overrides
         self._shared: tuple[Clip, DiversityClassifier, Checks] | None = None
+        # What somebody still uses is not loaded twice.
+        self._captioners: WeakValueDictionary[str, Captioner] = WeakValueDictionary()
+        self._clips: WeakValueDictionary[str, Clip] = WeakValueDictionary()
 
     def weigh(self, captioner: str) -> int:
-        """Bytes that the captioner's own weights will take in memory, known from the headers of its files.
+        """Bytes that the captioner and what it requires will take in memory, known from the headers of their files.
 
-        Raises `CheckpointError` for what is missing, broken or too large for this machine.
+        What all captioners share does not count. Raises `CheckpointError` for what is missing, broken or too large for
+        this machine.
         """
         card = self._card("captioner", captioner)
-        numbers = _loaded(card, weights.count)
-        device = devices.choose(numbers, card.dtype)
-        return _fits(card, numbers * device.width, device.total)
+        size = self._size(card)
+        _check(card, size, _place(card).total)
+        return size
 
     def load(self, captioner: str) -> Describer:
         """Load a captioner. Raises `CheckpointError` for what is missing or broken; a later try starts afresh."""
@@ -80,10 +87,25 @@ class Loader:
         return self._build(card, clip), clip
 
     def _load_captioner(self, name: str, clip: Clip) -> Captioner:
-        return self._build(self._card("captioner", name), clip)
+        """The captioner, or the one that is in use under that name."""
+        card = self._card("captioner", name)
+        captioner = self._captioners.get(card.id) or self._build(card, clip)
+        self._captioners[card.id] = captioner
+        return captioner
+
+    def _size(self, card: Card) -> int:
+        size = _own_size(card, _place(card))
+        for required in card.requires:
+            kind, _, name = required.partition("/")
+            if kind == "captioner":
+                size += self._size(self._card(kind, name))
+            elif kind == "clip" and name != CLIP:
+                size += _own_size(self._card(kind, name), devices.cpu())
+        return size
 
     def _build(self, card: Card, clip: Clip) -> Captioner:
-        device = _device(card)
+        device = _place(card)
+        _check(card, _own_size(card, device), device.free)
         surroundings = Surroundings(
             clip,
             device,
@@ -93,9 +115,14 @@ class Loader:
         return _loaded(card, lambda folder: captioners.load(card, surroundings))
 
     def _load_clip(self, name: str) -> Clip:
+        """The dual encoder, or the one that is in use under that name; it computes on the processor."""
         card = self._card("clip", name)
-        _device(card)
-        return _loaded(card, Clip.load)
+        if card.id in self._clips:
+            return self._clips[card.id]
+        machine = devices.cpu()
+        _check(card, _own_size(card, machine), machine.free)
+        self._clips[card.id] = clip = _loaded(card, Clip.load)
+        return clip
 
     def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
         clip_card = self._card("clip", CLIP)
@@ -121,19 +148,27 @@ def load_describer(root: Path, captioner: str = "mini", overrides: Overrides | N
     return Loader(root, overrides).load(captioner)
 
 
-def _device(card: Card) -> Device:
-    """Where the card's weights belong. Raises `CheckpointError` where they do not fit into what is free."""
+def _place(card: Card) -> Device:
+    """Where the card's weights belong; where they would not fit as they should, memory is tidied up first."""
     numbers = _loaded(card, weights.count)
     device = devices.choose(numbers, card.dtype)
-    _fits(card, numbers * device.width, device.free)
+    if devices.needed(numbers * _FULL_WIDTH) > device.free:
+        devices.tidy()
+        device = devices.choose(numbers, card.dtype)
     return device
 
 
-def _fits(card: Card, size: int, room: int) -> int:
-    """The size, which is known from the headers before anything is loaded. Raises `CheckpointError` without room."""
-    if size > room:
-        raise CheckpointError("memory-short", checkpoint=card.id, needed=size / 1e9, free=room / 1e9)
-    return size
+def _own_size(card: Card, device: Device) -> int:
+    """Bytes of the card's own weights there, known before anything is loaded."""
+    numbers, bits = _loaded(card, weights.count), card.settings.get("bits")
+    return numbers * bits // 8 if isinstance(bits, int) and bits and device.quantises else numbers * device.width
+
+
+def _check(card: Card, size: int, room: int) -> None:
+    """Raises `CheckpointError` where weights of that size have no room."""
+    if devices.needed(size) > room:
+        needed, free = devices.needed(size) / 1e9, room / 1e9
+        raise CheckpointError("memory-short", checkpoint=card.id, needed=needed, free=free)
 
 
 def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:

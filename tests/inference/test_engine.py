@@ -575,6 +575,11 @@ class TestLifetime:
         (root / "captioner" / "broken" / "card.toml").write_text("family = ")
         shutil.copytree(root / "captioner" / "mini", root / "captioner" / "more")
         assert [card.name for card in engine.cards()] == ["mini", "more"]
+        folder = root / "captioner" / "nocard"
+        folder.mkdir()
+        (folder / "config.json").write_text('{"model_type": "vision-encoder-decoder"}')
+        shutil.copy(root / "captioner" / "mini" / "model.safetensors", folder)
+        assert [card.name for card in engine.cards()] == ["mini", "more", "nocard"]
 
 
 @pytest.mark.parametrize("seed", range(5))
