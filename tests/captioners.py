@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 import torch
+from PIL import Image
+from torch import Tensor
 
 from inference.captioners import Captioner, Prompt, Surroundings
 from inference.clip import Clip
+from inference.clip.pixels import PixelRule
 from inference.devices import Device
 from inference.listing import DiversityToken
 from tests import tiny
@@ -59,6 +63,20 @@ def assert_keeps_the_promises(captioner: Captioner, clip: Clip, prompts: Sequenc
     assert captioner.generate(asked[::-1]) == together[::-1]
     assert captioner.generate([]) == []
     return together
+
+
+def photos_of_passes(captioner: Captioner, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many photos a captioner looks at together while it writes for the mixed prompts, 28 photos in all."""
+    prompts, counts = mixed_prompts(clip), []
+    pixels = PixelRule.pixels
+
+    def counting(rule: PixelRule, images: Sequence[Image.Image]) -> Tensor:
+        counts.append(len(images))
+        return pixels(rule, images)
+
+    monkeypatch.setattr(PixelRule, "pixels", counting)
+    captioner.generate(prompts)
+    return counts
 
 
 def _cut(prompt: Prompt, photos: int) -> Prompt:

@@ -17,6 +17,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
@@ -69,9 +70,10 @@ class Blip2Captioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; all photos of all prompts go through the ViT together."""
-        if not prompts:
-            return []
+        """One draft a prompt; the photos of many prompts go through the ViT together."""
+        return [text for part in passes(prompts) for text in self._written(part)]
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.rows(prompts)
         if self._language.config.is_encoder_decoder:
             return self._answer(rows, prompts)

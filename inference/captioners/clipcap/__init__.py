@@ -26,6 +26,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.clipcap.model import ClipCap, build
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip import Clip
@@ -76,9 +77,10 @@ class ClipCapCaptioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; the photos of all prompts are looked at as one batch."""
-        if not prompts:
-            return []
+        """One draft a prompt; the photos of many prompts are looked at together."""
+        return [text for part in passes(prompts) for text in self._written(part)]
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         prefixes = self._prefixes([image for prompt in prompts for image in prompt.images])
         parts = prefixes.split([len(prompt.images) for prompt in prompts])
         rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]

@@ -9,9 +9,9 @@ nothing has nothing else to go on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,12 +21,10 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.encoder_decoder.model import LookingWriter, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
-
-# What the keys and values of a batch's photos may take; a larger batch is written in several passes.
-PASS_BYTES: Final = 2 << 30
 
 _FIELDS = re.compile(r"\{attributes\}[\s,.;]*")
 
@@ -51,7 +49,6 @@ class EncoderDecoderCaptioner:
     ) -> None:
         self.name = card.name
         self.max_photos = card.max_photos
-        self.pass_bytes = PASS_BYTES
         self.model = LookingWriter(model)
         self._writer = writer
         self._rule = rule
@@ -72,20 +69,8 @@ class EncoderDecoderCaptioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; photos of the whole batch go through the encoder together."""
-        return [text for part in self._passes(prompts) for text in self._written(part)]
-
-    def _passes(self, prompts: Sequence[Prompt]) -> Iterator[list[Prompt]]:
-        """The batch, cut where the photos of a part would take more memory than `pass_bytes`."""
-        most = max(1, self.pass_bytes // self.model.bytes_a_photo)
-        part: list[Prompt] = []
-        for prompt in prompts:
-            if part and sum(len(each.images) for each in (*part, prompt)) > most:
-                yield part
-                part = []
-            part.append(prompt)
-        if part:
-            yield part
+        """One draft a prompt; the photos of many prompts go through the encoder together."""
+        return [text for part in passes(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.ids(prompts)

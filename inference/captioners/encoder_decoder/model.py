@@ -107,14 +107,6 @@ class LookingWriter:
         dtype: torch.dtype = self.decoder.dtype
         return dtype
 
-    @property
-    def bytes_a_photo(self) -> int:
-        """Bytes of the keys and values of one photo in all layers."""
-        config = self._encoder.config
-        states = 1 + (config.image_size // config.patch_size) ** 2
-        numbers: int = 2 * states * self.decoder.config.n_embd * len(self._layers)
-        return numbers * self.dtype.itemsize
-
     def look(self, pixels: Tensor) -> Tensor:
         """(photos, 3, height, width) → what the decoder sees of them, (photos, states, width)."""
         parts = pixels.to(self.decoder.device, self.dtype).split(PHOTOS_AT_ONCE)

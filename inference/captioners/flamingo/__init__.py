@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -15,6 +15,7 @@ from inference.captioners.adapters import adapted
 from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
@@ -73,8 +74,9 @@ class FlamingoCaptioner:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; without photos the text alone is continued."""
-        if not prompts:
-            return []
+        return [text for part in passes(prompts) for text in self._written(part)]
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         device = self.model.perceiver.latents.device
         rows = [self.ids(prompt).to(device) for prompt in prompts]
         media = Media.of(
@@ -86,9 +88,6 @@ class FlamingoCaptioner:
 
     def ids(self, prompt: Prompt) -> Tensor:
         """What the language model reads, (length,); fields that are too long for it are cut at their end."""
-        # A token of the model that the seller wrote is no token of the model.
-        for token in {IMAGE, *self._writer.tokenizer.all_special_tokens} - prompt.mask_tokens:
-            prompt = replace(prompt, masked=prompt.masked.replace(token, " "))
         return torch.tensor(self._writer.prompt_ids(prompt, self._room, self._template(prompt), special=True))
 
     def _template(self, prompt: Prompt) -> str:

@@ -19,6 +19,7 @@ from torch import Tensor
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.generation import Generation
+from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.soft_prompt.model import SoftPrompt, read
 from inference.captioners.soft_prompt.speakers import Speaker, speaker
@@ -26,7 +27,6 @@ from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
 from inference.devices import Device
 
-AT_ONCE: Final = 16  # photos that the ViT sees as one batch
 FEWEST_WORDS: Final = 12  # tokens that a prompt has room for beside its photos
 
 
@@ -61,9 +61,10 @@ class SoftPromptCaptioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; the photos of all prompts are looked at together."""
-        if not prompts:
-            return []
+        """One draft a prompt; the photos of many prompts are looked at together."""
+        return [text for part in passes(prompts) for text in self._written(part)]
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         seen = self._look([image for prompt in prompts for image in prompt.images])
         parts = seen.split([len(prompt.images) for prompt in prompts])
         rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
@@ -71,11 +72,8 @@ class SoftPromptCaptioner:
 
     def _look(self, images: Sequence[Image.Image]) -> Tensor:
         """(photos, photo_vectors, width)."""
-        parts = [self._seen(images[start : start + AT_ONCE]) for start in range(0, len(images), AT_ONCE)]
-        width = self._model.projection.out_features
-        return torch.cat(parts) if parts else torch.zeros(0, self._model.photo_vectors, width)
-
-    def _seen(self, images: Sequence[Image.Image]) -> Tensor:
+        if not images:
+            return torch.zeros(0, self._model.photo_vectors, self._model.projection.out_features)
         return self._model.look(self._rule.pixels(images).to(self._device.name, self._device.dtype))
 
     def _row(self, prompt: Prompt, photos: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
 from tests import blip2, hashed, tiny
-from tests.captioners import FIELDS, assert_keeps_the_promises, prompt, surroundings
+from tests.captioners import FIELDS, assert_keeps_the_promises, photos_of_passes, prompt, surroundings
 
 KINDS = ("opt", "gpt2", "bloom", "llama", "t5", "mt5", "bart")
 
@@ -79,6 +79,11 @@ class TestPromises:
     @pytest.mark.parametrize("kind", ["llama", "t5"])
     def test_several_beams(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
         assert_keeps_the_promises(load(cards[kind], clip, num_beams=2), clip)
+
+    def test_a_large_batch_is_written_in_parts(
+        self, cards: dict[str, Card], clip: Clip, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert photos_of_passes(load(cards["gpt2"], clip), clip, monkeypatch) == [15, 13]
 
 
 def by_hand(model: Blip2, pixels: Tensor) -> Tensor:

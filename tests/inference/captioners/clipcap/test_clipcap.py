@@ -135,6 +135,12 @@ class TestCaptioner:
         unit = captioner(replace(card, settings={"normalize": True}), clip)
         assert unit.generate([prompt]) != expected
 
+    def test_a_large_batch_is_written_in_parts(
+        self, cards: dict[str, Card], clip: Clip, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loaded = captioner(replace(cards["mlp"], generation=GENERATION), clip)
+        assert captioners.photos_of_passes(loaded, clip, monkeypatch) == [15, 13]
+
     def test_a_frame_is_described_like_a_listing_of_one_photo(self, cards: dict[str, Card], clip: Clip) -> None:
         loaded = captioner(replace(cards["mlp"], generation=GENERATION), clip)
         prompt = captioners.prompt(clip, 1)

@@ -113,6 +113,9 @@ class TestPromises:
         texts = captioners.assert_keeps_the_promises(captioner(replace(card, settings={"photos": photos}), clip), clip)
         assert len(set(texts)) > 4
 
+    def test_a_large_batch_is_written_in_parts(self, card: Card, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert captioners.photos_of_passes(captioner(card, clip), clip, monkeypatch) == [15, 13]
+
     def test_with_beams(self, card: Card, clip: Clip) -> None:
         beams = replace(card, generation={**card.generation, "num_beams": 3})
         captioners.assert_keeps_the_promises(captioner(beams, clip), clip)

@@ -255,6 +255,9 @@ class TestCaptioner:
         texts = captioners.assert_keeps_the_promises(captioner(asked, clip), clip)
         assert len(set(texts)) == len(texts)
 
+    def test_a_large_batch_is_written_in_parts(self, card: Card, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert captioners.photos_of_passes(captioner(card, clip), clip, monkeypatch) == [15, 13]
+
     def test_the_order_of_photos_counts(self, card: Card, clip: Clip) -> None:
         prompt = captioners.prompt(clip, 3)
         turned = replace(prompt, images=prompt.images[::-1])
