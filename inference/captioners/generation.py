@@ -6,7 +6,7 @@ It knows tokens and logits; what stands before the text (photos, fields) is the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -32,6 +32,7 @@ NEVER: Final = float("-inf")
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # how SentencePiece names a byte that is no piece of its own
 _HALF: Final = "\ufffd"  # what is left of a letter whose bytes were cut apart
 _UNFINISHED = re.compile(r"<[A-Z_0-9]*$")
+_HALVED = re.compile(r"<?[A-Z_0-9]*$")  # the same where a vocabulary has no brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +101,43 @@ class Writer:
             tokenizer=self.tokenizer,
             **more,
         )
-        return self.spell(written)
+        return self.spell(written, prompts)
 
     def prompt_ids(self, prompt: Prompt, room: int, template: str | None = None, *, special: bool = False) -> list[int]:
         """The ids of `wording.completion`, at most `room`: of fields that are too long the end is left out.
 
         special: with the tokens that the tokenizer puts around a text.
         """
-        prompt = self.harmless(prompt)
-        ids, fields = self._ids(completion(prompt, template), special=special), self._ids(prompt.masked)
+        prompt = self.readable(prompt)
+        ids = self._ids(completion(prompt, template), special=special)
         excess = len(ids) - room
-        if excess <= 0 or not fields:
+        if excess <= 0 or not prompt.masked:
             return ids[:room]
-        kept = str(self.tokenizer.decode(fields[: max(0, len(fields) - excess)])).rstrip(_HALF)
-        shorter = replace(prompt, masked=_UNFINISHED.sub("", kept).rstrip())
-        return self.prompt_ids(shorter, room, template, special=special)
+        return self.prompt_ids(self.shorter(prompt, excess), room, template, special=special)
 
-    def harmless(self, prompt: Prompt) -> Prompt:
-        """The prompt without the model's own tokens in its fields: `<image>` or `</s>` of a seller's is no command."""
+    def shorter(self, prompt: Prompt, excess: int) -> Prompt:
+        """A `readable` prompt without so many tokens at the end of its fields; no mask token is halved."""
+        fields = self._ids(prompt.masked)
+        kept = str(self.tokenizer.decode(fields[: max(0, len(fields) - excess)])).rstrip(_HALF)
+        halved = _HALVED if self._unspelled(prompt) else _UNFINISHED
+        return replace(prompt, masked=halved.sub("", kept).rstrip())
+
+    def readable(self, prompt: Prompt) -> Prompt:
+        """The prompt with fields as this vocabulary can say them.
+
+        Without the model's own tokens: `<image>` or `</s>` of a seller's is no command. Mask tokens lose their brackets
+        where there are none (T5 knows neither < nor >); `spell` gives them back.
+        """
         written = [token for token in self.tokenizer.get_added_vocab() if token in prompt.masked]
         masked = prompt.masked
         for token in sorted(set(written) - prompt.mask_tokens, key=len, reverse=True):
             masked = masked.replace(token, " ")
-        return replace(prompt, masked=masked)
+        return replace(prompt, masked=without_brackets(masked, self._unspelled(prompt)))
+
+    def _unspelled(self, prompt: Prompt) -> list[str]:
+        """The mask tokens of a prompt that the vocabulary has no signs for."""
+        unknown = self.tokenizer.unk_token_id
+        return [token for token in prompt.mask_tokens if unknown is not None and unknown in self._ids(token)]
 
     def _ids(self, text: str, *, special: bool = False) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=special).input_ids
@@ -154,9 +169,22 @@ class Writer:
             held.append(Variety([prompt.seed for prompt in prompts], asked.temperature, asked.top_k))
         return held
 
-    def spell(self, ids: Tensor) -> list[str]:
-        """The texts of rows of ids, each cut behind `stop` and before a mask token that was not finished."""
-        return [self._finished(text) for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+    def spell(self, ids: Tensor, prompts: Sequence[Prompt] = ()) -> list[str]:
+        """The texts of rows of ids, each cut behind `stop` and before a mask token that was not finished.
+
+        prompts: what each was written for; without them mask tokens that lost their brackets do not get them back.
+        """
+        texts = [self._finished(text) for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        if not prompts:
+            return texts
+        return [self._told(*each) for each in zip(texts, ids.tolist(), prompts, strict=True)]
+
+    def _told(self, text: str, ids: Sequence[int], prompt: Prompt) -> str:
+        """A text with the brackets of its mask tokens, but for one that its limit may have cut: PRICE of PRICE_2."""
+        unspelled = self._unspelled(prompt)
+        if unspelled and ids and ids[-1] not in self.tokenizer.all_special_ids:
+            text = _HALVED.sub("", text).rstrip()
+        return with_brackets(text, unspelled)
 
     def _finished(self, text: str) -> str:
         stop = self.generation.stop
@@ -184,6 +212,20 @@ def limits(asked: Generation, digits: Tensor, prompts: Sequence[Prompt], written
 def digit_ids(vocabulary: Mapping[str, int]) -> Tensor:
     """The ids of a vocabulary whose text holds a digit, in order."""
     return torch.tensor(sorted({number for piece, number in vocabulary.items() if _has_digit(piece)}), dtype=torch.long)
+
+
+def without_brackets(text: str, tokens: Collection[str]) -> str:
+    """A text with these mask tokens as a vocabulary without < and > can spell them: PRICE."""
+    for token in sorted(tokens, key=len, reverse=True):
+        text = text.replace(token, token.strip("<>"))
+    return text
+
+
+def with_brackets(text: str, tokens: Collection[str], flags: int = 0) -> str:
+    """A text that was written in such a vocabulary, with these mask tokens as all the world spells them: <PRICE>."""
+    for token in sorted(tokens, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w<]){re.escape(token.strip('<>'))}(?![\w>])", token, text, flags=flags)
+    return text
 
 
 class Behind(LogitsProcessor):

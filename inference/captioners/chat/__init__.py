@@ -6,6 +6,7 @@ Any model of `AutoModelForImageTextToText` whose chat template takes several ima
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,12 +21,16 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.wording import request
 from inference.checkpoints import Card
+from inference.clip import PhotoViews
 from inference.devices import Device
 
 logger = logging.getLogger(__name__)
+
+FEWEST_WORDS: Final = 32  # tokens that a prompt's fields have room for beside its photos
 
 _EDGES: Final = range(56, 1025)
 
@@ -34,7 +39,8 @@ _EDGES: Final = range(56, 1025)
 class Settings:
     """The table `settings` of a card.
 
-    photo_edge: pixels of a photo's longer side, at most; the number of tokens that a photo costs grows with its square.
+    photo_edge: pixels of a photo's longer side, at most. The tokens that a photo costs grow with its square where a
+    model reads any size (Qwen-VL); where photos are scaled to a square of the model's, they all cost the same.
     bits: 8 or 4 for weights that are quantised where the machine can compute with them, 0 for whole ones.
     """
 
@@ -46,6 +52,7 @@ class ChatCaptioner:
     """A loaded checkpoint of the family `chat-vlm`, a folder as `transformers` saves it.
 
     model, processor: of whatever kind `transformers` makes of the folder, whose types say too little of it.
+    max_photos: at most what is asked for, and no more than have room in the model's window beside request and text.
     """
 
     def __init__(
@@ -58,11 +65,13 @@ class ChatCaptioner:
         max_photos: int,
     ) -> None:
         self.name = name
-        self.max_photos = max_photos
         self._model = model.eval()
         self._processor = processor
         self._settings = settings
         self._writer = Writer(processor.tokenizer, generation)
+        positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._room = positions - generation.max_new_tokens if positions else sys.maxsize
+        self.max_photos = self._photos_with_room(max_photos)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> ChatCaptioner:
@@ -72,30 +81,26 @@ class ChatCaptioner:
         quantised = _quantisation(settings.bits, device)
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,
-            dtype=device.dtype,
+            # Adapters are merged before the weights become narrower; where they are quantised, PEFT sees to it.
+            dtype=torch.float32 if card.adapters and not quantised else device.dtype,
             local_files_only=True,
+            trust_remote_code=False,
             use_safetensors=True,
             quantization_config=quantised,
             device_map=device.name if quantised else None,
         )
-        model = adapted(model, card) if quantised else adapted(model, card).to(device.name)
+        model = adapted(model, card)
+        if not quantised:
+            _move(model, device)
         return cls(model, load_processor(card.folder), settings, generation, card.name, card.max_photos)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt."""
-        if not prompts:
-            return []
-        # The common one: SmolVLM's own asks how films are read.
-        inputs: Any = ProcessorMixin.apply_chat_template(
-            self._processor,
-            [self._turns(prompt) for prompt in prompts],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            processor_kwargs={"padding": True, "padding_side": "left"},
-        )
+        return [text for part in passes(prompts) for text in self._written(part)]
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+        inputs = self._fitting([self._writer.readable(prompt) for prompt in prompts])
         inputs = inputs.to(self._model.device, self._model.dtype)
         start = inputs["input_ids"].shape[1]
         ends = self._model.generation_config.eos_token_id or self._processor.tokenizer.eos_token_id
@@ -105,20 +110,64 @@ class ChatCaptioner:
             logits_processor=self._writer.processors(prompts, written_from=start),
             tokenizer=self._processor.tokenizer,
         )
-        return self._writer.spell(written[:, start:])
+        return self._writer.spell(written[:, start:], prompts)
+
+    def _fitting(self, prompts: Sequence[Prompt]) -> Any:
+        """What the model reads of prompts; of fields that are too long for its window the end is left out."""
+        inputs = self._read(prompts)
+        excess = [
+            length - self._room if prompt.masked else 0
+            for prompt, length in zip(prompts, _lengths(inputs), strict=True)
+        ]
+        if max(excess) <= 0:
+            return inputs
+        return self._fitting(
+            [self._writer.shorter(*each) if each[1] > 0 else each[0] for each in zip(prompts, excess, strict=True)]
+        )
+
+    def _photos_with_room(self, most: int) -> int:
+        """How many photos of the largest size there is room for, beside the request and a few fields."""
+        blank = Image.new("RGB", (self._settings.photo_edge,) * 2)
+        views = PhotoViews(torch.zeros(0, 0), torch.zeros(0, 0, 0))
+        asked = (Prompt((blank,) * photos, views, "", "<VARIATIVE>") for photos in range(most, 0, -1))
+        room = self._room - FEWEST_WORDS
+        return next((len(each.images) for each in asked if _lengths(self._read([each]))[0] <= room), 0)
+
+    def _read(self, prompts: Sequence[Prompt]) -> Any:
+        # The common one: SmolVLM's own asks how films are read.
+        return ProcessorMixin.apply_chat_template(
+            self._processor,
+            [self._turns(prompt) for prompt in prompts],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            processor_kwargs={"padding": True, "padding_side": "left"},
+        )
 
     def _turns(self, prompt: Prompt) -> list[dict[str, Any]]:
         """The conversation so far: one turn of the user's, the photos first. Not every template knows a system."""
         photos: list[dict[str, Any]] = [{"type": "image", "image": self._scaled(image)} for image in prompt.images]
-        return [
-            {"role": "user", "content": [*photos, {"type": "text", "text": request(self._writer.harmless(prompt))}]}
-        ]
+        return [{"role": "user", "content": [*photos, {"type": "text", "text": request(prompt)}]}]
 
     def _scaled(self, image: Image.Image) -> Image.Image:
         edge = self._settings.photo_edge
         scaled = image.copy()
         scaled.thumbnail((edge, edge), Image.Resampling.BICUBIC)
         return scaled
+
+
+def _lengths(inputs: Any) -> list[int]:
+    """How many tokens each row has."""
+    lengths: list[int] = inputs["attention_mask"].sum(1).tolist()
+    return lengths
+
+
+def _move(model: nn.Module, device: Device) -> None:
+    """To the device and its width. Angles of positions, which are no weights, keep theirs, as when they are loaded."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(device.dtype)
+    model.to(device.name)
 
 
 def _quantisation(bits: int, device: Device) -> BitsAndBytesConfig | None:

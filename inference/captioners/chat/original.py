@@ -29,5 +29,7 @@ def convert(source: Path, folder: Path) -> Card:
 
 def build(config: Mapping[str, Any]) -> PreTrainedModel:
     """The model of a published configuration, for its shapes."""
-    model: PreTrainedModel = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**config))
+    model: PreTrainedModel = AutoModelForImageTextToText.from_config(
+        AutoConfig.for_model(**config), trust_remote_code=False
+    )
     return model

@@ -6,25 +6,31 @@ Most processors also read films, and that part of `transformers` needs torchvisi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+# What cuts a photo into tiles, a dozen and more, each of which costs as many tokens as a photo.
+_TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
 
 
 def load_processor(folder: Path) -> ProcessorMixin:
     """The processor that belongs to the model of a folder, its tokenizer and image processor as they lie there.
 
-    Raises `KeyError` for a model that has no processor, and whatever `transformers` raises for files it cannot read.
+    It never cuts a photo into tiles, whatever was published. Raises `KeyError` for a model that has no processor, and
+    whatever `transformers` raises for files it cannot read; code that lies in the folder is never run.
     """
-    kind: Any = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, local_files_only=True))]
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    kind: Any = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **here))]
     parts: dict[str, Any] = {"tokenizer": AutoTokenizer, "image_processor": AutoImageProcessor}
-    loaded = {name: part.from_pretrained(folder, local_files_only=True) for name, part in parts.items()}
+    loaded = {name: part.from_pretrained(folder, **here) for name, part in parts.items()}
     stored, _ = kind.get_processor_dict(folder, local_files_only=True)
-    processor: ProcessorMixin = _for_photos(kind).from_args_and_dict(
-        [loaded.get(name) for name in kind.get_attributes()], stored
-    )
-    return processor
+    processor: Any = _for_photos(kind).from_args_and_dict([loaded.get(name) for name in kind.get_attributes()], stored)
+    whole = {name: False for name in _TILING if hasattr(processor.image_processor, name)}
+    # Not the image processor's own: what a kind of processors says of images comes before it.
+    processor.images_kwargs = getattr(processor, "images_kwargs", {}) | whole
+    return cast(ProcessorMixin, processor)
 
 
 def _for_photos(kind: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from tokenizers import Tokenizer
 from torch import Tensor, tensor
 
-from inference.captioners.generation import digit_ids
+from inference.captioners.generation import digit_ids, with_brackets, without_brackets
 
 PAD, UNK, BOS, EOS = range(4)
 
@@ -56,22 +56,15 @@ class Speller:
 
         They stay as they are where it has their brackets, and lose them where it does not.
         """
-        for token in sorted(tokens, key=len, reverse=True):
-            if not self._knows(token):
-                text = text.replace(token, token.strip("<>"))
-        return text
+        return without_brackets(text, self._unspelled(tokens))
 
     def unmasked(self, text: str, tokens: Collection[str]) -> str:
         """A text that was written, with mask tokens as all the world spells them; an unfinished one is cut off."""
         text = _MASK.sub(lambda found: f"<{found[1].upper()}>", _UNFINISHED.sub("", text)).strip()
-        for token in sorted(tokens, key=len, reverse=True):
-            if not self._knows(token):
-                name = re.escape(token.strip("<>"))
-                text = re.sub(rf"(?<![\w<]){name}(?![\w>])", token, text, flags=re.IGNORECASE)
-        return text
+        return with_brackets(text, self._unspelled(tokens), re.IGNORECASE)
 
-    def _knows(self, token: str) -> bool:
-        return UNK not in self._tokenizer.encode(token.lower()).ids
+    def _unspelled(self, tokens: Collection[str]) -> list[str]:
+        return [token for token in tokens if UNK in self._tokenizer.encode(token.lower()).ids]
 
 
 def sentence(text: str) -> str:
