@@ -15,7 +15,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForImageTextToText
 
-from inference.captioners import Captioner, Prompt, load
+from inference.captioners import Captioner, Prompt, Surroundings, load
 from inference.captioners.chat import ChatCaptioner
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.wording import request
@@ -169,12 +169,32 @@ def test_a_model_that_does_not_chat_is_refused(qwen: Path, tmp_path: Path) -> No
     assert raised.value.message.code == "import-failed"
 
 
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
-def test_an_adapter_of_the_card_is_merged(qwen: Path, tiny_clip: Clip, tmp_path: Path) -> None:
+@pytest.fixture
+def tuned(qwen: Path, tmp_path: Path) -> Any:
+    """A model with an adapter, which lies as `lora` in the folder `tuned` beside it."""
     folder = shutil.copytree(qwen, tmp_path / "tuned")
     rank = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     tuned: Any = get_peft_model(AutoModelForImageTextToText.from_pretrained(folder), rank)
     tuned.save_pretrained(folder / "lora")
+    return tuned
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
+def test_an_adapter_is_merged_before_the_weights_become_narrower(tuned: Any, tiny_clip: Clip, tmp_path: Path) -> None:
+    captioner = load(replace(card(tmp_path / "tuned"), adapters=("lora",)), halved(tiny_clip))
+    plain = load(card(tmp_path / "tuned"), halved(tiny_clip))
+    assert isinstance(captioner, ChatCaptioner)
+    assert isinstance(plain, ChatCaptioner)
+    merged, expected = captioner._model.state_dict(), tuned.merge_and_unload().state_dict()
+    assert all(torch.equal(merged[name], expected[name].bfloat16()) for name in expected)
+    widths = ({name: each.dtype for name, each in model._model.named_buffers()} for model in (captioner, plain))
+    assert next(widths) == next(widths)
+    assert len(captioner.generate([prompt(tiny_clip, 2, FIELDS)])) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
+def test_an_adapter_of_the_card_is_merged(qwen: Path, tuned: Any, tiny_clip: Clip, tmp_path: Path) -> None:
+    folder = tmp_path / "tuned"
     captioner = load(replace(card(folder), adapters=("lora",)), surroundings(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     merged, expected = captioner._model.state_dict(), tuned.merge_and_unload().state_dict()
@@ -200,12 +220,15 @@ def test_where_nothing_can_quantise_the_weights_stay_whole(
     assert captioner.generate(asked) == load(card(qwen), surroundings(tiny_clip)).generate(asked)
 
 
-def test_weights_and_pixels_have_the_width_of_the_device(qwen: Path, tiny_clip: Clip) -> None:
-    half = replace(surroundings(tiny_clip), device=Device("cpu", torch.bfloat16, free=1 << 40, total=1 << 40))
-    captioner = load(card(qwen), half)
+def test_weights_and_pixels_have_the_width_of_the_device(folder: Path, tiny_clip: Clip) -> None:
+    captioner = load(card(folder), halved(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     assert {weight.dtype for weight in captioner._model.parameters()} == {torch.bfloat16}
-    assert len(captioner.generate([prompt(tiny_clip, 2, FIELDS)])) == 1
+    assert first_logits(captioner, prompt(tiny_clip, 2, FIELDS)).isfinite().all()
+
+
+def halved(clip: Clip) -> Surroundings:
+    return replace(surroundings(clip), device=Device("cpu", torch.bfloat16, free=1 << 40, total=1 << 40))
 
 
 def test_the_request_holds_the_fields_and_says_whether_it_is_one_thing(tiny_clip: Clip) -> None:
