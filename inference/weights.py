@@ -57,7 +57,7 @@ def published(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder as `transformers` publishes it: of its safetensors or, without them, of its pickles."""
     tensors = read(folder)
     for path in [] if tensors else sorted(folder.glob("pytorch_model*.bin")):
-        tensors |= _tensors(read_pickle(path))
+        tensors |= only_tensors(read_pickle(path))
     return tensors
 
 
@@ -78,8 +78,22 @@ def save(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 def unpickle(source: Path, target: Path) -> None:
     """Write the tensors of a publisher's state dict, pickled, as a safetensors file."""
-    save(_tensors(read_pickle(source)), target)
+    save(only_tensors(read_pickle(source)), target)
 
 
-def _tensors(kept: Mapping[str, object]) -> dict[str, Tensor]:
+def only_tensors(kept: Mapping[str, object]) -> dict[str, Tensor]:
+    """The tensors of a state dict, without the plain values that some publishers keep beside them."""
     return {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a part, by the names that they have in it: without the prefix, which the others lack."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every tensor under the first of its names: what writes words is often what reads them."""
+    names: dict[tuple[int, torch.Size], str] = {}
+    for name, tensor in tensors.items():
+        names.setdefault((tensor.data_ptr(), tensor.shape), name)
+    return {name: tensors[name] for name in names.values()}

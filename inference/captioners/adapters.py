@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from inference.checkpoints import Card
 from inference.errors import CheckpointError
-from inference.weights import read
+from inference.originals import link
+from inference.weights import read, unpickle
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 
@@ -49,6 +50,23 @@ def adapted(model: nn.Module, card: Card) -> nn.Module:
     for name in card.adapters:
         model = _merged(model, card, name)
     return model
+
+
+def take_over(source: Path, folder: Path) -> tuple[str, ...]:
+    """Copy the adapters that lie in folders of a published one; the names of these folders, for the card.
+
+    What was pickled is written out as safetensors.
+    """
+    given = sorted(path.parent for path in source.glob(f"*/{CONFIG}"))
+    for each in given:
+        taken = folder / each.name
+        taken.mkdir()
+        link(each / CONFIG, taken / CONFIG)
+        if (each / WEIGHTS).is_file():
+            link(each / WEIGHTS, taken / WEIGHTS)
+        else:
+            unpickle(each / PICKLE, taken / WEIGHTS)
+    return tuple(each.name for each in given)
 
 
 def _merged(model: nn.Module, card: Card, name: str) -> nn.Module:

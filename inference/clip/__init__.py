@@ -67,7 +67,7 @@ class TextViews:
 def build(config: PretrainedConfig) -> PreTrainedModel:
     """The model of a configuration, its weights random."""
     if not isinstance(config, VisionTextDualEncoderConfig):
-        model: PreTrainedModel = AutoModel.from_config(config)
+        model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
         return model
     model = VisionTextDualEncoderModel(config)
     if isinstance(config.vision_config, ResNetConfig):
@@ -93,7 +93,7 @@ class Clip:
     def load(cls, folder: Path) -> Clip:
         """The encoder of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, pixel rule."""
         with torch.device("meta"):  # numbers come from the file alone; drawing random ones first takes seconds
-            model = build(AutoConfig.from_pretrained(folder, local_files_only=True))
+            model = build(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         weights = {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
         missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
         if unexpected or any(not name.endswith(("position_ids", "num_batches_tracked")) for name in missing):

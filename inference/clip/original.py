@@ -101,7 +101,7 @@ def convert_openai(source: Path, folder: Path) -> Card:
 
 def convert_transformers(source: Path, folder: Path) -> Card:
     """A folder of a CLIP or a SigLIP of fixed resolution as `transformers` publishes it."""
-    config = AutoConfig.from_pretrained(source, local_files_only=True)
+    config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     if config.model_type not in ("clip", "siglip"):
         raise ValueError(f"{source}: a {config.model_type} is no dual encoder that is known here")
     state = {name: weight for name, weight in weights.published(source).items() if not name.endswith("position_ids")}
@@ -250,7 +250,9 @@ def _transformers_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer
     if path.is_file():
         tokenizer = Tokenizer.from_file(str(path))
     else:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True).backend_tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, local_files_only=True, trust_remote_code=False
+        ).backend_tokenizer
     if config.model_type == "siglip":
         _as_siglip(tokenizer, source)
     return tokenizer

@@ -31,7 +31,7 @@ LONGEST = 512  # tokens that the published classifiers read
 def convert_detoxify(source: Path, folder: Path) -> Card:
     """A folder with one Lightning `.ckpt` of detoxify, and `config.json` and tokenizer of the model that it tunes."""
     kept = cast(dict[str, Any], weights.read_pickle(_only(source, "*.ckpt")))
-    config = AutoConfig.from_pretrained(source, local_files_only=True)
+    config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     labels = kept["config"]["dataset"]["args"]["classes"]
     config.id2label, config.label2id = dict(enumerate(labels)), {label: n for n, label in enumerate(labels)}
     return _written(source, folder, config, kept["state_dict"], "largest", "detoxify")
@@ -39,14 +39,16 @@ def convert_detoxify(source: Path, folder: Path) -> Card:
 
 def convert_rubert(source: Path, folder: Path) -> Card:
     """A folder of `cointegrated/rubert-tiny-toxicity` as it is published."""
-    config = AutoConfig.from_pretrained(source, local_files_only=True)
+    config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     name = "cointegrated/rubert-tiny-toxicity"
     return _written(source, folder, config, weights.published(source), "not-harmless", name)
 
 
 def build(config: Mapping[str, Any]) -> PreTrainedModel:
     """The classifier of a published `config.json`, its weights random."""
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(**config))
+    model: PreTrainedModel = AutoModelForSequenceClassification.from_config(
+        AutoConfig.for_model(**config), trust_remote_code=False
+    )
     return model
 
 
@@ -61,7 +63,7 @@ def _fitting(config: PretrainedConfig, state: Mapping[str, Tensor]) -> dict[str,
     Raises `KeyError` or `RuntimeError` where the state lacks some or they have another shape.
     """
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(config)
+        model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
     wanted = model.state_dict()
     # Older versions of transformers kept position numbers and an unused pooler beside the weights.
     kept = {name: state[name][: len(weight)] if _is_last(name) else state[name] for name, weight in wanted.items()}
@@ -78,7 +80,7 @@ def _written(
 ) -> Card:
     config.save_pretrained(folder)
     weights.save(_fitting(config, state), folder / "model.safetensors")
-    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     longest = min(LONGEST, tokenizer.model_max_length, config.max_position_embeddings)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": longest}) + "\n", "utf-8")

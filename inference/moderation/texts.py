@@ -58,8 +58,10 @@ class TextModeration:
             raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
         if card.risk not in RISKS:
             raise CheckpointError("card-field", card=str(card.folder), field="risk")
-        config = AutoConfig.from_pretrained(card.folder, local_files_only=True)
-        model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32).eval()
+        config = AutoConfig.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False)
+        model = AutoModelForSequenceClassification.from_config(
+            config, dtype=torch.float32, trust_remote_code=False
+        ).eval()
         model.load_state_dict(load_file(card.folder / "model.safetensors"))
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         window = json.loads((card.folder / "tokenizer_config.json").read_text("utf-8"))["model_max_length"]

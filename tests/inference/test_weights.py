@@ -54,6 +54,17 @@ def test_shards_are_read_as_one(tmp_path: Path) -> None:
     assert weights.count(tmp_path) == 5
 
 
+def test_of_two_names_for_one_tensor_the_first_stays() -> None:
+    words = torch.ones(2, 3)
+    kept = weights.once({"words": words, "equal": words.clone(), "head": words.view(2, 3), "part": words[:1]})
+    assert list(kept) == ["words", "equal", "part"]
+
+
+def test_a_part_is_read_by_its_own_names() -> None:
+    tensors = {"vision.head.weight": torch.ones(2), "head.weight": torch.zeros(1)}
+    assert list(weights.below("vision.", tensors)) == ["head.weight"]
+
+
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_pickles_of_new_and_old_versions_are_read(tmp_path: Path, is_zip: bool) -> None:
     path = tmp_path / "model.bin"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import safe_open
@@ -15,14 +15,13 @@ from transformers import AutoTokenizer, PreTrainedConfig
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
-from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load
+from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load, narrow
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.parts import positions
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
-
-ENDLESS: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Blip2Captioner:
         self._rule = rule
         self._settings = settings
         self._language: Any = model.language_model  # its types do not say that it generates
-        self._room = positions(self._language.config, writer.generation.max_new_tokens)
+        self._room = room(self._language.config, writer.generation.max_new_tokens)
         self._beginning = beginning(card)
 
     @classmethod
@@ -60,11 +59,15 @@ class Blip2Captioner:
         for, `ValueError` for weights that are missing.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
-        writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), generation)
-        model = _adapted(load(card.folder, surroundings.device.dtype), card)
+        writer = Writer(
+            AutoTokenizer.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False), generation
+        )
+        dtype = surroundings.device.dtype
+        model = _adapted(load(card.folder, "auto" if card.adapters else dtype), card)
+        narrow(model, dtype)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
         photos = model.queries * (1 if settings.photos == "together" else card.max_photos)
-        if photos >= positions(model.language_model.config, generation.max_new_tokens):
+        if photos >= room(model.language_model.config, generation.max_new_tokens):
             raise card.wrong("max_photos")
         return cls(model.to(surroundings.device.name), writer, rule, settings, card)
 
@@ -131,10 +134,9 @@ def beginning(card: Card) -> dict[str, int]:
     return {name: number for name, number in ids.items() if number is not None}
 
 
-def positions(config: PreTrainedConfig, written: int) -> int:
-    """How many tokens a language model reads before it writes so many; T5 and BLOOM would read without end."""
-    most: int = getattr(config, "max_position_embeddings", None) or ENDLESS
-    return most if config.is_encoder_decoder else most - written
+def room(config: PreTrainedConfig, written: int) -> int:
+    """How many tokens a language model reads before it writes so many; an encoder has its positions to itself."""
+    return positions(config) - (0 if config.is_encoder_decoder else written)
 
 
 def _adapted(model: Blip2, card: Card) -> Blip2:

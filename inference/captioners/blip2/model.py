@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from inference import weights
-from inference.silence import silent_transformers
+from inference.captioners.parts import cast, filled
 
 LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
 QUERIES, POSITIONS = "query_tokens", "photo_positions"
@@ -103,7 +103,7 @@ class Blip2(nn.Module):
 def build(config: Mapping[str, Any]) -> Blip2:
     """The model of a published configuration with fresh weights; under the device `meta` without any."""
     parts: Any = Blip2Config.from_dict(dict(config))
-    language = language_kind(parts.text_config).from_config(parts.text_config)
+    language = language_kind(parts.text_config).from_config(parts.text_config, trust_remote_code=False)
     if config["text_config"].get("tie_word_embeddings") is False:
         # transformers 5 ties those of every T5, and unties them only when it reads two different ones from a file.
         head = language.get_output_embeddings()
@@ -112,26 +112,36 @@ def build(config: Mapping[str, Any]) -> Blip2:
     return Blip2(vision, qformer, parts.num_query_tokens, language)
 
 
-def load(folder: Path, dtype: torch.dtype) -> Blip2:
-    """The model of `config.json` and the safetensors in a folder, its numbers as `dtype`.
+def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
+    """The model of `config.json` and the safetensors in a folder. dtype: of its numbers, "auto" as they are.
 
     Raises `ValueError` naming the weights that the folder lacks.
     """
     config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
-    tensors = weights.read(folder)
+    tensors, below = weights.read(folder), weights.below
     with torch.device("meta"):
-        language = type(language_kind(config.text_config).from_config(config.text_config))
+        language = type(language_kind(config.text_config).from_config(config.text_config, trust_remote_code=False))
     model = Blip2(
-        _filled(Blip2VisionModel, config.vision_config, _below(VISION, tensors), dtype),
-        _filled(Blip2QFormerModel, config.qformer_config, _below(QFORMER, tensors), dtype),
+        filled(Blip2VisionModel, config.vision_config, below(VISION, tensors), dtype),
+        filled(Blip2QFormerModel, config.qformer_config, below(QFORMER, tensors), dtype),
         config.num_query_tokens,
-        _filled(language, config.text_config, _below(LANGUAGE, tensors), dtype),
-    ).to(dtype)
-    model.query_tokens.data.copy_(tensors[QUERIES])
-    model.language_projection.load_state_dict(_below(PROJECTION, tensors))
+        filled(language, config.text_config, below(LANGUAGE, tensors), dtype),
+    )
+    if isinstance(dtype, torch.dtype):
+        tensors = {name: tensor.to(dtype) for name, tensor in tensors.items() if _is_own(name)}
+    model.query_tokens = nn.Parameter(tensors[QUERIES])
+    model.language_projection.load_state_dict(below(PROJECTION, tensors), assign=True)
     if POSITIONS in tensors:
-        model.photo_positions = nn.Parameter(tensors[POSITIONS].to(dtype))
+        model.photo_positions = nn.Parameter(tensors[POSITIONS])
     return model.eval()
+
+
+def narrow(model: Blip2, dtype: torch.dtype) -> None:
+    """Give the numbers another type, each part's as its class wants it."""
+    for part in model.children():
+        cast(part, dtype)
+    for weight in model.parameters(recurse=False):
+        weight.data = weight.data.to(dtype)
 
 
 def language_kind(config: Any) -> Any:
@@ -152,17 +162,8 @@ def language_width(config: Mapping[str, Any]) -> int:
     """The same from a configuration alone."""
     settings: Any = AutoConfig.for_model(**config)
     with torch.device("meta"):
-        return embedding_width(language_kind(settings).from_config(settings))
+        return embedding_width(language_kind(settings).from_config(settings, trust_remote_code=False))
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _filled(kind: Any, config: Any, state: dict[str, Tensor], dtype: torch.dtype) -> Any:
-    """A part with its weights: `transformers` knows the names of older versions, and which weights are one."""
-    with silent_transformers():  # it would warn of T5s whose two embeddings are two, as they were published
-        model, told = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
-    if told["missing_keys"] or told["mismatched_keys"]:
-        raise ValueError(f"{kind.__name__} lacks {told['missing_keys']}, of other shapes are {told['mismatched_keys']}")
-    return model
+def _is_own(name: str) -> bool:
+    return not name.startswith((VISION, QFORMER, LANGUAGE))

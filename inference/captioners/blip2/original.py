@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, Blip2Config, PreTrainedTokenizerBase
 
 from inference import weights
-from inference.captioners.adapters import CONFIG, PICKLE, WEIGHTS
+from inference.captioners.adapters import take_over
 from inference.captioners.blip2.model import LANGUAGE, PROJECTION, language_width
 from inference.checkpoints import Card
 from inference.originals import link
@@ -40,7 +40,7 @@ def convert(source: Path, folder: Path) -> Card:
     Safetensors or `pytorch_model*.bin`, one file or shards; configurations with and without `image_token_index`;
     tokenizers of any age, which are written out as `tokenizer.json`.
     """
-    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     tokenizer.save_pretrained(folder)
     for name in (_CONFIG, _PIXELS):
         link(source / name, folder / name)
@@ -60,7 +60,9 @@ def convert_swap(source: Path, folder: Path) -> Card:
     config = _read(source / "blip2" / _CONFIG) | {"text_config": language, "image_token_index": None}
     (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     link(source / "blip2" / _PIXELS, folder / _PIXELS)
-    AutoTokenizer.from_pretrained(source / "language", local_files_only=True).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source / "language", local_files_only=True, trust_remote_code=False).save_pretrained(
+        folder
+    )
     instead = _tuned(source / "tuned")
     fits = _projection_width(instead, source / "blip2") == language_width(language)
     if not fits:
@@ -70,7 +72,7 @@ def convert_swap(source: Path, folder: Path) -> Card:
         source / "blip2", folder, "blip2", lambda name: None if name.startswith(LANGUAGE) or name in instead else name
     )
     _copy(source / "language", folder, "language", lambda name: LANGUAGE + name)
-    return _card(folder, adapters=_take_adapter(source, folder), summary={} if fits else _UNTRAINED)
+    return _card(folder, adapters=take_over(source, folder), summary={} if fits else _UNTRAINED)
 
 
 def _card(folder: Path, **more: Any) -> Card:
@@ -101,7 +103,7 @@ def _ending(language: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
 def _copy(source: Path, folder: Path, name: str, rename: Rename) -> None:
     """Write every file of weights out as safetensors: `<name>-1`, `<name>-2` …, without the tensors renamed to None."""
     for number, tensors in enumerate(_shards(source), 1):
-        kept = {new: tensor for old, tensor in _once(tensors).items() if (new := rename(old)) is not None}
+        kept = {new: tensor for old, tensor in weights.once(tensors).items() if (new := rename(old)) is not None}
         if kept:
             weights.save(kept, folder / f"{name}-{number}.safetensors")
 
@@ -125,14 +127,6 @@ def _shards(source: Path) -> Iterator[dict[str, Tensor]]:
             yield {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
-def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without second names for the same numbers, which a pickle has and `transformers` ties by itself."""
-    kept: dict[tuple[int, torch.Size], str] = {}
-    for name, tensor in tensors.items():
-        kept.setdefault((tensor.data_ptr(), tensor.shape), name)
-    return {name: tensors[name] for name in kept.values()}
-
-
 def _tuned(source: Path) -> dict[str, Tensor]:
     """What was trained apart, under BLIP-2's names; nothing where there is no such folder.
 
@@ -143,14 +137,10 @@ def _tuned(source: Path) -> dict[str, Tensor]:
     for path in paths:
         state = weights.read_pickle(path)
         state = cast("dict[str, object]", state.get("state_dict", state))
-        tensors |= {name.removeprefix(_LIGHTNING): each for name, each in state.items() if isinstance(each, Tensor)}
+        tensors |= {name.removeprefix(_LIGHTNING): each for name, each in weights.only_tensors(state).items()}
     if any(name.startswith(LANGUAGE) for name in tensors):
         raise ValueError(f"{source}: holds weights of the language model, which belong into language/ or {_ADAPTER}/")
     return tensors
-
-
-def _is_left_out(name: str, instead: Mapping[str, Tensor]) -> bool:
-    return name.startswith(LANGUAGE) or name in instead
 
 
 def _projection_width(instead: Mapping[str, Tensor], source: Path) -> int:
@@ -164,17 +154,3 @@ def _fresh_projection(config: Mapping[str, Any]) -> dict[str, Tensor]:
     shape = language_width(config["text_config"]), parts.qformer_config.hidden_size
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(SEED)) * parts.initializer_range
     return {f"{PROJECTION}weight": drawn, f"{PROJECTION}bias": torch.zeros(shape[0])}
-
-
-def _take_adapter(source: Path, folder: Path) -> tuple[str, ...]:
-    """Copy the adapter where there is one; the names of the folders that hold one."""
-    given, taken = source / _ADAPTER, folder / _ADAPTER
-    if not given.is_dir():
-        return ()
-    taken.mkdir()
-    link(given / CONFIG, taken / CONFIG)
-    if (given / WEIGHTS).is_file():
-        link(given / WEIGHTS, taken / WEIGHTS)
-    else:
-        weights.unpickle(given / PICKLE, taken / WEIGHTS)
-    return (_ADAPTER,)

@@ -72,7 +72,10 @@ class ClipCapCaptioner:
             raise CheckpointError(
                 "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
             )
-        writer = Writer(AutoTokenizer.from_pretrained(card.folder), Generation.of(card))
+        writer = Writer(
+            AutoTokenizer.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False),
+            Generation.of(card),
+        )
         return cls(model, writer, clip, surroundings.device, card)
 
     @torch.inference_mode()

@@ -47,7 +47,7 @@ def convert(source: Path, folder: Path) -> Card:
     as wide as those of the published models. Raises `ValueError` when the folder holds no `.pt` or several.
     """
     path = _state_file(source)
-    state = _tensors(weights.read_pickle(path))
+    state = weights.only_tensors(weights.read_pickle(path))
     language = _language(state, path.parent)
     config = {"model_type": MODEL_TYPE, "mapper": asdict(mapper_of(state)), "language": language}
     kept = {_renamed(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
@@ -99,10 +99,6 @@ def _state_file(source: Path) -> Path:
     if len(found) != 1:
         raise ValueError(f"{source}: {len(found)} files *.pt instead of one")
     return found[0]
-
-
-def _tensors(state: Mapping[str, object]) -> dict[str, Tensor]:
-    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:

@@ -21,6 +21,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.encoder_decoder.model import LookingWriter, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.parts import cast
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -62,9 +63,13 @@ class EncoderDecoderCaptioner:
         Raises `CheckpointError` for settings and adapters that do not fit, `ValueError` for weights that are missing.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
-        writer = Writer(AutoTokenizer.from_pretrained(card.folder, local_files_only=True), generation)
+        writer = Writer(
+            AutoTokenizer.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False), generation
+        )
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        model: Any = adapted(load(card.folder, surroundings.device.dtype), card)
+        dtype = surroundings.device.dtype
+        model: Any = adapted(load(card.folder, "auto" if card.adapters else dtype), card)
+        cast(model, dtype)
         return cls(model.to(surroundings.device.name), writer, rule, settings, card)
 
     @torch.inference_mode()

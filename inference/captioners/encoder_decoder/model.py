@@ -142,8 +142,11 @@ def build(config: Mapping[str, Any]) -> VisionEncoderDecoderModel:
     return VisionEncoderDecoderModel(VisionEncoderDecoderConfig(**config))
 
 
-def load(folder: Path, dtype: torch.dtype) -> VisionEncoderDecoderModel:
-    """The model of a folder, on the CPU. Raises `ValueError` for a folder that lacks weights."""
+def load(folder: Path, dtype: torch.dtype | str) -> VisionEncoderDecoderModel:
+    """The model of a folder, on the CPU. dtype: of its numbers, "auto" as they are in the files.
+
+    Raises `ValueError` for a folder that lacks weights.
+    """
     # Its types do not say that it may return what it found, too.
     loaded: Any = VisionEncoderDecoderModel.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from inference import weights
-from inference.captioners.adapters import CONFIG, PICKLE, WEIGHTS
+from inference.captioners.adapters import take_over
 from inference.checkpoints import Card
 
 FAMILY = "encoder-decoder"
@@ -35,7 +35,7 @@ def convert(source: Path, folder: Path) -> Card:
     for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
         if name != "generation_config.json" or (source / name).is_file():
             (folder / name).write_bytes((source / name).read_bytes())
-    AutoTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False).save_pretrained(folder)
     return Card(
         folder=folder,
         family=FAMILY,
@@ -43,7 +43,7 @@ def convert(source: Path, folder: Path) -> Card:
         max_photos=1,
         parameters=sum(weight.numel() for weight in kept.values()),
         generation={"num_beams": 4, "max_new_tokens": 15, "no_repeat_ngram_size": 0},
-        adapters=tuple(_adapters(source, folder)),
+        adapters=take_over(source, folder),
     )
 
 
@@ -53,16 +53,3 @@ def _kept(published: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         is_twin = name == _HEAD and _WORDS in published and weight.equal(published[_WORDS])
         if not is_twin and not _MASKS.search(name):
             yield name, weight
-
-
-def _adapters(source: Path, folder: Path) -> Iterator[str]:
-    """Take over the adapters in the source; yields the names of their folders."""
-    for config in sorted(source.glob(f"*/{CONFIG}")):
-        target = folder / config.parent.name
-        target.mkdir()
-        (target / CONFIG).write_bytes(config.read_bytes())
-        if (config.parent / WEIGHTS).is_file():
-            (target / WEIGHTS).write_bytes((config.parent / WEIGHTS).read_bytes())
-        else:
-            weights.unpickle(config.parent / PICKLE, target / WEIGHTS)
-        yield config.parent.name

@@ -8,13 +8,14 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedConfig
+from transformers import AutoTokenizer
 
 from inference.captioners import Prompt, Surroundings, wording
 from inference.captioners.adapters import adapted
 from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.parts import cast, positions
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -52,21 +53,20 @@ class FlamingoCaptioner:
         self._rule = rule
         self._settings = settings
         self._image: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
-        self._room = window(model.language.config) - writer.generation.max_new_tokens
+        self._room = positions(model.language.config) - writer.generation.max_new_tokens
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> FlamingoCaptioner:
         """The captioner of a checkpoint folder: `model.safetensors`, `config.json`, `language/`, `vision/`."""
         settings, generation = read_settings(Settings, card), Generation.of(card)
         device = surroundings.device
-        # Adapters are merged into the weights as they were published, before these become narrower.
         dtype = "auto" if card.adapters else device.dtype
         model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
-        if card.adapters:
-            adapted(model, card)
-            for weight in model.parameters():
-                weight.data = weight.data.to(device.dtype)
-        tokenizer = AutoTokenizer.from_pretrained(card.folder / LANGUAGE)
+        adapted(model, card)
+        cast(model, device.dtype)
+        tokenizer = AutoTokenizer.from_pretrained(
+            card.folder / LANGUAGE, local_files_only=True, trust_remote_code=False
+        )
         rule = PixelRule.read(card.folder / VISION / PIXELS)
         writer = Writer(tokenizer, generation)
         return cls(model.to(device.name).eval(), writer, rule, settings, card.name, card.max_photos)
@@ -103,9 +103,3 @@ class FlamingoCaptioner:
         empty = self.model.perceiver.latents
         seen = self.model.look(self._rule.pixels(images).to(empty)) if images else empty[None][:0]
         return list(seen.split([len(prompt.images) for prompt in prompts]))
-
-
-def window(config: PreTrainedConfig) -> int:
-    """How many tokens a language model reads and writes at once."""
-    names = ("max_position_embeddings", "max_seq_len", "seq_length")
-    return next((size for name in names if isinstance(size := getattr(config, name, None), int)), 2048)

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +51,27 @@ class Between:
     latents: int = 64
 
 
+@dataclass
+class Sight:
+    """What the layers of a language model see. Their hooks hold this and not the model, which no cycle keeps alive.
+
+    read: number of a gated block → the keys and values that it made of the photos.
+    """
+
+    media: Media | None = None
+    read: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+    def look(
+        self, number: str, block: nn.Module, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Before a layer: its input, (rows × beams, length, width), has looked at the photos."""
+        if self.media is None:
+            raise RuntimeError("the language model was called outside of `seeing`")
+        hidden = args[0] if args else kwargs["hidden_states"]
+        looked = block(hidden, *self.read[number], self.media.seen(hidden.shape[1]))
+        return ((looked, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": looked})
+
+
 class Flamingo(nn.Module):
     """A language model whose layers look at photos. It is called inside `seeing`.
 
@@ -76,10 +97,9 @@ class Flamingo(nn.Module):
         )
         self.between = between
         self.post_layernorm = post_layernorm
-        self._media: Media | None = None
-        self._read: dict[str, tuple[Tensor, Tensor]] = {}
+        self._sight = Sight()
         for number, block in self.gated.items():
-            layers[int(number)].register_forward_pre_hook(partial(self._look, number, block), with_kwargs=True)
+            layers[int(number)].register_forward_pre_hook(partial(self._sight.look, number, block), with_kwargs=True)
 
     def look(self, pixels: Tensor) -> Tensor:
         """(photos, 3, size, size) → the latents of each photo, (photos, latents, width)."""
@@ -97,22 +117,12 @@ class Flamingo(nn.Module):
     @contextmanager
     def seeing(self, media: Media) -> Iterator[PreTrainedModel]:
         """The language model, which sees these photos for as long as the context lasts."""
-        self._media = media
-        self._read = {number: block.attn.read(media.latents) for number, block in self.gated.items()}  # type: ignore[operator, union-attr]
+        self._sight.media = media
+        self._sight.read = {number: block.attn.read(media.latents) for number, block in self.gated.items()}  # type: ignore[operator, union-attr]
         try:
             yield self.language
         finally:
-            self._media, self._read = None, {}
-
-    def _look(
-        self, number: str, block: nn.Module, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Before a layer: its input, (rows × beams, length, width), has looked at the photos."""
-        if self._media is None:
-            raise RuntimeError("the language model was called outside of `seeing`")
-        hidden = args[0] if args else kwargs["hidden_states"]
-        looked = block(hidden, *self._read[number], self._media.seen(hidden.shape[1]))
-        return ((looked, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": looked})
+            self._sight.media, self._sight.read = None, {}
 
 
 def decoder_layers(language: PreTrainedModel) -> nn.ModuleList:
@@ -145,7 +155,7 @@ def fresh(
 
     Its gates are shut: until it is trained it writes what the language model writes.
     """
-    tokenizer = with_tokens(AutoTokenizer.from_pretrained(language))
+    tokenizer = with_tokens(AutoTokenizer.from_pretrained(language, local_files_only=True, trust_remote_code=False))
     speaker, seer = _load(_speaker, language, "auto"), _load(_seer, vision, "auto")
     speaker.resize_token_embeddings(max(len(tokenizer), speaker.config.vocab_size))
     return Flamingo(speaker, seer, Between(every, depth, latents)), tokenizer
@@ -214,9 +224,9 @@ def _seer(config: PreTrainedConfig) -> Any:
 
 def _load(kind: Any, folder: Path, dtype: torch.dtype | str) -> PreTrainedModel:
     """A model of `transformers`, all of whose weights are in the folder."""
-    model, told = kind(AutoConfig.from_pretrained(folder)).from_pretrained(
-        folder, dtype=dtype, output_loading_info=True
-    )
+    model, told = kind(
+        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    ).from_pretrained(folder, dtype=dtype, output_loading_info=True)
     # A ViT's pooler is not read here, and many are published without it.
     if missing := {name for name in told["missing_keys"] if not name.startswith("pooler.")} | told["mismatched_keys"]:
         raise ValueError(f"{folder}: weights are missing: {missing}")

@@ -61,7 +61,11 @@ def convert(source: Path, folder: Path) -> Card:
     _convert_vision(source / VISION, folder / VISION)
     between = _between(own)
     with torch.device("meta"):
-        model = assemble(AutoConfig.from_pretrained(language), AutoConfig.from_pretrained(folder / VISION), between)
+        model = assemble(
+            AutoConfig.from_pretrained(language, local_files_only=True, trust_remote_code=False),
+            AutoConfig.from_pretrained(folder / VISION, local_files_only=True, trust_remote_code=False),
+            between,
+        )
     _check(own, {name: weight.shape for name, weight in flamingo.own_state(model).items()})
     speaker = model.language
     tensors = _language_weights(source / LANGUAGE, speaker, trained)
@@ -118,7 +122,7 @@ def _language_weights(source: Path, speaker: PreTrainedModel, trained: Mapping[s
     """
     names = dict(speaker.named_parameters(remove_duplicate=False))
     read = _words(speaker)
-    tensors = {_today(name, names, speaker): tensor for name, tensor in _published(source).items()}
+    tensors = {_today(name, names, speaker): tensor for name, tensor in weights.published(source).items()}
     found = {_today(name, names, speaker): tensor for name, tensor in trained.items()}
     if strange := found.keys() - names.keys():
         raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_few(strange))
@@ -160,17 +164,6 @@ def _with_rows(weight: Tensor, rows: int) -> Tensor:
     return torch.cat((weight, mean.expand(rows - len(weight), *weight.shape[1:])))
 
 
-def _published(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a published folder; they stay in its files until they are written."""
-    if any(folder.glob("*.safetensors")):
-        return weights.read(folder)
-    tensors: dict[str, Tensor] = {}
-    for path in sorted(folder.glob("pytorch_model*.bin")):
-        kept = weights.read_pickle(path)
-        tensors |= {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}
-    return tensors
-
-
 def _language_config(folder: Path) -> dict[str, Any]:
     """The language model's configuration, for the code in `transformers`. Raises `ValueError` for what that lacks."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
@@ -198,7 +191,7 @@ def _convert_vision(source: Path, folder: Path) -> None:
     shutil.copyfile(source / PIXELS, folder / PIXELS)
     tensors = {
         name: tensor
-        for name, tensor in _published(source).items()
+        for name, tensor in weights.published(source).items()
         if name.startswith("vision_model.") and not name.endswith("position_ids")
     }
     weights.save(tensors, folder / flamingo.WEIGHTS)
@@ -209,7 +202,9 @@ def _convert_tokenizer(source: Path, folder: Path) -> int:
     for pattern in _TOKENIZER:
         for path in source.glob(pattern):
             shutil.copyfile(path, folder / path.name)
-    tokenizer = flamingo.with_tokens(AutoTokenizer.from_pretrained(folder))
+    tokenizer = flamingo.with_tokens(
+        AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    )
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 

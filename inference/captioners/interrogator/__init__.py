@@ -47,9 +47,8 @@ class Interrogation:
     """What was found in the photos of one prompt.
 
     phrases: the likest phrase of every table that may be said, with its similarity, the likest first, empty without
-    photos; similarity:
-    that of the part of `text` that speaks of the photos, their mean, None without photos; encoded: how many texts the
-    encoder read for it.
+    photos; similarity: that of the part of `text` that speaks of the photos, their mean, None without photos; encoded:
+    how many texts the encoder read for it.
     """
 
     caption: str
@@ -128,7 +127,13 @@ class Interrogator:
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> Interrogator:
-        """The interrogator of a card; its tables are read anew when they are not remembered."""
+        """The interrogator of a card; its tables are read anew when they are not remembered.
+
+        Raises `CheckpointError` for adapters and ways of writing, too: it has no weights and writes no tokens.
+        """
+        for field in ("adapters", "generation"):
+            if getattr(card, field):
+                raise card.wrong(field)
         phrases = read(card.languages[0])
         settings = Settings.of(card, phrases.areas)
         clip = surroundings.load_clip(settings.clip)

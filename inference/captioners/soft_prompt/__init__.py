@@ -19,6 +19,7 @@ from torch import Tensor
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.generation import Generation
+from inference.captioners.parts import cast
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.soft_prompt.model import SoftPrompt, read
@@ -42,7 +43,8 @@ class SoftPromptCaptioner:
 
     def __init__(self, model: SoftPrompt, speaker: Speaker, rule: PixelRule, device: Device, card: Card) -> None:
         self.name = card.name
-        self._model = model.to(device.name, device.dtype)
+        cast(model, device.dtype)
+        self._model = model.to(device.name)
         self._speaker = speaker
         self._rule = rule
         self._device = device

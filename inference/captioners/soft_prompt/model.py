@@ -21,8 +21,6 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    MODEL_MAPPING,
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
@@ -32,6 +30,7 @@ from transformers import (
 )
 
 from inference import weights
+from inference.captioners.parts import filled
 from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
 from inference.captioners.rudolph.captioning import MODEL as RUDOLPH
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
@@ -83,7 +82,7 @@ class SoftPrompt(nn.Module):
 
 def build(config: Mapping[str, Any]) -> SoftPrompt:
     """The model of a `config.json`, its weights random."""
-    vision = AutoModel.from_config(_config(config["vision"]))
+    vision = AutoModel.from_config(_config(config["vision"]), trust_remote_code=False)
     return SoftPrompt(vision, _language(config["language"]), config["photo_vectors"])
 
 
@@ -94,12 +93,12 @@ def fresh(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> t
     that stand for photos, diversity and numbers become words of the decoder's tokenizer, which decoding keeps, and
     their embeddings are random; ruDOLPH has special ids for photos, and spells the others in pieces.
     """
-    eyes = AutoModel.from_pretrained(vision, local_files_only=True)
+    eyes = AutoModel.from_pretrained(vision, local_files_only=True, trust_remote_code=False)
     if _is_rudolph(json.loads((language / "config.json").read_text("utf-8"))):
         rudolph, tokenizer = _imported_rudolph(language)
         return SoftPrompt(eyes, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(str(folder / TOKENIZER))
-    speaker: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True)
-    words = AutoTokenizer.from_pretrained(language, local_files_only=True)
+    speaker: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
+    words = AutoTokenizer.from_pretrained(language, local_files_only=True, trust_remote_code=False)
     words.add_tokens(list(TOKENS))
     rows = max(len(words), len(_embeddings(speaker).weight))
     speaker.resize_token_embeddings(rows, mean_resizing=False)
@@ -115,7 +114,7 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
         "language": _plain(model.language.config),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
-    tensors = _once(model.state_dict())
+    tensors = weights.once(model.state_dict())
     weights.save(tensors, folder / "model.safetensors")
     save_tokenizer(folder)
     return sum(tensor.numel() for tensor in tensors.values())
@@ -127,13 +126,13 @@ def read(folder: Path) -> SoftPrompt:
     tensors = weights.read(folder)
     with torch.device("meta"):
         model = build(config)
-    model.vision = _without_pooler(_filled(MODEL_MAPPING, model.vision.config, _below("vision.", tensors)))
-    own = _below("language.", tensors)
+    model.vision = _without_pooler(filled(type(model.vision), model.vision.config, weights.below("vision.", tensors)))
+    own = weights.below("language.", tensors)
     if isinstance(model.language, Rudolph):
         model.language.load_state_dict(own, assign=True)
     else:
-        model.language = _filled(MODEL_FOR_CAUSAL_LM_MAPPING, model.language.config, own)
-    model.projection.load_state_dict(_below("projection.", tensors), assign=True)
+        model.language = filled(type(model.language), model.language.config, own)
+    model.projection.load_state_dict(weights.below("projection.", tensors), assign=True)
     return model.eval()
 
 
@@ -147,7 +146,7 @@ def _without_pooler(vision: Any) -> Any:
 def _language(table: Mapping[str, Any]) -> PreTrainedModel | Rudolph:
     if _is_rudolph(table):
         return Rudolph(RudolphConfig(**{name: value for name, value in table.items() if name != "model_type"}))
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(_config(table))
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(_config(table), trust_remote_code=False)
     return model
 
 
@@ -183,24 +182,3 @@ def _plain(config: PretrainedConfig | RudolphConfig) -> dict[str, Any]:
     table = config.to_diff_dict()
     left_out = ("id2label", "label2id", "architectures", "transformers_version", "_name_or_path", "dtype")
     return {name: value for name, value in table.items() if name not in left_out}
-
-
-def _once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every tensor under the first of its names: what writes words is often what reads them."""
-    names: dict[tuple[int, torch.Size], str] = {}
-    for name, tensor in tensors.items():
-        names.setdefault((tensor.data_ptr(), tensor.shape), name)
-    return {name: tensors[name] for name in names.values()}
-
-
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def _filled(kinds: Any, config: PretrainedConfig, state: dict[str, Tensor]) -> Any:
-    """A part with its weights: `transformers` knows which of them are one, and what no file holds."""
-    model, told = kinds[type(config)].from_pretrained(None, config=config, state_dict=state, output_loading_info=True)
-    missing = [name for name in told["missing_keys"] if not name.startswith("pooler.")]
-    if missing or told["mismatched_keys"] or told["unexpected_keys"]:
-        raise ValueError(f"{type(model).__name__}: {told} does not fit")
-    return model

@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 
 from inference.captioners import Prompt
 from inference.captioners.generation import Generation, Writer, limits
+from inference.captioners.parts import positions
 from inference.captioners.prefix.format import IMAGE_TOKENS
 from inference.captioners.rudolph.decoding import Reading, Sampling, write
 from inference.captioners.rudolph.model import Rudolph
@@ -49,7 +50,7 @@ def speaker(language: Any, folder: Path, generation: Generation, template: str |
     """The speaker of a loaded language model and the tokenizer in its folder."""
     if isinstance(language, Rudolph):
         return RudolphSpeaker(language, Tokenizer.from_file(str(folder / "tokenizer.json")), generation, template)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     return TransformersSpeaker(language, Writer(tokenizer, generation), template)
 
 
@@ -64,7 +65,7 @@ class TransformersSpeaker:
         self._template = template
         found: Any = writer.tokenizer.convert_tokens_to_ids(list(IMAGE_TOKENS))
         self.markers: Sequence[int] = found
-        self.room = _positions(language.config) - writer.generation.max_new_tokens
+        self.room = positions(language.config) - writer.generation.max_new_tokens
 
     def ids(self, prompt: Prompt, room: int) -> list[int]:
         """The words of the template, the end of long fields left out."""
@@ -121,11 +122,6 @@ class RudolphSpeaker:
         text = self._speller.unmasked(self._speller.text(ids), prompt.mask_tokens)
         head, found, _ = text.partition(stop) if stop else (text, "", "")
         return sentence(head + found)
-
-
-def _positions(config: Any) -> int:
-    """How many embeddings a model of `transformers` can read and write in all; without a limit of its own, 2048."""
-    return int(getattr(config, "max_position_embeddings", 2048))
 
 
 def _chances(seed: int, room: int) -> Tensor:

@@ -65,6 +65,12 @@ def load(card: Card, clip: Clip, photos: str = "each", **generation: object) -> 
     return Blip2Captioner.load(card, surroundings(clip))
 
 
+def narrowed(card: Card, clip: Clip, dtype: torch.dtype) -> Blip2Captioner:
+    wide = surroundings(clip)
+    card = replace(card, generation={"max_new_tokens": 4})
+    return Blip2Captioner.load(card, replace(wide, device=replace(wide.device, dtype=dtype)))
+
+
 class TestPromises:
     @pytest.mark.parametrize("kind", KINDS)
     def test_each_photo_has_its_own_tokens(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
@@ -198,6 +204,26 @@ class TestCard:
         save_file(pair, folder / "adapter" / "adapter_model.safetensors")
         lora = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"]}
         (folder / "adapter" / "adapter_config.json").write_text(json.dumps(lora), "utf-8")
+        tuned = replace(cards["llama"], folder=folder, adapters=("adapter",))
         before = load(cards["llama"], clip).model.language_model.get_parameter(f"{name}.weight")
-        after = load(replace(cards["llama"], folder=folder, adapters=("adapter",)), clip).model.language_model
-        torch.testing.assert_close(after.get_parameter(f"{name}.weight").data, before.data + 2 * up @ down)
+        after = load(tuned, clip).model.language_model.get_parameter(f"{name}.weight")
+        torch.testing.assert_close(after.data, before.data + 2 * up @ down)
+        narrow = narrowed(tuned, clip, torch.bfloat16)
+        assert torch.equal(narrow.model.language_model.get_parameter(f"{name}.weight"), after.bfloat16())
+        assert {weight.dtype for weight in narrow.model.parameters()} == {torch.bfloat16}
+
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+    def test_rotary_positions_stay_exact(self, cards: dict[str, Card], clip: Clip, dtype: torch.dtype) -> None:
+        exact = load(cards["llama"], clip).model.language_model
+        narrow = narrowed(cards["llama"], clip, dtype)
+        assert {weight.dtype for weight in narrow.model.parameters()} == {dtype}
+        buffer = "model.rotary_emb.inv_freq"
+        assert torch.equal(narrow.model.language_model.get_buffer(buffer), exact.get_buffer(buffer))
+        assert len(narrow.generate([prompt(clip, 2, FIELDS)])) == 1
+
+    @pytest.mark.parametrize("kind", ["t5", "mt5"])
+    def test_what_float16_is_too_narrow_for_stays_float32(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
+        narrow = narrowed(cards[kind], clip, torch.float16)
+        kept = {name for name, weight in narrow.model.named_parameters() if weight.dtype == torch.float32}
+        assert kept == {name for name, _ in narrow.model.named_parameters() if name.endswith(".wo.weight")} != set()
+        assert len(narrow.generate([prompt(clip, 2, FIELDS)])) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,13 @@ class TestOriginal:
         for photos, name in ((1, "logits_adapted"), (3, "logits_three_adapted")):
             found = logits(mine, shown(clip, PICTURES[:photos], FIELDS))[-3:]
             torch.testing.assert_close(found, tensors("result")[name], atol=5e-5, rtol=0)
+
+    def test_an_adapter_is_merged_before_the_numbers_become_narrower(self, tmp_path: Path, clip: Clip) -> None:
+        tuned, wide = imported(tmp_path, adapter=True), surroundings(clip)
+        narrow = replace(wide, device=replace(wide.device, dtype=torch.bfloat16))
+        decoders = [EncoderDecoderCaptioner.load(tuned, each).model.decoder for each in (wide, narrow)]
+        for exact, rounded in zip(*(decoder.parameters() for decoder in decoders), strict=True):
+            assert torch.equal(exact.bfloat16(), rounded)
 
 
 class TestSeveralPhotos:

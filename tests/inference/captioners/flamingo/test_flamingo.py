@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,9 +33,10 @@ from transformers import (
 from benchmarks import shapes
 from inference import weights
 from inference.captioners import load
-from inference.captioners.flamingo import FlamingoCaptioner, Settings, window
+from inference.captioners.flamingo import FlamingoCaptioner, Settings
 from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import CrossAttention, GatedCrossAttentionBlock, Media
+from inference.captioners.parts import positions
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card, seal
 from inference.clip import Clip
@@ -160,7 +163,7 @@ class TestPhotos:
     def test_fields_that_are_too_long_lose_their_end(self, card: Card, clip: Clip) -> None:
         loaded = captioner(card, clip)
         ids = loaded.ids(captioners.prompt(clip, 2, "Название: куртка " * 200))
-        assert len(ids) == pytest.approx(window(loaded.model.language.config) - 10, abs=8)
+        assert len(ids) == pytest.approx(positions(loaded.model.language.config) - 10, abs=8)
         assert ids[0] == WORDS + 1
         assert len(loaded.generate([captioners.prompt(clip, 2, "Название: куртка " * 200)])) == 1
 
@@ -273,6 +276,19 @@ class TestFresh:
             (tmp_path / name).symlink_to(card.folder / name)
         with pytest.raises(ValueError, match=r"perceiver\.norm\.bias"):
             flamingo.load(tmp_path)
+
+    def test_what_is_no_longer_used_is_freed_at_once(self, card: Card, clip: Clip) -> None:
+        """Not only when the interpreter looks for cycles: a model is gigabytes."""
+        loaded = captioner(card, clip)
+        loaded.generate([captioners.prompt(clip, 2, captioners.FIELDS)])
+        parts = [weakref.ref(part) for part in (loaded.model, loaded.model.language, loaded.model.vision)]
+        gc.collect()
+        gc.disable()
+        try:
+            del loaded
+            assert [part() for part in parts] == [None] * 3
+        finally:
+            gc.enable()
 
     def test_numbers_are_as_narrow_as_asked(self, card: Card, clip: Clip) -> None:
         device = replace(captioners.CPU, dtype=torch.bfloat16)

@@ -235,3 +235,11 @@ def test_the_shipped_ones_are_shown_when_they_can_write() -> None:
     assert card.family == other.family == "interrogator"
     clip = read_card(ROOT / "checkpoints" / "clip" / str(other.settings["clip"]))
     assert other.is_here == clip.is_here
+
+
+@pytest.mark.parametrize(("field", "value"), [("adapters", ("lora",)), ("generation", {"num_beams": 2})])
+def test_what_only_models_with_weights_can_do_is_refused(root: Path, clip: Clip, field: str, value: object) -> None:
+    card = replace(read_card(root / "captioner" / "interrogator"), **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError) as raised:
+        captioners.load(card, replace(surroundings(clip), load_captioner=lambda name: Told("Рубашка.")))
+    assert raised.value.message.details["field"] == field

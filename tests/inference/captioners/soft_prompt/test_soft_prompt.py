@@ -269,6 +269,11 @@ class TestCaptioner:
         loaded = captioner(replace(imported, generation=GENERATION), clip)
         prompts = [captioners.prompt(clip, 2), captioners.prompt(clip, 0, "Юбка")]
         captioners.assert_keeps_the_promises(loaded, clip, prompts)
+        exact = read(imported.folder).language.get_buffer("model.rotary_emb.inv_freq")
+        narrow = replace(captioners.surroundings(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
+        rounded = SoftPromptCaptioner.load(imported, narrow)._model.language
+        assert torch.equal(rounded.get_buffer("model.rotary_emb.inv_freq"), exact)
+        assert {weight.dtype for weight in rounded.parameters()} == {torch.bfloat16}
 
     def test_an_adapter_over_both_parts_is_merged(self, card: Card, clip: Clip) -> None:
         torch.manual_seed(0)
@@ -360,7 +365,7 @@ class TestFresh:
         config = json.loads(path.read_text("utf-8"))
         config["language"]["n_layer"] = 3
         path.write_text(json.dumps(config), "utf-8")
-        with pytest.raises(ValueError, match="does not fit"):
+        with pytest.raises(ValueError, match="lacks"):
             read(tmp_path / "saved")
 
 

@@ -1,0 +1,45 @@
+"""What the families have in common that join models of `transformers`: weights into parts, their type, their room."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig
+
+from inference.silence import silent_transformers
+
+UNSAID: Final = 2048  # positions of a model that does not say how many: T5 and BLOOM would read without end
+
+
+def filled(kind: Any, config: PreTrainedConfig, state: dict[str, Tensor], dtype: torch.dtype | str = "auto") -> Any:
+    """A part with its weights: `transformers` knows the names of older versions, and which weights are one.
+
+    kind: a model's class; dtype: of its numbers, "auto" as they are. Raises `ValueError` naming the weights that are
+    missing or of another shape; a pooler may be, as nothing here reads one.
+    """
+    with silent_transformers():  # it would warn of T5s whose two embeddings are two, as they were published
+        model, told = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    missing = [name for name in told["missing_keys"] if not name.startswith("pooler.")]
+    if missing or told["mismatched_keys"]:
+        raise ValueError(f"{kind.__name__} lacks {missing}, of other shapes are {told['mismatched_keys']}")
+    return model
+
+
+def cast(model: nn.Module, dtype: torch.dtype) -> None:
+    """Give the parameters another type. Adapters are merged before, into the numbers as they were published.
+
+    Buffers stay, of which rotary positions would lose their exactness, and so does in float16 what `transformers`
+    keeps in float32.
+    """
+    kept = set(getattr(model, "_keep_in_fp32_modules", None) or ()) if dtype == torch.float16 else set()
+    for name, weight in model.named_parameters():
+        if kept.isdisjoint(name.split(".")):
+            weight.data = weight.data.to(dtype)
+
+
+def positions(config: PreTrainedConfig) -> int:
+    """How many tokens a language model reads and writes at once."""
+    names = ("max_position_embeddings", "max_seq_len", "seq_length")
+    return next((size for name in names if isinstance(size := getattr(config, name, None), int)), UNSAID)
