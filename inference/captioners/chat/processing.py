@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Processo
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 # What cuts a photo into tiles, a dozen and more, each of which costs as many tokens as a photo.
-_TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
+_TILING: Final = ("do_image_splitting", "crop_to_patches")
 
 
 def load_processor(folder: Path) -> ProcessorMixin:
