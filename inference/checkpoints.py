@@ -124,7 +124,7 @@ def get(root: Path, kind: str, name: str) -> Card:
     name = name.removeprefix(f"{kind}/")
     if name in found:
         return read_card(found[name])
-    if _HUB_NAME.fullmatch(name):
+    if _HUB_NAME.fullmatch(name) and name.partition("/")[0] not in KINDS:
         cards = [card for card in map(read_card, found.values()) if card.repo == name]
         if cards:
             return cards[0]

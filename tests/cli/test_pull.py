@@ -69,9 +69,16 @@ def start(root: Path, served: Hub, tmp_path: Path) -> Start:
     def run(*arguments: str | Path) -> Process:
         command = [sys.executable, "-m", "cli", *map(str, arguments), "--checkpoints", str(root)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts
+        )
 
     return run
+
+
+def _hear_interrupts() -> None:
+    """As at a terminal: what a shell starts in the background would be deaf to Ctrl-C, and hand that on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: Process) -> tuple[int, str, str]:
