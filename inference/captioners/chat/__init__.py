@@ -21,6 +21,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.parts import cast
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.wording import request
@@ -82,7 +83,7 @@ class ChatCaptioner:
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,
             # Adapters are merged before the weights become narrower; where they are quantised, PEFT sees to it.
-            dtype=torch.float32 if card.adapters and not quantised else device.dtype,
+            dtype="auto" if card.adapters and not quantised else device.dtype,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
@@ -91,7 +92,8 @@ class ChatCaptioner:
         )
         model = adapted(model, card)
         if not quantised:
-            _move(model, device)
+            cast(model, device.dtype)
+            model.to(device.name)
         return cls(model, load_processor(card.folder), settings, generation, card.name, card.max_photos)
 
     @torch.inference_mode()
@@ -161,13 +163,6 @@ def _lengths(inputs: Any) -> list[int]:
     """How many tokens each row has."""
     lengths: list[int] = inputs["attention_mask"].sum(1).tolist()
     return lengths
-
-
-def _move(model: nn.Module, device: Device) -> None:
-    """To the device and its width. Angles of positions, which are no weights, keep theirs, as when they are loaded."""
-    for weight in model.parameters():
-        weight.data = weight.data.to(device.dtype)
-    model.to(device.name)
 
 
 def _quantisation(bits: int, device: Device) -> BitsAndBytesConfig | None:
