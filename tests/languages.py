@@ -26,6 +26,17 @@ def byte_level_tokenizer(words: int = 500) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
+def tokenizer_without_brackets() -> PreTrainedTokenizerFast:
+    """As T5 has it, but letter by letter: `<pad>` 0, `<unk>` 1, `</s>` 2; it reads neither < nor >."""
+    signs = {sign for text in tiny.TEXTS for sign in text} | set("ОписаниеЦенаРазмерЗаилиMYPRICESZ_0123456789:,.")
+    pieces = ["<pad>", "<unk>", "</s>", "▁", *sorted(signs - set("<>▁"))]
+    tokenizer = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
+
+
 def gpt2(words: int = 500, seed: int = 0, **sizes: Any) -> GPT2LMHeadModel:
     """A GPT-2 whose weights are large enough for each prompt to have its own text."""
     wanted: dict[str, Any] = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 512} | sizes

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
 
 from inference.captioners import Prompt
 from inference.captioners.generation import Generation, NoDigits, Variety, Writer, padded_left
@@ -21,7 +19,7 @@ from inference.captioners.wording import completion, sentences
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
-from tests import languages, tiny
+from tests import languages
 from tests.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt
 
 TOKENIZER = languages.byte_level_tokenizer()
@@ -183,7 +181,7 @@ class TestVocabularyWithoutBrackets:
         return replace(prompt(clip, 0, "Цена: <PRICE>, <PRICE_2> Размер: <SIZE>"), mask_tokens=tokens)
 
     def test_mask_tokens_are_read_and_written_without(self, tiny_clip: Clip) -> None:
-        tokenizer = without_brackets()
+        tokenizer = languages.tokenizer_without_brackets()
         writer, asked = Writer(tokenizer, QUICK), self.asked(tiny_clip)
         told = tokenizer.decode(writer.prompt_ids(asked, 100, "{attributes} Описание:"))
         assert told == "Цена: PRICE, PRICE_2 Размер: SIZE Описание:"
@@ -192,13 +190,13 @@ class TestVocabularyWithoutBrackets:
 
     def test_one_that_the_end_of_the_text_may_have_halved_is_no_other(self, tiny_clip: Clip) -> None:
         """PRICE at the limit may be the beginning of PRICE_2, which is another number."""
-        writer, asked = Writer(without_brackets(), QUICK), self.asked(tiny_clip)
+        writer, asked = Writer(languages.tokenizer_without_brackets(), QUICK), self.asked(tiny_clip)
         ids = writer.tokenizer("Цена PRICE").input_ids
         assert writer.spell(torch.tensor([ids]), [asked]) == ["Цена"]
         assert writer.spell(torch.tensor([[*ids, 2]]), [asked]) == ["Цена <PRICE>"]
 
     def test_fields_that_are_cut_end_in_no_half_of_one(self, tiny_clip: Clip) -> None:
-        writer, asked = Writer(without_brackets(), QUICK), self.asked(tiny_clip)
+        writer, asked = Writer(languages.tokenizer_without_brackets(), QUICK), self.asked(tiny_clip)
         whole = len(writer.prompt_ids(asked, 100, "{attributes}"))
         told = {
             str(writer.tokenizer.decode(writer.prompt_ids(asked, room, "{attributes}"))) for room in range(5, whole)
@@ -211,19 +209,6 @@ class TestVocabularyWithoutBrackets:
         writer = Writer(TOKENIZER, QUICK)
         assert writer.readable(asked).masked == asked.masked
         assert writer.spell(torch.tensor([TOKENIZER("SIZE PRICE").input_ids]), [asked]) == ["SIZE PRICE"]
-
-
-def without_brackets() -> PreTrainedTokenizerFast:
-    """Pieces of SentencePiece's kind, letter by letter: `<pad>` 0, `<unk>` 1, `</s>` 2; no < and no >."""
-    letters = sorted(
-        {sign for text in tiny.TEXTS for sign in text} | set("ОписаниеЦенаРазмерЗаилиMYPRICESZ_0123456789:,.")
-    )
-    pieces = ["<pad>", "<unk>", "</s>", "▁", *(sign for sign in letters if sign not in "<>▁")]
-    tokenizer = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    names = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>"}
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
 @pytest.mark.parametrize(
