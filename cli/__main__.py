@@ -74,11 +74,18 @@ def _guarded(run: Callable[[], int], say: Say, debug: bool) -> int:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, CheckpointError):
         return 4
-    return 2 if isinstance(error, InvalidInput) else 1
+    return 2 if isinstance(error, InvalidInput) or _is_closed(error) else 1
 
 
 def _message(error: Exception) -> Message:
+    if _is_closed(error):
+        return Message("file-unopened", {"file": str(getattr(error, "filename", None) or "?")})
     return error.message if isinstance(error, UserError) else Message("internal-error", {"error": repr(error)})
+
+
+def _is_closed(error: Exception) -> bool:
+    """Whether a file or folder that no command expected to be closed was so to this user."""
+    return isinstance(error, PermissionError)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
 from bot.messages import Say
 from cli.parser import Commands
-from inference.checkpoints import CARD, Card, find, verify
+from inference.checkpoints import CARD, KINDS, Card, folders, read_card, survey, verify
 from inference.errors import CheckpointError, Message
 from inference.originals import FORMATS, import_original
 
@@ -52,21 +53,33 @@ def _add_import(actions: Commands, say: Say) -> None:
 
 
 def list_all(arguments: argparse.Namespace, say: Say) -> int:
-    """One line a checkpoint: its size, or the command that brings it."""
-    cards = find(arguments.checkpoints)
-    width = max((len(card.id) for card in cards), default=0)
-    for card in cards:
-        summary = card.summary.get(arguments.language, "")
-        print(f"{card.id:<{width}}  {card.family:<10}  {_state(card, say):>9}  {summary}".rstrip())
-    return 0
+    """What is here, and below it what can be pulled, a line each; a card that cannot be read keeps no other back."""
+    cards, errors = survey(arguments.checkpoints)
+    rows = [(card, _row(card, arguments.language, say)) for card in cards]
+    widths = [max(map(len, column)) for column in zip(*(row for _, row in rows), strict=True)]
+    here = _lines([row for card, row in rows if card.is_here], widths)
+    waiting = _lines([row for card, row in rows if not card.is_here], widths)
+    print("\n".join([*here, *(["", say(Message("list-waiting"))] if waiting else []), *waiting]))
+    for error in errors:
+        print(say(error.message), file=sys.stderr)
+    return 4 if errors else 0
 
 
-def _state(card: Card, say: Say) -> str:
+def _row(card: Card, language: str, say: Say) -> tuple[str, str, str, str]:
+    """Name, family, size (empty where it is not known) and what the card says of itself."""
     if card.is_here:
-        return say(Message("megabytes", {"megabytes": card.size / 1e6}))
-    if not card.published_size:
-        return say(Message("checkpoint-waits-unsized", {"checkpoint": card.id}))
-    return say(Message("checkpoint-waits", {"checkpoint": card.id, "gigabytes": card.published_size / 1e9}))
+        size = say(Message("megabytes", {"megabytes": card.size / 1e6}))
+    else:
+        gigabytes = card.published_size / 1e9
+        size = say(Message("gigabytes", {"gigabytes": gigabytes})) if gigabytes else ""
+    return card.id, card.family, size, card.summary.get(language, "")
+
+
+def _lines(rows: Sequence[tuple[str, str, str, str]], widths: Sequence[int]) -> list[str]:
+    return [
+        f"{name:<{widths[0]}}  {family:<{widths[1]}}  {size:>{widths[2]}}  {summary}".rstrip()
+        for name, family, size, summary in rows
+    ]
 
 
 def show(arguments: argparse.Namespace, say: Say) -> int:
@@ -120,9 +133,16 @@ def import_files(arguments: argparse.Namespace, say: Say) -> int:
 
 def _named(root: Path, name: str) -> list[Card]:
     """The checkpoints called `kind/name`, or `name` in whatever kind, or after their repository on the hub."""
-    cards = find(root)
-    named = [card for card in cards if name in (card.id, card.name, card.repo)]
+    asked = [each for kind in KINDS for each in folders(root, kind).values() if name in (each.name, _id(each))]
+    if asked:
+        return [read_card(folder) for folder in asked]
+    cards, _ = survey(root)
+    named = [card for card in cards if card.repo and card.repo == name]
     if not named:
         known = ", ".join(card.id for card in cards if card.is_here) or "—"
         raise CheckpointError("checkpoint-missing", checkpoint=name, known=known)
     return named
+
+
+def _id(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}"

@@ -107,10 +107,27 @@ def find(root: Path, kind: str | None = None) -> list[Card]:
 
     Raises `CheckpointError` when `root` is no folder or a card cannot be read.
     """
+    cards, errors = survey(root, kind)
+    if errors:
+        raise errors[0]
+    return cards
+
+
+def survey(root: Path, kind: str | None = None) -> tuple[list[Card], list[CheckpointError]]:
+    """As `find`, with the errors of the cards that cannot be read beside the others.
+
+    Raises `CheckpointError` when `root` is no folder.
+    """
     if not root.is_dir():
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
-    kinds = KINDS if kind is None else (kind,)
-    return [read_card(folder) for each in kinds for folder in folders(root, each).values()]
+    cards, errors = [], []
+    for each in KINDS if kind is None else (kind,):
+        for folder in folders(root, each).values():
+            try:
+                cards.append(read_card(folder))
+            except CheckpointError as error:
+                errors.append(error)
+    return cards, errors
 
 
 def get(root: Path, kind: str, name: str) -> Card:

@@ -16,10 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
+from time import monotonic
 from typing import Protocol, TypeVar, TypeVarTuple, get_args
 
-from inference.checkpoints import Card, folders, read_card
-from inference.errors import CheckpointError, InvalidInput
+from inference.checkpoints import Card, survey
+from inference.errors import InvalidInput
 from inference.listing import Checked, Description, Numbers, Stage, Submission
 from inference.memory import give_back_large_blocks
 from inference.shelf import Shelf
@@ -30,6 +31,7 @@ __all__ = ["Engine", "Model", "Models", "Stage"]
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 _MEGABYTE = 1024 * 1024
 _CHECKERS = 2
+_LEFT_OUT_S = 600
 
 Result = TypeVar("Result")
 Args = TypeVarTuple("Args")
@@ -122,6 +124,7 @@ class Engine:
         self._line: list[_Request] = []  # oldest first; who is written for has left it
         self._starts: dict[str, asyncio.Future[None]] = {}
         self._load: _Load | None = None
+        self._failed: dict[str, float] = {}  # captioner → when it could not be loaded
         self._writing: list[_Request] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -153,12 +156,14 @@ class Engine:
         self._shelf.clear()
 
     def cards(self) -> list[Card]:
-        """The cards of the captioners that can write now, by name; one that cannot be read is left out."""
-        found = []
-        for folder in folders(self._root, "captioner").values():
-            with suppress(CheckpointError):
-                found.append(read_card(folder))
-        return [card for card in found if card.is_here]
+        """The cards of the captioners that can write now, by name.
+
+        One that cannot be read is left out, and for a while one that could not be loaded.
+        """
+        lately = monotonic() - _LEFT_OUT_S
+        failed = {name for name, at in self._failed.items() if at > lately}
+        found, _ = survey(self._root, "captioner") if self._root.is_dir() else ([], [])
+        return [card for card in found if card.is_here and card.name not in failed]
 
     async def describe(
         self,
@@ -262,6 +267,9 @@ class Engine:
             self._advance()
 
     def _settle(self, checkpoint: str, error: Exception | None = None) -> None:
+        self._failed.pop(checkpoint, None)
+        if error:
+            self._failed[checkpoint] = monotonic()
         start = self._starts.pop(checkpoint, None)
         if start and not start.done():
             start.set_exception(error) if error else start.set_result(None)

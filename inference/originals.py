@@ -86,6 +86,9 @@ def convert(family: str, source: Path, folder: Path) -> Card:
         return cast(Convert, getattr(import_module(module), function))(source, folder)
     except CheckpointError:
         raise
+    except FileNotFoundError as error:
+        missing = Path(str(error.filename or error)).name
+        raise CheckpointError("import-file-missing", source=str(source), file=missing) from error
     # Files of strangers fail in as many ways as libraries read them.
     except Exception as error:
         if shutil.disk_usage(folder).free < _NO_SPACE:  # libraries say it in as many ways, too

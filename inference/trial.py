@@ -25,7 +25,10 @@ def try_out(root: Path, card: Card) -> None:
     """Load the checkpoint below `root` and use it once. Raises `CheckpointError` where it does not work."""
     try:
         _TRIALS[card.kind](root, card)
-    except CheckpointError:
+    except CheckpointError as error:
+        if error.message.code == "checkpoint-broken":  # it would send to what is being done here
+            reason = _line(error.__cause__ or error)
+            raise CheckpointError("checkpoint-unfit", checkpoint=card.id, reason=reason) from error
         raise
     # Weights that do not fit their configuration fail in as many ways as models compute.
     except Exception as error:
@@ -65,6 +68,6 @@ def _photo() -> Image.Image:
     return Image.new("RGB", (64, 64), "grey")
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """The first line of what a library says is wrong."""
     return (str(error).strip() or repr(error)).splitlines()[0]

@@ -54,10 +54,15 @@ def read_pickle(path: Path) -> dict[str, object]:
 
 
 def published(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder as `transformers` publishes it: of its safetensors or, without them, of its pickles."""
+    """All tensors of a folder as `transformers` publishes it: of its safetensors or, without them, of its pickles.
+
+    Raises `FileNotFoundError` for a folder without weights.
+    """
     tensors = read(folder)
     for path in [] if tensors else sorted(folder.glob("pytorch_model*.bin")):
         tensors |= only_tensors(read_pickle(path))
+    if not tensors:
+        raise FileNotFoundError(folder / "pytorch_model.bin")
     return tensors
 
 

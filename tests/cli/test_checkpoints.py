@@ -82,8 +82,9 @@ def wait_for(root: Path) -> None:
 def test_what_is_not_here_says_how_to_get_it(opisalka: Opisalka, root: Path) -> None:
     wait_for(root)
     lines = opisalka("checkpoints", "list", "--checkpoints", root).out.splitlines()
-    expected = "не скачана: opisalka checkpoints pull captioner/public (4,5 ГБ)"
-    assert lines[1].split(maxsplit=2)[2] == f"{expected}  Чужой"
+    head, row = lines[-2:]
+    assert head == "Можно скачать: opisalka checkpoints pull ИМЯ"
+    assert (row.split()[0], row.split()[-3:]) == ("captioner/public", ["4,5", "ГБ", "Чужой"])
     for name in ("public", "people/public"):
         outcome = opisalka("checkpoints", "verify", name, "--checkpoints", root)
         assert outcome.code == 4
@@ -96,6 +97,21 @@ def test_damage_exits_with_4_and_names_the_file(opisalka: Opisalka, root: Path) 
     assert outcome.code == 4
     assert outcome.err.count("\n") == 1
     assert "config.json" in outcome.err
+
+
+def test_a_card_that_cannot_be_read_keeps_no_other_back(opisalka: Opisalka, root: Path) -> None:
+    (root / "captioner" / "typo").mkdir()
+    (root / "captioner" / "typo" / "card.toml").write_text('family = "prefix"\nversion = "1"\nmax_photos = "ten"\n')
+    listed = opisalka("checkpoints", "list", "--checkpoints", root)
+    assert (listed.code, len(listed.out.splitlines())) == (4, 2)
+    assert "typo" in listed.err
+    assert opisalka("checkpoints", "verify", "mini", "--checkpoints", root).code == 0
+    assert "typo" in opisalka("checkpoints", "show", "typo", "--checkpoints", root).err
+
+
+@pytest.mark.parametrize("action", ["show", "verify"])
+def test_no_name_is_nobody_s_name(opisalka: Opisalka, root: Path, action: str) -> None:
+    assert opisalka("checkpoints", action, "", "--checkpoints", root).code == 4
 
 
 @pytest.mark.parametrize("action", ["show", "verify"])

@@ -122,3 +122,16 @@ def test_a_reader_that_leaves_the_pipe_ends_the_run_quietly() -> None:
     """`opisalka … | true` prints nothing on stderr."""
     command = f"env -u PYTHONUNBUFFERED {sys.executable} -m cli --help | true"
     assert subprocess.run(["sh", "-c", command], capture_output=True).stderr == b""
+
+
+def test_a_file_that_is_closed_to_the_user_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever a command comes upon it: no fault of the program."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", "checkpoints/captioner/closed")
+
+    monkeypatch.setattr(describe, "run", refuse)
+    assert main(["describe", "--attributes", "Куртка"]) == 2
+    assert "«checkpoints/captioner/closed»" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from inference.checkpoints import Card, find, get, lock, read_card, seal, verify
+from inference.checkpoints import Card, find, get, lock, read_card, seal, survey, verify
 from inference.errors import CheckpointError
 
 
@@ -76,6 +76,18 @@ def test_a_folder_dropped_in_is_known(root: Path) -> None:
 def test_what_is_not_a_name_in_the_folder_is_missing(root: Path, name: str) -> None:
     with error_of("checkpoint-missing"):
         get(root, "captioner", name)
+
+
+def test_a_checkpoint_of_another_kind_is_no_repository_of_the_hub(root: Path) -> None:
+    with error_of("checkpoint-missing"):
+        get(root, "captioner", "clip/mini")
+
+
+def test_a_survey_tells_cards_and_errors(root: Path) -> None:
+    (root / "clip" / "mini" / "card.toml").write_text("family = ")
+    cards, errors = survey(root)
+    assert [card.id for card in cards] == ["captioner/mini"]
+    assert [error.message.code for error in errors] == ["card-unreadable"]
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:

@@ -408,6 +408,26 @@ class TestFaults:
 
         run(scene())
 
+    def test_a_captioner_that_failed_is_left_out_for_a_while(
+        self, tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody is offered it, and no blind comparison draws it, until it has had time to be mended."""
+        root = shutil.copytree(tiny_root, tmp_path / "checkpoints")
+        shutil.copytree(root / "captioner" / "mini", root / "captioner" / "worse")
+        (root / "captioner" / "worse" / "config.json").write_text("{")
+
+        async def scene() -> None:
+            engine = Engine(root)
+            assert [card.name for card in engine.cards()] == ["mini", "worse"]
+            with pytest.raises(CheckpointError):
+                await engine.start("worse")
+            assert [card.name for card in engine.cards()] == ["mini"]
+            monkeypatch.setattr(engine_module, "_LEFT_OUT_S", 0)
+            assert [card.name for card in engine.cards()] == ["mini", "worse"]
+            await engine.close()
+
+        run(scene())
+
     def test_a_mended_folder_is_served_without_a_restart(self, tiny_root: Path, tmp_path: Path) -> None:
         """Real folders: what all captioners stand on is tried again as well."""
         root = shutil.copytree(tiny_root, tmp_path / "checkpoints")

@@ -108,7 +108,7 @@ class TestImport:
     def test_a_failure_leaves_nothing(self, source: Path, waiting: Path, tmp_path: Path) -> None:
         (source / "pytorch_model.bin").unlink()
         for name in ("public", "new"):
-            with pytest.raises(CheckpointError, match="import-failed"):
+            with pytest.raises(CheckpointError, match="import-file-missing"):
                 import_original("rubert-toxicity", source, tmp_path, name)
         assert [path.name for path in (tmp_path / "toxicity").iterdir()] == ["public"]
         assert [path.name for path in waiting.iterdir()] == ["card.toml"]

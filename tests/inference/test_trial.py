@@ -38,3 +38,17 @@ def test_weights_that_do_not_fit_are_one_sentence(root: Path) -> None:
         try_out(root, card)
     assert caught.value.message.code == "checkpoint-unusable"
     assert "\n" not in str(caught.value.message.details["reason"])
+
+
+def test_files_that_make_no_model_are_not_sent_to_where_they_were_tried(root: Path) -> None:
+    """Loading says «verify it»; trying it out says what is wrong."""
+    folder = root / "captioner" / "odd"
+    folder.mkdir()
+    for name in ("model.safetensors", "tokenizer.json"):
+        (folder / name).write_bytes((root / "captioner" / "mini" / name).read_bytes())
+    (folder / "config.json").write_text("{")
+    card = seal(Card(folder=folder, family="prefix", version="1", max_photos=1))
+    with pytest.raises(CheckpointError) as caught:
+        try_out(root, card)
+    assert caught.value.message.code == "checkpoint-unfit"
+    assert caught.value.message.details["reason"]

@@ -90,3 +90,8 @@ def test_a_pickle_that_does_something_is_refused(tmp_path: Path, is_zip: bool) -
     with pytest.raises(pickle.UnpicklingError):
         weights.read_pickle(tmp_path / "model.bin")
     assert not (tmp_path / "boom").exists()
+
+
+def test_a_folder_without_weights_is_no_empty_model(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        weights.published(tmp_path)
