@@ -103,7 +103,8 @@ def _albums(folder: Path, by_folder: bool, out: Path) -> list[Album]:
         entries = sorted(folder.iterdir())
     if by_folder:
         folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-        return [Album(_named(each, folder), tuple(_files(each.iterdir(), folder, out))) for each in folders]
+        albums = [Album(_named(each, folder), tuple(_files(each.iterdir(), folder, out))) for each in folders]
+        return [album for album in albums if album.photos]
     return [Album(_named(path, folder), (path,)) for path in _files(folder.rglob("*"), folder, out)]
 
 

@@ -25,6 +25,8 @@ def explained(path: Path) -> Iterator[None]:
         raise InvalidInput("file-missing", file=str(path)) from error
     except IsADirectoryError as error:
         raise InvalidInput("file-is-folder", file=str(path)) from error
+    except NotADirectoryError as error:
+        raise InvalidInput("folder-is-file", file=str(path)) from error
     except UnicodeDecodeError as error:
         raise InvalidInput("file-not-text", file=str(path)) from error
     except (OSError, ValueError) as error:

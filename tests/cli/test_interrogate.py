@@ -80,6 +80,7 @@ def test_a_sub_folder_is_an_album(
 ) -> None:
     """One broken file spoils its album, which says so; the others are answered."""
     out = tmp_path / "out.jsonl"
+    (folder / "пусто").mkdir()
     assert opisalka("interrogate", folder, out, "--albums", "--mode", "fast").code == 0
     found = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     assert [(row["path"], row["text"]) for row in found] == [("а", "Куртка, на молнии."), ("б", None)]
@@ -123,6 +124,7 @@ def test_a_run_that_was_stopped_keeps_what_was_ready(
     ("arguments", "code"),
     [
         (("no folder", "out.csv"), 2),
+        (("one.jpg", "out.csv"), 2),
         ((".", "out.xlsx"), 2),
         ((".", "out.csv", "--checkpoint", "mini"), 2),
         ((".", "out.csv", "--checkpoint", "unheard of"), 4),
@@ -138,6 +140,7 @@ def test_what_cannot_be_meant_is_one_sentence(
     code: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.jpg").write_bytes(b"")
     outcome = opisalka("interrogate", *arguments)
     assert (outcome.code, outcome.err.count("\n")) == (code, 1)
     assert not (tmp_path / "out.csv").exists()
