@@ -113,7 +113,7 @@ class Blip2Captioner:
             logits_processor=self.writer.processors(prompts, written_from=1),
             tokenizer=self.writer.tokenizer,
         )
-        return self.writer.spell(written)
+        return self.writer.spell(written, prompts)
 
     def _start(self) -> int:
         """The id that stands for nothing said yet."""

@@ -86,7 +86,7 @@ class EncoderDecoderCaptioner:
             logits_processor=self._writer.processors(prompts, written_from=max(map(len, rows))),
             tokenizer=self._writer.tokenizer,
         )
-        return self._writer.spell(written)
+        return self._writer.spell(written, prompts)
 
     def states(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """What the decoder sees of each prompt's photos, (photos · states, width)."""

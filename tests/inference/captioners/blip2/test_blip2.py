@@ -16,12 +16,13 @@ from torch import Tensor
 
 from inference.captioners.blip2 import Blip2Captioner
 from inference.captioners.blip2.model import Blip2
+from inference.captioners.generation import Writer
 from inference.captioners.wording import completion
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
-from tests import blip2, hashed, tiny
+from tests import blip2, hashed, languages, tiny
 from tests.captioners import FIELDS, assert_keeps_the_promises, photos_of_passes, prompt, surroundings
 
 KINDS = ("opt", "gpt2", "bloom", "llama", "t5", "mt5", "bart")
@@ -90,6 +91,18 @@ class TestPromises:
         self, cards: dict[str, Card], clip: Clip, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert photos_of_passes(load(cards["gpt2"], clip), clip, monkeypatch) == [15, 13]
+
+
+def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
+    cards: dict[str, Card], clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T5 reads and writes PRICE."""
+    captioner = load(cards["t5"], clip)
+    tokenizer = languages.tokenizer_without_brackets()
+    captioner.writer = Writer(tokenizer, captioner.writer.generation)
+    written = torch.tensor([[0, *tokenizer("За PRICE.").input_ids, 2]])
+    monkeypatch.setattr(captioner._language, "generate", lambda **_: written)
+    assert captioner.generate([prompt(clip, 1, FIELDS)]) == ["За <PRICE>."]
 
 
 def by_hand(model: Blip2, pixels: Tensor) -> Tensor:

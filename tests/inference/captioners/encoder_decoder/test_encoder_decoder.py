@@ -16,12 +16,13 @@ from transformers import VisionEncoderDecoderModel
 from inference.captioners import Prompt
 from inference.captioners.encoder_decoder import EncoderDecoderCaptioner
 from inference.captioners.encoder_decoder.model import load
+from inference.captioners.generation import Writer
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
 from inference.weights import read
-from tests import tiny
+from tests import languages, tiny
 from tests.captioners import assert_keeps_the_promises, photos_of_passes, surroundings
 from tests.encoder_decoder import FIELDS, PICTURES, PROMPT, imported, record, save_published, tensors
 
@@ -117,6 +118,18 @@ class TestImported:
         (source / "config.json").write_text(json.dumps(config), "utf-8")
         with pytest.raises(CheckpointError, match="import-failed"):
             import_original("encoder-decoder", source, tmp_path, "bert")
+
+
+def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
+    card: Card, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = captioner(card, clip)
+    tokenizer = languages.tokenizer_without_brackets()
+    mine._writer = Writer(tokenizer, mine._writer.generation)
+    written = torch.tensor([[*tokenizer("За PRICE.").input_ids, 2]])
+    monkeypatch.setattr(mine.model, "write", lambda *_, **__: written)
+    asked = replace(shown(clip, PICTURES[:1], FIELDS), mask_tokens=frozenset({"<PRICE>"}))
+    assert mine.generate([asked]) == ["За <PRICE>."]
 
 
 class TestOriginal:
