@@ -6,6 +6,7 @@ exceptions, and harm no other listing. It knows no file, no device and no model 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
@@ -33,6 +34,9 @@ from inference.masking import fill, mask
 from inference.moderation.checks import Checks, Seen
 from inference.moderation.gallery import look
 from inference.scoring import best_photos, score
+
+# What nobody can read: control characters, and what stands for a letter that was cut in half where a text ends.
+_UNREADABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,8 @@ def _captioned(work: Sequence[_Work], models: Models) -> list[_Work]:
     """Masked, told one from many, written as one batch, the numbers put back."""
     start = perf_counter()
     prepared = [_prepared(each, models) for each in work]
-    drafts = models.captioner.generate([_prompt(each, models.captioner) for each in prepared]) if work else []
+    written = models.captioner.generate([_prompt(each, models.captioner) for each in prepared]) if work else []
+    drafts = [_UNREADABLE.sub("", draft) for draft in written]
     done = []
     for each, draft in zip(prepared, drafts, strict=True):
         text = fill(draft, each.masked.values if each.masked else {}, each.checked.numbers)

@@ -154,6 +154,12 @@ def test_errors_and_refusals_stay_in_their_places(described: Describe, captioner
     assert modes == ["photos+text", "photos+text", "photos", "text"]
 
 
+def test_what_nobody_can_read_does_not_reach_the_seller(described: Describe, captioner: KnownCaptioner) -> None:
+    """Half a letter where a limit cut the text, and control characters; lines stay lines."""
+    captioner.draft = "Тёплая\x08 куртка.\nНа молнии\ufffd"
+    assert only(described(submission(1))).draft == "Тёплая куртка.\nНа молнии"
+
+
 def test_a_refused_listing_is_not_captioned(described: Describe, captioner: KnownCaptioner) -> None:
     """It keeps its verdicts and has neither text nor scores."""
     result = only(described(submission(2, FIELDS), rule=refusing()))
