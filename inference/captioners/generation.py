@@ -32,7 +32,7 @@ NEVER: Final = float("-inf")
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")  # how SentencePiece names a byte that is no piece of its own
 _HALF: Final = "\ufffd"  # what is left of a letter whose bytes were cut apart
 _UNFINISHED = re.compile(r"<[A-Z_0-9]*$")
-_HALVED = re.compile(r"<?[A-Z_0-9]*$")  # the same where a vocabulary has no brackets
+_LAST_NAME = re.compile(r"(?<!\w)[A-Z_0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,7 @@ class Writer:
         """A `readable` prompt without so many tokens at the end of its fields; no mask token is halved."""
         fields = self._ids(prompt.masked)
         kept = str(self.tokenizer.decode(fields[: max(0, len(fields) - excess)])).rstrip(_HALF)
-        halved = _HALVED if self._unspelled(prompt) else _UNFINISHED
-        return replace(prompt, masked=halved.sub("", kept).rstrip())
+        return replace(prompt, masked=unhalved(kept, self._unspelled(prompt)))
 
     def readable(self, prompt: Prompt) -> Prompt:
         """The prompt with fields as this vocabulary can say them.
@@ -183,13 +182,13 @@ class Writer:
         """A text with the brackets of its mask tokens, but for one that its limit may have cut: PRICE of PRICE_2."""
         unspelled = self._unspelled(prompt)
         if unspelled and ids and ids[-1] not in self.tokenizer.all_special_ids:
-            text = _HALVED.sub("", text).rstrip()
+            text = unhalved(text, unspelled)
         return with_brackets(text, unspelled)
 
     def _finished(self, text: str) -> str:
         stop = self.generation.stop
         head, found, _ = text.partition(stop) if stop else (text, "", "")
-        return _UNFINISHED.sub("", (head + found).strip()).rstrip()
+        return unhalved((head + found).strip())
 
     @cached_property
     def _digits(self) -> Tensor:
@@ -219,6 +218,16 @@ def without_brackets(text: str, tokens: Collection[str]) -> str:
     for token in sorted(tokens, key=len, reverse=True):
         text = text.replace(token, token.strip("<>"))
     return text
+
+
+def unhalved(text: str, unspelled: Collection[str] = ()) -> str:
+    """A text that was cut, without the mask token it may have been cut in; `unspelled`: those without brackets."""
+    text = _UNFINISHED.sub("", text)
+    last = _LAST_NAME.search(text)
+    names = [token.strip("<>") for token in unspelled]
+    if last and any(name != last[0] and name.startswith(last[0]) for name in names):
+        text = text[: last.start()]
+    return text.rstrip()
 
 
 def with_brackets(text: str, tokens: Collection[str], flags: int = 0) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from inference.captioners import Prompt
-from inference.captioners.generation import Generation, NoDigits, Variety, Writer, padded_left
+from inference.captioners.generation import Generation, NoDigits, Variety, Writer, padded_left, unhalved
 from inference.captioners.wording import completion, sentences
 from inference.checkpoints import Card
 from inference.clip import Clip
@@ -194,6 +194,10 @@ class TestVocabularyWithoutBrackets:
         ids = writer.tokenizer("Цена PRICE").input_ids
         assert writer.spell(torch.tensor([ids]), [asked]) == ["Цена"]
         assert writer.spell(torch.tensor([[*ids, 2]]), [asked]) == ["Цена <PRICE>"]
+
+    @pytest.mark.parametrize("end", ["XL", "ПЖPRI", "BERSHKA", "SIZE", "PRICE_2"])
+    def test_other_capitals_at_the_limit_stay(self, end: str) -> None:
+        assert unhalved(f"Куртка {end}", ["<PRICE>", "<PRICE_2>", "<SIZE>"]) == f"Куртка {end}"
 
     def test_fields_that_are_cut_end_in_no_half_of_one(self, tiny_clip: Clip) -> None:
         writer, asked = Writer(languages.tokenizer_without_brackets(), QUICK), self.asked(tiny_clip)
