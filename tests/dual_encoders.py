@@ -50,6 +50,7 @@ RUCLIP: dict[str, Any] = {
     "std": [0.26862954, 0.26130258, 0.27577711],
 }
 OPENAI = RUCLIP | {"transformer_width": 128, "transformer_heads": 2, "vocab_size": 514}
+RESIDUAL = OPENAI | {"vision_layers": [1, 2, 1, 1], "vision_width": 16, "image_resolution": 64}
 
 
 def photos() -> list[Image.Image]:
@@ -72,6 +73,32 @@ def openai_weights(sizes: dict[str, Any]) -> dict[str, Tensor]:
     shapes |= _norm("visual.ln_post", width) | _blocks("transformer", sizes["transformer_layers"], text)
     shapes |= {"token_embedding.weight": (sizes["vocab_size"], text)} | _norm("ln_final", text)
     return hashed.weights(shapes) | {"logit_scale": torch.tensor(2.5)}
+
+
+def residual_weights(sizes: dict[str, Any]) -> dict[str, Tensor]:
+    """The same with a residual network in place of the vision transformer; its norms have seen other numbers."""
+    state = {name: weight for name, weight in openai_weights(OPENAI).items() if not name.startswith("visual.")}
+    width, joint = sizes["vision_width"], sizes["embed_dim"]
+    shapes = _convolution("visual", 1, 3, width // 2, 3) | _convolution("visual", 2, width // 2, width // 2, 3)
+    shapes |= _convolution("visual", 3, width // 2, width, 3)
+    channels = width
+    for stage, blocks in enumerate(sizes["vision_layers"]):
+        inner = width << stage
+        for block in range(blocks):
+            name = f"visual.layer{stage + 1}.{block}"
+            shapes |= _convolution(name, 1, channels, inner, 1) | _convolution(name, 2, inner, inner, 3)
+            shapes |= _convolution(name, 3, inner, 4 * inner, 1)
+            if not block:
+                shapes |= {f"{name}.downsample.0.weight": (4 * inner, channels, 1, 1)}
+                shapes |= _batch_norm(f"{name}.downsample.1", 4 * inner)
+            channels = 4 * inner
+    pool = "visual.attnpool"
+    shapes |= {f"{pool}.positional_embedding": ((sizes["image_resolution"] // 32) ** 2 + 1, channels)}
+    for part, outward in {"q_proj": channels, "k_proj": channels, "v_proj": channels, "c_proj": joint}.items():
+        shapes |= _linear(f"{pool}.{part}", channels, outward)
+    counters = {name.replace("running_var", "num_batches_tracked") for name in shapes if name.endswith("running_var")}
+    seen = {name: _tamed(name, weight) for name, weight in hashed.weights(shapes).items()}
+    return state | seen | {name: torch.tensor(7) for name in counters}
 
 
 def save_ruclip(folder: Path) -> Path:
@@ -109,6 +136,21 @@ def words(folder: Path) -> CLIPTokenizer:
 
 def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+def _convolution(name: str, number: int, inward: int, outward: int, edge: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.conv{number}.weight": (outward, inward, edge, edge)} | _batch_norm(f"{name}.bn{number}", outward)
+
+
+def _batch_norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    return _norm(name, width) | {f"{name}.running_mean": (width,), f"{name}.running_var": (width,)}
+
+
+def _tamed(name: str, weight: Tensor) -> Tensor:
+    """Variances above zero; convolutions that neither swell nor fade from block to block."""
+    if name.endswith("running_var"):
+        return weight.abs() + 0.5
+    return weight / weight[0, ..., 0].numel() ** 0.5 if weight.dim() == 4 else weight
 
 
 def _linear(name: str, inward: int, outward: int) -> dict[str, tuple[int, ...]]:

@@ -1,13 +1,15 @@
 """The photo–text dual encoder: which photo and which text belong together.
 
-It reads `transformers` folders of three kinds: CLIP (OpenAI's and ruCLIP converted), SigLIP, and a vision-text dual
-encoder (our `clip/mini`). It knows no listing and no threshold: images and texts in, views of them out.
+It reads `transformers` folders of three kinds: CLIP (OpenAI's and ruCLIP converted; with `stages` in its
+`vision_config` one with a residual network), SigLIP, and a vision-text dual encoder (our `clip/mini`). It knows no
+listing and no threshold: images and texts in, views of them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isqrt
 from pathlib import Path
 
@@ -27,9 +29,9 @@ from transformers import (
     VisionTextDualEncoderConfig,
     VisionTextDualEncoderModel,
 )
-from transformers.models.resnet.modeling_resnet import ResNetConvLayer, ResNetShortCut
 
 from inference.clip.pixels import PixelRule
+from inference.clip.residual import ResidualTower
 
 GRID = 3
 
@@ -68,6 +70,10 @@ def build(config: PretrainedConfig) -> PreTrainedModel:
     """The model of a configuration, its weights random."""
     if not isinstance(config, VisionTextDualEncoderConfig):
         model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
+        stages = getattr(config.vision_config, "stages", None)
+        if stages:
+            model.vision_model = ResidualTower(stages, config.vision_config)
+            model.visual_projection = nn.Identity()
         return model
     model = VisionTextDualEncoderModel(config)
     if isinstance(config.vision_config, ResNetConfig):
@@ -190,6 +196,7 @@ def _fill_buffers(model: nn.Module) -> None:
 def _fold_batch_norms(model: nn.Module) -> None:
     """Fold each batch norm of a ResNet into the convolution before it: the same function, a third fewer passes."""
     for module in model.modules():
-        if isinstance(module, ResNetConvLayer | ResNetShortCut):
-            module.convolution = fuse_conv_bn_eval(module.convolution, module.normalization)
-            module.add_module("normalization", nn.Identity())
+        for (name, first), (next_name, second) in pairwise(list(module.named_children())):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module.add_module(name, fuse_conv_bn_eval(first, second))
+                module.add_module(next_name, nn.Identity())

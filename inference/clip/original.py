@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
+from math import isqrt
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -18,10 +18,10 @@ from tokenizers import Tokenizer, normalizers
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, CLIPConfig, CLIPModel, CLIPTokenizer, PretrainedConfig
 
-from inference import weights, youtokentome
+from inference import torchscript, weights, youtokentome
 from inference.checkpoints import Card
 from inference.clip import build
-from inference.errors import CheckpointError
+from inference.clip.residual import GROWTH, REDUCTION
 
 Weights = dict[str, Tensor]
 
@@ -63,8 +63,11 @@ _TOWERS: Final = {
     "transformer.resblocks": "text_model.encoder.layers",
     "visual.transformer.resblocks": "vision_model.encoder.layers",
 }
-# Numbers that are no weights: sizes in OpenAI's archives, the causal mask in early files of OpenCLIP.
-_BESIDE: Final = frozenset({"input_resolution", "context_length", "vocab_size", "attn_mask"})
+# Numbers that are no weights, by the last part of their names: sizes in OpenAI's archives, the causal mask in early
+# files of OpenCLIP, how many batches a norm has seen.
+_BESIDE: Final = frozenset({"input_resolution", "context_length", "vocab_size", "attn_mask", "num_batches_tracked"})
+# What a residual network has and a vision transformer has not.
+_RESIDUAL: Final = "visual.attnpool.positional_embedding"
 
 
 def convert_ruclip(source: Path, folder: Path) -> Card:
@@ -83,8 +86,8 @@ def convert_ruclip(source: Path, folder: Path) -> Card:
 def convert_openai(source: Path, folder: Path) -> Card:
     """A file of weights as openai/CLIP or OpenCLIP names them, and beside it the tokenizer of CLIP.
 
-    source: a folder with one `.pt`, `.bin` or `.safetensors`, with `tokenizer.json` (or `vocab.json` and `merges.txt`),
-    and with OpenCLIP's `open_clip_config.json` where the model is one of its own.
+    source: a folder with one `.pt` (OpenAI's are TorchScript), `.bin` or `.safetensors`, with `tokenizer.json` (or
+    `vocab.json` and `merges.txt`), and with OpenCLIP's `open_clip_config.json` where the model is one of its own.
     """
     state = {name.removeprefix("module."): weight for name, weight in _state(source).items()}
     shown = source / "open_clip_config.json"
@@ -152,15 +155,19 @@ def transformers_model(config: Mapping[str, Any]) -> CLIPModel:
 
 
 def renamed(state: Mapping[str, Tensor]) -> Weights:
-    """OpenAI's names of the weights of a vision transformer and a text transformer → those of `CLIPModel`.
+    """OpenAI's names of the weights of a dual encoder → those of `CLIPModel`; a residual network keeps its own.
 
     Raises ValueError for a weight of another architecture.
     """
-    return dict(pair for name, weight in state.items() if name not in _BESIDE for pair in _renamed(name, weight))
+    is_residual = _RESIDUAL in state
+    weights_alone = ((name, weight) for name, weight in state.items() if name.rpartition(".")[2] not in _BESIDE)
+    return dict(pair for name, weight in weights_alone for pair in _renamed(name, weight, is_residual))
 
 
-def _renamed(name: str, weight: Tensor) -> Iterator[tuple[str, Tensor]]:
-    if name in _SINGLE:
+def _renamed(name: str, weight: Tensor, is_residual: bool) -> Iterator[tuple[str, Tensor]]:
+    if is_residual and name.startswith("visual."):
+        yield name.replace("visual", "vision_model", 1), weight
+    elif name in _SINGLE:
         yield _SINGLE[name], weight
     elif name in _TURNED:
         yield _TURNED[name], weight.T
@@ -181,12 +188,15 @@ def _parts(name: str) -> tuple[str, str, str, str]:
     part, _, kind = rest.replace("in_proj_", "in_proj.").rpartition(".")
     tower += "resblocks"
     if not found or tower not in _TOWERS or part not in (*_BLOCK, "attn.in_proj"):
-        raise ValueError(f"{name}: no weight of a CLIP with a vision transformer")
+        raise ValueError(f"{name}: no weight of a CLIP")
     return tower, number, part, kind
 
 
 def _config(sizes: Mapping[str, Any], begin: int, end: int) -> CLIPConfig:
-    """`sizes` are named as in ruCLIP's `config.json`; the text is read at its first `end`, an id."""
+    """`sizes` are named as in ruCLIP's `config.json`; the text is read at its first `end`, an id.
+
+    `vision_layers` is a number for a vision transformer, a list of four for the stages of a residual network.
+    """
     common = {"hidden_act": sizes.get("hidden_act", "quick_gelu"), "layer_norm_eps": 1e-5}
     common |= {"projection_dim": sizes["embed_dim"]}
     text = {
@@ -200,47 +210,74 @@ def _config(sizes: Mapping[str, Any], begin: int, end: int) -> CLIPConfig:
         "eos_token_id": end,
         "pad_token_id": PAD,
     }
-    vision = {
-        "hidden_size": sizes["vision_width"],
-        "intermediate_size": 4 * sizes["vision_width"],
-        "num_hidden_layers": sizes["vision_layers"],
-        "num_attention_heads": sizes["vision_width"] // sizes.get("vision_head", HEAD),
+    vision = _vision(sizes) | common
+    return CLIPConfig(text_config=text | common, vision_config=vision, projection_dim=sizes["embed_dim"])
+
+
+def _vision(sizes: Mapping[str, Any]) -> dict[str, Any]:
+    layers, width = sizes["vision_layers"], sizes["vision_width"]
+    is_residual = isinstance(layers, list)
+    hidden = 8 * GROWTH * width if is_residual else width
+    own = {"stages": layers, "num_hidden_layers": 0} if is_residual else {"num_hidden_layers": layers}
+    return own | {
+        "hidden_size": hidden,
+        "intermediate_size": 4 * hidden,
+        "num_attention_heads": hidden // sizes.get("vision_head", HEAD),
         "image_size": sizes["image_resolution"],
-        "patch_size": sizes["vision_patch_size"],
+        "patch_size": REDUCTION if is_residual else sizes["vision_patch_size"],
     }
-    return CLIPConfig(text_config=text | common, vision_config=vision | common, projection_dim=sizes["embed_dim"])
 
 
 def _sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """The sizes of a model, read off its weights and named as in ruCLIP's `config.json`."""
-    layers = {tower: {_parts(name)[1] for name in state if name.startswith(f"{tower}.")} for tower in _TOWERS}
-    text, vision = (len(numbers) for numbers in layers.values())
-    patch = state["visual.conv1.weight"].shape[-1]
     width = state["ln_final.weight"].shape[0]
-    return {
+    vision = _residual_sizes(state) if _RESIDUAL in state else _transformer_sizes(state)
+    return vision | {
         "embed_dim": state["text_projection"].shape[1],
-        "image_resolution": patch * round((len(state["visual.positional_embedding"]) - 1) ** 0.5),
-        "vision_layers": vision,
-        "vision_width": state["visual.conv1.weight"].shape[0],
-        "vision_patch_size": patch,
         "context_length": len(state["positional_embedding"]),
         "vocab_size": len(state["token_embedding.weight"]),
         "transformer_width": width,
         "transformer_heads": width // HEAD,
-        "transformer_layers": text,
+        "transformer_layers": _layers(state, "transformer.resblocks."),
     }
 
 
+def _transformer_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    width, _, patch, _ = state["visual.conv1.weight"].shape
+    return {
+        "image_resolution": patch * _edge(state["visual.positional_embedding"]),
+        "vision_layers": _layers(state, "visual.transformer.resblocks."),
+        "vision_width": width,
+        "vision_patch_size": patch,
+    }
+
+
+def _residual_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {
+        "image_resolution": REDUCTION * _edge(state[_RESIDUAL]),
+        "vision_layers": [_layers(state, f"visual.layer{stage}.") for stage in range(1, 5)],
+        "vision_width": state["visual.conv3.weight"].shape[0],
+    }
+
+
+def _layers(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many numbers follow the prefix in the names."""
+    return len({name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix)})
+
+
+def _edge(positions: Tensor) -> int:
+    """How many cells an edge of the photo has; one position is the whole photo's."""
+    return isqrt(len(positions) - 1)
+
+
 def _state(source: Path) -> Weights:
-    """The weights in a folder. Raises `CheckpointError` for a TorchScript archive, which is a program."""
+    """The weights in a folder."""
     found = weights.read(source)
     if found:
         return found
     (path,) = (path for path in source.iterdir() if path.suffix in (".pt", ".bin"))
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise CheckpointError("torchscript", file=str(path))
+    if torchscript.is_program(path):
+        return torchscript.read(path)
     kept = weights.read_pickle(path)
     return cast(Weights, kept.get("state_dict", kept))
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import normalizers
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -24,7 +24,7 @@ from inference.checkpoints import Card
 from inference.clip import GRID, Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
-from tests import dual_encoders, hashed, tiny
+from tests import dual_encoders, hashed, programs, tiny
 from tests.dual_encoders import PHOTOS, RECORDED, TEXTS
 
 Model = TypeVar("Model", CLIPModel, SiglipModel)
@@ -50,6 +50,15 @@ def normalised(pixels: Tensor) -> Tensor:
     return (pixels / 255 - mean) / std
 
 
+def assert_same(card: Card, other: Card) -> None:
+    """Two checkpoints of the same files; their tensors may stand in another order."""
+    names = card.files.keys() | other.files.keys()
+    assert {name for name in names if card.files[name] != other.files[name]} <= {"model.safetensors"}
+    read, expected = (load_file(each.folder / "model.safetensors") for each in (card, other))
+    assert read.keys() == expected.keys()
+    assert all(torch.equal(read[name], weight) for name, weight in expected.items())
+
+
 @pytest.fixture(scope="module")
 def ruclip(tmp_path_factory: pytest.TempPathFactory) -> Card:
     root = tmp_path_factory.mktemp("ruclip")
@@ -60,6 +69,16 @@ def ruclip(tmp_path_factory: pytest.TempPathFactory) -> Card:
 def openai(tmp_path_factory: pytest.TempPathFactory) -> Card:
     root = tmp_path_factory.mktemp("openai")
     return import_original("openai-clip", dual_encoders.save_openai(root / "source"), root, "vit-b-32")
+
+
+@pytest.fixture(scope="module")
+def residual(tmp_path_factory: pytest.TempPathFactory) -> Card:
+    root = tmp_path_factory.mktemp("residual")
+    source = root / "source"
+    source.mkdir()
+    dual_encoders.save_words(source)
+    torch.save(dual_encoders.residual_weights(dual_encoders.RESIDUAL), source / "RN.pt")
+    return import_original("openai-clip", source, root, "rn")
 
 
 class TestRuclip:
@@ -153,13 +172,37 @@ class TestOpenai:
         assert clip.rule.mean == (0.5,) * 3
         assert torch.isfinite(clip.read(TEXTS).embeddings).all()
 
-    def test_a_torchscript_program_is_refused_with_the_way_out(self, tmp_path: Path) -> None:
-        """Its state dict, saved as one, is what is read."""
+    def test_a_torchscript_archive_is_read_like_its_state_dict(self, openai: Card, tmp_path: Path) -> None:
+        """As OpenAI publishes them."""
         source = dual_encoders.save_openai(tmp_path / "source")
-        with pytest.warns(DeprecationWarning, match="torch.jit"):
-            torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), source / "ViT-B-32.pt")
-        with pytest.raises(CheckpointError, match="torchscript"):
-            import_original("openai-clip", source, tmp_path, "vit-b-32")
+        state = torch.load(source / "ViT-B-32.pt", weights_only=True)
+        programs.save(state, source / "ViT-B-32.pt")
+        assert_same(import_original("openai-clip", source, tmp_path, "program"), openai)
+
+
+class TestResidual:
+    """RN50 and its kin: a residual network that looks at photos."""
+
+    def test_embeddings_of_photos_are_the_original_s(self, residual: Card) -> None:
+        clip, expected = Clip.load(residual.folder), recorded("residual")["photos"]
+        torch.testing.assert_close(clip.photo_features(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
+        apart = (expected[:, None] - expected[None]).abs().amax(-1) + torch.eye(len(expected))
+        assert apart.min() > 0.02
+
+    def test_states_are_the_cells_of_the_last_stage(self, residual: Card) -> None:
+        seen = Clip.load(residual.folder).look(dual_encoders.photos())
+        assert seen.states.shape == (len(PHOTOS), 1 + GRID**2, 512)
+
+    def test_openclip_s_configuration_tells_its_stages(self, residual: Card, tmp_path: Path) -> None:
+        source = tmp_path / "source"
+        source.mkdir()
+        dual_encoders.save_words(source)
+        save_file(dual_encoders.residual_weights(dual_encoders.RESIDUAL), source / "open_clip_model.safetensors")
+        vision = {"image_size": 64, "layers": [1, 2, 1, 1], "width": 16, "patch_size": None}
+        text = {"context_length": 77, "vocab_size": 514, "width": 128, "heads": 2, "layers": 2}
+        shown = {"embed_dim": 24, "quick_gelu": True, "vision_cfg": vision, "text_cfg": text}
+        (source / "open_clip_config.json").write_text(json.dumps({"model_cfg": shown}), "utf-8")
+        assert_same(import_original("openai-clip", source, tmp_path, "rn"), residual)
 
 
 def save_model(model: PreTrainedModel, folder: Path, pickled: bool) -> None:

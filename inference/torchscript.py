@@ -1,0 +1,98 @@
+"""The weights of a TorchScript archive, without its program.
+
+Such an archive is a zip: `data.pkl` describes the modules, `data/N` are the bytes of the tensors, `code/` is the
+program. Only the first two are read, and of the pickle nothing but tensors and the places where they hang: whatever
+else it names is refused. OpenAI's own files of CLIP are such archives.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+_STORAGES: Final = {
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "BoolStorage": torch.bool,
+}
+
+
+class _Module:
+    """A module of the program: its attributes alone."""
+
+
+def is_program(path: Path) -> bool:
+    """Whether a file is a TorchScript archive and no plain pickle of tensors."""
+    return zipfile.is_zipfile(path) and bool(_entries(path, "constants.pkl"))
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a TorchScript archive by their names in its state dict.
+
+    Raises `pickle.UnpicklingError` for an archive that holds more than modules, tensors and plain values.
+    """
+    (described,) = _entries(path, "data.pkl")
+    with zipfile.ZipFile(path) as archive, archive.open(described) as file:
+        top = _Reader(file, lambda number: archive.read(described.replace("data.pkl", f"data/{number}"))).load()
+    return dict(_tensors(top, ""))
+
+
+class _Reader(pickle.Unpickler):
+    """Knows modules, tensors and lists of plain values, and nothing else that could be called."""
+
+    def __init__(self, file: Any, record: Callable[[str], bytes]) -> None:
+        super().__init__(file)
+        self._record = record
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] == "__torch__":
+            return _Module
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _tensor
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if module == "torch.jit._pickle":
+            return _values
+        raise pickle.UnpicklingError(f"{module}.{name} is nothing that a state dict holds")
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        """("storage", type, number, device, length) → (length,)."""
+        _, dtype, number, _, length = pid
+        if not length:
+            return torch.zeros(0, dtype=dtype)
+        return torch.frombuffer(bytearray(self._record(number)), dtype=dtype, count=length)
+
+
+def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Tensor:
+    return storage.as_strided(size, stride, offset)
+
+
+def _values(values: object, *_: object) -> object:
+    """A list of numbers or of tensors with the tag of its type, which is of no use here."""
+    return values
+
+
+def _tensors(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    for name, attribute in vars(module).items():
+        if isinstance(attribute, Tensor):
+            yield prefix + name, attribute
+        elif isinstance(attribute, _Module):
+            yield from _tensors(attribute, f"{prefix}{name}.")
+
+
+def _entries(path: Path, name: str) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return [entry for entry in archive.namelist() if entry.count("/") == 1 and entry.endswith(f"/{name}")]
