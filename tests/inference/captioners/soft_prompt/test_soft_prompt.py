@@ -106,12 +106,17 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Card:
 @pytest.fixture(scope="module")
 def rudolph_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
     root = tmp_path_factory.mktemp("vit-rudolph")
-    made = import_original("rudolph", rudolph.save(root / "published", "2.7B"), root, "rudolph")
-    source = save_parts(root / "source", gpt2())
-    shutil.rmtree(source / "language")
-    (source / "language").symlink_to(made.folder)
+    source = with_language(root / "source", rudolph.save(root / "published", "2.7B"))
     imported = import_original("soft-prompt", source, root, "vit-rudolph")
     return replace(imported, generation={"max_new_tokens": 10, "no_repeat_ngram_size": 3, "min_new_tokens": 4})
+
+
+def with_language(source: Path, language: Path) -> Path:
+    """A folder for `soft-prompt` whose language model lies elsewhere."""
+    save_parts(source, gpt2())
+    shutil.rmtree(source / "language")
+    (source / "language").symlink_to(language)
+    return source
 
 
 def captioner(card: Card, clip: Clip) -> SoftPromptCaptioner:
@@ -305,6 +310,15 @@ class TestRudolph:
         loaded = captioner(rudolph_card, clip)
         assert loaded.max_photos > 2
         captioners.assert_keeps_the_promises(loaded, clip)
+
+    def test_one_that_was_imported_before_is_the_same(self, rudolph_card: Card, tmp_path: Path) -> None:
+        """And nothing of the way there is left."""
+        made = import_original("rudolph", rudolph.save(tmp_path / "published", "2.7B"), tmp_path, "rudolph")
+        again = import_original("soft-prompt", with_language(tmp_path / "source", made.folder), tmp_path, "again")
+        assert {path.name for path in again.folder.iterdir()} == {path.name for path in rudolph_card.folder.iterdir()}
+        first, second = (load_file(card.folder / "model.safetensors") for card in (rudolph_card, again))
+        same = [name for name in first if torch.equal(first[name], second[name])]
+        assert set(first) == set(second) == {*same, "projection.weight", "projection.bias"}
 
     def test_the_text_is_what_the_whole_model_finds_likeliest(self, rudolph_card: Card, clip: Clip) -> None:
         """Read again from its beginning for every id: vectors and ids in one left text."""
