@@ -161,7 +161,7 @@ def caption(case: Case, language: str) -> str:
 def model(card: Card, speed_s: float | None, say: Say, language: str) -> str:
     """A checkpoint in a few lines: what it is for, what it reads, how big and how fast it is here."""
     facts = [
-        say(Message("model-languages", {"languages": ", ".join(card.languages)})),
+        *([say(Message("model-languages", {"languages": ", ".join(card.languages)}))] if card.languages else []),
         say(Message("model-photos", {"count": card.max_photos}) if card.max_photos else Message("model-no-photos")),
         say(Message("megabytes", {"megabytes": round(card.size / 1e6, 1)})),
     ]

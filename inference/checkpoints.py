@@ -35,7 +35,7 @@ class Card:
     folder: Path
     family: str  # the code that loads it
     version: str
-    languages: tuple[str, ...] = ("ru",)
+    languages: tuple[str, ...] = ()  # that it reads and writes; empty where nobody said
     max_photos: int = 0
     risk: str = ""  # of a toxicity classifier: the rule that makes one risk of its labels
     knows: tuple[str, ...] = ()  # lemmas of the things that it was taught to tell apart

@@ -103,6 +103,7 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
             folder=folder,
             family="vision-text-dual-encoder",
             version="1",
+            languages=("ru",),
             summary={
                 "ru": "Связывает фото одежды с русским текстом",
                 "en": "Relates photos of clothes to Russian text",
@@ -168,6 +169,7 @@ def train_captioner(
             folder=out,
             family="prefix",
             version="1",
+            languages=("ru",),
             max_photos=10,
             summary={"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
             command="opisalka train captioner --data clothing --texts text --clip checkpoints/clip/mini",
@@ -193,6 +195,7 @@ def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, step
             folder=out,
             family="album",
             version="1",
+            languages=("ru",),
             max_photos=10,
             summary={"ru": "Одна вещь или много", "en": "One thing or many"},
             command="opisalka train diversity --data clothing --clip checkpoints/clip/mini",

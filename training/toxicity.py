@@ -170,6 +170,7 @@ def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
         folder=out,
         family=FAMILY,
         version="1",
+        languages=("ru",),
         risk="largest",
         summary={
             "ru": "Отличает оскорбления и мат, также скрытые, от обычных слов",

@@ -80,7 +80,7 @@ def convert_ruclip(source: Path, folder: Path) -> Card:
     # What torchvision's RandomResizedCrop does where scale and ratio leave it no choice.
     rule = _rule(sizes, size=_square(sizes["image_resolution"]), crop_first=True, resample=_BILINEAR)
     _write(folder, ruclip_config(sizes), renamed(state), rule)
-    return Card(folder=folder, family="clip", version="1")
+    return Card(folder=folder, family="clip", version="1", languages=("ru",))
 
 
 def convert_openai(source: Path, folder: Path) -> Card:

@@ -143,8 +143,9 @@ class TestLines:
 
     @both_languages
     def test_a_model_is_described_by_its_card(self, language: str) -> None:
+        summary = {"ru": "Р", "en": "E"}
         card = Card(
-            folder=Path("captioner/mini"), family="f", version="1", max_photos=1, summary={"ru": "Р", "en": "E"}
+            folder=Path("captioner/mini"), family="f", version="1", languages=("ru",), max_photos=1, summary=summary
         )
         shown = replies.model(card, 0.456, say(language), language)
         assert shown.startswith(f"<b>mini</b> — {'Р' if language == 'ru' else 'E'}\n")
@@ -152,6 +153,9 @@ class TestLines:
         assert render(Message("model-speed", {"seconds": 0.46}), language) in shown
         blind = replies.model(replace(card, max_photos=0), None, say(language), language)
         assert render(Message("model-no-photos"), language) in blind
+        languages = render(Message("model-languages", {"languages": "ru"}), language)
+        assert languages in shown
+        assert languages not in replies.model(replace(card, languages=()), None, say(language), language)
 
     @both_languages
     def test_statistics_name_what_was_wrong_in_words(self, language: str) -> None:

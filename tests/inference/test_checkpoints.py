@@ -22,6 +22,7 @@ def root(tmp_path: Path) -> Path:
                 folder=folder,
                 family="prefix",
                 version="1",
+                languages=("ru",),
                 max_photos=10,
                 knows=("куртка", "платье"),
                 summary={"ru": "Пробный", "en": "A sample"},

@@ -134,7 +134,7 @@ class Interrogator:
         for field in ("adapters", "generation"):
             if getattr(card, field):
                 raise card.wrong(field)
-        phrases = read(card.languages[0])
+        phrases = read(next(iter(card.languages), "ru"))
         settings = Settings.of(card, phrases.areas)
         clip = surroundings.load_clip(settings.clip)
         captioner = surroundings.load_captioner(settings.captioner)

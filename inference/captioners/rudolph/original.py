@@ -66,6 +66,7 @@ def convert(source: Path, folder: Path) -> Card:
         folder=folder,
         family="rudolph",
         version="1",
+        languages=("ru",),
         max_photos=10,
         settings=dict(_SETTINGS),
         generation=dict(_GENERATION),
