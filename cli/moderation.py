@@ -66,7 +66,7 @@ def run_report(arguments: argparse.Namespace, say: Say) -> int:
     """Print what the checks refuse, and write the page with the judgements nearest to the thresholds."""
     _needed(arguments)
     chapters = [*_match(arguments), *_nudity(arguments)]
-    print(json.dumps({chapter.name: chapter.figures for chapter in chapters}, ensure_ascii=False, indent=1))
+    print(json.dumps({chapter.name: chapter.summary() for chapter in chapters}, ensure_ascii=False, indent=1))
     if arguments.out:
         from evaluation.refusals import page
 
@@ -76,7 +76,7 @@ def run_report(arguments: argparse.Namespace, say: Say) -> int:
 
 def _match(arguments: argparse.Namespace) -> list[Chapter]:
     """Right pairs of three kinds, swapped ones, and photos of other things, alone and in albums."""
-    from evaluation.moderation import auc, refused_by_kind, swapped
+    from evaluation.moderation import auc, swapped
     from evaluation.refusals import Chapter
 
     kinds = {kind: _pairs(arguments, *where) for kind, where in _KINDS.items()}
@@ -88,10 +88,9 @@ def _match(arguments: argparse.Namespace) -> list[Chapter]:
     right = [each for kind, pairs in kinds.items() for each in matching.judged(kind, pairs, wrong=False)]
     wrong = matching.judged("swapped", swapped(kinds["caption"], rule.of_other_things, rnd), wrong=True)
     captions = [each for each in right if each.kind == "caption"]
-    figures: dict[str, object] = {"own_against_other_caption_auc": auc([*captions, *wrong], higher_is_worse=False)}
+    figures = {"own_against_other_caption_auc": auc([*captions, *wrong], higher_is_worse=False)}
     strangers = _strangers(matching, kinds, foreign, rnd, figures) if foreign else []
-    judged = [*right, *wrong, *strangers]
-    return [Chapter("match", judged, rule.threshold, False, figures | refused_by_kind(judged))]
+    return [Chapter("match", [*right, *wrong, *strangers], rule.threshold, False, figures)]
 
 
 _KINDS = {
@@ -106,7 +105,7 @@ def _strangers(
     kinds: dict[str, list[Pair]],
     foreign: Sequence[Path],
     rnd: random.Random,
-    figures: dict[str, object],
+    figures: dict[str, float | None],
 ) -> list[Judged]:
     """Photos of other things with texts about clothes, and albums that hold one; their figures are added."""
     from evaluation.moderation import auc, mixed, named, strange
@@ -124,7 +123,7 @@ def _strangers(
 
 def _nudity(arguments: argparse.Namespace) -> list[Chapter]:
     """Clothes, and the owner's own examples of what must be refused, through NudeNet and the table."""
-    from evaluation.moderation import auc, label_counts, photo_judgements, refused_by_kind
+    from evaluation.moderation import auc, label_counts, photo_judgements
     from evaluation.refusals import Chapter
     from inference.moderation.nudity import NudityDetector
     from inference.moderation.photos import POLICY, PhotoRule
@@ -135,9 +134,9 @@ def _nudity(arguments: argparse.Namespace) -> list[Chapter]:
     judged = photo_judgements(rule, found, "clothes", wrong=False)
     if arguments.nude:
         judged += photo_judgements(rule, list(detector.look_through(_photos(arguments.nude))), "nude", wrong=True)
-    figures: dict[str, object] = {"auc": auc(judged, higher_is_worse=True), "labels": label_counts(found)}
+    figures = {"auc": auc(judged, higher_is_worse=True)}
     least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
-    return [Chapter("photos", judged, least, True, figures | refused_by_kind(judged))]
+    return [Chapter("photos", judged, least, True, figures, label_counts(found))]
 
 
 def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:

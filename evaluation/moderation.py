@@ -158,8 +158,8 @@ def roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 60) -> li
 
 
 def nearest(judged: Sequence[Judged], threshold: float, count: int) -> list[Judged]:
-    """The judgements whose scores are nearest to a threshold, nearest first."""
-    scored = [each for each in judged if each.verdict.score is not None]
+    """The judgements whose scores are nearest to a threshold, nearest first; at zero nothing was found."""
+    scored = [each for each in judged if each.verdict.score]
     return sorted(scored, key=lambda each: abs((each.verdict.score or 0.0) - threshold))[:count]
 
 

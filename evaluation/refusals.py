@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from typing import Final
 
 from PIL import Image, ImageOps
 
@@ -23,24 +24,54 @@ Words = Callable[[Message], str]
 
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:.5rem 0}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}
+table{border-collapse:collapse;margin:.5rem 0;display:block;overflow-x:auto}
+td,th{padding:.2rem .4rem;text-align:left;border-bottom:1px solid #ddd}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(12rem,1fr));gap:.8rem}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(12rem,100%),1fr));gap:.8rem}
 .card{border:1px solid #ddd;border-radius:.4rem;padding:.5rem;overflow:hidden}.card p{margin:.3rem 0;font-size:.85rem}
+figure{margin:1rem 0}figcaption{font-size:.85rem;max-width:24rem}
 .card img{height:7rem;margin-right:.2rem;filter:blur(14px)}#clear:checked~main img{filter:none}
 .no{border-color:#c33}svg{background:#fafafa;border:1px solid #ddd}
 """
 
+# The names of checks, figures and kinds of judgements → their words.
+_NAMES: Final[Mapping[str, str]] = {
+    "match": "moderation-match",
+    "photos": "moderation-photos",
+    "own_against_other_caption_auc": "moderation-own-auc",
+    "foreign_auc": "moderation-foreign-auc",
+    "album_foreign_named": "moderation-album-named",
+    "album_only_foreign_named": "moderation-album-only-named",
+    "auc": "moderation-auc",
+    "caption": "moderation-caption",
+    "fields": "moderation-fields",
+    "ad": "moderation-ad",
+    "swapped": "moderation-swapped",
+    "foreign": "moderation-foreign",
+    "album": "moderation-album",
+    "clothes": "moderation-clothes",
+    "nude": "moderation-nude",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One check: its name, what it judged, the threshold of its score, and which way the score points."""
+    """One check: its name, what it judged, the threshold of its score, and which way the score points.
+
+    figures: single numbers by their names; labels: of a detector, least score → how many photos, by label.
+    """
 
     name: str
     judged: Sequence[Judged]
     threshold: float
     higher_is_worse: bool
-    figures: Mapping[str, object]
+    figures: Mapping[str, float | None]
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, object]:
+        """Everything that is measured, for JSON."""
+        labels = {"labels": self.labels} if self.labels else {}
+        return {**self.figures, **labels, **refused_by_kind(self.judged)}
 
 
 def page(chapters: Sequence[Chapter], words: Words) -> str:
@@ -48,20 +79,44 @@ def page(chapters: Sequence[Chapter], words: Words) -> str:
     body = "".join(_chapter(chapter, words) for chapter in chapters)
     title, clear = (escape(words(Message(code))) for code in ("moderation-page", "moderation-page-clear"))
     return (
-        f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>'
+        f'<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
         f'<input type="checkbox" id="clear"> <label for="clear">{clear}</label>'
         f"<main>{body}</main>"
     )
 
 
 def _chapter(chapter: Chapter, words: Words) -> str:
-    figures = "".join(f"<tr><td>{escape(n)}<td class=n>{escape(str(v))}" for n, v in chapter.figures.items())
     cards = "".join(_card(each, words) for each in nearest(chapter.judged, chapter.threshold, SHOWN))
     return (
-        f"<h2>{escape(chapter.name)}</h2><table>{figures}</table>{_kinds(chapter.judged, words)}{_curve(chapter)}"
+        f"<h2>{_name(chapter.name, words)}</h2>{_kinds(chapter.judged, words)}{_figures(chapter.figures, words)}"
+        f"{_curve(chapter, words)}{_labels(chapter.labels, words)}"
         f"<h3>{escape(words(Message('moderation-page-nearest', {'threshold': f'{chapter.threshold:.3f}'})))}</h3>"
         f'<div class="cards">{cards}</div>'
     )
+
+
+def _name(name: str, words: Words) -> str:
+    return escape(words(Message(_NAMES[name])))
+
+
+def _figures(figures: Mapping[str, float | None], words: Words) -> str:
+    known = {name: value for name, value in figures.items() if value is not None}
+    rows = "".join(f"<tr><td>{_name(name, words)}<td class=n>{value:.3f}" for name, value in known.items())
+    return f"<table>{rows}</table>" if rows else ""
+
+
+def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
+    """In how many photos a detector found each label, by the least score."""
+    if not labels:
+        return ""
+    levels = sorted({level for counts in labels.values() for level in counts})
+    head = "".join(f"<th class=n>≥ {level}" for level in levels)
+    rows = "".join(
+        f"<tr><td>{escape(label)}" + "".join(f"<td class=n>{counts.get(level, 0)}" for level in levels)
+        for label, counts in labels.items()
+    )
+    return f"<table><tr><th>{escape(words(Message('moderation-labels')))}{head}{rows}</table>"
 
 
 def _kinds(judged: Sequence[Judged], words: Words) -> str:
@@ -69,17 +124,20 @@ def _kinds(judged: Sequence[Judged], words: Words) -> str:
     names = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
     head = "".join(f"<th class=n>{escape(name)}" for name in names)
     rows = "".join(
-        f"<tr><td>{escape(kind)}<td class=n>{row['count']}<td class=n>{row['judged']}<td class=n>{row['refused']:.2%}"
+        f"<tr><td>{_name(kind, words)}"
+        f"<td class=n>{row['count']}<td class=n>{row['judged']}<td class=n>{row['refused']:.2%}"
         for kind, row in refused_by_kind(judged).items()
     )
     return f"<table><tr><th>{head}{rows}</table>"
 
 
-def _curve(chapter: Chapter) -> str:
+def _curve(chapter: Chapter, words: Words) -> str:
     points = " ".join(f"{200 * x:.1f},{200 - 200 * y:.1f}" for x, y in roc(chapter.judged, chapter.higher_is_worse))
     if not points:
         return ""
-    return f'<svg width="200" height="200"><polyline points="{points}" fill="none" stroke="#06c"/></svg>'
+    told = escape(words(Message("moderation-curve")))
+    line = f'<polyline points="{points}" fill="none" stroke="#06c"/>'
+    return f'<figure><svg width="200" height="200">{line}</svg><figcaption>{told}</figcaption></figure>'
 
 
 def _card(judged: Judged, words: Words) -> str:
@@ -88,7 +146,7 @@ def _card(judged: Judged, words: Words) -> str:
     reason = words(verdict.reason) if verdict.reason else ""
     frame = "card no" if judged.refused else "card"
     return (
-        f'<div class="{frame}">{pictures}<p><b>{escape(judged.kind)}</b> {verdict.score:.3f}'
+        f'<div class="{frame}">{pictures}<p><b>{_name(judged.kind, words)}</b> {verdict.score:.3f}'
         f"<p>{escape(judged.text[:160])}<p>{escape(reason)}</div>"
     )
 

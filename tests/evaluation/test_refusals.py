@@ -28,7 +28,7 @@ def chapter(folder: Path) -> Chapter:
         Judged("caption", (folder / "wide.png",), "куртка", False, Verdict("match", score=0.5)),
         Judged("caption", (), "без суждения", False, Verdict("match")),
     ]
-    return Chapter("match", rows, 0.25, False, {"auc": 0.98})
+    return Chapter("match", rows, 0.25, False, {"auc": 0.98, "foreign_auc": None}, {"FACE": {"0.25": 3}})
 
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:
@@ -47,9 +47,18 @@ def test_words_come_from_outside_and_figures_are_there(tmp_path: Path) -> None:
     html = page([chapter(tmp_path)], say)
     for code in ("moderation-page", "moderation-page-clear", "moderation-page-nearest", "match-refused"):
         assert f"&lt;{code}&gt;" in html
-    assert "0.98" in html
+    assert "0.980" in html
+    assert "None" not in html
     assert "100.00%" in html
     assert "<polyline" in html
+
+
+def test_names_are_words_and_labels_a_table(tmp_path: Path) -> None:
+    html = page([chapter(tmp_path)], say)
+    for code in ("moderation-match", "moderation-auc", "moderation-caption", "moderation-labels", "moderation-curve"):
+        assert f"&lt;{code}&gt;" in html
+    assert "<td>FACE<td class=n>3" in html
+    assert "moderation-foreign-auc" not in html
 
 
 def test_what_was_not_judged_has_no_card(tmp_path: Path) -> None:
