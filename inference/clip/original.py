@@ -286,6 +286,8 @@ def _transformers_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer
     path = source / "tokenizer.json"
     if path.is_file():
         tokenizer = Tokenizer.from_file(str(path))
+    elif config.model_type == "siglip":  # from SentencePiece's own file `transformers` makes no tokenizer of this kind
+        raise FileNotFoundError(path)
     else:
         tokenizer = AutoTokenizer.from_pretrained(
             source, local_files_only=True, trust_remote_code=False

@@ -33,8 +33,10 @@ MAX_PHOTOS = 10
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt")
 # A gated block is named by the layer that it stands before, or, in the first releases, in a list of its own.
 _GATE = re.compile(r"lang_encoder\.(?:.+\.(\d+)\.gated_cross_attn_layer|gated_cross_attn_layers\.(\d+))\.(.+)")
-# The same tensors a second time, or frozen ones.
-_DROPPED = re.compile(r"vision_encoder\.|lang_encoder\.old_decoder_blocks\.")
+# The same tensors a second time, frozen ones, and what GPT-NeoX can reckon: its causal mask and its rotations.
+_DROPPED = re.compile(
+    r"vision_encoder\.|lang_encoder\.old_decoder_blocks\.|.+\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$"
+)
 # How the code of MPT-1B and that of MPT in `transformers` name the same things.
 _MOSAIC = (
     (r"\bln_(1|2|f)\.", r"norm_\1."),

@@ -286,6 +286,12 @@ class TestTransformers:
         upper, lower = clip.text_features(["КУРТКА", "куртка"])
         assert torch.equal(upper, lower)
 
+    def test_a_siglip_without_its_tokenizer_names_the_file(self, tmp_path: Path) -> None:
+        source, _ = self.siglip(tmp_path, {"pad_token": "[PAD]"})
+        (source / "tokenizer.json").unlink()
+        with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
+            import_original("clip", source, tmp_path, "siglip-tiny")
+
     @staticmethod
     def siglip(folder: Path, words: dict[str, Any], **changed: None) -> tuple[Path, SiglipModel]:
         source, tokenizer = folder / "source", tiny.reading_tokenizer()

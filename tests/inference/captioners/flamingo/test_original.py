@@ -192,6 +192,15 @@ class TestLayouts:
         assert state["gpt_neox.embed_in.weight"].shape == state["lm_head.weight"].shape == (62, 32)
         assert json.loads((language / "config.json").read_text("utf-8"))["vocab_size"] == 62
 
+    def test_masks_that_were_saved_along_are_left_out(self, cards: dict[str, Card], tmp_path: Path) -> None:
+        """The published 4B keeps the causal mask of every layer."""
+        attention = "lang_encoder.gpt_neox.layers.0.decoder_layer.attention"
+        masks = {"bias": torch.ones(1, 1, 8, 8, dtype=torch.bool), "masked_bias": torch.tensor(-1e9)}
+        masks |= {"rotary_emb.inv_freq": torch.ones(2)}
+        state = checkpoint("gpt-neox") | {f"{attention}.{name}": tensor for name, tensor in masks.items()}
+        card = import_original("flamingo", publish(tmp_path / "source", state, "gpt-neox"), tmp_path, "again")
+        assert card.files == cards["gpt-neox"].files
+
     @pytest.mark.parametrize(("published", "added"), [(80, 0), (60, 2)])
     def test_a_head_that_was_not_kept_is_the_base_model_s(self, tmp_path: Path, published: int, added: int) -> None:
         """Of new tokens it knows nothing: they get the mean of the others."""
