@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -168,6 +168,13 @@ def _download(plan: _Plan, parts: Sequence[_Part], tell: Tell) -> None:
     tell(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
     for snapshot, name, target in wanted:
         hub.fetch(snapshot, name, target)
+    _remove_others(plan.work / "source", {target for _, _, target in wanted})
+
+
+def _remove_others(source: Path, wanted: Collection[Path]) -> None:
+    """Remove what an earlier try left of other repositories or commits: it would become part of the checkpoint."""
+    for path in [path for path in source.rglob("*") if path.is_file() and path not in wanted]:
+        path.unlink()
 
 
 def _converted_size(plan: _Plan, parts: Sequence[_Part]) -> int:

@@ -156,6 +156,24 @@ class TestTheNetwork:
         assert pulled(root, "public").is_here
         assert served.ranges == ["bytes=1000-"]
 
+    def test_what_another_try_left_gets_into_no_checkpoint(self, root: Path, served: Hub, tmp_path: Path) -> None:
+        """The card has moved on to another repository after the first try broke off."""
+        other = served.repos["people/other"] = tmp_path / "other"
+        other.mkdir()
+        for name in ("config.json", "old.safetensors", "model.safetensors"):
+            (other / name).write_bytes(name.encode())
+        folder = root / "captioner" / "public"
+        card = (folder / "card.toml").read_text()
+        shutil.rmtree(folder)
+        ship(folder, part("people/other", ["config.json", "old.safetensors", "model.safetensors"]))
+        served.damaged.add("model.safetensors")
+        assert refused(root, "public").code == "hub-damaged"
+        served.damaged.clear()
+        (folder / "card.toml").write_text(card)
+        (root / "captioner" / ".public.download" / "source" / "model.safetensors.deadbeef.part").write_bytes(b"half")
+        assert set(pulled(root, "public").files) == set(FILES)
+        assert all((folder / name).read_bytes() == data for name, data in FILES.items())
+
     def test_another_content_than_the_hub_names_is_refused(self, root: Path, served: Hub) -> None:
         served.damaged.add("model.safetensors")
         message = refused(root, "public")
