@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import torch
 from PIL import Image
 from torch import nn
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, ProcessorMixin
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, GenerationConfig, ProcessorMixin
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
@@ -70,6 +70,8 @@ class ChatCaptioner:
         self._processor = processor
         self._settings = settings
         self._writer = Writer(processor.tokenizer, generation)
+        self._ends = model.generation_config.eos_token_id or processor.tokenizer.eos_token_id
+        model.generation_config = GenerationConfig()  # what is not said, `generate` would take from the publisher's
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._room = positions - generation.max_new_tokens if positions else sys.maxsize
         self.max_photos = self._photos_with_room(max_photos)
@@ -105,10 +107,9 @@ class ChatCaptioner:
         inputs = self._fitting([self._writer.readable(prompt) for prompt in prompts])
         inputs = inputs.to(self._model.device, self._model.dtype)
         start = inputs["input_ids"].shape[1]
-        ends = self._model.generation_config.eos_token_id or self._processor.tokenizer.eos_token_id
         written = self._model.generate(
             **inputs,
-            generation_config=self._writer.config(eos_token_id=ends),
+            generation_config=self._writer.config(eos_token_id=self._ends),
             logits_processor=self._writer.processors(prompts, written_from=start),
             tokenizer=self._processor.tokenizer,
         )

@@ -26,7 +26,7 @@ from inference.errors import CheckpointError
 from inference.originals import import_original
 from tests import tiny
 from tests.captioners import FIELDS, assert_keeps_the_promises, prompt, surroundings
-from tests.vision_language import SAVED
+from tests.vision_language import SAVED, WORDS
 
 RECORDED = Path(__file__).parents[3] / "recorded" / "chat"
 QUICK = {"max_new_tokens": 6}
@@ -201,6 +201,49 @@ def test_an_adapter_of_the_card_is_merged(qwen: Path, tuned: Any, tiny_clip: Cli
     assert all(torch.allclose(merged[name], expected[name], atol=1e-6) for name in expected)
     asked = [prompt(tiny_clip, 2, FIELDS)]
     assert captioner.generate(asked) != load(card(qwen), surroundings(tiny_clip)).generate(asked)
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        {"return_dict_in_generate": True},
+        {"num_return_sequences": 2, "do_sample": True},
+        {"penalty_alpha": 0.6, "top_k": 4},
+        {"guidance_scale": 3.0},
+        {"prompt_lookup_num_tokens": 3},
+        {"suppress_tokens": list(range(3, 500))},
+        {"forced_eos_token_id": 3},
+        {"sequence_bias": [[[7], 50.0]]},
+        {"max_length": 2, "do_sample": True, "temperature": 0.1, "top_p": 0.5},
+    ],
+    ids=lambda published: next(iter(published)),
+)
+def test_how_a_model_writes_is_the_card_s_business_not_the_publisher_s(
+    qwen: Path, tiny_clip: Clip, tmp_path: Path, caplog: pytest.LogCaptureFixture, published: Mapping[str, object]
+) -> None:
+    """Of a `generation_config.json` only the ends of a turn count; the rest neither counts nor warns."""
+    asked = [prompt(tiny_clip, 1, FIELDS), prompt(tiny_clip, 0, "Платье")]
+    expected = load(card(qwen), surroundings(tiny_clip)).generate(asked)
+    folder = shutil.copytree(qwen, tmp_path / "published")
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | published))
+    captioner = load(card(folder), surroundings(tiny_clip))
+    caplog.clear()  # the library's own, of what it read
+    assert captioner.generate(asked) == expected
+    assert not caplog.records
+
+
+def test_a_turn_ends_where_the_publisher_says(qwen: Path, tiny_clip: Clip, tmp_path: Path) -> None:
+    """Whatever is written first, when everything is an end."""
+    folder = shutil.copytree(qwen, tmp_path / "published")
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": list(range(WORDS))}))
+    captioner = load(card(folder), surroundings(tiny_clip))
+    assert isinstance(captioner, ChatCaptioner)
+    steps: list[object] = []
+    hook = captioner._model.register_forward_hook(lambda model, arguments, output: steps.append(output))
+    captioner.generate([prompt(tiny_clip, 1, FIELDS)])
+    hook.remove()
+    assert len(steps) == 1
 
 
 @pytest.mark.parametrize("settings", [{"photo_edge": 5}, {"photo_edge": "448"}, {"bits": 3}, {"zoom": 1}])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from transformers import GenerationConfig
 
 from inference.captioners import Captioner, Prompt, load
 from inference.captioners.chat import FEWEST_WORDS, ChatCaptioner, Settings
@@ -120,7 +121,8 @@ def test_fields_are_cut_where_the_window_ends(
 
 
 def test_a_window_that_is_not_known_limits_nothing(folders: Mapping[str, Path], tiny_clip: Clip) -> None:
-    model = SimpleNamespace(config=SimpleNamespace(get_text_config=SimpleNamespace), eval=lambda: None)
+    model = SimpleNamespace(config=SimpleNamespace(get_text_config=SimpleNamespace))
+    model.eval, model.generation_config = lambda: model, GenerationConfig()
     processor = load_processor(folders["gemma3"])
     captioner = ChatCaptioner(model, processor, Settings(), Generation(), "unlimited", 10)
     assert captioner.max_photos == 10
