@@ -10,7 +10,7 @@ from time import perf_counter
 
 from bot.messages import Say
 from cli.parser import Commands
-from inference.checkpoints import CARD, KINDS, Card, folders, read_card, survey, verify
+from inference.checkpoints import CARD, Card, named, survey, verify
 from inference.errors import CheckpointError, Message
 from inference.originals import FORMATS, import_original
 
@@ -132,17 +132,8 @@ def import_files(arguments: argparse.Namespace, say: Say) -> int:
 
 
 def _named(root: Path, name: str) -> list[Card]:
-    """The checkpoints called `kind/name`, or `name` in whatever kind, or after their repository on the hub."""
-    asked = [each for kind in KINDS for each in folders(root, kind).values() if name in (each.name, _id(each))]
-    if asked:
-        return [read_card(folder) for folder in asked]
-    cards, _ = survey(root)
-    named = [card for card in cards if card.repo and card.repo == name]
-    if not named:
-        known = ", ".join(card.id for card in cards if card.is_here) or "—"
+    cards = named(root, name)
+    if not cards:
+        known = ", ".join(card.id for card in survey(root)[0] if card.is_here) or "—"
         raise CheckpointError("checkpoint-missing", checkpoint=name, known=known)
-    return named
-
-
-def _id(folder: Path) -> str:
-    return f"{folder.parent.name}/{folder.name}"
+    return cards

@@ -77,14 +77,17 @@ class Card:
         return "".join(str(part["repo"]) for part in self.download[:1] if part["folder"] == "")
 
     @property
-    def is_here(self) -> bool:
-        """Whether its files are in the folder; those of a public model have to be pulled first.
+    def has_files(self) -> bool:
+        """Whether its own files are in the folder; those of a public model have to be pulled first."""
+        return not self.download or (bool(self.files) and all((self.folder / name).is_file() for name in self.files))
 
-        What has nothing of its own to pull waits for the checkpoints that it requires.
-        """
-        if self.download:
-            return bool(self.files) and all((self.folder / name).is_file() for name in self.files)
-        return all(_is_here(self.folder.parent.parent, required) for required in self.requires)
+    @property
+    def is_here(self) -> bool:
+        """Whether its files and those of all that it requires are there."""
+        try:
+            return self.has_files and all(card.has_files for card in required(self))
+        except CheckpointError:
+            return False
 
     def wrong(self, field: str) -> CheckpointError:
         """The error that a field of the card is missing, unknown or not what it may be."""
@@ -102,19 +105,8 @@ class Card:
         return sum(cast(int, part.get("bytes", 0)) for part in self.download) or 4 * self.parameters
 
 
-def find(root: Path, kind: str | None = None) -> list[Card]:
-    """Cards below `root`, of one kind or of all, ordered by kind and name.
-
-    Raises `CheckpointError` when `root` is no folder or a card cannot be read.
-    """
-    cards, errors = survey(root, kind)
-    if errors:
-        raise errors[0]
-    return cards
-
-
 def survey(root: Path, kind: str | None = None) -> tuple[list[Card], list[CheckpointError]]:
-    """As `find`, with the errors of the cards that cannot be read beside the others.
+    """Cards below `root`, of one kind or of all, ordered by kind and name, and the errors of those that cannot be read.
 
     Raises `CheckpointError` when `root` is no folder.
     """
@@ -142,14 +134,39 @@ def get(root: Path, kind: str, name: str) -> Card:
     if name in found:
         return read_card(found[name])
     if _HUB_NAME.fullmatch(name) and name.partition("/")[0] not in KINDS:
-        cards = [card for card in map(read_card, found.values()) if card.repo == name]
+        cards = [card for card in survey(root, kind)[0] if card.repo == name]
         if cards:
             return cards[0]
         raise CheckpointError("checkpoint-not-here", checkpoint=name)
     if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
         raise CheckpointError("checkpoint-cardless", checkpoint=f"{kind}/{name}")
-    known = [each for each in found if _is_here(root, f"{kind}/{each}")]
-    raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=", ".join(known) or "—")
+    known = ", ".join(card.name for card in survey(root, kind)[0] if card.has_files) or "—"
+    raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=known)
+
+
+def named(root: Path, name: str) -> list[Card]:
+    """The checkpoints called `kind/name`, or `name` in whatever kind, or after their repository on the hub.
+
+    Raises `CheckpointError` when one of them cannot be read or `root` is no folder.
+    """
+    found = (folder for kind in KINDS for folder in folders(root, kind).values())
+    called = [read_card(folder) for folder in found if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
+    return called or [card for card in survey(root)[0] if card.repo and card.repo == name]
+
+
+def required(card: Card, *above: str) -> list[Card]:
+    """All that a card stands on, each once and before what stands on it; above: ids of what stands on the card.
+
+    Raises `CheckpointError` for a checkpoint that is missing, cannot be read or requires itself.
+    """
+    cards: dict[str, Card] = {}
+    for each in card.requires:
+        kind, _, name = each.partition("/")
+        below = get(card.folder.parent.parent, kind, name)
+        if below.id in (card.id, *above):
+            raise below.wrong("requires")
+        cards |= {one.id: one for one in (*required(below, card.id, *above), below)}
+    return list(cards.values())
 
 
 def check_files(card: Card) -> None:
@@ -170,10 +187,9 @@ def verify(card: Card) -> None:
     for name in _file_names(card.folder) if (card.folder / CARD).is_file() else ():
         if name not in card.files:
             raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
-    for required in card.requires:
-        kind, _, name = required.partition("/")
-        if not get(card.folder.parent.parent, kind, name).is_here:
-            raise CheckpointError("checkpoint-not-here", checkpoint=required)
+    for each in required(card):
+        if not each.has_files:
+            raise CheckpointError("checkpoint-not-here", checkpoint=each.id)
 
 
 def seal(card: Card) -> Card:
@@ -243,13 +259,6 @@ def folders(root: Path, kind: str) -> dict[str, Path]:
 def _is_dropped(folder: Path) -> bool:
     told = architecture(folder)
     return told is not None and told.kind == folder.parent.name and any(folder.glob("*.safetensors"))
-
-
-def _is_here(root: Path, required: str) -> bool:
-    try:
-        return get(root, *required.split("/", 1)).is_here
-    except CheckpointError:
-        return False
 
 
 def _file_names(folder: Path) -> list[str]:

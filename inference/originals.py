@@ -65,7 +65,7 @@ def import_original(family: str, source: Path, root: Path, name: str) -> Card:
     target = place(root, kind, name)
     if target.exists():
         card = checkpoints.get(root, kind, name)
-        if card.is_here:
+        if card.has_files:
             raise InvalidInput("checkpoint-exists", checkpoint=card.id)
         if card.format != family:
             raise InvalidInput("checkpoint-format", checkpoint=card.id, format=card.format, given=family)

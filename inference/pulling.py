@@ -74,15 +74,17 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
     that goes wrong on the way.
     """
     card = _known(root, asked)
-    if card is not None and card.is_here:
+    if card is None:
+        return _bring(_told(root, asked, family, name), tell, keep)
+    if card.is_here:
         tell(Message("pull-here", {"checkpoint": card.id}))
-        return card
-    for required in card.requires if card else ():
-        if not checkpoints.get(root, *required.split("/", 1)).is_here:
-            pull(root, required, tell, keep=keep)
-    if card is not None and not card.download:
-        return card
-    plan = _planned(card) if card else _told(root, asked, family, name)
+    for each in (*checkpoints.required(card), card):
+        if not each.has_files:
+            _bring(_planned(each), tell, keep)
+    return checkpoints.read_card(card.folder)
+
+
+def _bring(plan: _Plan, tell: Tell, keep: bool) -> Card:
     parts = list(_parts(plan))
     _download(plan, parts, tell)
     tell(Message("pull-converting", {"checkpoint": f"{plan.target.parent.name}/{plan.target.name}"}))
@@ -95,9 +97,9 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
 
 def _known(root: Path, asked: str) -> Card | None:
     """The card that is meant by `name`, `kind/name` or the name of its repository; None for another repository."""
-    cards = checkpoints.find(root)
-    named = [card for card in cards if asked in (card.id, card.name)]
-    named = named or [card for card in cards if card.repo == asked][:1]
+    named = checkpoints.named(root, asked)
+    if any(card.repo == asked for card in named):
+        del named[1:]
     waiting = [card for card in named if not card.is_here]
     if len(waiting) > 1:
         raise InvalidInput("pull-ambiguous", name=asked, known=", ".join(card.id for card in waiting))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 
 from inference.captioners import FAMILIES
-from inference.checkpoints import Card, find, verify
+from inference.checkpoints import Card, survey, verify
 from inference.originals import FORMATS
 from tests.sources import ROOT
 
-CARDS = find(ROOT / "checkpoints")
+CARDS, ERRORS = survey(ROOT / "checkpoints")
 HERE = [card for card in CARDS if card.is_here]
 PUBLIC = [card for card in CARDS if card.download]
 MOST_BYTES = 80_000_000
+
+
+def test_every_card_can_be_read() -> None:
+    assert ERRORS == []
 
 
 @pytest.mark.parametrize("card", HERE, ids=[card.id for card in HERE])

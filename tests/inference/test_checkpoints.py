@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from inference.checkpoints import Card, find, get, lock, read_card, seal, survey, verify
+from inference.checkpoints import Card, get, lock, named, read_card, required, seal, survey, verify
 from inference.errors import CheckpointError
 
 
@@ -61,10 +61,10 @@ def test_sealing_twice_changes_nothing(root: Path) -> None:
     assert (card.folder / "card.toml").read_bytes() == before
 
 
-def test_find_lists_all_kinds_or_one(root: Path) -> None:
-    assert [card.id for card in find(root)] == ["captioner/mini", "clip/mini"]
-    assert [card.id for card in find(root, "clip")] == ["clip/mini"]
-    assert find(root, "diversity") == []
+def test_a_survey_tells_all_kinds_or_one(root: Path) -> None:
+    assert [card.id for card in survey(root)[0]] == ["captioner/mini", "clip/mini"]
+    assert [card.id for card in survey(root, "clip")[0]] == ["clip/mini"]
+    assert survey(root, "diversity") == ([], [])
 
 
 def test_a_folder_dropped_in_is_known(root: Path) -> None:
@@ -92,13 +92,13 @@ def test_a_survey_tells_cards_and_errors(root: Path) -> None:
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
-    for call in (lambda: find(tmp_path / "no"), lambda: get(tmp_path / "no", "clip", "mini")):
+    for call in (lambda: survey(tmp_path / "no"), lambda: get(tmp_path / "no", "clip", "mini")):
         with error_of("checkpoints-root-missing"):
             call()
 
 
 def test_whole_checkpoints_verify(root: Path) -> None:
-    for card in find(root):
+    for card in survey(root)[0]:
         verify(card)
 
 
@@ -128,6 +128,53 @@ def test_a_required_checkpoint_must_be_there(root: Path) -> None:
     (root / "clip" / "mini").rename(root / "clip" / "gone")
     with error_of("checkpoint-missing"):
         verify(get(root, "captioner", "mini"))
+
+
+def stand(root: Path, name: str, *requires: str) -> Card:
+    """The card of a captioner without files of its own."""
+    folder = root / "captioner" / name
+    folder.mkdir()
+    return seal(Card(folder=folder, family="interrogator", version="1", requires=requires))
+
+
+def test_all_that_a_card_stands_on_is_required_once_and_from_below(root: Path) -> None:
+    stand(root, "left", "captioner/mini")
+    stand(root, "right", "clip/mini", "captioner/left")
+    above = stand(root, "above", "captioner/left", "captioner/right")
+    expected = ["clip/mini", "captioner/mini", "captioner/left", "captioner/right"]
+    assert [card.id for card in required(above)] == expected
+
+
+def test_cards_that_require_each_other_are_not_here(root: Path) -> None:
+    stand(root, "itself", "captioner/itself")
+    stand(root, "first", "captioner/second")
+    stand(root, "second", "captioner/first")
+    cards, errors = survey(root)
+    assert [card.id for card in cards if card.is_here] == ["captioner/mini", "clip/mini"]
+    assert errors == []
+    with error_of("card-field"):
+        verify(get(root, "captioner", "first"))
+
+
+@pytest.mark.parametrize("missing", ["captioner/gone", "nothing", ""])
+def test_what_requires_something_missing_is_not_here(root: Path, missing: str) -> None:
+    card = stand(root, "above", missing)
+    assert not card.is_here
+    with error_of("checkpoint-missing"):
+        verify(card)
+
+
+def test_a_card_that_cannot_be_read_keeps_no_other_from_its_name_on_the_hub(root: Path) -> None:
+    part = {"repo": "people/public", "revision": "", "files": [], "folder": ""}
+    (root / "captioner" / "public").mkdir()
+    table = {"family": "prefix", "version": "1", "download": [part]}
+    (root / "captioner" / "public" / "card.toml").write_text(tomli_w.dumps(table))
+    (root / "captioner" / "mini" / "card.toml").write_text("family = ")
+    assert get(root, "captioner", "people/public").id == "captioner/public"
+    assert [card.id for card in named(root, "people/public")] == ["captioner/public"]
+    assert [card.id for card in named(root, "clip/mini")] == ["clip/mini"]
+    with error_of("card-unreadable"):
+        named(root, "mini")
 
 
 @pytest.mark.parametrize(
@@ -208,6 +255,13 @@ class TestAPublicModel:
         with pytest.raises(CheckpointError, match="card-"):
             read_card(folder)
 
+    def test_it_is_not_here_without_what_it_requires(self, folder: Path, tmp_path: Path) -> None:
+        card = (folder / "card.toml").read_text()
+        (folder / "card.toml").write_text('requires = ["clip/gone"]\n' + card)
+        self.fill(folder)
+        assert read_card(folder).has_files
+        assert not read_card(folder).is_here
+
     def test_it_is_found_by_its_name_on_the_hub(self, folder: Path, tmp_path: Path) -> None:
         assert get(tmp_path, "captioner", "people/public").id == "captioner/public"
         assert get(tmp_path, "captioner", "captioner/public").id == "captioner/public"
@@ -251,7 +305,7 @@ class TestAFolderWithoutACard:
         self.drop(tmp_path, "mine", config='{"model_type": "blip-2"}')
         chat = {"preprocessor_config": "{}", "tokenizer_config": '{"chat_template": "{{ messages }}"}'}
         self.drop(tmp_path, "talks", config='{"model_type": "qwen9_vl"}', **chat)
-        cards = find(tmp_path)
+        cards, _ = survey(tmp_path)
         assert [(card.id, card.family, card.is_here) for card in cards] == [
             ("captioner/mine", "blip2", True),
             ("captioner/talks", "chat-vlm", True),
@@ -264,12 +318,12 @@ class TestAFolderWithoutACard:
     def test_what_is_not_told_is_asked_for_a_card(self, tmp_path: Path, config: str) -> None:
         """A language model that chats but sees nothing is none; nor is a dual encoder among the captioners."""
         self.drop(tmp_path, "odd", config=config, tokenizer_config='{"chat_template": ""}')
-        assert find(tmp_path) == []
+        assert survey(tmp_path) == ([], [])
         with error_of("checkpoint-cardless"):
             get(tmp_path, "captioner", "odd")
 
     def test_what_is_not_finished_is_not_there(self, tmp_path: Path) -> None:
         self.drop(tmp_path, ".mine.new", config='{"model_type": "blip-2"}')
-        assert find(tmp_path) == []
+        assert survey(tmp_path) == ([], [])
         with error_of("checkpoint-missing"):
             get(tmp_path, "captioner", ".mine")

@@ -101,6 +101,15 @@ class TestImport:
         with pytest.raises(InvalidInput, match="checkpoint-exists"):
             import_original("rubert-toxicity", source, tmp_path, "public")
 
+    def test_what_waits_for_another_checkpoint_is_not_written_over(
+        self, source: Path, waiting: Path, tmp_path: Path
+    ) -> None:
+        card = (waiting / "card.toml").read_text()
+        (waiting / "card.toml").write_text('requires = ["clip/gone"]\n' + card)
+        assert not import_original("rubert-toxicity", source, tmp_path, "public").is_here
+        with pytest.raises(InvalidInput, match="checkpoint-exists"):
+            import_original("rubert-toxicity", source, tmp_path, "public")
+
     def test_a_shipped_card_of_another_format_is_not(self, source: Path, waiting: Path, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="checkpoint-format"):
             import_original("detoxify", source, tmp_path, "public")

@@ -126,6 +126,26 @@ class TestAShippedCard:
         verify(pulled(root, "above"))
         assert get(root, "captioner", "public").is_here
 
+    def test_what_it_requires_comes_again_where_it_was_lost(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
+        pulled(root, "above")
+        (root / "captioner" / "public" / "model.safetensors").unlink()
+        served.asked.clear()
+        assert not get(root, "captioner", "above").is_here
+        assert pulled(root, "above").is_here
+        assert [name.rpartition("/")[2] for name in served.asked] == list(FILES)
+
+    def test_cards_that_require_each_other_are_refused(self, root: Path, served: Hub) -> None:
+        ship(root / "captioner" / "first", part(REPO, ["config.json"]), requires=["captioner/second"])
+        ship(root / "captioner" / "second", part(REPO, ["config.json"]), requires=["captioner/first"])
+        assert refused(root, "first").details["field"] == "requires"
+
+    def test_a_card_that_cannot_be_read_keeps_no_other_back(self, root: Path, served: Hub) -> None:
+        (root / "captioner" / "typo").mkdir()
+        (root / "captioner" / "typo" / "card.toml").write_text("family = ")
+        assert pulled(root, "captioner/public").is_here
+        assert refused(root, "typo").code == "card-unreadable"
+
     def test_what_has_no_files_of_its_own_is_here_with_what_it_requires(self, root: Path, served: Hub) -> None:
         folder = root / "captioner" / "standing"
         folder.mkdir()

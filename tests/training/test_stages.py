@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.checkpoints import find, get, verify
+from inference.checkpoints import get, survey, verify
 from inference.listing import Description, Submission, Upload
 from inference.loading import load_describer
 from inference.validation import check
@@ -40,8 +40,9 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
         stages.train_clip(sources, tmp_path / "teacher.safetensors", encoder, work / "clip", 2, 1, 0)
     stages.train_captioner(sources, encoder, root / "captioner" / "mini", work / "captioner", 2, 1, 0, layers=2)
     stages.train_diversity(sources, encoder, root / "diversity" / "mini", work / "diversity", 2, 0)
-    assert [card.id for card in find(root)] == ["captioner/mini", "clip/mini", "diversity/mini"]
-    for card in find(root):
+    cards, _ = survey(root)
+    assert [card.id for card in cards] == ["captioner/mini", "clip/mini", "diversity/mini"]
+    for card in cards:
         verify(card)
     clip_card = get(root, "clip", "mini")
     assert {"футболка", "джинсы"} <= set(clip_card.knows)
