@@ -138,6 +138,12 @@ class Writer:
         unknown = self.tokenizer.unk_token_id
         return [token for token in prompt.mask_tokens if unknown is not None and unknown in self._ids(token)]
 
+    def _spelling(self, prompt: Prompt) -> list[int]:
+        """The ids that spell the mask tokens of a prompt, behind a space and without."""
+        unspelled = self._unspelled(prompt)
+        names = [without_brackets(token, unspelled) for token in prompt.mask_tokens]
+        return [number for name in names for text in (name, f" {name}") for number in self._ids(text)]
+
     def _ids(self, text: str, *, special: bool = False) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=special).input_ids
         return ids
@@ -163,7 +169,7 @@ class Writer:
     def processors(self, prompts: Sequence[Prompt], written_from: int = 0) -> LogitsProcessorList:
         """What is held against the logits of each prompt's rows; `written_from`: where in the ids the text begins."""
         asked = self.generation
-        held = limits(asked, self._digits, prompts, written_from)
+        held = limits(asked, self._digits, prompts, [self._spelling(prompt) for prompt in prompts], written_from)
         if any(prompt.seed for prompt in prompts):
             held.append(Variety([prompt.seed for prompt in prompts], asked.temperature, asked.top_k))
         return held
@@ -197,15 +203,25 @@ class Writer:
         return digits[digits != self.tokenizer.eos_token_id]
 
 
-def limits(asked: Generation, digits: Tensor, prompts: Sequence[Prompt], written_from: int = 0) -> LogitsProcessorList:
-    """What a text is held to whatever its seed: repetitions, and no digit of its own; see `Writer.processors`."""
-    held: list[LogitsProcessor] = []
+def limits(
+    asked: Generation,
+    digits: Tensor,
+    prompts: Sequence[Prompt],
+    spellings: Sequence[Sequence[int]],
+    written_from: int = 0,
+) -> LogitsProcessorList:
+    """What a text is held to whatever its seed: repetitions, and no digit of its own; see `Writer.processors`.
+
+    spellings: the ids that spell each prompt's mask tokens; <SIZE_2> repeats most of <SIZE>, and has to be written.
+    """
+    repetitions = LogitsProcessorList()
     if asked.repetition_penalty != 1:
-        held.append(Behind(written_from, RepetitionPenaltyLogitsProcessor(asked.repetition_penalty)))
+        repetitions.append(RepetitionPenaltyLogitsProcessor(asked.repetition_penalty))
     if asked.no_repeat_ngram_size:
-        held.append(Behind(written_from, NoRepeatNGramLogitsProcessor(asked.no_repeat_ngram_size)))
+        repetitions.append(NoRepeatNGramLogitsProcessor(asked.no_repeat_ngram_size))
     numbered = [any(c.isdigit() for token in prompt.mask_tokens for c in token) for prompt in prompts]
-    return LogitsProcessorList([*held, NoDigits(digits, numbered)])
+    behind = [Behind(written_from, repetitions, spellings)] if repetitions else []
+    return LogitsProcessorList([*behind, NoDigits(digits, numbered)])
 
 
 def digit_ids(vocabulary: Mapping[str, int]) -> Tensor:
@@ -238,31 +254,53 @@ def with_brackets(text: str, tokens: Collection[str], flags: int = 0) -> str:
 
 
 class Behind(LogitsProcessor):
-    """Another processor, which sees only what was written: what the prompt holds may be said again."""
+    """Other processors, which see only what was written: what the prompt holds may be said again.
 
-    def __init__(self, start: int, processor: LogitsProcessor) -> None:
+    spared: ids of each prompt whose scores they leave as they are.
+    """
+
+    def __init__(self, start: int, processors: LogitsProcessorList, spared: Sequence[Sequence[int]]) -> None:
         self._start = start
-        self._processor = processor
+        self._processors = processors
+        self._spared = _Words([torch.tensor(ids, dtype=torch.long) for ids in spared])
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(rows, length), (rows, words) → (rows, words)."""
-        written = input_ids[:, self._start :]
-        return self._processor(written, scores) if written.shape[1] else scores
+        written: Any = input_ids[:, self._start :]  # the types of `transformers` want a LongTensor
+        if not written.shape[1]:
+            return scores
+        return torch.where(self._spared.among(scores), scores, self._processors(written, scores))
 
 
 class NoDigits(LogitsProcessor):
     """No number but the seller's: a digit may be written only in rows whose mask tokens are numbered."""
 
     def __init__(self, digits: Tensor, allowed: Sequence[bool]) -> None:
-        self._digits = digits
-        self._rows = ~torch.tensor(allowed)
+        self._banned = _Words([digits[:0] if each else digits for each in allowed])
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(rows, length), (rows, words) → (rows, words)."""
-        rows = self._rows.repeat_interleave(len(scores) // len(self._rows))
-        banned = torch.zeros(scores.shape[1], dtype=torch.bool)
-        banned[self._digits[self._digits < len(banned)]] = True  # a vocabulary may be longer than what is written
-        return scores.masked_fill((rows[:, None] & banned).to(scores.device), NEVER)
+        return scores.masked_fill(self._banned.among(scores), NEVER)
+
+
+class _Words:
+    """Some words of each prompt of a batch, as a mask that is made once, where the scores are.
+
+    ids: (words,) of each prompt.
+    """
+
+    def __init__(self, ids: Sequence[Tensor]) -> None:
+        self._ids = ids
+        self._mask: Tensor | None = None
+
+    def among(self, scores: Tensor) -> Tensor:
+        """(rows, words) scores → which of them are such words, (rows, words); each prompt has as many rows."""
+        if self._mask is None:
+            mask = torch.zeros(len(self._ids), scores.shape[1], dtype=torch.bool)
+            for row, ids in zip(mask, self._ids, strict=True):
+                row[ids[ids < len(row)]] = True  # a vocabulary may be longer than what is written
+            self._mask = mask.to(scores.device).repeat_interleave(len(scores) // len(mask), 0)
+        return self._mask
 
 
 class Variety(LogitsProcessor):

@@ -7,8 +7,14 @@ from collections.abc import Callable, Mapping
 
 from inference.listing import Numbers
 from inference.masking.erasing import GAP, erase_unknown
+from inference.masking.kinds import TOKEN_KINDS
 from inference.masking.numbers import DIGIT, TOKEN
 from inference.masking.tokens import mask_against
+
+# A < and how a kind begins, or how ruDOLPH spells it, and yet no token: «<SIZа_2>», «<PRI».
+_BEGINNINGS = "|".join(sorted({kind[:2] for kind in TOKEN_KINDS} | {kind[:2].lower() for kind in TOKEN_KINDS}))
+_TORN = re.compile(rf"<(?!{TOKEN.pattern[1:]})(?:{_BEGINNINGS})(?:[^\s<>]*>|\w*)")
+_UNKNOWN = "<TORN>"  # no kind, so that no input has a value for it
 
 _AND = r"(?:а также|и|или|а|но|да|плюс)\b"
 _START = r"(^|[.!?…\n])"
@@ -45,11 +51,11 @@ _TIDYINGS = (
 def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> str:
     """Give the tokens of a draft their values back (or `__` with "blanks") and erase every other number.
 
-    An unknown token, and a digit or a Latin size that the input did not hold, goes together with the words
+    An unknown or a torn token, and a digit or a Latin size that the input did not hold, goes together with the words
     that hang on it. Every group of digits in the result is a group of digits of some value; with "blanks"
     there is no digit at all.
     """
-    text = mask_against(draft.replace(GAP, ""), values)
+    text = mask_against(_TORN.sub(_UNKNOWN, draft.replace(GAP, "")), values)
     text = _tidy(_close_gaps(erase_unknown(text, values)))
     filled = ""
     end = 0

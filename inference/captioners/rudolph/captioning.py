@@ -161,7 +161,8 @@ class RudolphCaptioner:
         asked, drafts = self._generation, self._settings.drafts
         chances = torch.stack([_chances(each.prompt.seed, drafts, asked.max_new_tokens) for each in wanted])
         sampling = Sampling(asked.top_k, self._settings.top_p, asked.temperature, asked.min_new_tokens)
-        held = limits(asked, self._speller.digits, [each.prompt for each in wanted])
+        spellings = [self._speller.spelling(each.prompt.mask_tokens) for each in wanted]
+        held = limits(asked, self._speller.digits, [each.prompt for each in wanted], spellings)
         readings = [each.reading for each in wanted]
         return write(self.model, readings, chances[:, :, : wanted[0].room], sampling, held)
 

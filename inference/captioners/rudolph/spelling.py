@@ -58,6 +58,11 @@ class Speller:
         """
         return without_brackets(text, self._unspelled(tokens))
 
+    def spelling(self, tokens: Collection[str]) -> list[int]:
+        """The ids that spell these mask tokens."""
+        texts = (self.masked(token, tokens).lower() for token in tokens)
+        return [number for text in texts for number in self._tokenizer.encode(text).ids]
+
     def unmasked(self, text: str, tokens: Collection[str]) -> str:
         """A text that was written, with mask tokens as all the world spells them; an unfinished one is cut off."""
         text = _MASK.sub(lambda found: f"<{found[1].upper()}>", _UNFINISHED.sub("", text)).strip()

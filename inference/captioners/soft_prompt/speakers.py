@@ -113,7 +113,8 @@ class RudolphSpeaker:
         room = min(asked.max_new_tokens, self._model.config.left - len(rows[0]))
         chances = torch.stack([_chances(prompt.seed, room) for prompt in prompts])
         sampling = Sampling(asked.top_k, EVERY, asked.temperature, asked.min_new_tokens)
-        held = limits(asked, self._speller.digits, prompts)
+        spellings = [self._speller.spelling(prompt.mask_tokens) for prompt in prompts]
+        held = limits(asked, self._speller.digits, prompts, spellings)
         drafts = write(self._model, [Reading(row) for row in rows], chances, sampling, held)
         return [self._told(several[0], prompt) for several, prompt in zip(drafts, prompts, strict=True)]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import LogitsProcessorList, PreTrainedTokenizerBase
 
 from inference.captioners import Prompt
 from inference.captioners.generation import Generation, NoDigits, Variety, Writer, padded_left, unhalved
@@ -19,6 +20,8 @@ from inference.captioners.wording import completion, sentences
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
+from inference.listing import Masked
+from inference.masking import fill, mask
 from tests import languages
 from tests.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt
 
@@ -160,6 +163,53 @@ def test_a_text_never_repeats_five_tokens(model: LanguageModel, tiny_clip: Clip)
 
 def fives(ids: Sequence[int]) -> list[tuple[int, ...]]:
     return [tuple(ids[start : start + 5]) for start in range(len(ids) - 4)]
+
+
+class TestSecondNumber:
+    """`<SIZE_2>` spelled in pieces begins as `<SIZE>` did, which is no repetition: it is the seller's other number."""
+
+    FIELDS = "Название: куртка\nРазмер: 44\nРазмер: 46\nЦена: 5000"
+    TEXT = "Куртка, размер <SIZE>, есть размер <SIZE_2>, цена <PRICE>."
+    HELD = Generation(no_repeat_ngram_size=5, repetition_penalty=2.0)
+
+    def asked(self, masked: Masked) -> Prompt:
+        return Prompt((), None, masked.text, "<SINGLE>", frozenset(masked.values))  # type: ignore[arg-type]
+
+    def test_it_reaches_the_buyer(self) -> None:
+        masked = mask(self.FIELDS)
+        writer = Writer(TOKENIZER, self.HELD)
+        ids = sure_of(self.TEXT, TOKENIZER, writer.processors([self.asked(masked)]))
+        (draft,) = writer.spell(torch.tensor([ids]), [self.asked(masked)])
+        assert fill(draft, masked.values) == "Куртка, размер 44, есть размер 46, цена 5000."
+
+    def test_it_reaches_the_buyer_from_a_vocabulary_without_brackets(self) -> None:
+        masked = mask("Цена: 5000\nЦена: 6000")
+        tokenizer = languages.tokenizer_without_brackets()
+        writer = Writer(tokenizer, self.HELD)
+        ids = sure_of("Цена PRICE или PRICE_2.", tokenizer, writer.processors([self.asked(masked)]))
+        (draft,) = writer.spell(torch.tensor([ids]), [self.asked(masked)])
+        assert fill(draft, masked.values) == "Цена 5000 или 6000."
+
+    def test_each_prompt_has_its_own_tokens_in_all_of_its_beams(self) -> None:
+        """Two prompts of two beams: the second knows no size, and may not repeat itself."""
+        prompts = [self.asked(mask(self.FIELDS)), self.asked(mask("Цена: 5000"))]
+        held = Writer(TOKENIZER, Generation()).processors(prompts)
+        *before, last = TOKENIZER("мер <SIZ").input_ids
+        begun: Any = torch.tensor([[*before, last, *before]] * 4)
+        assert len(before) >= 4
+        assert held(begun, torch.zeros(4, len(TOKENIZER)))[:, last].isfinite().tolist() == [True, True, False, False]
+
+
+def sure_of(text: str, tokenizer: PreTrainedTokenizerBase, held: LogitsProcessorList) -> list[int]:
+    """The ids that a model writes which is sure of every piece of a text, and would else say «а»."""
+    ids: list[int] = []
+    for wanted in tokenizer(text).input_ids:
+        scores = torch.full((1, len(tokenizer)), -5.0)
+        scores[0, tokenizer("а").input_ids[-1]] = 0
+        scores[0, wanted] = 10
+        read: Any = torch.tensor([ids], dtype=torch.long)
+        ids.append(int(held(read, scores).argmax()))
+    return ids
 
 
 def test_a_text_ends_behind_its_stop_and_before_an_unfinished_token() -> None:

@@ -121,6 +121,21 @@ def test_a_number_that_the_model_made_up_is_erased(draft: str, text: str) -> Non
     assert fill(draft, VALUES) == text
 
 
+@pytest.mark.parametrize(
+    ("draft", "text"),
+    [
+        ("Куртка, есть размера<SIZа_2>, цена <PRICE>.", "Куртка, цена 5000."),
+        ("Куртка, цена <PRI, торг.", "Куртка, торг."),
+        ("Куртка, цена <PRICE<SIZE>.", "Куртка, 44-46."),
+        ("Куртка за <priсe>. Торг.", "Куртка. Торг."),
+        ("Куртка <Ника> или <Disney>.", "Куртка <Ника> или <Disney>."),
+    ],
+)
+def test_a_torn_token_is_erased_like_an_unknown_one(draft: str, text: str) -> None:
+    """What merely stands behind a < is none."""
+    assert fill(draft, VALUES) == text
+
+
 def test_values_keep_their_spelling() -> None:
     """Tidying the sentence never touches what the seller wrote."""
     assert fill("Цена  <PRICE> .", {"<PRICE>": "1 ,  5"}) == "Цена 1 ,  5."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from inference import youtokentome
 from inference.captioners.rudolph.spelling import BOS, EOS, Speller, sentence
 from tests import rudolph
@@ -61,6 +63,13 @@ class TestMaskTokens:
         assert spell.masked("Цена: <PRICE>", self.TOKENS) == "Цена: PRICE"
         assert self.there_and_back(spell, "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
         assert self.there_and_back(spell, "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
+
+    @pytest.mark.parametrize("brackets", [True, False])
+    def test_the_ids_that_spell_them_are_known(self, tmp_path: Path, brackets: bool) -> None:
+        """What a text is held to lets them pass: `<SIZE_2>` begins as `<SIZE>` does."""
+        spell = speller() if brackets else without_brackets(tmp_path)
+        spelled = [spell.ids(spell.masked(token, self.TOKENS), "<LT_T2T>")[2:] for token in self.TOKENS]
+        assert set(spell.spelling(self.TOKENS)) == {number for ids in spelled for number in ids}
 
     def test_they_are_told_though_the_model_puts_spaces_in(self) -> None:
         assert speller().unmasked("за < price > и < size_2 >", self.TOKENS) == "за <PRICE> и <SIZE_2>"
