@@ -12,14 +12,18 @@ from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, Processo
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 # What cuts a photo into tiles, a dozen and more, each of which costs as many tokens as a photo.
-_TILING: Final = ("do_image_splitting", "crop_to_patches")
+_TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
 
 
 def load_processor(folder: Path) -> ProcessorMixin:
     """The processor that belongs to the model of a folder, its tokenizer and image processor as they lie there.
 
-    It never cuts a photo into tiles, whatever was published. Raises `KeyError` for a model that has no processor, and
-    whatever `transformers` raises for files it cannot read; code that lies in the folder is never run.
+    SmolVLM, Idefics 3, InternVL and Gemma 3 cut no photo into tiles, whatever was published; LLaVA-NeXT, LLaVA-OneVision
+    and Llama 3.2 Vision know no other way, and still do. Where the processor has no chat template it is the tokenizer's,
+    and a tokenizer without padding pads with its end.
+
+    Raises `KeyError` for a model that has no processor, and whatever `transformers` raises for files it cannot read;
+    code that lies in the folder is never run.
     """
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     kind: Any = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **here))]
@@ -30,6 +34,9 @@ def load_processor(folder: Path) -> ProcessorMixin:
     whole = {name: False for name in _TILING if hasattr(processor.image_processor, name)}
     # Not the image processor's own: what a kind of processors says of images comes before it.
     processor.images_kwargs = getattr(processor, "images_kwargs", {}) | whole
+    tokenizer = loaded["tokenizer"]
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    processor.chat_template = processor.chat_template or tokenizer.chat_template
     return cast(ProcessorMixin, processor)
 
 

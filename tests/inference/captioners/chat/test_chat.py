@@ -169,6 +169,37 @@ def test_a_model_that_does_not_chat_is_refused(qwen: Path, tmp_path: Path) -> No
     assert raised.value.message.code == "import-failed"
 
 
+def test_a_template_that_stands_with_the_tokenizer_alone_is_found(
+    folder: Path, tmp_path: Path, tiny_clip: Clip
+) -> None:
+    """As transformers wrote it before 4.43: a key of `tokenizer_config.json`."""
+    source = shutil.copytree(folder, tmp_path / "source")
+    change_tokenizer(source, chat_template=(source / "chat_template.jinja").read_text())
+    (source / "chat_template.jinja").unlink()
+    asked = [prompt(tiny_clip, 2, FIELDS)]
+    imported = import_original("chat-vlm", source, tmp_path, "imported")
+    texts = [
+        load(replace(each, settings=SMALL, generation=QUICK), surroundings(tiny_clip)).generate(asked)
+        for each in (imported, card(source), card(folder))
+    ]
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_a_tokenizer_without_padding_pads_with_its_end(folder: Path, tmp_path: Path, tiny_clip: Clip) -> None:
+    """What is padded is not read, so that the text stays."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    change_tokenizer(copy, pad_token=None)
+    asked = [prompt(tiny_clip, 2, FIELDS), prompt(tiny_clip, 0, "Платье")]
+    assert load(card(copy), surroundings(tiny_clip)).generate(asked) == load(
+        card(folder), surroundings(tiny_clip)
+    ).generate(asked)
+
+
+def change_tokenizer(folder: Path, **values: object) -> None:
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 @pytest.fixture
 def tuned(qwen: Path, tmp_path: Path) -> Any:
     """A model with an adapter, which lies as `lora` in the folder `tuned` beside it."""

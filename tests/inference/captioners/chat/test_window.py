@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from transformers import GenerationConfig
+from transformers.models.gemma3.processing_gemma3 import Gemma3Processor
 
 from inference.captioners import Captioner, Prompt, load
 from inference.captioners.chat import FEWEST_WORDS, ChatCaptioner, Settings
@@ -100,6 +101,15 @@ def test_a_photo_is_one_tile_whatever_was_published(folders: Mapping[str, Path],
     inputs = processor(text=[sign * 10], images=[photos], return_tensors="pt")
     assert inputs["input_ids"].shape[1] <= 10 * tokens + 1
     assert inputs["pixel_values"].flatten(0, -4).shape[0] == 10
+
+
+def test_a_photo_is_one_tile_whatever_the_library_does_by_default(
+    folders: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Gemma3Processor.images_kwargs, "do_pan_and_scan", True)
+    processor: Any = load_processor(folders["gemma3"])
+    inputs = processor(text=["<start_of_image>"], images=[[Image.new("RGB", (1024, 512))]], return_tensors="pt")
+    assert inputs["pixel_values"].shape[0] == 1
 
 
 @pytest.mark.parametrize("kind", SAVED)
