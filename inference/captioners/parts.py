@@ -1,10 +1,11 @@
-"""What the families have in common that join models of `transformers`: weights into parts, their type, their room."""
+"""What the families have in common that join models of `transformers`: weights into parts, their room, small photos."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
@@ -43,3 +44,10 @@ def positions(config: PreTrainedConfig) -> int:
     """How many tokens a language model reads and writes at once."""
     names = ("max_position_embeddings", "max_seq_len", "seq_length")
     return next((size for name in names if isinstance(size := getattr(config, name, None), int)), UNSAID)
+
+
+def thumbnail(image: Image.Image, edge: int, resample: Image.Resampling) -> Image.Image:
+    """A copy whose longer side has at most `edge` pixels."""
+    small = image.copy()
+    small.thumbnail((edge, edge), resample)
+    return small

@@ -21,7 +21,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation, Writer
-from inference.captioners.parts import cast
+from inference.captioners.parts import cast, thumbnail
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.wording import request
@@ -150,14 +150,9 @@ class ChatCaptioner:
 
     def _turns(self, prompt: Prompt) -> list[dict[str, Any]]:
         """The conversation so far: one turn of the user's, the photos first. Not every template knows a system."""
-        photos: list[dict[str, Any]] = [{"type": "image", "image": self._scaled(image)} for image in prompt.images]
+        images = [thumbnail(image, self._settings.photo_edge, Image.Resampling.BICUBIC) for image in prompt.images]
+        photos: list[dict[str, Any]] = [{"type": "image", "image": image} for image in images]
         return [{"role": "user", "content": [*photos, {"type": "text", "text": request(prompt)}]}]
-
-    def _scaled(self, image: Image.Image) -> Image.Image:
-        edge = self._settings.photo_edge
-        scaled = image.copy()
-        scaled.thumbnail((edge, edge), Image.Resampling.BICUBIC)
-        return scaled
 
 
 def _lengths(inputs: Any) -> list[int]:

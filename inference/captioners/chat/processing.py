@@ -18,9 +18,9 @@ _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
 def load_processor(folder: Path) -> ProcessorMixin:
     """The processor that belongs to the model of a folder, its tokenizer and image processor as they lie there.
 
-    SmolVLM, Idefics 3, InternVL and Gemma 3 cut no photo into tiles, whatever was published; LLaVA-NeXT, LLaVA-OneVision
-    and Llama 3.2 Vision know no other way, and still do. Where the processor has no chat template it is the tokenizer's,
-    and a tokenizer without padding pads with its end.
+    SmolVLM, Idefics 3, InternVL and Gemma 3 cut no photo into tiles, whatever was published. LLaVA-NeXT,
+    LLaVA-OneVision and Llama 3.2 Vision know no other way, and still do. Where the processor has no chat template it is
+    the tokenizer's, and a tokenizer without padding pads with its end.
 
     Raises `KeyError` for a model that has no processor, and whatever `transformers` raises for files it cannot read;
     code that lies in the folder is never run.

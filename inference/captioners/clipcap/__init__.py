@@ -26,6 +26,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.clipcap.model import ClipCap, build
 from inference.captioners.generation import Generation, Writer
+from inference.captioners.parts import thumbnail
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -95,17 +96,13 @@ class ClipCapCaptioner:
 
     def _prefixes(self, images: Sequence[Image.Image]) -> Tensor:
         """(photos, length, width)."""
-        vectors = self._clip.photo_features([self._shrunk(image) for image in images])
+        edge = self._settings.thumbnail
+        if edge:
+            images = [thumbnail(image, edge, Image.Resampling.LANCZOS) for image in images]
+        vectors = self._clip.photo_features(images)
         if self._settings.normalize:
             vectors = functional.normalize(vectors, dim=-1)
         return self._model.prefix(vectors.to(self._device.name, self._device.dtype))
-
-    def _shrunk(self, image: Image.Image) -> Image.Image:
-        edge = self._settings.thumbnail
-        if edge:
-            image = image.copy()
-            image.thumbnail((edge, edge), Image.Resampling.LANCZOS)
-        return image
 
     def _row(self, prompt: Prompt, prefixes: Tensor) -> Tensor:
         """What the text of a prompt stands behind, (length, width)."""

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from PIL import Image
 from transformers import AutoModelForImageTextToText
 
 from inference.captioners import Captioner, Prompt, Surroundings, load
 from inference.captioners.chat import ChatCaptioner
 from inference.captioners.chat.processing import load_processor
+from inference.captioners.parts import thumbnail
 from inference.captioners.wording import request
 from inference.checkpoints import Card
 from inference.clip import Clip
@@ -74,7 +76,7 @@ def test_a_text_is_what_the_library_s_own_recipe_writes(folder: Path, tiny_clip:
         text = processor.tokenizer.apply_chat_template(
             [turn], chat_template=processor.chat_template, tokenize=False, add_generation_prompt=True
         )
-        images = [captioner._scaled(image) for image in asked.images] or None
+        images = [thumbnail(image, 64, Image.Resampling.BICUBIC) for image in asked.images] or None
         inputs = processor(text=[text], images=[images] if images else None, return_tensors="pt")
         digits = [[word] for word in captioner._writer._digits.tolist()]
         written = model.generate(**inputs, max_new_tokens=6, do_sample=False, bad_words_ids=digits)
