@@ -202,10 +202,14 @@ def seal(card: Card) -> Card:
     return read_card(card.folder)
 
 
-def lock(folder: Path, revisions: Mapping[str, str]) -> None:
-    """Hash the files of the folder and write `lock.toml`; revisions: the hub's repository → the commit it came from."""
+def lock(folder: Path, revisions: Mapping[str, str], card: Card) -> None:
+    """Hash the files of the folder and write `lock.toml` for a card that asked for them.
+
+    revisions: the hub's repository → the commit it came from; empty for what came from elsewhere.
+    """
     files = {name: _sha256(folder / name) for name in _file_names(folder)}
-    (folder / LOCK).write_text(tomli_w.dumps({"revisions": revisions, "files": files}), "utf-8")
+    table = {"revisions": revisions, "files": files, "asked": _asked(card)}
+    (folder / LOCK).write_text(tomli_w.dumps(table), "utf-8")
 
 
 def read_card(folder: Path) -> Card:
@@ -235,9 +239,17 @@ def _locked(card: Card) -> Card:
     for name, is_valid in {"files": _are_files, "revisions": _is_table(str)}.items():
         if not is_valid(table.get(name)):
             raise CheckpointError("card-field", card=str(path), field=name)
-    pinned = table["revisions"]
+    pinned, asked = table["revisions"], _asked(card)
+    moved = any(part["revision"] not in ("", pinned.get(part["repo"], part["revision"])) for part in card.download)
+    if moved or table.get("asked", asked) != asked:
+        return card  # what lies there was pulled for an earlier one
     download = tuple({**part, "revision": pinned.get(part["repo"], part["revision"])} for part in card.download)
     return replace(card, files=table["files"], download=download)
+
+
+def _asked(card: Card) -> list[dict[str, object]]:
+    """What a card downloads, without the commits: a card that names none is locked to the newest one."""
+    return [{name: part[name] for name in ("repo", "files", "folder")} for part in card.download]
 
 
 def _read_table(path: Path) -> dict[str, Any]:

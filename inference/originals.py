@@ -119,14 +119,26 @@ def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mappin
 
 
 def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
-    """Move what was written to the card that waits for it, the lock last: without it nothing counts as there."""
-    checkpoints.lock(fresh, revisions)
+    """Move what was written to the card that waits for it, the lock last: without it nothing counts as there.
+
+    What lay there goes, or its weights would be read beside the new ones; adapters that the card names stay.
+    """
+    card = checkpoints.read_card(target)
+    checkpoints.lock(fresh, revisions, card)
     (target / LOCK).unlink(missing_ok=True)
+    kept = {CARD, *(name.partition("/")[0] for name in card.adapters)}
+    for old in target.iterdir():
+        if old.name not in kept or (fresh / old.name).exists():
+            _remove(old)
     for path in sorted(fresh.iterdir(), key=lambda path: path.name == LOCK):
-        old = target / path.name
-        if old.is_dir():
-            shutil.rmtree(old)
-        path.replace(old)
+        path.replace(target / path.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 # What a `transformers` folder holds besides weights: configurations, vocabularies, chat templates.

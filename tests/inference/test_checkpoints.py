@@ -220,7 +220,7 @@ class TestAPublicModel:
 
     def fill(self, folder: Path) -> None:
         (folder / "model.safetensors").write_bytes(b"weights")
-        lock(folder, {"people/public": "c0ffee"})
+        lock(folder, {"people/public": "c0ffee"}, read_card(folder))
 
     def test_it_is_not_here_before_its_lock(self, folder: Path) -> None:
         assert not read_card(folder).is_here

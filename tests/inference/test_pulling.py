@@ -121,6 +121,38 @@ class TestAShippedCard:
         assert not get(root, "captioner", "public").is_here
         assert pulled(root, "public").is_here
 
+    def test_weights_that_are_not_asked_for_any_more_go(self, root: Path, served: Hub) -> None:
+        """They would be read beside the others; what the owner of the folder tuned is left alone."""
+        folder = pulled(root, "public").folder
+        (folder / "lock.toml").unlink()
+        (folder / "zmodel.safetensors").write_bytes(b"of another commit")
+        (folder / "old").mkdir()
+        (folder / "tuned" / "lora").mkdir(parents=True)
+        card = (folder / "card.toml").read_text()
+        (folder / "card.toml").write_text('adapters = ["tuned/lora"]\n' + card)
+        pulled(root, "public")
+        assert visible(folder) == {"card.toml", "lock.toml", ".gitignore", "tuned", *FILES}
+        assert (folder / "tuned" / "lora").is_dir()
+
+    @pytest.mark.parametrize(
+        ("change", "is_here"),
+        [
+            ({}, True),
+            ({"bytes": 7}, True),
+            ({"revision": COMMIT}, True),
+            ({"revision": "f" * 40}, False),
+            ({"repo": "people/other"}, False),
+            ({"files": ["model.safetensors"]}, False),
+        ],
+    )
+    def test_a_card_that_moves_on_waits_for_its_new_files(
+        self, root: Path, served: Hub, change: dict[str, object], is_here: bool
+    ) -> None:
+        folder = pulled(root, "public").folder
+        table = {"family": "prefix", "version": "2", "download": [part(REPO, list(FILES)) | change]}
+        (folder / "card.toml").write_text(tomli_w.dumps(table))
+        assert get(root, "captioner", "public").is_here == is_here
+
     def test_what_it_requires_comes_with_it(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
         verify(pulled(root, "above"))
