@@ -93,7 +93,8 @@ class Writer:
         model: any causal language model of `transformers`, whose types do not say that it generates; `more` goes to it.
         """
         embeddings, mask = padded_left(rows)
-        written: Tensor = model.generate(
+        written = generate(
+            model,
             inputs_embeds=embeddings,
             attention_mask=mask,
             generation_config=self.config(),
@@ -148,21 +149,22 @@ class Writer:
         ids: list[int] = self.tokenizer(text, add_special_tokens=special).input_ids
         return ids
 
-    def config(self, **more: object) -> GenerationConfig:
-        """The settings for `generate`. `more`: the model's own ids where its tokenizer does not tell them."""
-        asked, end = self.generation, self.tokenizer.eos_token_id
+    def config(self, ends: int | Sequence[int] | None = None, **more: object) -> GenerationConfig:
+        """The settings for `generate`.
+
+        ends: where a text ends besides the tokenizer's end, as a publisher says it; `more`: other ids of the model's
+        own that its tokenizer does not tell.
+        """
+        asked, tokenizer = self.generation, self.tokenizer
+        known = sorted({tokenizer.eos_token_id, *(ends if isinstance(ends, Sequence) else [ends])} - {None})
         settings: dict[str, object] = {
             "max_new_tokens": asked.max_new_tokens,
             "min_new_tokens": asked.min_new_tokens,
             "num_beams": asked.num_beams,
             "length_penalty": asked.length_penalty,
             "stop_strings": [asked.stop] if asked.stop else None,
-            "do_sample": False,
-            # Said even where it is nothing: what is not said, the publisher's own settings would fill in.
-            "repetition_penalty": 1.0,
-            "no_repeat_ngram_size": 0,
-            "eos_token_id": end,
-            "pad_token_id": end if self.tokenizer.pad_token_id is None else self.tokenizer.pad_token_id,
+            "eos_token_id": known or None,
+            "pad_token_id": tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
         }
         return GenerationConfig(**(settings | more))
 
@@ -201,6 +203,13 @@ class Writer:
         """Ids whose text holds a digit."""
         digits = digit_ids(self.tokenizer.get_vocab())
         return digits[digits != self.tokenizer.eos_token_id]
+
+
+def generate(model: Any, **told: Any) -> Tensor:
+    """The ids that a model of `transformers` writes: as it is told, and in nothing as its publisher set it."""
+    model.generation_config = GenerationConfig()  # would fill in whatever is not said
+    written: Tensor = model.generate(**told)
+    return written
 
 
 def limits(

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedConfig
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load, narrow
-from inference.captioners.generation import Generation, Writer
+from inference.captioners.generation import Generation, Writer, generate
 from inference.captioners.parts import positions
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
@@ -106,7 +106,8 @@ class Blip2Captioner:
     def _answer(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """The texts that an encoder-decoder writes of the rows that its encoder reads."""
         mask = pad_sequence([torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows], True)
-        written: Tensor = self._language.generate(
+        written = generate(
+            self._language,
             inputs_embeds=pad_sequence(list(rows), batch_first=True),
             attention_mask=mask,
             generation_config=self.writer.config(**self._beginning),

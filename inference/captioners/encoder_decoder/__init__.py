@@ -116,5 +116,4 @@ def _decoding(published: GenerationConfig | None, writer: Writer) -> tuple[Gener
     tokenizer = writer.tokenizer
     named = (published.decoder_start_token_id, published.bos_token_id) if published else ()
     start = next(number for number in (*named, tokenizer.bos_token_id, tokenizer.eos_token_id) if number is not None)
-    ends = {tokenizer.eos_token_id, published.eos_token_id if published else None} - {None}
-    return writer.config(eos_token_id=sorted(ends)), start
+    return writer.config(published.eos_token_id if published else None), start

@@ -19,6 +19,8 @@ from torch.nn import functional
 from transformers import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadModel
 
+from inference.captioners.generation import generate
+
 PHOTOS_AT_ONCE = 16  # through the encoder: what is in memory there does not grow with the batch
 
 
@@ -131,8 +133,8 @@ class LookingWriter:
         with self.looking_at(rows):
             # The blocks ask their cross-attention only where there are states; these tell that there are.
             states = padded.new_zeros(len(padded), 1, 1, dtype=self.dtype)
-            written: Tensor = self.decoder.generate(
-                input_ids=padded, attention_mask=mask, encoder_hidden_states=states, **settings
+            written = generate(
+                self.decoder, input_ids=padded, attention_mask=mask, encoder_hidden_states=states, **settings
             )
         return written[:, longest:]
 

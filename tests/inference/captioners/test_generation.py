@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import LogitsProcessorList, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase
 
 from inference.captioners import Prompt
 from inference.captioners.generation import Generation, NoDigits, Variety, Writer, padded_left, unhalved
@@ -129,13 +129,34 @@ def test_a_vocabulary_may_be_longer_than_what_is_written() -> None:
     assert banned.tolist() == [[0.0, float("-inf"), 0.0]]
 
 
-def test_what_the_publisher_set_does_not_act_behind_the_card(model: LanguageModel, tiny_clip: Clip) -> None:
+@pytest.mark.parametrize(
+    "published",
+    [
+        {"repetition_penalty": 3.0},
+        {"no_repeat_ngram_size": 1},
+        {"suppress_tokens": list(range(3, 400))},
+        {"bad_words_ids": [[word] for word in range(3, 400)]},
+        {"forced_eos_token_id": 7},
+        {"num_return_sequences": 2, "num_beams": 2},
+        {"penalty_alpha": 0.6, "top_k": 4},
+        {"guidance_scale": 3.0},
+        {"return_dict_in_generate": True, "output_scores": True},
+    ],
+)
+def test_what_the_publisher_set_does_not_act_behind_the_card(
+    model: LanguageModel, tiny_clip: Clip, published: dict[str, Any]
+) -> None:
     asked = [prompt(tiny_clip, 1, FIELDS)]
-    plain = Completer(model).generate(asked)
-    published = deepcopy(model)
-    published.generation_config.repetition_penalty = 3.0
-    published.generation_config.no_repeat_ngram_size = 1
-    assert Completer(published).generate(asked) == plain
+    other = deepcopy(model)
+    other.generation_config = GenerationConfig(**published)
+    assert Completer(other).generate(asked) == Completer(model).generate(asked)
+
+
+@pytest.mark.parametrize(("published", "ends"), [(None, [2]), (7, [2, 7]), (2, [2]), ([7, 2, 9], [2, 7, 9])])
+def test_a_text_ends_where_the_tokenizer_or_the_publisher_says(
+    published: int | list[int] | None, ends: list[int]
+) -> None:
+    assert Writer(TOKENIZER, QUICK).config(published).eos_token_id == ends
 
 
 def test_noise_draws_words_as_often_as_they_are_likely() -> None:

@@ -93,6 +93,13 @@ class TestPromises:
         assert photos_of_passes(load(cards["gpt2"], clip), clip, monkeypatch) == [15, 13]
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "bart"])
+def test_what_the_language_model_s_publisher_set_does_not_act(cards: dict[str, Card], clip: Clip, kind: str) -> None:
+    plain, other, asked = load(cards[kind], clip), load(cards[kind], clip), [prompt(clip, 1, FIELDS)]
+    other._language.generation_config.suppress_tokens = list(range(3, 250))
+    assert other.generate(asked) == plain.generate(asked)
+
+
 def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
     cards: dict[str, Card], clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

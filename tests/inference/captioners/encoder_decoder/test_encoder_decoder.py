@@ -101,6 +101,21 @@ class TestImported:
         mine = captioner(import_original("encoder-decoder", source, tmp_path, "first"), clip)
         assert mine.ids([shown(clip, PICTURES)]) == [[7]]
 
+    def test_of_what_was_published_only_the_ends_of_a_text_count(self, card: Card, clip: Clip, tmp_path: Path) -> None:
+        """A list of them, as newer folders have it."""
+        source = save_published(tmp_path / "source")
+        settings = {"eos_token_id": [2, 3], "suppress_tokens": list(range(9, 200)), "num_return_sequences": 2}
+        config = json.loads((source / "config.json").read_text("utf-8"))
+        config["decoder"] |= settings
+        (source / "config.json").write_text(json.dumps(config), "utf-8")
+        settings |= {"decoder_start_token_id": config["decoder_start_token_id"], "num_beams": 4}
+        (source / "generation_config.json").write_text(json.dumps(settings), "utf-8")
+        told = captioner(import_original("encoder-decoder", source, tmp_path, "told"), clip)
+        plain = captioner(card, clip)
+        told.model.decoder.generation_config.suppress_tokens = list(range(9, 200))
+        assert told._config.eos_token_id == [2, 3]
+        assert told.generate([shown(clip, PICTURES[:1])]) == plain.generate([shown(clip, PICTURES[:1])])
+
     def test_a_folder_that_lacks_a_weight_is_refused(self, tmp_path: Path, clip: Clip) -> None:
         source = save_published(tmp_path / "source")
         state = torch.load(source / "pytorch_model.bin", weights_only=True)
