@@ -24,6 +24,7 @@ from inference.errors import CheckpointError
 KINDS = ("captioner", "clip", "toxicity", "diversity")
 CARD = "card.toml"
 LOCK = "lock.toml"
+ADAPTER = "adapter_config.json"  # as PEFT calls it
 _OURS = (CARD, LOCK, ".gitignore")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -216,8 +217,11 @@ def read_card(folder: Path) -> Card:
     """The card in `folder`, with what `lock.toml` adds to it.
 
     A folder of `transformers` that somebody put there without a card gets one that says what its `config.json` tells;
-    its hashes are unknown. Raises `CheckpointError` naming the field that is missing, unknown or of a wrong type.
+    its hashes are unknown. Raises `CheckpointError` naming the field that is missing, unknown or of a wrong type, and
+    where an adapter lies among the weights: `transformers` would read it, and the model that it names, in their place.
     """
+    if (folder / ADAPTER).is_file():
+        raise CheckpointError("adapter-loose", checkpoint=f"{folder.parent.name}/{folder.name}")
     path = folder / CARD
     if not path.exists() and (told := architecture(folder)):
         return Card(folder=folder, family=told.family, version="", max_photos=told.max_photos)
@@ -321,6 +325,11 @@ def _are_files(value: object) -> bool:
     return all(map(_stays_inside, value))
 
 
+def _are_folders(value: object) -> bool:
+    """Names that stay inside the folder."""
+    return _is_list(str)(value) and all(map(_stays_inside, cast(list[str], value)))
+
+
 def _are_downloads(value: object) -> bool:
     """Tables of repo, revision, files and folder, and the bytes of the files where they are known."""
     if not _is_list(dict)(value):
@@ -350,7 +359,7 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "summary": _is_table(str),
     "settings": _is(dict),
     "generation": _is(dict),
-    "adapters": _is_list(str),
+    "adapters": _are_folders,
     "dtype": lambda value: value in ("", "float32", "bfloat16", "float16"),
     "licence": _is(str),
     "parameters": _is(int),

@@ -10,13 +10,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import cast
 
 from inference import checkpoints
-from inference.checkpoints import CARD, LOCK, Card, seal
+from inference.checkpoints import ADAPTER, CARD, LOCK, Card, seal
 from inference.errors import CheckpointError, InvalidInput
 
 Convert = Callable[[Path, Path], Card]
@@ -160,21 +161,30 @@ def copy_transformers(source: Path, folder: Path) -> None:
         from inference import weights  # torch: not for --help
 
         weights.unpickle(path, folder / _safe(path.name))
-    for path in (*found, *(path for pattern in _BESIDE for path in source.glob(pattern))):
-        if not path.name.endswith(".bin.index.json"):
-            link(path, folder / path.name)
+    beside = (path for path in source.iterdir() if is_beside(path.name) and not path.name.endswith(".bin.index.json"))
+    for path in (*found, *beside):
+        link(path, folder / path.name)
     if (index := source / "pytorch_model.bin.index.json").is_file() and pickles:
         table = json.loads(index.read_text("utf-8"))
         table["weight_map"] = {name: _safe(shard) for name, shard in table["weight_map"].items()}
         (folder / "model.safetensors.index.json").write_text(json.dumps(table, indent=2) + "\n", "utf-8")
 
 
+def is_beside(name: str) -> bool:
+    """Whether a file of a `transformers` folder belongs to the model though it is no weight."""
+    return name != ADAPTER and any(PurePath(name).match(pattern) for pattern in _BESIDE)
+
+
 def link(source: Path, target: Path) -> None:
-    """The same file under another name, or a copy where the file system has no two names for one."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
+    """Safetensors under another name, a copy where the file system has no two names for one file.
+
+    Everything else is copied: it is small, and people edit it.
+    """
+    if source.suffix == ".safetensors":
+        with suppress(OSError):
+            os.link(source.resolve(), target)
+            return
+    shutil.copyfile(source, target)
 
 
 def _safe(name: str) -> str:

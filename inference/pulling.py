@@ -11,7 +11,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from inference import checkpoints, hub
@@ -19,9 +18,9 @@ from inference.architectures import architecture
 from inference.checkpoints import KINDS, Card
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.hub import Snapshot
-from inference.originals import FORMATS, convert, link, place, settle
+from inference.originals import FORMATS, convert, is_beside, link, place, settle
 
-# What a folder of `transformers` holds: weights, of which the first that are there are taken, and what is no weight.
+# The weights of a folder of `transformers`, of which the first that are there are taken.
 _WEIGHTS = (
     "model.safetensors",
     "model-*-of-*.safetensors",
@@ -29,7 +28,6 @@ _WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model-*-of-*.bin",
 )
-_BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
 _TELLING = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
 _TELLING_CHAT = ("chat_template.jinja", "chat_template.json")
 
@@ -145,7 +143,7 @@ def _choice(names: Sequence[str]) -> list[str]:
         return [name for name in top if PurePosixPath(name).match(pattern)]
 
     weights: list[str] = next(filter(None, map(matching, _WEIGHTS)), [])
-    return [*weights, *chain.from_iterable(map(matching, _BESIDE))]
+    return [*weights, *filter(is_beside, top)]
 
 
 def _parts(plan: _Plan) -> Iterator[_Part]:
@@ -165,7 +163,7 @@ def _parts(plan: _Plan) -> Iterator[_Part]:
 def _download(plan: _Plan, parts: Sequence[_Part], tell: Tell) -> None:
     wanted = [(part.snapshot, name, target) for part in parts for name, target in part.targets()]
     missing = sum(hub.left(*each) for each in wanted)
-    _check_room(plan, missing + _converted_size(plan, parts))
+    _check_room(plan, missing + _converted_size(parts))
     sources = ", ".join(f"{part.snapshot.repo}@{part.snapshot.revision[:7]}" for part in parts)
     tell(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
     for snapshot, name, target in wanted:
@@ -179,13 +177,10 @@ def _remove_others(source: Path, wanted: Collection[Path]) -> None:
         path.unlink()
 
 
-def _converted_size(plan: _Plan, parts: Sequence[_Part]) -> int:
-    """Bytes that the converted weights will take beside the originals; safetensors and files as they are are linked."""
-    if not plan.format:
-        return 0
-    sizes = (part.snapshot.file(name).size for part in parts for name in part.names)
-    names = (name for part in parts for name in part.names)
-    return sum(size for size, name in zip(sizes, names, strict=True) if not name.endswith(".safetensors"))
+def _converted_size(parts: Sequence[_Part]) -> int:
+    """Bytes that the checkpoint will take beside the originals; safetensors are linked."""
+    files = (part.snapshot.file(name) for part in parts for name in part.names)
+    return sum(file.size for file in files if not file.name.endswith(".safetensors"))
 
 
 def _check_room(plan: _Plan, needed: int) -> None:

@@ -15,12 +15,12 @@ from typing import Final, cast
 from peft import LoraConfig, LoraModel, PeftConfig, set_peft_model_state_dict
 from torch import Tensor, nn
 
-from inference.checkpoints import Card
+from inference.checkpoints import ADAPTER, Card
 from inference.errors import CheckpointError
 from inference.originals import link
 from inference.weights import read, unpickle
 
-CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
+WEIGHTS, PICKLE = "adapter_model.safetensors", "adapter_model.bin"
 
 _PREFIX = "base_model.model."  # before every name of a file that PEFT wrote
 _WEIGHT = re.compile(r"\.(lora_\w+(\.\w+)?|weight|bias)$")  # what stands behind the path of a module
@@ -57,11 +57,11 @@ def take_over(source: Path, folder: Path) -> tuple[str, ...]:
 
     What was pickled is written out as safetensors.
     """
-    given = sorted(path.parent for path in source.glob(f"*/{CONFIG}"))
+    given = sorted(path.parent for path in source.glob(f"*/{ADAPTER}"))
     for each in given:
         taken = folder / each.name
         taken.mkdir()
-        link(each / CONFIG, taken / CONFIG)
+        link(each / ADAPTER, taken / ADAPTER)
         if (each / WEIGHTS).is_file():
             link(each / WEIGHTS, taken / WEIGHTS)
         else:
@@ -73,7 +73,7 @@ def _merged(model: nn.Module, card: Card, name: str) -> nn.Module:
     folder = card.folder / name
     if not (folder / WEIGHTS).is_file() and (folder / PICKLE).is_file():
         raise CheckpointError("adapter-pickled", checkpoint=card.id, adapter=name)
-    if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
+    if not (folder / WEIGHTS).is_file() or not (folder / ADAPTER).is_file():
         raise CheckpointError("adapter-missing", checkpoint=card.id, adapter=name)
     try:
         # PEFT warns of what is checked here, and of what it corrects by itself.

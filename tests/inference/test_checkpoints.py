@@ -189,6 +189,8 @@ def test_a_card_that_cannot_be_read_keeps_no_other_from_its_name_on_the_hub(root
         'family = "prefix"\nversion = "1"\n[calibration]\nthreshold = "high"\n[files]',
         'family = "prefix"\nversion = "1"\n[files]\n"../../etc/passwd" = "0"',
         'family = "prefix"\nversion = "1"\n[files]\n"/etc/passwd" = "0"',
+        'family = "prefix"\nversion = "1"\nadapters = ["../../other/lora"]\n[files]',
+        'family = "prefix"\nversion = "1"\nadapters = ["/lora"]\n[files]',
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, text: str) -> None:
@@ -321,6 +323,14 @@ class TestAFolderWithoutACard:
         assert survey(tmp_path) == ([], [])
         with error_of("checkpoint-cardless"):
             get(tmp_path, "captioner", "odd")
+
+    def test_an_adapter_among_the_weights_is_refused(self, tmp_path: Path) -> None:
+        """`transformers` would read it, and the model that it names, in place of what lies there."""
+        folder = self.drop(tmp_path, "mine", config='{"model_type": "blip-2"}', adapter_config="{}")
+        assert [error.message.code for error in survey(tmp_path)[1]] == ["adapter-loose"]
+        (folder / "card.toml").write_text('family = "blip2"\nversion = "1"\n[files]')
+        with error_of("adapter-loose"):
+            get(tmp_path, "captioner", "mine")
 
     def test_what_is_not_finished_is_not_there(self, tmp_path: Path) -> None:
         self.drop(tmp_path, ".mine.new", config='{"model_type": "blip-2"}')

@@ -69,6 +69,22 @@ class TestTransformersFolder:
         assert_holds_the_state(folder)
         assert (folder / "model.safetensors").samefile(source / "model.safetensors")
 
+    def test_a_stray_adapter_is_left_out(self, tmp_path: Path) -> None:
+        source, folder = folders(tmp_path)
+        save_file(STATE, source / "model.safetensors")
+        (source / "adapter_config.json").write_text("{}")
+        copy_transformers(source, folder)
+        assert [path.name for path in folder.iterdir()] == ["model.safetensors"]
+
+    def test_what_is_no_weight_is_copied(self, tmp_path: Path) -> None:
+        """Whoever edits the original does not damage the checkpoint."""
+        source, folder = folders(tmp_path)
+        save_file(STATE, source / "model.safetensors")
+        (source / "config.json").write_text("{}")
+        copy_transformers(source, folder)
+        (source / "config.json").write_text("[]")
+        assert (folder / "config.json").read_text() == "{}"
+
     def test_a_folder_without_weights_is_refused(self, tmp_path: Path) -> None:
         source, folder = folders(tmp_path)
         with pytest.raises(FileNotFoundError):

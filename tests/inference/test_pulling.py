@@ -372,7 +372,7 @@ class TestRepositoriesWithoutACard:
         folder = served.repos["people/other"] = save_rubert(tmp_path / "rubert")
         state = torch.load(folder / "pytorch_model.bin", weights_only=True)
         save_file(state, folder / "model.safetensors")
-        for name in ("model.fp16.safetensors", "tf_model.h5", "README.md"):
+        for name in ("model.fp16.safetensors", "tf_model.h5", "README.md", "adapter_config.json"):
             (folder / name).write_bytes(b"not asked for")
         pulled(root, "people/other", family="rubert-toxicity")
         assert {name.rpartition("/")[2] for name in served.asked} == {
