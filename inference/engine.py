@@ -258,7 +258,7 @@ class Engine:
             load.size = await self._in(self._loader, self._weigh, load.checkpoint)
             self._advance()
             await load.room
-            self._shelf.put(load.checkpoint, await self._in(self._loader, self._fetch, load.checkpoint), load.size)
+            self._shelf.put(load.checkpoint, *await self._in(self._loader, self._fetch, load.checkpoint))
             self._settle(load.checkpoint)
         except Exception as error:  # noqa: BLE001 - goes to those who asked for it; the next who asks tries again
             self._settle(load.checkpoint, error)
@@ -347,5 +347,8 @@ class Engine:
     def _weigh(self, captioner: str) -> int:
         return self._source().weigh(captioner)
 
-    def _fetch(self, captioner: str) -> Model:
-        return self._source().load(captioner)
+    def _fetch(self, captioner: str) -> tuple[Model, int]:
+        """The captioner and its size, weighed again: since room was made for it, its numbers may be wider."""
+        source = self._source()
+        size = source.weigh(captioner)
+        return source.load(captioner), size

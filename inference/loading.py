@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ DIVERSITY = "mini"
 TOXICITY = "mini"
 
 _FULL_WIDTH = 4  # bytes of a number where there is room
+_WORDS = ("embed", "lm_head")  # in the names of matrices that read words and write them
 
 Result = TypeVar("Result")
 
@@ -159,9 +161,33 @@ def _place(card: Card) -> Device:
 
 
 def _own_size(card: Card, device: Device) -> int:
-    """Bytes of the card's own weights there, known before anything is loaded."""
+    """Bytes of the card's own weights there at their most, known before anything is loaded."""
     numbers, bits = _loaded(card, weights.count), card.settings.get("bits")
-    return numbers * bits // 8 if isinstance(bits, int) and bits and device.quantises else numbers * device.width
+    if isinstance(bits, int) and bits and device.quantises:
+        layers = _loaded(card, _in_layers)
+        return layers * bits // 8 + (numbers - layers) * device.width
+    if device.name == "cuda":  # it is given what is narrow already
+        return numbers * device.width
+    return max(numbers * device.width, _published_size(card, numbers))
+
+
+def _in_layers(folder: Path) -> int:
+    """How many numbers are in layers, which `bitsandbytes` quantises; words, head, norms and convolutions it does not.
+
+    What only looks like words by its name counts among them.
+    """
+    return sum(
+        math.prod(shape)
+        for name, shape in weights.shapes(folder)
+        if len(shape) == 2 and name.endswith(".weight") and not any(part in name for part in _WORDS)
+    )
+
+
+def _published_size(card: Card, numbers: int) -> int:
+    """Bytes of weights that are read as they were published and only then become as narrow as the device's; else 0."""
+    if card.family == "rudolph":  # which makes its halves wide for adapters
+        return numbers * _FULL_WIDTH if card.adapters else 0
+    return _loaded(card, weights.size) if card.adapters or card.family == "soft-prompt" else 0
 
 
 def _check(card: Card, size: int, room: int) -> None:

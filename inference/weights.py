@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
+_WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _NAMES = {
     torch.float32: "F32",
     torch.float16: "F16",
@@ -25,21 +27,40 @@ _NAMES = {
 
 
 def read(folder: Path) -> dict[str, Tensor]:
-    """All tensors of the safetensors files that lie directly in `folder`, one file or several shards."""
+    """All tensors of the safetensors files that lie directly in `folder`, one file or the shards that its index names."""
     tensors: dict[str, Tensor] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in _files(folder):
         with safe_open(path, "pt") as file:
             tensors |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return tensors
 
 
-def count(folder: Path) -> int:
-    """How many numbers the safetensors files below `folder` hold; reads the headers alone."""
-    numbers = 0
+def shapes(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and shape of every tensor in the safetensors files below `folder`; reads the headers alone."""
+    found: list[tuple[str, tuple[int, ...]]] = []
     for path in folder.rglob("*.safetensors"):
         with safe_open(path, "pt") as file:
-            numbers += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    return numbers
+            found += [(name, tuple(file.get_slice(name).get_shape())) for name in file.keys()]  # noqa: SIM118
+    return found
+
+
+def count(folder: Path) -> int:
+    """How many numbers the safetensors files below `folder` hold."""
+    return sum(math.prod(shape) for _, shape in shapes(folder))
+
+
+def size(folder: Path) -> int:
+    """Bytes of the safetensors files below `folder`."""
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+
+
+def _files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder; some publishers keep their shards once more in a file beside them."""
+    found, index = sorted(folder.glob("*.safetensors")), folder / _INDEX
+    if not index.is_file() or folder / _WHOLE in found:
+        return found
+    named = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    return [path for path in found if path.name in named]
 
 
 def read_pickle(path: Path) -> dict[str, object]:

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -314,6 +315,19 @@ class TestMemory:
 
         assert run(scene()) == ["a1", "c1", "a2"]
         assert models.loads == ["a", "c", "a"]
+
+    def test_a_captioner_counts_as_it_was_loaded(self, models: PretendModels, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Weighed before room was made its numbers would have been narrow; then there was room for wide ones."""
+        sizes = {"a": repeat(MEGABYTE), "b": chain([MEGABYTE], repeat(2 * MEGABYTE)), "c": repeat(MEGABYTE)}
+        monkeypatch.setattr(models, "weigh", lambda name: next(sizes[name]))
+
+        async def scene() -> None:
+            async with serving(models) as engine:
+                for text in ("a1", "b1", "c1", "b2"):
+                    await ask(engine, text)
+
+        run(scene())
+        assert models.loads == ["a", "b", "c", "b"]
 
     def test_room_is_not_made_for_those_who_left(self, models: PretendModels) -> None:
         async def scene() -> list[str]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoModelForImageTextToText
 
 from cli.__main__ import main
 from inference import devices
@@ -25,6 +27,7 @@ from inference.loading import Describer, Loader, load_describer
 from inference.moderation.match import MatchRule
 from inference.validation import check
 from tests import tiny
+from tests.vision_language import SAVED
 
 FIELDS = "Название: куртка\nЦена: 5000 руб.\nРазмер: 44\nТелефон: +7 900 123-45-67"
 
@@ -259,12 +262,49 @@ def test_memory_is_tidied_up_before_a_model_is_refused(root: Path, monkeypatch: 
     assert machines[0].free > 1
 
 
-def test_quantised_weights_are_weighed_as_they_will_be(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Loader(root).weigh("mini")
-    seal(replace(read_card(root / "captioner" / "mini"), settings={"bits": 4}))
-    assert Loader(root).weigh("mini") == whole
+@pytest.mark.parametrize("kind", SAVED)
+@pytest.mark.parametrize("bits", [4, 8])
+def test_quantised_weights_are_weighed_as_they_will_be(
+    root: Path, monkeypatch: pytest.MonkeyPatch, kind: str, bits: int
+) -> None:
+    """The layers alone: `bitsandbytes` leaves the words, the head and the norms whole."""
+    folder = root / "captioner" / "chats"
+    SAVED[kind](folder)
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    seal(Card(folder=folder, family="chat-vlm", version="1", max_photos=3, settings={"bits": bits}))
+    numbers = sum(weight.numel() for weight in model.parameters())
+    assert Loader(root).weigh("chats") == numbers * 4
     monkeypatch.setattr(Device, "quantises", True)
-    assert Loader(root).weigh("mini") == whole // 8
+    layers = [each for each in model.modules() if isinstance(each, nn.Linear)]
+    quantised = sum(each.weight.numel() for each in layers if each is not model.get_output_embeddings())
+    taken = quantised * bits // 8 + (numbers - quantised) * 4
+    assert taken <= Loader(root).weigh("chats") < 1.05 * taken
+
+
+@pytest.mark.parametrize(
+    ("family", "adapters", "wide"),
+    [
+        ("prefix", (), 2),
+        ("prefix", ("lora",), 4),
+        ("soft-prompt", (), 4),
+        ("rudolph", (), 2),
+        ("rudolph", ("lora",), 4),
+    ],
+)
+def test_what_is_read_as_it_was_published_is_weighed_so(
+    root: Path, monkeypatch: pytest.MonkeyPatch, family: str, adapters: tuple[str, ...], wide: int
+) -> None:
+    """Adapters are merged into the numbers of the file before they become narrower; a GPU is given narrow ones."""
+    path = root / "captioner" / "mini" / "model.safetensors"
+    published = load_file(path)
+    width = torch.float16 if family == "rudolph" else torch.float32
+    save_file({name: weight.to(width) for name, weight in published.items()}, path)
+    seal(replace(read_card(path.parent), family=family, adapters=adapters))
+    numbers = sum(weight.numel() for weight in published.values())
+    for name, each in (("cpu", wide), ("mps", wide), ("cuda", 2)):
+        device = Device(name, torch.bfloat16, free=1 << 40, total=1 << 40)
+        monkeypatch.setattr(devices, "choose", lambda numbers, dtype, device=device: device)
+        assert each * numbers <= Loader(root).weigh("mini") < 1.1 * each * numbers
 
 
 def test_what_a_captioner_requires_is_weighed_and_not_loaded_twice(root: Path) -> None:
