@@ -23,9 +23,10 @@ def sentences(language: str = "ru") -> Mapping[str, str]:
 def completion(prompt: Prompt, template: str | None = None) -> str:
     """What a model that completes texts continues: the masked fields and the word for the description.
 
-    template: the card's own, with `{attributes}` and `{token}`, each used once or not at all.
+    template: the card's own, with `{attributes}` and `{token}`, each used once or not at all. Where there is nothing
+    but fields and it does not tell them, the usual one does.
     """
-    if template is None:
+    if template is None or not (prompt.images or "{attributes}" in template):
         template = sentences()["completion" if prompt.masked else "completion-photos"]
     return template.replace("{attributes}", prompt.masked).replace("{token}", prompt.token).strip()
 

@@ -323,4 +323,11 @@ def test_a_prompt_is_completed_in_the_words_of_the_catalogue_or_of_the_card(tiny
     assert completion(prompt(tiny_clip, 1)) == "<SINGLE>\nОписание:"
     assert completion(asked, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"
     assert completion(asked, "") == ""
+    assert completion(asked, "a photo of") == "a photo of"
     assert sentences("ru").keys() == sentences("en").keys()
+
+
+def test_a_card_whose_words_are_of_photos_alone_tells_a_text_only_listing_as_usual(tiny_clip: Clip) -> None:
+    fields = prompt(tiny_clip, 0, "Цена: <PRICE>")
+    assert completion(fields, "a photo of") == completion(fields)
+    assert completion(fields, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"
