@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -27,7 +26,7 @@ _NAMES = {
 
 
 def read(folder: Path) -> dict[str, Tensor]:
-    """All tensors of the safetensors files that lie directly in `folder`, one file or the shards that its index names."""
+    """All tensors of the safetensors files that lie directly in `folder`, one file or the shards of its index."""
     tensors: dict[str, Tensor] = {}
     for path in _files(folder):
         with safe_open(path, "pt") as file:
@@ -38,7 +37,7 @@ def read(folder: Path) -> dict[str, Tensor]:
 def shapes(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
     """Name and shape of every tensor in the safetensors files below `folder`; reads the headers alone."""
     found: list[tuple[str, tuple[int, ...]]] = []
-    for path in folder.rglob("*.safetensors"):
+    for path in _files_below(folder):
         with safe_open(path, "pt") as file:
             found += [(name, tuple(file.get_slice(name).get_shape())) for name in file.keys()]  # noqa: SIM118
     return found
@@ -51,7 +50,7 @@ def count(folder: Path) -> int:
 
 def size(folder: Path) -> int:
     """Bytes of the safetensors files below `folder`."""
-    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    return sum(path.stat().st_size for path in _files_below(folder))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -61,6 +60,12 @@ def _files(folder: Path) -> list[Path]:
         return found
     named = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
     return [path for path in found if path.name in named]
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Those of a folder and of every folder below it."""
+    folders = sorted({path.parent for path in folder.rglob("*.safetensors")})
+    return [path for each in folders for path in _files(each)]
 
 
 def read_pickle(path: Path) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -52,6 +53,29 @@ def test_shards_are_read_as_one(tmp_path: Path) -> None:
     weights.save({"b": torch.zeros(3)}, tmp_path / "model-2.safetensors")
     assert weights.read(tmp_path).keys() == {"a", "b"}
     assert weights.count(tmp_path) == 5
+
+
+def test_where_there_is_an_index_other_files_are_not_read(tmp_path: Path) -> None:
+    """Some publishers keep the same weights once more in one file, under other names."""
+    weights.save({"a": torch.ones(2)}, tmp_path / "model-1.safetensors")
+    weights.save({"b": torch.zeros(3)}, tmp_path / "model-2.safetensors")
+    weights.save({"one.a": torch.ones(2), "one.b": torch.zeros(3)}, tmp_path / "consolidated.safetensors")
+    (tmp_path / "lora").mkdir()
+    weights.save({"c": torch.ones(7)}, tmp_path / "lora" / "adapter_model.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert weights.read(tmp_path).keys() == {"a", "b"}
+    assert weights.count(tmp_path) == 5 + 7
+    assert weights.size(tmp_path) < sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors"))
+
+
+def test_one_file_goes_before_an_index(tmp_path: Path) -> None:
+    """A publisher may offer both, and what is pulled is the one file with the index of the others beside it."""
+    weights.save({"a": torch.ones(2)}, tmp_path / "model.safetensors")
+    index = {"weight_map": {"a": "model-1.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert weights.read(tmp_path).keys() == {"a"}
+    assert weights.count(tmp_path) == 2
 
 
 def test_of_two_names_for_one_tensor_the_first_stays() -> None:
