@@ -16,12 +16,13 @@ from typing import Any, Final, cast
 
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor
-from transformers import AutoConfig, AutoTokenizer, CLIPConfig, CLIPModel, CLIPTokenizer, PretrainedConfig
+from transformers import AutoConfig, CLIPConfig, CLIPModel, CLIPTokenizer, PretrainedConfig
 
 from inference import torchscript, weights, youtokentome
 from inference.checkpoints import Card
 from inference.clip import build
 from inference.clip.residual import GROWTH, REDUCTION
+from inference.tokenizer import read_tokenizer
 
 Weights = dict[str, Tensor]
 
@@ -92,7 +93,7 @@ def convert_openai(source: Path, folder: Path) -> Card:
     state = {name.removeprefix("module."): weight for name, weight in _state(source).items()}
     shown = source / "open_clip_config.json"
     more = json.loads(shown.read_text("utf-8")) if shown.is_file() else {}
-    tokenizer = CLIPTokenizer.from_pretrained(source, local_files_only=True)
+    tokenizer = read_tokenizer(source, CLIPTokenizer)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     sizes = openclip_sizes(more["model_cfg"]) if more else _sizes(state)
     edge = _square(sizes["image_resolution"])
@@ -289,9 +290,7 @@ def _transformers_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer
     elif config.model_type == "siglip":  # from SentencePiece's own file `transformers` makes no tokenizer of this kind
         raise FileNotFoundError(path)
     else:
-        tokenizer = AutoTokenizer.from_pretrained(
-            source, local_files_only=True, trust_remote_code=False
-        ).backend_tokenizer
+        tokenizer = read_tokenizer(source).backend_tokenizer
     if config.model_type == "siglip":
         _as_siglip(tokenizer, source)
     return tokenizer

@@ -16,7 +16,6 @@ from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
 )
@@ -24,6 +23,7 @@ from transformers import (
 from inference import weights
 from inference.checkpoints import Card
 from inference.moderation.texts import FAMILY
+from inference.tokenizer import read_tokenizer
 
 LONGEST = 512  # tokens that the published classifiers read
 
@@ -80,7 +80,7 @@ def _written(
 ) -> Card:
     config.save_pretrained(folder)
     weights.save(_fitting(config, state), folder / "model.safetensors")
-    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    tokenizer = read_tokenizer(source)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     longest = min(LONGEST, tokenizer.model_max_length, config.max_position_embeddings)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": longest}) + "\n", "utf-8")

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoTokenizer, PreTrainedConfig
+from transformers import PreTrainedConfig
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
@@ -22,6 +22,7 @@ from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
+from inference.tokenizer import read_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,7 @@ class Blip2Captioner:
         for, `ValueError` for weights that are missing.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
-        writer = Writer(
-            AutoTokenizer.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False), generation
-        )
+        writer = Writer(read_tokenizer(card.folder), generation)
         dtype = surroundings.device.dtype
         model = _adapted(load(card.folder, "auto" if card.adapters else dtype), card)
         narrow(model, dtype)

@@ -13,13 +13,14 @@ from typing import Any, Final, cast
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from transformers import AutoTokenizer, Blip2Config, PreTrainedTokenizerBase
+from transformers import Blip2Config, PreTrainedTokenizerBase
 
 from inference import weights
 from inference.captioners.adapters import take_over
 from inference.captioners.blip2.model import LANGUAGE, PROJECTION, language_width
 from inference.checkpoints import Card
 from inference.originals import link
+from inference.tokenizer import read_tokenizer
 
 SEED: Final = 0  # of a projection that no training has seen
 MAX_PHOTOS: Final = 10
@@ -40,7 +41,7 @@ def convert(source: Path, folder: Path) -> Card:
     Safetensors or `pytorch_model*.bin`, one file or shards; configurations with and without `image_token_index`;
     tokenizers of any age, which are written out as `tokenizer.json`.
     """
-    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    tokenizer = read_tokenizer(source)
     tokenizer.save_pretrained(folder)
     for name in (_CONFIG, _PIXELS):
         link(source / name, folder / name)
@@ -60,9 +61,7 @@ def convert_swap(source: Path, folder: Path) -> Card:
     config = _read(source / "blip2" / _CONFIG) | {"text_config": language, "image_token_index": None}
     (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     link(source / "blip2" / _PIXELS, folder / _PIXELS)
-    AutoTokenizer.from_pretrained(source / "language", local_files_only=True, trust_remote_code=False).save_pretrained(
-        folder
-    )
+    read_tokenizer(source / "language").save_pretrained(folder)
     instead = _tuned(source / "tuned")
     fits = _projection_width(instead, source / "blip2") == language_width(language)
     if not fits:

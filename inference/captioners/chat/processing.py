@@ -8,8 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, cast
 
-from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, ProcessorMixin
+from transformers import AutoConfig, AutoImageProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
+
+from inference.tokenizer import read_tokenizer
 
 # What cuts a photo into tiles, a dozen and more, each of which costs as many tokens as a photo.
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
@@ -27,14 +29,13 @@ def load_processor(folder: Path) -> ProcessorMixin:
     """
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     kind: Any = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **here))]
-    parts: dict[str, Any] = {"tokenizer": AutoTokenizer, "image_processor": AutoImageProcessor}
-    loaded = {name: part.from_pretrained(folder, **here) for name, part in parts.items()}
+    tokenizer, images = read_tokenizer(folder), AutoImageProcessor.from_pretrained(folder, **here)
+    loaded = {"tokenizer": tokenizer, "image_processor": images}
     stored, _ = kind.get_processor_dict(folder, local_files_only=True)
     processor: Any = _for_photos(kind).from_args_and_dict([loaded.get(name) for name in kind.get_attributes()], stored)
     whole = {name: False for name in _TILING if hasattr(processor.image_processor, name)}
     # Not the image processor's own: what a kind of processors says of images comes before it.
     processor.images_kwargs = getattr(processor, "images_kwargs", {}) | whole
-    tokenizer = loaded["tokenizer"]
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     processor.chat_template = processor.chat_template or tokenizer.chat_template
     return cast(ProcessorMixin, processor)

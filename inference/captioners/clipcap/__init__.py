@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoTokenizer
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
@@ -33,6 +32,7 @@ from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.devices import Device
 from inference.errors import CheckpointError
+from inference.tokenizer import read_tokenizer
 from inference.weights import read
 
 FEWEST_WORDS = 32  # tokens that a prompt has room for beside its photos
@@ -73,10 +73,7 @@ class ClipCapCaptioner:
             raise CheckpointError(
                 "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
             )
-        writer = Writer(
-            AutoTokenizer.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False),
-            Generation.of(card),
-        )
+        writer = Writer(read_tokenizer(card.folder), Generation.of(card))
         return cls(model, writer, clip, surroundings.device, card)
 
     @torch.inference_mode()

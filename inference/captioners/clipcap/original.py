@@ -19,6 +19,7 @@ from transformers import GPT2Tokenizer
 from inference import weights
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
 from inference.checkpoints import Card
+from inference.tokenizer import read_tokenizer
 
 HEAD_WIDTH: Final = 64  # of OpenAI's models and of most others
 HEADS: Final = {1536: 16}  # width → heads of ruGPT-3 large, which are wider
@@ -53,7 +54,7 @@ def convert(source: Path, folder: Path) -> Card:
     kept = {_renamed(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
     weights.save(kept, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
-    GPT2Tokenizer.from_pretrained(path.parent).save_pretrained(folder)
+    read_tokenizer(path.parent, GPT2Tokenizer).save_pretrained(folder)
     parameters = sum(tensor.numel() for tensor in kept.values())
     return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters)
 

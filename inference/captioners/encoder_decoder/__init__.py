@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, GenerationConfig, VisionEncoderDecoderModel
+from transformers import GenerationConfig, VisionEncoderDecoderModel
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
@@ -26,6 +26,7 @@ from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
+from inference.tokenizer import read_tokenizer
 
 _FIELDS = re.compile(r"\{attributes\}[\s,.;]*")
 
@@ -63,9 +64,7 @@ class EncoderDecoderCaptioner:
         Raises `CheckpointError` for settings and adapters that do not fit, `ValueError` for weights that are missing.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
-        writer = Writer(
-            AutoTokenizer.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False), generation
-        )
+        writer = Writer(read_tokenizer(card.folder), generation)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
         dtype = surroundings.device.dtype
         model: Any = adapted(load(card.folder, "auto" if card.adapters else dtype), card)

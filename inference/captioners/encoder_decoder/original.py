@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from inference import weights
 from inference.captioners.adapters import take_over
 from inference.checkpoints import Card
+from inference.tokenizer import read_tokenizer
 
 FAMILY = "encoder-decoder"
 
@@ -35,7 +35,7 @@ def convert(source: Path, folder: Path) -> Card:
     for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
         if name != "generation_config.json" or (source / name).is_file():
             (folder / name).write_bytes((source / name).read_bytes())
-    AutoTokenizer.from_pretrained(source, local_files_only=True, trust_remote_code=False).save_pretrained(folder)
+    read_tokenizer(source).save_pretrained(folder)
     return Card(
         folder=folder,
         family=FAMILY,

@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from inference.captioners import Prompt, Surroundings, wording
 from inference.captioners.adapters import adapted
@@ -20,6 +19,7 @@ from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
+from inference.tokenizer import read_tokenizer
 
 Photos = Literal["together", "interleaved"]
 
@@ -64,11 +64,8 @@ class FlamingoCaptioner:
         model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
         adapted(model, card)
         cast(model, device.dtype)
-        tokenizer = AutoTokenizer.from_pretrained(
-            card.folder / LANGUAGE, local_files_only=True, trust_remote_code=False
-        )
         rule = PixelRule.read(card.folder / VISION / PIXELS)
-        writer = Writer(tokenizer, generation)
+        writer = Writer(read_tokenizer(card.folder / LANGUAGE), generation)
         return cls(model.to(device.name).eval(), writer, rule, settings, card.name, card.max_photos)
 
     @torch.inference_mode()

@@ -22,7 +22,6 @@ from transformers import (
     MODEL_MAPPING,
     AddedToken,
     AutoConfig,
-    AutoTokenizer,
     CLIPVisionModel,
     PreTrainedConfig,
     PreTrainedModel,
@@ -32,6 +31,7 @@ from transformers import (
 from inference import weights
 from inference.captioners.flamingo.attention import GatedCrossAttentionBlock, Media, PerceiverResampler
 from inference.captioners.flamingo.mosaic import NormedMpt
+from inference.tokenizer import read_tokenizer
 
 END, IMAGE, PADDING = "<|endofchunk|>", "<image>", "<PAD>"
 LANGUAGE, VISION = "language", "vision"  # folders of `transformers` inside the checkpoint's folder
@@ -155,7 +155,7 @@ def fresh(
 
     Its gates are shut: until it is trained it writes what the language model writes.
     """
-    tokenizer = with_tokens(AutoTokenizer.from_pretrained(language, local_files_only=True, trust_remote_code=False))
+    tokenizer = with_tokens(read_tokenizer(language))
     speaker, seer = _load(_speaker, language, "auto"), _load(_seer, vision, "auto")
     speaker.resize_token_embeddings(max(len(tokenizer), speaker.config.vocab_size))
     return Flamingo(speaker, seer, Between(every, depth, latents)), tokenizer

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from inference import weights
 from inference.captioners.flamingo import model as flamingo
@@ -26,6 +26,7 @@ from inference.captioners.flamingo.model import LANGUAGE, PIXELS, VISION, Betwee
 from inference.captioners.flamingo.mosaic import NormedMpt
 from inference.checkpoints import Card
 from inference.errors import CheckpointError
+from inference.tokenizer import read_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
 MAX_PHOTOS = 10
@@ -204,9 +205,7 @@ def _convert_tokenizer(source: Path, folder: Path) -> int:
     for pattern in _TOKENIZER:
         for path in source.glob(pattern):
             shutil.copyfile(path, folder / path.name)
-    tokenizer = flamingo.with_tokens(
-        AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    )
+    tokenizer = flamingo.with_tokens(read_tokenizer(folder))
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 

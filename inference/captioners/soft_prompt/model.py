@@ -24,7 +24,6 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
 )
@@ -34,6 +33,7 @@ from inference.captioners.parts import filled
 from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
 from inference.captioners.rudolph.captioning import MODEL as RUDOLPH
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
+from inference.tokenizer import read_tokenizer
 
 MODEL_TYPE: Final = "soft-prompt"
 PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as the small model has it
@@ -98,7 +98,7 @@ def fresh(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> t
         rudolph, tokenizer = _imported_rudolph(language)
         return SoftPrompt(eyes, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(str(folder / TOKENIZER))
     speaker: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
-    words = AutoTokenizer.from_pretrained(language, local_files_only=True, trust_remote_code=False)
+    words = read_tokenizer(language)
     words.add_tokens(list(TOKENS))
     rows = max(len(words), len(_embeddings(speaker).weight))
     speaker.resize_token_embeddings(rows, mean_resizing=False)

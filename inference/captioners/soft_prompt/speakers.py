@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from inference.captioners import Prompt
 from inference.captioners.generation import Generation, Writer, limits
@@ -22,6 +21,7 @@ from inference.captioners.rudolph.decoding import Reading, Sampling, write
 from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.spelling import TASKS, Speller, sentence
 from inference.captioners.wording import completion
+from inference.tokenizer import read_tokenizer
 
 EVERY: Final = 1.0  # top_p: how far a seed may lead is the card's temperature and top_k
 
@@ -50,8 +50,7 @@ def speaker(language: Any, folder: Path, generation: Generation, template: str |
     """The speaker of a loaded language model and the tokenizer in its folder."""
     if isinstance(language, Rudolph):
         return RudolphSpeaker(language, Tokenizer.from_file(str(folder / "tokenizer.json")), generation, template)
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    return TransformersSpeaker(language, Writer(tokenizer, generation), template)
+    return TransformersSpeaker(language, Writer(read_tokenizer(folder), generation), template)
 
 
 class TransformersSpeaker:

@@ -1,0 +1,22 @@
+"""Tokenizers of `transformers` in folders: what has no vocabulary is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+SPACE: Final = "\u2581"  # SentencePiece's, which its tokenizers know without a file
+
+
+def read_tokenizer(folder: Path, kind: Any = AutoTokenizer) -> PreTrainedTokenizerBase:
+    """The tokenizer whose files lie in a folder, of the kind that they name or of one that is known.
+
+    Raises `FileNotFoundError` where there is no vocabulary: `transformers` makes a tokenizer of nothing, too, which
+    reads every text as empty; and whatever `transformers` raises for other files.
+    """
+    tokenizer: PreTrainedTokenizerBase = kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if not tokenizer.get_vocab().keys() - tokenizer.get_added_vocab().keys() - {SPACE}:
+        raise FileNotFoundError(folder / "tokenizer.json")
+    return tokenizer
