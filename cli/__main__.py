@@ -1,7 +1,7 @@
 """The `opisalka` command: parses the arguments, runs one subcommand, turns errors into a line and an exit code.
 
-Exit codes: 0 done · 1 a failed test case or a bug · 2 the input is wrong · 3 moderation said no ·
-4 a checkpoint is missing or broken · 130 interrupted.
+Exit codes: 0 done · 1 a failed test case or a bug · 2 the input is wrong ·
+3 moderation said no, or the model found no words · 4 a checkpoint is missing, broken or cannot write · 130 interrupted.
 """
 
 from __future__ import annotations

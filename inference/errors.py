@@ -27,4 +27,9 @@ class InvalidInput(UserError):
 
 
 class CheckpointError(UserError):
-    """A checkpoint is missing, incomplete or does not match its card."""
+    """A checkpoint is missing, incomplete, does not match its card or does not work."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says is wrong."""
+    return (str(error).strip() or repr(error)).splitlines()[0]

@@ -148,7 +148,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The result for one listing. `text` is None when moderation said no."""
+    """The result for one listing. `text` is None when moderation said no or the captioner wrote nothing."""
 
     text: str | None
     checkpoint: str

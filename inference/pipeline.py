@@ -18,7 +18,7 @@ from torch import Tensor
 from inference.captioners import Captioner, Prompt
 from inference.clip import Clip, PhotoViews, TextViews
 from inference.diversity import DiversityClassifier
-from inference.errors import InvalidInput
+from inference.errors import CheckpointError, InvalidInput, first_line
 from inference.listing import (
     Checked,
     Description,
@@ -75,17 +75,23 @@ def describe(
 ) -> list[Description | InvalidInput]:
     """The description of every listing that `validation.check` let pass, in order; errors stay in their places.
 
-    `tell` hears of each stage before it begins.
+    `tell` hears of each stage before it begins. Raises `CheckpointError` where the captioner fails to write.
     """
     tell("reading")
     work = _moderated([each for each in checked if not isinstance(each, InvalidInput)], models)
-    passed = [each for each in work if each.moderation.passed]
     tell("writing")
-    captioned = _captioned(passed, models)
+    work = _of_passed(work, _captioned, models)
     tell("scoring")
-    written = iter(_scored(captioned, models))
-    done = iter([next(written) if each.moderation.passed else each for each in work])
+    done = iter(_of_passed(work, _scored, models))
     return [e if isinstance(e, InvalidInput) else _description(next(done), models.captioner.name) for e in checked]
+
+
+def _of_passed(
+    work: Sequence[_Work], step: Callable[[Sequence[_Work], Models], list[_Work]], models: Models
+) -> list[_Work]:
+    """The work after a step that only what has passed so far takes."""
+    taken = iter(step([each for each in work if each.moderation.passed], models))
+    return [next(taken) if each.moderation.passed else each for each in work]
 
 
 def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
@@ -131,7 +137,7 @@ def _captioned(work: Sequence[_Work], models: Models) -> list[_Work]:
     """Masked, told one from many, written as one batch, the numbers put back."""
     start = perf_counter()
     prepared = [_prepared(each, models) for each in work]
-    written = models.captioner.generate([_prompt(each, models.captioner) for each in prepared]) if work else []
+    written = _written([_prompt(each, models.captioner) for each in prepared], models.captioner) if work else []
     drafts = [_UNREADABLE.sub("", draft) for draft in written]
     done = []
     for each, draft in zip(prepared, drafts, strict=True):
@@ -163,6 +169,15 @@ def _prompt(work: _Work, captioner: Captioner) -> Prompt:
         mask_tokens=frozenset(work.masked.values) if work.masked else frozenset(),
         seed=work.checked.seed,
     )
+
+
+def _written(prompts: Sequence[Prompt], captioner: Captioner) -> list[str]:
+    try:
+        return captioner.generate(prompts)
+    # Weights that do not fit their configuration or their processor fail in as many ways as models compute.
+    except Exception as error:
+        unusable = f"captioner/{captioner.name}"
+        raise CheckpointError("checkpoint-unusable", checkpoint=unusable, reason=first_line(error)) from error
 
 
 def _scored(work: Sequence[_Work], models: Models) -> list[_Work]:

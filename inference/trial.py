@@ -13,7 +13,7 @@ from inference.captioners import Prompt
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.diversity import DiversityClassifier
-from inference.errors import CheckpointError
+from inference.errors import CheckpointError, first_line
 from inference.loading import CLIP, Loader
 from inference.moderation.texts import TextModeration
 
@@ -27,12 +27,12 @@ def try_out(root: Path, card: Card) -> None:
         _TRIALS[card.kind](root, card)
     except CheckpointError as error:
         if error.message.code == "checkpoint-broken":  # it would send to what is being done here
-            reason = _line(error.__cause__ or error)
+            reason = first_line(error.__cause__ or error)
             raise CheckpointError("checkpoint-unfit", checkpoint=card.id, reason=reason) from error
         raise
     # Weights that do not fit their configuration fail in as many ways as models compute.
     except Exception as error:
-        raise CheckpointError("checkpoint-unusable", checkpoint=card.id, reason=_line(error)) from error
+        raise CheckpointError("checkpoint-unusable", checkpoint=card.id, reason=first_line(error)) from error
 
 
 def _write(root: Path, card: Card) -> None:
@@ -66,8 +66,3 @@ _TRIALS: Mapping[str, Callable[[Path, Card], None]] = {
 
 def _photo() -> Image.Image:
     return Image.new("RGB", (64, 64), "grey")
-
-
-def _line(error: BaseException) -> str:
-    """The first line of what a library says is wrong."""
-    return (str(error).strip() or repr(error)).splitlines()[0]

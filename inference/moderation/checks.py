@@ -95,9 +95,9 @@ class Checks:
         return contacts.erase(text) if self.contacts == "erase" else text
 
     def review(self, moderations: Sequence[Moderation], texts: Sequence[str]) -> list[Moderation]:
-        """The verdicts after the texts were written: what a model wrote may be refused as well."""
+        """The verdicts after the texts were written: what a model wrote may be refused as well, and so is no text."""
         verdicts = self.texts.judge(texts)
-        return [_reviewed(before, verdict) for before, verdict in zip(moderations, verdicts, strict=True)]
+        return [_reviewed(*each) for each in zip(moderations, texts, verdicts, strict=True)]
 
     def _matched(self, seen: Seen) -> Verdict:
         foreign = seen.foreign
@@ -115,8 +115,10 @@ class Checks:
         return replace(verdict, reason=found[0]) if found else verdict
 
 
-def _reviewed(before: Moderation, verdict: Verdict) -> Moderation:
-    if verdict.passed:
+def _reviewed(before: Moderation, text: str, verdict: Verdict) -> Moderation:
+    has_words = any(map(str.isalnum, text))
+    if verdict.passed and has_words:
         return before
-    refused = replace(verdict, reason=Message("written-refused"))
+    reason = Message("written-refused" if has_words else "written-empty")
+    refused = replace(verdict, passed=False, reason=reason)
     return Moderation(tuple(refused if check.name == "text" else check for check in before.checks))

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from inference.captioners import Prompt
 from inference.clip import Clip, PhotoViews
 from inference.diversity import DiversityClassifier
-from inference.errors import InvalidInput, Message
+from inference.errors import CheckpointError, InvalidInput, Message
 from inference.listing import Checked, Description, Numbers, Submission, Upload, Verdict
 from inference.moderation.checks import Checks
 from inference.moderation.foreign import ForeignDetector
@@ -286,12 +287,40 @@ def test_the_time_of_validation_is_the_listing_s_own(models: Models) -> None:
     assert result.timings.total_s > 12.5
 
 
-def test_a_draft_without_a_word_is_scored_too(described: Describe, captioner: KnownCaptioner) -> None:
-    """A text of which nothing is left breaks nothing."""
-    captioner.draft = "<PHONE>"
-    result = only(described(submission(1, FIELDS)))
-    assert result.text == ""
-    assert result.scores.bertscore == 0.0
+@pytest.mark.parametrize("draft", ["", "<PHONE>", "\ufffd\ufffd", " …\n\u200b—"])
+def test_a_draft_without_a_word_is_refused(described: Describe, captioner: KnownCaptioner, draft: str) -> None:
+    """A text of which nothing is left has no scores, and the sentence says what to do."""
+    captioner.draft = draft
+    for result in described(submission(1, FIELDS), submission(1)):
+        assert isinstance(result, Description)
+        assert result.text is None
+        assert result.moderation.checks[1].reason == Message("written-empty")
+        assert not result.moderation.passed
+        assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
+
+
+def test_a_captioner_that_cannot_write_is_named(
+    described: Describe, captioner: KnownCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the first line of what is wrong; that is the checkpoint's fault, not a bug."""
+
+    def generate(prompts: Sequence[Prompt]) -> list[str]:
+        raise ValueError("Image features and image tokens do not match\ntokens: 0")
+
+    monkeypatch.setattr(captioner, "generate", generate)
+    with pytest.raises(CheckpointError) as raised:
+        described(submission(1, FIELDS))
+    reason = "Image features and image tokens do not match"
+    assert raised.value.message == Message("checkpoint-unusable", {"checkpoint": "captioner/known", "reason": reason})
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_a_bug_beside_the_captioner_stays_one(
+    described: Describe, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.diversity, "score", lambda views, text: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        described(submission(1, FIELDS))
 
 
 def test_prompts_differ_between_one_thing_and_many(
