@@ -93,9 +93,9 @@ def convert_openai(source: Path, folder: Path) -> Card:
     state = {name.removeprefix("module."): weight for name, weight in _state(source).items()}
     shown = source / "open_clip_config.json"
     more = json.loads(shown.read_text("utf-8")) if shown.is_file() else {}
-    tokenizer = read_tokenizer(source, CLIPTokenizer)
-    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     sizes = openclip_sizes(more["model_cfg"]) if more else _sizes(state)
+    tokenizer = read_tokenizer(source, CLIPTokenizer, sizes["vocab_size"])
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     edge = _square(sizes["image_resolution"])
     fit = {"size": {"shortest_edge": edge["height"]}, "crop_size": edge, "do_center_crop": True, "resample": _BICUBIC}
     config = _config(sizes, tokenizer.bos_token_id, tokenizer.eos_token_id)

@@ -80,7 +80,7 @@ def _written(
 ) -> Card:
     config.save_pretrained(folder)
     weights.save(_fitting(config, state), folder / "model.safetensors")
-    tokenizer = read_tokenizer(source)
+    tokenizer = read_tokenizer(source, rows=config.vocab_size)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     longest = min(LONGEST, tokenizer.model_max_length, config.max_position_embeddings)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": longest}) + "\n", "utf-8")

@@ -58,7 +58,9 @@ def test_a_vocabulary_of_special_tokens_alone_is_none(tmp_path: Path) -> None:
         read_tokenizer(tmp_path, GPT2Tokenizer)
 
 
-def test_a_small_vocabulary_is_one(tmp_path: Path) -> None:
+def test_a_small_vocabulary_is_one_and_has_a_row_for_every_word(tmp_path: Path) -> None:
     (tmp_path / "vocab.json").write_text('{"<|endoftext|>": 0, "a": 1}')
     (tmp_path / "merges.txt").write_text("#version: 0.2\n")
-    assert read_tokenizer(tmp_path, GPT2Tokenizer)("a").input_ids == [1]
+    assert read_tokenizer(tmp_path, GPT2Tokenizer, rows=2)("a").input_ids == [1]
+    with pytest.raises(ValueError, match="more words"):
+        read_tokenizer(tmp_path, GPT2Tokenizer, rows=1)
