@@ -37,6 +37,7 @@ MAX_PHOTOS: Final = 10
 MAX_MEGABYTES: Final = 25
 MAX_SIDE: Final = 1024
 MIN_SIDE: Final = 16
+MAX_RATIO: Final = 50  # of the sides: models resize by the shorter one, or make it less than a pixel
 
 # Phones take up to 64 megapixels, as JPEG, which is decoded at a fraction of its size; the others are decoded whole.
 MAX_MEGAPIXELS: Final = {JpegImageFile: 64, PngImageFile: 32, GifImageFile: 32}
@@ -150,6 +151,8 @@ def _check_size(file: _File, size: tuple[int, int], limit: int) -> None:
         raise InvalidInput("photo-too-many-pixels", limit=limit, **file.where)
     if min(width, height) < MIN_SIDE:
         raise InvalidInput("photo-too-small", width=width, height=height, limit=MIN_SIDE, **file.where)
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise InvalidInput("photo-too-narrow", width=width, height=height, limit=MAX_RATIO, **file.where)
 
 
 @contextmanager

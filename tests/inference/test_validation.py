@@ -150,6 +150,14 @@ class TestRefusedFiles:
         assert refusal.details == {"name": "", "number": 1, "width": 400, "height": 15, "limit": 16}
         assert _photo(_encoded(_halves((16, 16)))).image.size == (16, 16)
 
+    def test_a_strip_is_no_photo(self) -> None:
+        """Models would make of it a line of one pixel, or a picture of a hundred thousand."""
+        refusal = _refusal(Upload(_encoded(_halves((16, 801)))))
+        assert refusal.code == "photo-too-narrow"
+        assert refusal.details == {"name": "", "number": 1, "width": 16, "height": 801, "limit": 50}
+        assert _refusal(Upload(_encoded(_halves((16_000, 16))))).code == "photo-too-narrow"
+        assert _photo(_encoded(_halves((16, 800)))).image.size == (16, 800)
+
     @pytest.mark.parametrize(
         ("kind", "options"),
         [("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("GIF", {}), ("GIF", {"n": 3})],
@@ -255,7 +263,7 @@ class TestPixels:
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
     @pytest.mark.parametrize(
         ("size", "expected"),
-        [((1024, 700), (1024, 700)), ((3000, 2000), (1024, 683)), ((1025, 16), (1024, 16)), ((900, 4000), (230, 1024))],
+        [((1024, 700), (1024, 700)), ((3000, 2000), (1024, 683)), ((1025, 21), (1024, 21)), ((900, 4000), (230, 1024))],
     )
     def test_the_longer_side_is_at_most_1024(self, kind: str, size: tuple[int, int], expected: tuple[int, int]) -> None:
         assert _photo(_encoded(_halves(size), kind)).image.size == expected

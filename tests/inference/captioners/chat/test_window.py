@@ -21,6 +21,7 @@ from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation
 from inference.checkpoints import Card
 from inference.clip import Clip
+from inference.validation import MAX_RATIO, MAX_SIDE
 from tests.captioners import FIELDS, mixed_prompts, prompt, surroundings
 from tests.vision_language import SAVED
 
@@ -110,6 +111,20 @@ def test_a_photo_is_one_tile_whatever_the_library_does_by_default(
     processor: Any = load_processor(folders["gemma3"])
     inputs = processor(text=["<start_of_image>"], images=[[Image.new("RGB", (1024, 512))]], return_tensors="pt")
     assert inputs["pixel_values"].shape[0] == 1
+
+
+@pytest.mark.parametrize("kind", SAVED)
+def test_the_narrowest_photo_that_is_let_in_is_read(folders: Mapping[str, Path], tiny_clip: Clip, kind: str) -> None:
+    strip = Image.new("RGB", (MAX_SIDE, MAX_SIDE // MAX_RATIO))
+    captioner = loaded(folders[kind], tiny_clip)
+    assert (
+        len(
+            captioner.generate(
+                [replace(prompt(tiny_clip, 1), images=(image,)) for image in (strip, strip.rotate(90, expand=True))]
+            )
+        )
+        == 2
+    )
 
 
 @pytest.mark.parametrize("kind", SAVED)
