@@ -20,7 +20,7 @@ from time import monotonic
 from typing import Protocol, TypeVar, TypeVarTuple, get_args
 
 from inference.checkpoints import Card, survey
-from inference.errors import InvalidInput
+from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers, Stage, Submission
 from inference.memory import give_back_large_blocks
 from inference.shelf import Shelf
@@ -124,7 +124,7 @@ class Engine:
         self._line: list[_Request] = []  # oldest first; who is written for has left it
         self._starts: dict[str, asyncio.Future[None]] = {}
         self._load: _Load | None = None
-        self._failed: dict[str, float] = {}  # captioner → when it could not be loaded
+        self._failed: dict[str, float] = {}  # captioner → when it could not be loaded or could not write
         self._writing: list[_Request] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -158,7 +158,7 @@ class Engine:
     def cards(self) -> list[Card]:
         """The cards of the captioners that can write now, by name.
 
-        One that cannot be read is left out, and for a while one that could not be loaded.
+        One that cannot be read is left out, and for a while one that could not be loaded or could not write.
         """
         lately = monotonic() - _LEFT_OUT_S
         failed = {name for name, at in self._failed.items() if at > lately}
@@ -311,7 +311,7 @@ class Engine:
             results = await self._in(self._writer, model.write, checked, self._teller(batch))
         except Exception as error:  # noqa: BLE001 - it becomes the answer
             if len(batch) == 1:
-                batch[0].end(error)
+                self._fail(batch[0], error)
                 return
             for request in batch:
                 if not request.answer.done():
@@ -319,6 +319,13 @@ class Engine:
             return
         for request, result in zip(batch, results, strict=True):
             request.end(result)
+
+    def _fail(self, request: _Request, error: Exception) -> None:
+        """Answer with an error; a captioner at fault is left out for a while and then loaded anew."""
+        if isinstance(error, CheckpointError):
+            self._failed[request.checkpoint] = monotonic()
+            self._shelf.drop(request.checkpoint)
+        request.end(error)
 
     def _teller(self, batch: list[_Request]) -> Hear:
         loop = asyncio.get_running_loop()

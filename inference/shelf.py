@@ -27,6 +27,10 @@ class Shelf(Generic[Model]):
         self._models[name] = self._models.pop(name)
         return self._models[name][0]
 
+    def drop(self, name: str) -> None:
+        """Keep a model no longer, if it is kept."""
+        self._models.pop(name, None)
+
     def make_room(self, size: int, keep: Collection[str]) -> bool:
         """Drop what was used least recently, but none of `keep`, until `size` bytes fit.
 

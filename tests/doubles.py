@@ -96,7 +96,8 @@ class PretendModels:
     """Captioners by name and size in bytes, which remember what they were asked, in order.
 
     They write the listing's text. Gates hold loads by the captioner's name, batches by the text of one of their
-    listings; a text among `bad` spoils its batch; a load fails with what `broken` has for it.
+    listings; a text among `bad` spoils its batch; a load or a batch fails with what `broken` has for the captioner or
+    for a text.
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
@@ -131,6 +132,8 @@ class PretendModels:
         self.batches.append((captioner, texts))
         for text in texts:
             self._wait_at(text)
+        for text in self.broken.keys() & set(texts):
+            raise self.broken[text]
         if self.bad.intersection(texts):
             raise ArithmeticError(*self.bad.intersection(texts))
 

@@ -27,6 +27,13 @@ def test_nothing_is_dropped_while_there_is_room(shelf: Shelf[str]) -> None:
     assert kept(shelf) == "abc"
 
 
+def test_what_is_dropped_is_gone_and_may_be_dropped_again(shelf: Shelf[str]) -> None:
+    shelf.drop("b")
+    shelf.drop("b")
+    assert kept(shelf) == "ac"
+    assert shelf.make_room(40, "ac")
+
+
 def test_the_least_recently_used_goes_first(shelf: Shelf[str]) -> None:
     assert shelf.make_room(30, ())
     assert kept(shelf) == "ac"
