@@ -19,8 +19,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol, TypeVar, TypeVarTuple, get_args
 
-from inference.checkpoints import Card, survey
+from inference.checkpoints import Card, required, survey
 from inference.errors import CheckpointError, InvalidInput
+from inference.families import FAMILIES
 from inference.listing import Checked, Description, Numbers, Stage, Submission
 from inference.memory import give_back_large_blocks
 from inference.shelf import Shelf
@@ -158,12 +159,13 @@ class Engine:
     def cards(self) -> list[Card]:
         """The cards of the captioners that can write now, by name.
 
-        One that cannot be read is left out, and for a while one that could not be loaded or could not write.
+        One that cannot be read, lacks a file or is of an unknown family is left out, and for a while one that could not
+        be loaded or could not write.
         """
         lately = monotonic() - _LEFT_OUT_S
         failed = {name for name, at in self._failed.items() if at > lately}
         found, _ = survey(self._root, "captioner") if self._root.is_dir() else ([], [])
-        return [card for card in found if card.is_here and card.name not in failed]
+        return [card for card in found if card.name not in failed and _is_whole(card)]
 
     async def describe(
         self,
@@ -359,3 +361,10 @@ class Engine:
         source = self._source()
         size = source.weigh(captioner)
         return source.load(captioner), size
+
+
+def _is_whole(card: Card) -> bool:
+    """Whether its code and its files are there; whether they are what the card says is seen when it is loaded."""
+    if card.family not in FAMILIES or not card.is_here:
+        return False
+    return all((each.folder / name).is_file() for each in (card, *required(card)) for name in each.files)

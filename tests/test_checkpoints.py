@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inference.captioners import FAMILIES
 from inference.checkpoints import Card, survey, verify
+from inference.families import FAMILIES
 from inference.originals import FORMATS
 from tests.sources import ROOT
 

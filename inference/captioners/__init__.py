@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
@@ -13,6 +13,7 @@ from inference.checkpoints import Card
 from inference.clip import Clip, PhotoViews
 from inference.devices import Device
 from inference.errors import CheckpointError
+from inference.families import FAMILIES
 from inference.listing import DiversityToken
 
 
@@ -58,19 +59,6 @@ class Surroundings:
 
 
 Load = Callable[[Card, Surroundings], Captioner]
-
-# Family → "module:class"; a module is imported when the first of its checkpoints is loaded.
-FAMILIES: Mapping[str, str] = {
-    "blip2": "inference.captioners.blip2:Blip2Captioner",
-    "flamingo": "inference.captioners.flamingo:FlamingoCaptioner",
-    "interrogator": "inference.captioners.interrogator:Interrogator",
-    "clipcap": "inference.captioners.clipcap:ClipCapCaptioner",
-    "prefix": "inference.captioners.prefix:PrefixCaptioner",
-    "rudolph": "inference.captioners.rudolph:RudolphCaptioner",
-    "encoder-decoder": "inference.captioners.encoder_decoder:EncoderDecoderCaptioner",
-    "chat-vlm": "inference.captioners.chat:ChatCaptioner",
-    "soft-prompt": "inference.captioners.soft_prompt:SoftPromptCaptioner",
-}
 
 
 def load(card: Card, surroundings: Surroundings) -> Captioner:

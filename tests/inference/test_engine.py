@@ -442,6 +442,21 @@ class TestFaults:
 
         run(scene())
 
+    def test_a_captioner_that_cannot_write_is_left_out_and_loaded_anew(self, models: PretendModels) -> None:
+        """As one that cannot be loaded; an error that is not its own, it outlives."""
+        models.bad = {"a-bad"}
+        models.broken["b-odd"] = CheckpointError("checkpoint-unusable", checkpoint="captioner/b", reason="…")
+
+        async def scene() -> list[str]:
+            async with serving(models) as engine:
+                ended = [await ends(ask(engine, text)) for text in ("a-bad", "b-odd")]
+                left_out = sorted(engine._failed)
+                ended += [await ends(ask(engine, text)) for text in ("a1", "b1")]
+                return [*left_out, *(text for (text,) in ended)]
+
+        assert run(scene()) == ["b", "ArithmeticError", "CheckpointError", "a1", "b1"]
+        assert models.loads == ["a", "b", "b"]
+
     def test_a_mended_folder_is_served_without_a_restart(self, tiny_root: Path, tmp_path: Path) -> None:
         """Real folders: what all captioners stand on is tried again as well."""
         root = shutil.copytree(tiny_root, tmp_path / "checkpoints")
@@ -601,13 +616,19 @@ class TestLifetime:
         assert not [line for line in imported if "torch" in line or "loading" in line or "pipeline" in line]
 
     def test_cards_are_those_of_the_captioners_there_are_now(self, tiny_root: Path, tmp_path: Path) -> None:
-        """A folder dropped in is there at once; one with a broken card is left out."""
+        """A folder dropped in is there at once; a broken card, a lost file or an unknown family is left out."""
         root = shutil.copytree(tiny_root, tmp_path / "checkpoints")
         engine = Engine(root)
         assert [card.name for card in engine.cards()] == ["mini"]
         shutil.copytree(root / "captioner" / "mini", root / "captioner" / "broken")
         (root / "captioner" / "broken" / "card.toml").write_text("family = ")
         shutil.copytree(root / "captioner" / "mini", root / "captioner" / "more")
+        assert [card.name for card in engine.cards()] == ["mini", "more"]
+        card = (root / "captioner" / "more" / "card.toml").read_text("utf-8")
+        for name, of_another_family in (("other", card.replace('"prefix"', '"llava"')), ("lost", card)):
+            shutil.copytree(root / "captioner" / "more", root / "captioner" / name)
+            (root / "captioner" / name / "card.toml").write_text(of_another_family, "utf-8")
+        (root / "captioner" / "lost" / "model.safetensors").unlink()
         assert [card.name for card in engine.cards()] == ["mini", "more"]
         folder = root / "captioner" / "nocard"
         folder.mkdir()
