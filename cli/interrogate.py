@@ -119,8 +119,8 @@ def _files(paths: Iterator[Path], folder: Path, out: Path) -> list[Path]:
 
 
 def _named(path: Path, folder: Path) -> str:
-    """The path below the folder; a table program would take «=…» for a formula."""
-    name = path.relative_to(folder).as_posix()
+    """The path below the folder, on one line; a table program would take «=…» for a formula."""
+    name = path.relative_to(folder).as_posix().replace("\n", r"\n")
     return f"./{name}" if name[0] in "=+-@" else name
 
 

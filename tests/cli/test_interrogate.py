@@ -104,6 +104,20 @@ def test_a_second_run_asks_only_what_is_new(
     assert calls[1:] == [("", [1])]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_a_name_with_a_line_break_is_asked_once(
+    opisalka: Opisalka, calls: list[tuple[str, list[int]]], tmp_path: Path, suffix: str
+) -> None:
+    photo = tmp_path / "фото" / "на две\nстроки.png"
+    photo.parent.mkdir()
+    Image.new("RGB", (40, 40), "navy").save(photo)
+    out = tmp_path / f"out{suffix}"
+    opisalka("interrogate", photo.parent, out)
+    whole = out.read_text("utf-8")
+    opisalka("interrogate", photo.parent, out)
+    assert (out.read_text("utf-8"), len(calls)) == (whole, 1)
+
+
 def test_a_run_that_was_stopped_keeps_what_was_ready(
     opisalka: Opisalka,
     calls: list[tuple[str, list[int]]],
