@@ -32,10 +32,15 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 
 def architecture(folder: Path) -> Architecture | None:
     """What the files of a folder tell; None where that is not sure."""
-    model_type = _read(folder / "config.json").get("model_type", "")
-    if model_type in ARCHITECTURES:
-        return ARCHITECTURES[model_type]
-    return CHAT if model_type and _sees(folder) and _chats(folder) else None
+    named = model_type(folder)
+    if named in ARCHITECTURES:
+        return ARCHITECTURES[named]
+    return CHAT if named and _sees(folder) and _chats(folder) else None
+
+
+def model_type(folder: Path) -> str:
+    """What the `config.json` of a folder calls its model, our own families by their names; empty where it does not."""
+    return _read(folder / "config.json").get("model_type", "")
 
 
 def _sees(folder: Path) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+_SENTENCE: Final = 200  # letters that a line of others may take up in ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +34,6 @@ class CheckpointError(UserError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what a library says is wrong."""
-    return (str(error).strip() or repr(error)).splitlines()[0]
+    """The first line of what a library says is wrong, no longer than a sentence; `--debug` shows the rest."""
+    line = (str(error).strip() or repr(error)).splitlines()[0]
+    return line if len(line) <= _SENTENCE else f"{line[: _SENTENCE - 1]}…"

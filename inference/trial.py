@@ -2,49 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
+import torch
 from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.nn.modules.module import register_module_forward_hook
 
 from inference import checkpoints
+from inference.architectures import architecture, model_type
 from inference.captioners import Prompt
+from inference.captioners.generation import Generation
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, first_line
+from inference.families import FAMILIES
 from inference.loading import CLIP, Loader
 from inference.moderation.texts import TextModeration
 
 _TEXT = "Название: куртка"
-_SHORT = {"max_new_tokens": 8, "min_new_tokens": 0}
+# In two languages, as not every encoder reads both; of equal length, or one unknown token a letter would differ, too.
+_APART = ("куртка, a shirt", "платье, a skirt")
+_ALIKE: Final = 1e-5  # how little the same text's embeddings differ from row to row of a batch
+# Few tokens, but all of them: what ends at once would say nothing of whether it can write.
+_SHORT = {"max_new_tokens": 16, "min_new_tokens": 16, "stop": ""}
+# How torch, `transformers` and our own families say that weights are missing or of other shapes.
+_MISFIT = re.compile(r"loading state_dict|ignore_mismatched_sizes|fit the configuration|weights are missing|lacks \[")
 
 
 def try_out(root: Path, card: Card) -> None:
     """Load the checkpoint below `root` and use it once. Raises `CheckpointError` where it does not work."""
     try:
-        _TRIALS[card.kind](root, card)
+        with _only_numbers(card):
+            _TRIALS[card.kind](root, card)
     except CheckpointError as error:
-        if error.message.code == "checkpoint-broken":  # it would send to what is being done here
-            reason = first_line(error.__cause__ or error)
-            raise CheckpointError("checkpoint-unfit", checkpoint=card.id, reason=reason) from error
-        raise
+        if error.message.code != "checkpoint-broken":
+            raise
+        cause = error.__cause__ or error  # the error itself would send to what is being done here
+        unfit = CheckpointError("checkpoint-unfit", checkpoint=card.id, reason=first_line(cause))
+        raise _likely(card, cause) or unfit from error
     # Weights that do not fit their configuration fail in as many ways as models compute.
     except Exception as error:
-        raise CheckpointError("checkpoint-unusable", checkpoint=card.id, reason=first_line(error)) from error
+        unusable = CheckpointError("checkpoint-unusable", checkpoint=card.id, reason=first_line(error))
+        raise _likely(card, error) or unusable from error
+
+
+def _likely(card: Card, error: BaseException) -> CheckpointError | None:
+    """The likeliest causes in our own words; None for all others."""
+    told = architecture(card.folder)
+    family = told.family if told else model_type(card.folder)
+    if family in FAMILIES and family != card.family:
+        return CheckpointError("checkpoint-family-other", checkpoint=card.id, given=card.family, family=family)
+    if isinstance(error, FileNotFoundError):
+        name = Path(str(error.filename or error)).name
+        return CheckpointError("checkpoint-file-missing", checkpoint=card.id, file=name)
+    if isinstance(error, SafetensorError) or _MISFIT.search(str(error)):
+        return CheckpointError("checkpoint-misfit", checkpoint=card.id)
+    return None
+
+
+@contextmanager
+def _only_numbers(card: Card) -> Iterator[None]:
+    """While it lasts, a layer that computes NaN raises: what is written of it may look like a text."""
+
+    def check(module: object, inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.isnan().any():
+            raise CheckpointError("checkpoint-nan", checkpoint=card.id)
+
+    hook = register_module_forward_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _write(root: Path, card: Card) -> None:
-    captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **_SHORT}))
+    Generation.of(card)  # as the card has it, before the trial's own takes its place
+    # The interrogator writes no tokens of its own and refuses to be told how.
+    short = {} if card.family == "interrogator" else _SHORT
+    captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **short}))
     photos = (_photo(),)
-    captioner.generate([Prompt(photos, clip.look(photos), _TEXT, "<SINGLE>")])
+    (text,) = captioner.generate([Prompt(photos, clip.look(photos), _TEXT, "<SINGLE>")])
+    if not text.strip():
+        raise CheckpointError("checkpoint-silent", checkpoint=card.id)
 
 
 def _relate(root: Path, card: Card) -> None:
     clip = Clip.load(card.folder)
     clip.look([_photo()])
-    clip.read([_TEXT])
+    first, second = clip.read(_APART).embeddings
+    if torch.allclose(first, second, rtol=0, atol=_ALIKE):
+        raise CheckpointError("checkpoint-alike", checkpoint=card.id)
 
 
 def _judge(root: Path, card: Card) -> None:

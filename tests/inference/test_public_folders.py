@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference.checkpoints import Card, get, seal, verify
+from inference.errors import CheckpointError
 from inference.originals import copy_transformers
 from inference.pulling import pull
 from inference.trial import try_out
@@ -54,3 +55,14 @@ def test_a_folder_with_safetensors_is_enough(root: Path, tmp_path: Path, name: s
     card = get(root, "captioner", folder.name)
     assert (card.family, card.files) == (family, {})
     try_out(root, card)
+
+
+def test_a_folder_without_a_vocabulary_says_so(root: Path, tmp_path: Path) -> None:
+    encoder_decoder.save_published(tmp_path / "published")
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / "published" / name).unlink()
+    folder = root / "captioner" / "wordless"
+    folder.mkdir()
+    copy_transformers(tmp_path / "published", folder)
+    with pytest.raises(CheckpointError, match=r"checkpoint-file-missing.*tokenizer\.json"):
+        try_out(root, get(root, "captioner", folder.name))
