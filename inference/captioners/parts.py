@@ -9,22 +9,33 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
+from inference.checkpoints import Card
 from inference.silence import silent_transformers
 
+FEWEST_WORDS: Final = 32  # tokens that a prompt's fields have room for beside its photos
 UNSAID: Final = 2048  # positions of a model that does not say how many: T5 and BLOOM would read without end
 
 
 def filled(kind: Any, config: PreTrainedConfig, state: dict[str, Tensor], dtype: torch.dtype | str = "auto") -> Any:
     """A part with its weights: `transformers` knows the names of older versions, and which weights are one.
 
-    kind: a model's class; dtype: of its numbers, "auto" as they are. Raises `ValueError` naming the weights that are
-    missing or of another shape; a pooler may be, as nothing here reads one.
+    kind: a model's class; dtype: of its numbers, "auto" as they are. Raises `ValueError` as `whole` does.
     """
     with silent_transformers():  # it would warn of T5s whose two embeddings are two, as they were published
-        model, told = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
-    missing = [name for name in told["missing_keys"] if not name.startswith("pooler.")]
+        loaded = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
+    return whole(loaded, kind.__name__)
+
+
+def whole(loaded: Any, source: object) -> Any:
+    """The model of what `from_pretrained` returns with `output_loading_info`.
+
+    Raises `ValueError` naming the weights that `source` lacks or has in another shape; a pooler may be missing, as
+    nothing here reads one and many models are published without.
+    """
+    model, told = loaded
+    missing = [name for name in told["missing_keys"] if "pooler" not in name.split(".")]
     if missing or told["mismatched_keys"]:
-        raise ValueError(f"{kind.__name__} lacks {missing}, of other shapes are {told['mismatched_keys']}")
+        raise ValueError(f"{source} lacks {missing}, of other shapes are {told['mismatched_keys']}")
     return model
 
 
@@ -51,3 +62,13 @@ def thumbnail(image: Image.Image, edge: int, resample: Image.Resampling) -> Imag
     small = image.copy()
     small.thumbnail((edge, edge), resample)
     return small
+
+
+def enough(card: Card, room: int, least: int = FEWEST_WORDS) -> int:
+    """`room`: how many tokens a prompt may have beside what is written.
+
+    Raises `CheckpointError` where they are fewer than `least`: the card asks for a text too long for its model.
+    """
+    if room < least:
+        raise card.wrong("generation.max_new_tokens")
+    return room

@@ -17,7 +17,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import WEIGHTS, adapted
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load, narrow
 from inference.captioners.generation import Generation, Writer, generate
-from inference.captioners.parts import positions
+from inference.captioners.parts import FEWEST_WORDS, enough, positions
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -56,8 +56,8 @@ class Blip2Captioner:
     def load(cls, card: Card, surroundings: Surroundings) -> Blip2Captioner:
         """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
-        Raises `CheckpointError` for settings that are not known and for more photos than the language model has room
-        for, `ValueError` for weights that are missing.
+        Raises `CheckpointError` for settings that are not known and for texts so long or photos so many that the
+        language model has no room for them, `ValueError` for weights that are missing.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
@@ -65,8 +65,8 @@ class Blip2Captioner:
         model = _adapted(load(card.folder, "auto" if card.adapters else dtype), card)
         narrow(model, dtype)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        photos = model.queries * (1 if settings.photos == "together" else card.max_photos)
-        if photos >= room(model.language_model.config, generation.max_new_tokens):
+        most = enough(card, room(model.language_model.config, generation.max_new_tokens), model.queries + FEWEST_WORDS)
+        if most <= model.queries * (1 if settings.photos == "together" else card.max_photos):
             raise card.wrong("max_photos")
         return cls(model.to(surroundings.device.name), writer, rule, settings, card)
 

@@ -25,7 +25,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.clipcap.model import ClipCap, build
 from inference.captioners.generation import Generation, Writer
-from inference.captioners.parts import thumbnail
+from inference.captioners.parts import FEWEST_WORDS, enough, thumbnail
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -34,8 +34,6 @@ from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.tokenizer import read_tokenizer
 from inference.weights import read
-
-FEWEST_WORDS = 32  # tokens that a prompt has room for beside its photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +55,16 @@ class ClipCapCaptioner:
         self._clip = clip
         self._device = device
         self._settings = read_settings(Settings, card)
-        self._room = model.language.config.n_positions - writer.generation.max_new_tokens
-        self.max_photos = max(0, min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length))
+        room = model.language.config.n_positions - writer.generation.max_new_tokens
+        self._room = enough(card, room, model.config.length + FEWEST_WORDS)
+        self.max_photos = min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> ClipCapCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer.
 
-        Raises `CheckpointError` when the dual encoder's vectors are not as long as those of the training.
+        Raises `CheckpointError` when the dual encoder's vectors are not as long as those of the training, and when the
+        card asks for texts that leave no room for a photo.
         """
         model = read_model(card)
         names = [name.removeprefix("clip/") for name in card.requires if name.startswith("clip/")]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from transformers import GPT2Tokenizer
+from transformers import GPT2Tokenizer, PreTrainedTokenizerBase
 
 from inference import weights
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
@@ -44,17 +44,20 @@ _BUFFERS = re.compile(r"\.attn\.(bias|masked_bias)$")  # the causal mask, which 
 def convert(source: Path, folder: Path) -> Card:
     """A folder with one `.pt` and the tokenizer of its language model, or the `.pt` itself, → a checkpoint.
 
-    The language model's own `config.json` beside it, where there is one, tells the number of its heads; else each is
-    as wide as those of the published models. Raises `ValueError` when the folder holds no `.pt` or several.
+    The language model's own `config.json` beside it, where there is one, tells the number of its heads and where a text
+    ends; else heads are as wide as those of the published models, and the tokenizer knows its end. Raises `ValueError`
+    when the folder holds no `.pt` or several, and for a tokenizer of more words than the model has.
     """
     path = _state_file(source)
     state = weights.only_tensors(weights.read_pickle(path))
-    language = _language(state, path.parent)
+    beside = path.parent / "config.json"
+    own = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+    language = _language(state, own)
     config = {"model_type": MODEL_TYPE, "mapper": asdict(mapper_of(state)), "language": language}
     kept = {_renamed(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
     weights.save(kept, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
-    read_tokenizer(path.parent, GPT2Tokenizer).save_pretrained(folder)
+    _tokenizer(path.parent, own, language["vocab_size"]).save_pretrained(folder)
     parameters = sum(tensor.numel() for tensor in kept.values())
     return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters)
 
@@ -75,11 +78,9 @@ def mapper_of(state: Mapping[str, Tensor]) -> MapperConfig:
     return MapperConfig("linear", vector, written // width, width)
 
 
-def _language(state: Mapping[str, Tensor], folder: Path) -> dict[str, Any]:
-    """What the state dict tells of its GPT-2, as `GPT2Config` names it."""
+def _language(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What the state dict tells of its GPT-2, as `GPT2Config` names it; `own`: what its publisher says of it."""
     words, width = state["gpt.transformer.wte.weight"].shape
-    beside = folder / "config.json"
-    own = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
     return {
         "vocab_size": words,
         "n_positions": len(state["gpt.transformer.wpe.weight"]),
@@ -91,6 +92,20 @@ def _language(state: Mapping[str, Tensor], folder: Path) -> dict[str, Any]:
         "eos_token_id": None,
         "tie_word_embeddings": _is_tied(state),
     }
+
+
+def _tokenizer(folder: Path, own: Mapping[str, Any], words: int) -> PreTrainedTokenizerBase:
+    """The tokenizer of the language model, whose texts end and are padded as its publisher says.
+
+    GPT-2's `<|endoftext|>`, which is taken where he says nothing, may be a word that the model has no row for: then it
+    raises `ValueError`.
+    """
+    ids = {name: own.get(f"{name}_id") for name in ("eos_token", "pad_token")}
+    if ids["eos_token"] is not None:
+        ids |= dict.fromkeys(("bos_token", "unk_token"), ids["eos_token"])  # nobody reads them
+    spelled = read_tokenizer(folder, GPT2Tokenizer).convert_ids_to_tokens
+    names = {name: spelled(number) for name, number in ids.items() if number is not None}
+    return read_tokenizer(folder, GPT2Tokenizer, words, **names)
 
 
 def _state_file(source: Path) -> Path:

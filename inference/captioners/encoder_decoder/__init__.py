@@ -21,7 +21,7 @@ from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.encoder_decoder.model import LookingWriter, load
 from inference.captioners.generation import Generation, Writer
-from inference.captioners.parts import cast
+from inference.captioners.parts import cast, enough
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -55,13 +55,15 @@ class EncoderDecoderCaptioner:
         self._writer = writer
         self._rule = rule
         self._settings = settings
+        self._room = enough(card, self.model.positions - writer.generation.max_new_tokens - 1)
         self._config, self._start = _decoding(model.generation_config, writer)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> EncoderDecoderCaptioner:
         """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
-        Raises `CheckpointError` for settings and adapters that do not fit, `ValueError` for weights that are missing.
+        Raises `CheckpointError` for settings and adapters that do not fit and for texts longer than the decoder can
+        write, `ValueError` for weights that are missing.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
@@ -103,11 +105,10 @@ class EncoderDecoderCaptioner:
         template = self._settings.prompt
         if prompt.images and not template:
             return []
-        room = self.model.positions - self._writer.generation.max_new_tokens - 1
         joined = replace(prompt, masked=prompt.masked.replace("\n", self._settings.separator))
         if not prompt.masked:
             template = _FIELDS.sub("", template)
-        return self._writer.prompt_ids(joined, room, template or None)
+        return self._writer.prompt_ids(joined, self._room, template or None)
 
 
 def _decoding(published: GenerationConfig | None, writer: Writer) -> tuple[GenerationConfig, int]:

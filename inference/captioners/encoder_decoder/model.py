@@ -20,6 +20,7 @@ from transformers import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadModel
 
 from inference.captioners.generation import generate
+from inference.captioners.parts import whole
 
 PHOTOS_AT_ONCE = 16  # through the encoder: what is in memory there does not grow with the batch
 
@@ -149,15 +150,10 @@ def load(folder: Path, dtype: torch.dtype | str) -> VisionEncoderDecoderModel:
 
     Raises `ValueError` for a folder that lacks weights.
     """
-    # Its types do not say that it may return what it found, too.
-    loaded: Any = VisionEncoderDecoderModel.from_pretrained(
+    loaded = VisionEncoderDecoderModel.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
-    model: VisionEncoderDecoderModel = loaded[0]
-    # Nothing reads the pooler of the encoder; some publishers left it out.
-    lacking = [name for name in loaded[1]["missing_keys"] if not name.startswith("encoder.pooler.")]
-    if lacking:
-        raise ValueError(f"{folder} lacks {lacking}")
+    model: VisionEncoderDecoderModel = whole(loaded, folder)
     model.encoder.pooler = None
     model.eval()
     return model

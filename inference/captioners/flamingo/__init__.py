@@ -14,7 +14,7 @@ from inference.captioners.adapters import adapted
 from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import Generation, Writer
-from inference.captioners.parts import cast, positions
+from inference.captioners.parts import cast, enough, positions
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.checkpoints import Card
@@ -43,21 +43,23 @@ class Settings:
 class FlamingoCaptioner:
     """A loaded checkpoint of the family `flamingo`."""
 
-    def __init__(
-        self, model: Flamingo, writer: Writer, rule: PixelRule, settings: Settings, name: str, max_photos: int
-    ) -> None:
-        self.name = name
-        self.max_photos = max_photos
+    def __init__(self, model: Flamingo, writer: Writer, rule: PixelRule, settings: Settings, card: Card) -> None:
+        self.name = card.name
+        self.max_photos = card.max_photos
         self.model = model
         self._writer = writer
         self._rule = rule
         self._settings = settings
         self._image: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
-        self._room = positions(model.language.config) - writer.generation.max_new_tokens
+        self._room = enough(card, positions(model.language.config) - writer.generation.max_new_tokens)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> FlamingoCaptioner:
-        """The captioner of a checkpoint folder: `model.safetensors`, `config.json`, `language/`, `vision/`."""
+        """The captioner of a checkpoint folder: `model.safetensors`, `config.json`, `language/`, `vision/`.
+
+        Raises `CheckpointError` for settings that are not known and for texts longer than the language model can write,
+        `ValueError` for weights that do not fit.
+        """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         device = surroundings.device
         dtype = "auto" if card.adapters else device.dtype
@@ -66,7 +68,7 @@ class FlamingoCaptioner:
         cast(model, device.dtype)
         rule = PixelRule.read(card.folder / VISION / PIXELS)
         writer = Writer(read_tokenizer(card.folder / LANGUAGE), generation)
-        return cls(model.to(device.name).eval(), writer, rule, settings, card.name, card.max_photos)
+        return cls(model.to(device.name).eval(), writer, rule, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
@@ -85,7 +87,8 @@ class FlamingoCaptioner:
 
     def ids(self, prompt: Prompt) -> Tensor:
         """What the language model reads, (length,); fields that are too long for it are cut at their end."""
-        return torch.tensor(self._writer.prompt_ids(prompt, self._room, self._template(prompt), special=True))
+        ids = self._writer.prompt_ids(prompt, self._room, self._template(prompt), special=True)
+        return torch.tensor(ids, dtype=torch.long)
 
     def _template(self, prompt: Prompt) -> str:
         """The card's template or the common one; with an `<image>` a photo, or one for all of them."""

@@ -31,6 +31,7 @@ from transformers import (
 from inference import weights
 from inference.captioners.flamingo.attention import GatedCrossAttentionBlock, Media, PerceiverResampler
 from inference.captioners.flamingo.mosaic import NormedMpt
+from inference.captioners.parts import whole
 from inference.tokenizer import read_tokenizer
 
 END, IMAGE, PADDING = "<|endofchunk|>", "<image>", "<PAD>"
@@ -198,8 +199,8 @@ def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: boo
     """
     sizes = json.loads((folder / CONFIG).read_text("utf-8"))
     sizes.pop("model_type")
-    language = _load(_speaker, folder / LANGUAGE, dtype)
-    vision = _load(_seer, folder / VISION, dtype)
+    language = _load(_speaker, folder / LANGUAGE, dtype, use_safetensors=True)
+    vision = _load(_seer, folder / VISION, dtype, use_safetensors=True)
     with torch.device("meta"):
         model = Flamingo(language, vision, Between(**sizes), post_layernorm=post_layernorm)
     own = weights.read(folder)
@@ -222,16 +223,12 @@ def _seer(config: PreTrainedConfig) -> Any:
     return CLIPVisionModel if config.model_type.startswith("clip") else MODEL_MAPPING[type(config)]
 
 
-def _load(kind: Any, folder: Path, dtype: torch.dtype | str) -> PreTrainedModel:
+def _load(kind: Any, folder: Path, dtype: torch.dtype | str, **more: bool) -> PreTrainedModel:
     """A model of `transformers`, all of whose weights are in the folder."""
-    model, told = kind(
-        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    ).from_pretrained(folder, dtype=dtype, output_loading_info=True)
-    # A ViT's pooler is not read here, and many are published without it.
-    if missing := {name for name in told["missing_keys"] if not name.startswith("pooler.")} | told["mismatched_keys"]:
-        raise ValueError(f"{folder}: weights are missing: {missing}")
-    loaded: PreTrainedModel = model
-    return loaded
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    more |= {"local_files_only": True, "output_loading_info": True}
+    model: PreTrainedModel = whole(kind(config).from_pretrained(folder, dtype=dtype, **more), folder)
+    return model
 
 
 def _is_own(name: str) -> bool:

@@ -19,7 +19,7 @@ from torch import Tensor
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.generation import Generation
-from inference.captioners.parts import cast
+from inference.captioners.parts import cast, enough
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.soft_prompt.model import SoftPrompt, read
@@ -28,7 +28,7 @@ from inference.checkpoints import Card
 from inference.clip.pixels import PixelRule
 from inference.devices import Device
 
-FEWEST_WORDS: Final = 12  # tokens that a prompt has room for beside its photos
+FEWEST_WORDS: Final = 12  # tokens that a prompt has room for beside its photos; ruDOLPH reads no more than 64 in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,16 @@ class SoftPromptCaptioner:
         self._speaker = speaker
         self._rule = rule
         self._device = device
-        room = speaker.room - len(speaker.opening) - FEWEST_WORDS
-        most = room // (model.photo_vectors + bool(speaker.markers))
-        self.max_photos = max(0, min(card.max_photos, most))
+        photo = model.photo_vectors + bool(speaker.markers)
+        room = enough(card, speaker.room - len(speaker.opening), photo + FEWEST_WORDS)
+        self.max_photos = min(card.max_photos, (room - FEWEST_WORDS) // photo)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> SoftPromptCaptioner:
-        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer, the rule of pixels."""
+        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer, the rule of pixels.
+
+        Raises `CheckpointError` for settings that are not known and for texts that leave no room for a photo.
+        """
         model = read(card.folder)
         adapted(model, card)
         writes = speaker(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)

@@ -210,6 +210,11 @@ class TestCard:
             load(replace(cards["opt"], max_photos=63), clip)
         load(replace(cards["opt"], max_photos=61), clip)
 
+    def test_more_to_write_than_leaves_room_for_a_photo_is_refused(self, cards: dict[str, Card], clip: Clip) -> None:
+        with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
+            load(cards["opt"], clip, max_new_tokens=256 - 32 - 3)
+        load(replace(cards["opt"], max_photos=1), clip, max_new_tokens=256 - 32 - 4)
+
     @pytest.mark.parametrize("inside", ["", "language_model."])
     def test_an_adapter_is_of_the_language_model_or_of_the_whole(
         self, cards: dict[str, Card], clip: Clip, tmp_path: Path, inside: str

@@ -7,6 +7,7 @@ layer, `train.py` for the transformer) and `generate2`, run on the weights of `t
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
 from inference.originals import import_original
+from inference.weights import read, save
 from tests import captioners, clipcap, tiny
 
 GENERATION = {"max_new_tokens": 12, "no_repeat_ngram_size": 3}
@@ -94,6 +96,23 @@ class TestOriginal:
         source = clipcap.save(tmp_path / "source", "linear")
         (source / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_head": 4}), "utf-8")
         assert read_model(import_original("clipcap", source, tmp_path, "four")).language.config.n_head == 4
+
+    def test_the_end_is_the_language_model_s_where_its_vocabulary_has_no_other(
+        self, tmp_path: Path, clip: Clip
+    ) -> None:
+        """Without the publisher's word, GPT-2's `<|endoftext|>` would be one more than the model has rows for."""
+        source = clipcap.save(tmp_path / "source", "mlp")
+        words = json.loads((source / "vocab.json").read_text("utf-8"))
+        end = words.pop("<|endoftext|>")
+        (source / "vocab.json").write_text(json.dumps(words | {"<end>": end}), "utf-8")
+        with pytest.raises(CheckpointError, match="import-failed"):
+            import_original("clipcap", source, tmp_path, "endless")
+        (source / "config.json").write_text(json.dumps({"eos_token_id": end, "pad_token_id": 0}), "utf-8")
+        card = import_original("clipcap", source, tmp_path, "ended")
+        tokenizer = AutoTokenizer.from_pretrained(card.folder)
+        assert (tokenizer.eos_token, tokenizer.pad_token_id, len(tokenizer)) == ("<end>", 0, clipcap.WORDS)
+        asked = replace(card, generation=GENERATION | {"stop": "е"})
+        assert len(captioner(asked, clip).generate([captioners.prompt(clip, photos) for photos in (1, 2, 3, 1)])) == 4
 
     def test_what_is_written_holds_no_pickle_and_no_buffer(self, cards: dict[str, Card]) -> None:
         expected = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
@@ -171,6 +190,22 @@ class TestCaptioner:
     ) -> None:
         many = replace(cards["mlp"], generation={"max_new_tokens": 510}, max_photos=100)
         assert captioner(many, clip).max_photos == (clipcap.POSITIONS - 510 - 32) // clipcap.LENGTH
+
+    def test_more_to_write_than_leaves_room_for_a_photo_is_refused(
+        self, tmp_path: Path, cards: dict[str, Card], clip: Clip
+    ) -> None:
+        folder = tmp_path / "short"
+        shutil.copytree(cards["mlp"].folder, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        config["language"]["n_positions"] = 64
+        (folder / "config.json").write_text(json.dumps(config), "utf-8")
+        tensors, name = read(cards["mlp"].folder), "language.transformer.wpe.weight"
+        save(tensors | {name: tensors[name][:64]}, folder / "model.safetensors")
+        short = replace(cards["mlp"], folder=folder)
+        fits = 64 - 32 - clipcap.LENGTH
+        assert captioner(replace(short, generation={"max_new_tokens": fits}), clip).max_photos == 1
+        with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
+            captioner(replace(short, generation={"max_new_tokens": fits + 1}), clip)
 
     def test_a_dual_encoder_of_another_size_is_named(self, cards: dict[str, Card], clip: Clip) -> None:
         other = Clip(clip.model, clip._tokenizer, clip.rule, "other")

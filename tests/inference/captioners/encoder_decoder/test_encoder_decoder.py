@@ -274,6 +274,11 @@ class TestPromises:
         (ids,) = mine.ids([shown(clip, PICTURES)])
         assert mine._writer.tokenizer.decode(ids) == "<s>Описание:"
 
+    def test_more_to_write_than_the_decoder_has_positions_for_is_refused(self, card: Card, clip: Clip) -> None:
+        with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
+            captioner(card, clip, generation={"max_new_tokens": 256 - 32})
+        assert captioner(card, clip, generation={"max_new_tokens": 256 - 33}).generate([shown(clip, (), FIELDS)])
+
     @pytest.mark.parametrize("settings", [{"promt": "{attributes}"}, {"prompt": 3}])
     def test_settings_that_are_not_known_are_refused(self, card: Card, clip: Clip, settings: dict[str, object]) -> None:
         with pytest.raises(CheckpointError, match="card-field"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -167,6 +168,10 @@ class TestPhotos:
         assert ids[0] == WORDS + 1
         assert len(loaded.generate([captioners.prompt(clip, 2, "Название: куртка " * 200)])) == 1
 
+    def test_more_to_write_than_the_model_has_positions_for_is_refused(self, card: Card, clip: Clip) -> None:
+        with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
+            captioner(replace(card, generation={"max_new_tokens": 500}), clip)
+
 
 class TestSeeing:
     """Which token sees which photo."""
@@ -276,6 +281,15 @@ class TestFresh:
             (tmp_path / name).symlink_to(card.folder / name)
         with pytest.raises(ValueError, match=r"perceiver\.norm\.bias"):
             flamingo.load(tmp_path)
+
+    def test_a_pickle_is_not_read(self, card: Card, tmp_path: Path) -> None:
+        """What loads a folder runs no foreign code, whoever put the file there."""
+        folder = tmp_path / "unsafe"
+        shutil.copytree(card.folder, folder)
+        torch.save(weights.read(folder / "language"), folder / "language" / "pytorch_model.bin")
+        (folder / "language" / "model.safetensors").unlink()
+        with pytest.raises(OSError, match="safetensors"):
+            flamingo.load(folder)
 
     def test_what_is_no_longer_used_is_freed_at_once(self, card: Card, clip: Clip) -> None:
         """Not only when the interpreter looks for cycles: a model is gigabytes."""

@@ -32,8 +32,8 @@ from inference.captioners import Prompt, load
 from inference.captioners.prefix.format import END
 from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.spelling import EOS
-from inference.captioners.soft_prompt import SoftPromptCaptioner
-from inference.captioners.soft_prompt.model import TOKENS, fresh, read, save
+from inference.captioners.soft_prompt import FEWEST_WORDS, SoftPromptCaptioner
+from inference.captioners.soft_prompt.model import PHOTO_VECTORS, TOKENS, fresh, read, save
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
@@ -301,6 +301,12 @@ class TestCaptioner:
     def test_an_unknown_setting_is_named(self, card: Card, clip: Clip) -> None:
         with pytest.raises(CheckpointError, match="card-field"):
             captioner(replace(card, settings={"template": "x"}), clip)
+
+    def test_more_to_write_than_leaves_room_for_a_photo_is_refused(self, card: Card, clip: Clip) -> None:
+        fits = POSITIONS - FEWEST_WORDS - PHOTO_VECTORS - 1  # with the photo's marker
+        assert captioner(replace(card, generation={"max_new_tokens": fits}), clip).max_photos == 1
+        with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
+            captioner(replace(card, generation={"max_new_tokens": fits + 1}), clip)
 
 
 class TestRudolph:
