@@ -354,7 +354,7 @@ _FIELDS: Mapping[str, Callable[[object], bool]] = {
     "version": _is(str),
     "languages": _is_list(str),
     "knows": _is_list(str),
-    "max_photos": _is(int),
+    "max_photos": lambda value: type(value) is int and value >= 0,
     "risk": _is(str),
     "summary": _is_table(str),
     "settings": _is(dict),

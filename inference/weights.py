@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def shapes(folder: Path) -> list[tuple[str, tuple[int, ...]]]:
     """Name and shape of every tensor in the safetensors files below `folder`; reads the headers alone."""
     found: list[tuple[str, tuple[int, ...]]] = []
     for path in _files_below(folder):
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "np") as file:  # PyTorch would map it as its own, which has to fit into memory
             found += [(name, tuple(file.get_slice(name).get_shape())) for name in file.keys()]  # noqa: SIM118
     return found
 
@@ -75,7 +76,9 @@ def read_pickle(path: Path) -> dict[str, object]:
     """
     with path.open("rb") as file:
         is_zip = file.read(2) == b"PK"
-    loaded: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    # It warns of newer protocols, and then reads or refuses them.
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        loaded: dict[str, object] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     return loaded
 
 

@@ -185,6 +185,7 @@ def test_a_card_that_cannot_be_read_keeps_no_other_from_its_name_on_the_hub(root
         'family = "prefix"\nversion = "1"',
         'family = "prefix"\nversion = "1"\nlanguages = "ru"\n[files]',
         'family = "prefix"\nversion = "1"\nmax_photos = true\n[files]',
+        'family = "prefix"\nversion = "1"\nmax_photos = -3\n[files]',
         'family = "prefix"\nversion = "1"\ncolour = "red"\n[files]',
         'family = "prefix"\nversion = "1"\n[calibration]\nthreshold = "high"\n[files]',
         'family = "prefix"\nversion = "1"\n[files]\n"../../etc/passwd" = "0"',

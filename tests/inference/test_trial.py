@@ -20,6 +20,7 @@ from inference.checkpoints import KINDS, Card, get, seal, survey
 from inference.errors import CheckpointError, first_line
 from inference.trial import try_out
 from tests import tiny
+from tests.hollow import save_hollow
 from tests.sources import ROOT
 
 Weights = dict[str, Tensor]
@@ -102,6 +103,13 @@ def test_half_a_file_is_no_model(root: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with refused("checkpoint-misfit"):
         try_out(root, seal(card))
+
+
+def test_a_model_that_no_memory_holds_is_whole(root: Path) -> None:
+    card = odd(root, "captioner", same)
+    save_hollow(card.folder / "model.safetensors", 1 << 40)
+    with refused("memory-short"):
+        try_out(root, card)
 
 
 def test_a_captioner_without_words_does_not_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

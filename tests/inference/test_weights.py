@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from inference import weights
+from tests.hollow import save_hollow
 
 DTYPES = [
     torch.float32,
@@ -41,6 +42,11 @@ def test_what_is_written_is_what_the_library_reads(
     assert all(torch.equal(read[name], each) and read[name].dtype == each.dtype for name, each in tensors.items())
     assert weights.read(path.parent).keys() == tensors.keys()
     assert weights.count(path.parent) == sum(each.numel() for each in tensors.values())
+
+
+def test_numbers_that_no_memory_holds_are_counted(tmp_path: Path) -> None:
+    save_hollow(tmp_path / "model.safetensors", 1 << 40)
+    assert weights.count(tmp_path) == 1 << 40
 
 
 def test_a_view_is_written_as_it_looks(tmp_path: Path) -> None:
@@ -96,6 +102,12 @@ def test_pickles_of_new_and_old_versions_are_read(tmp_path: Path, is_zip: bool) 
     read = weights.read_pickle(path)["weight"]
     assert isinstance(read, torch.Tensor)
     assert torch.equal(read, torch.arange(5.0))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_pickle_of_a_newer_protocol_is_read_without_a_word(tmp_path: Path) -> None:
+    torch.save({"weight": torch.arange(5.0)}, tmp_path / "model.bin", pickle_protocol=3)
+    assert weights.read_pickle(tmp_path / "model.bin").keys() == {"weight"}
 
 
 class Bomb:
