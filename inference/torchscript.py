@@ -7,10 +7,11 @@ else it names is refused. OpenAI's own files of CLIP are such archives.
 
 from __future__ import annotations
 
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,20 +41,22 @@ def is_program(path: Path) -> bool:
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a TorchScript archive by their names in its state dict.
 
-    Raises `pickle.UnpicklingError` for an archive that holds more than modules, tensors and plain values.
+    Raises `pickle.UnpicklingError` for an archive that holds more than modules, tensors and plain values, and for one
+    whose tensors would be larger than it is.
     """
     (described,) = _entries(path, "data.pkl")
     with zipfile.ZipFile(path) as archive, archive.open(described) as file:
-        top = _Reader(file, lambda number: archive.read(described.replace("data.pkl", f"data/{number}"))).load()
+        top = _Reader(file, archive, described.removesuffix(".pkl")).load()
     return dict(_tensors(top, ""))
 
 
 class _Reader(pickle.Unpickler):
     """Knows modules, tensors and lists of plain values, and nothing else that could be called."""
 
-    def __init__(self, file: Any, record: Callable[[str], bytes]) -> None:
+    def __init__(self, file: Any, archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(file)
-        self._record = record
+        self._archive, self._folder = archive, folder
+        self._storages: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "__torch__":
@@ -71,12 +74,22 @@ class _Reader(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> Tensor:
         """("storage", type, number, device, length) → (length,)."""
         _, dtype, number, _, length = pid
+        if (number, dtype) not in self._storages:
+            self._storages[number, dtype] = self._storage(number, dtype, length)
+        return self._storages[number, dtype]
+
+    def _storage(self, number: str, dtype: torch.dtype, length: int) -> Tensor:
         if not length:
             return torch.zeros(0, dtype=dtype)
-        return torch.frombuffer(bytearray(self._record(number)), dtype=dtype, count=length)
+        entry = self._archive.getinfo(f"{self._folder}/{number}")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != length * dtype.itemsize:
+            raise pickle.UnpicklingError(f"storage {number} does not lie there as {length} numbers of {dtype}")
+        return torch.frombuffer(bytearray(self._archive.read(entry)), dtype=dtype)
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Tensor:
+    if math.prod(size) > storage.numel():
+        raise pickle.UnpicklingError(f"a tensor of {size} is larger than its storage of {storage.numel()} numbers")
     return storage.as_strided(size, stride, offset)
 
 

@@ -127,10 +127,12 @@ def hub() -> Iterator[Hub]:
     thread = threading.Thread(target=_serve, args=(served, loop, started))
     thread.start()
     started.wait()
-    yield served
-    served.stall = 0
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    try:
+        yield served
+    finally:
+        served.stall = 0
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 @contextmanager

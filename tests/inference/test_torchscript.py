@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import warnings
 import zipfile
@@ -15,12 +16,12 @@ from inference import torchscript
 from tests import programs
 
 
-def rewritten(path: Path, described: bytes) -> Path:
-    """The archive with another `data.pkl`."""
+def rewritten(path: Path, name: str, data: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
+    """The archive with other bytes in one of its entries."""
     target = path.with_name("rewritten.pt")
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "w") as copy:
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(target, "w", compression) as copy:
         for entry in archive.namelist():
-            copy.writestr(entry, described if entry.endswith("/data.pkl") else archive.read(entry))
+            copy.writestr(entry, data if entry.endswith(f"/{name}") else archive.read(entry))
     return target
 
 
@@ -74,4 +75,38 @@ class Evil:
 def test_anything_else_in_the_pickle_is_refused_and_does_not_run(tmp_path: Path, what: object) -> None:
     programs.save({"weight": torch.ones(2)}, tmp_path / "program.pt")
     with pytest.raises(pickle.UnpicklingError, match="nothing that a state dict holds"):
-        torchscript.read(rewritten(tmp_path / "program.pt", pickle.dumps(what)))
+        torchscript.read(rewritten(tmp_path / "program.pt", "data.pkl", pickle.dumps(what)))
+
+
+@pytest.mark.parametrize(
+    ("data", "compression"), [(bytes(1_000_000), zipfile.ZIP_STORED), (bytes(8), zipfile.ZIP_DEFLATED)]
+)
+def test_a_storage_is_as_long_as_the_archive_says(tmp_path: Path, data: bytes, compression: int) -> None:
+    """Nothing of a small file becomes large in memory: PyTorch packs no storage."""
+    programs.save({"weight": torch.ones(2)}, tmp_path / "program.pt")
+    with pytest.raises(pickle.UnpicklingError, match="storage"):
+        torchscript.read(rewritten(tmp_path / "program.pt", "data/0", data, compression))
+
+
+class Expanded:
+    """A tensor of one number, seen many times."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return torch._utils._rebuild_tensor_v2, (Storage(), 0, (10**10,), (0,), False, {})
+
+
+class Storage:
+    """The first storage of an archive, of which one number is told."""
+
+
+class Described(pickle.Pickler):
+    def persistent_id(self, each: object) -> object:
+        return ("storage", torch.FloatStorage, "0", "cpu", 1) if isinstance(each, Storage) else None
+
+
+def test_a_tensor_is_no_larger_than_its_storage(tmp_path: Path) -> None:
+    programs.save({"weight": torch.ones(1)}, tmp_path / "program.pt")
+    described = io.BytesIO()
+    Described(described, 2).dump(Expanded())
+    with pytest.raises(pickle.UnpicklingError, match="storage"):
+        torchscript.read(rewritten(tmp_path / "program.pt", "data.pkl", described.getvalue()))
