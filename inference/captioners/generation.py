@@ -6,7 +6,7 @@ It knows tokens and logits; what stands before the text (photos, fields) is the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -109,12 +109,11 @@ class Writer:
 
         special: with the tokens that the tokenizer puts around a text.
         """
-        prompt = self.readable(prompt)
-        ids = self._ids(completion(prompt, template), special=special)
-        excess = len(ids) - room
-        if excess <= 0 or not prompt.masked:
-            return ids[:room]
-        return self.prompt_ids(self.shorter(prompt, excess), room, template, special=special)
+
+        def spelled(asked: Prompt) -> list[int]:
+            return self._ids(completion(asked, template), special=special)
+
+        return fitted(self.readable(prompt), room, spelled, self.shorter)
 
     def shorter(self, prompt: Prompt, excess: int) -> Prompt:
         """A `readable` prompt without so many tokens at the end of its fields; no mask token is halved."""
@@ -203,6 +202,20 @@ class Writer:
         """Ids whose text holds a digit."""
         digits = digit_ids(self.tokenizer.get_vocab())
         return digits[digits != self.tokenizer.eos_token_id]
+
+
+def fitted(
+    prompt: Prompt, room: int, spelled: Callable[[Prompt], list[int]], shorter: Callable[[Prompt, int], Prompt]
+) -> list[int]:
+    """The ids that spell a prompt, at most `room`: of fields that are too long the end is left out.
+
+    shorter: the prompt without so many ids at the end of its fields.
+    """
+    ids = spelled(prompt)
+    excess = len(ids) - room
+    if excess <= 0 or not prompt.masked:
+        return ids[:room]
+    return fitted(shorter(prompt, excess), room, spelled, shorter)
 
 
 def generate(model: Any, **told: Any) -> Tensor:

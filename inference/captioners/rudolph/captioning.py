@@ -23,10 +23,9 @@ from inference.captioners.generation import Generation, limits
 from inference.captioners.rudolph.decoding import Reading, Sampling, size_of_row, write
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.captioners.rudolph.ranking import best
-from inference.captioners.rudolph.spelling import Speller, Task, sentence
+from inference.captioners.rudolph.spelling import Speller, Task, framed, sentence
 from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, pixels
 from inference.captioners.settings import Valid, read_settings
-from inference.captioners.wording import completion
 from inference.checkpoints import Card
 from inference.devices import Device
 
@@ -120,14 +119,13 @@ class RudolphCaptioner:
     def _wanted(self, prompt: Prompt, codes: Sequence[Tensor]) -> list[_Wanted]:
         """One text for all photos of one thing, one for each photo of several things, one without photos."""
         config, asked = self.model.config, self._generation.max_new_tokens
-        told = completion(prompt, self._settings.prompt).replace("\n", ", ")
-        told = self._speller.masked(told, prompt.mask_tokens)
+        template = self._settings.prompt
         if not codes:
             # Half of the left text is for what will be written.
-            begun = self._speller.ids(told, "<LT_T2T>")[: config.left - min(asked, config.left // 2)]
+            begun = self._speller.told(prompt, template, "<LT_T2T>", config.left - min(asked, config.left // 2))
             reading = Reading(torch.tensor(begun))
             return [_Wanted(prompt, reading, tuple(begun), min(asked, config.left - len(begun)), "<LT_T2T>")]
-        left = self._speller.framed(told, "<LT_I2T>", config.left)
+        left = framed(self._speller.told(prompt, template, "<LT_I2T>", config.left - 1), config.left)
         room = min(asked, config.right - len(self._begun))
         right = torch.tensor(self._begun)
         is_one_thing = prompt.token == "<SINGLE>"  # noqa: S105
@@ -172,7 +170,7 @@ class RudolphCaptioner:
         drawn = dict(zip(reversed(texts), reversed(drafts), strict=True))
         counts = torch.tensor([texts.count(text) for text in drawn])
         left = self.model.config.left
-        rows = torch.stack([self._speller.framed(text, wanted.weighed_as, left) for text in drawn])
+        rows = torch.stack([framed(self._speller.ids(text, wanted.weighed_as), left) for text in drawn])
         at_once = max(1, self._budget // (2 * size_of_row(self.model.config, wanted.reading.length, 0, 0)))
         number = best(self.model, rows, wanted.reading.images, counts, at_once)
         return self._told(list(drawn.values())[number], wanted.prompt)

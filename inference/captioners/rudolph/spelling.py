@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 from tokenizers import Tokenizer
 from torch import Tensor, tensor
 
-from inference.captioners.generation import digit_ids, with_brackets, without_brackets
+from inference.captioners import Prompt
+from inference.captioners.generation import digit_ids, fitted, unhalved, with_brackets, without_brackets
+from inference.captioners.wording import completion
 
 PAD, UNK, BOS, EOS = range(4)
 
@@ -41,10 +44,14 @@ class Speller:
         encoded: list[int] = self._tokenizer.encode(text.lower().strip()).ids
         return [BOS, *named, *encoded]
 
-    def framed(self, text: str, task: Task, length: int) -> Tensor:
-        """`ids` with the end behind them, padded with 0 or cut to `length`: (length,)."""
-        ids = [*self.ids(text, task), EOS][:length]
-        return tensor(ids + [PAD] * (length - len(ids)))
+    def told(self, prompt: Prompt, template: str | None, task: Task, room: int) -> list[int]:
+        """The ids of `wording.completion` on one line, at most `room`: of long fields the end is left out."""
+
+        def spelled(asked: Prompt) -> list[int]:
+            text = completion(asked, template).replace("\n", ", ")
+            return self.ids(self.masked(text, asked.mask_tokens), task)
+
+        return fitted(prompt, room, spelled, self._shorter)
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of ids without special tokens and unknown characters."""
@@ -68,8 +75,20 @@ class Speller:
         text = _MASK.sub(lambda found: f"<{found[1].upper()}>", _UNFINISHED.sub("", text)).strip()
         return with_brackets(text, self._unspelled(tokens), re.IGNORECASE)
 
+    def _shorter(self, prompt: Prompt, excess: int) -> Prompt:
+        """A prompt without so many ids at the end of its fields; no mask token is halved."""
+        fields = self.masked(prompt.masked, prompt.mask_tokens)
+        starts = [start for start, _ in self._tokenizer.encode(fields.lower()).offsets][-excess:]
+        return replace(prompt, masked=unhalved(fields[: min(starts, default=0)], self._unspelled(prompt.mask_tokens)))
+
     def _unspelled(self, tokens: Collection[str]) -> list[str]:
         return [token for token in tokens if UNK in self._tokenizer.encode(token.lower()).ids]
+
+
+def framed(ids: Sequence[int], length: int) -> Tensor:
+    """Ids with the end behind them, padded with 0 or cut to `length`: (length,)."""
+    cut = [*ids, EOS][:length]
+    return tensor(cut + [PAD] * (length - len(cut)))
 
 
 def sentence(text: str) -> str:

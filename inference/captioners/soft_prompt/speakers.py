@@ -20,7 +20,6 @@ from inference.captioners.prefix.format import IMAGE_TOKENS
 from inference.captioners.rudolph.decoding import Reading, Sampling, write
 from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.spelling import TASKS, Speller, sentence
-from inference.captioners.wording import completion
 from inference.tokenizer import read_tokenizer
 
 EVERY: Final = 1.0  # top_p: how far a seed may lead is the card's temperature and top_k
@@ -93,10 +92,9 @@ class RudolphSpeaker:
         self.room = model.config.left - min(generation.max_new_tokens, model.config.left // 2)
 
     def ids(self, prompt: Prompt, room: int) -> list[int]:
-        """The words of the template in pieces, cut where there is no room."""
-        told = completion(prompt, self._template).replace("\n", ", ")
-        spelled = self._speller.ids(self._speller.masked(told, prompt.mask_tokens), "<LT_T2T>")
-        return spelled[len(self.opening) :][:room]
+        """The words of the template in pieces, the end of long fields left out."""
+        begun = len(self.opening)
+        return self._speller.told(prompt, self._template, "<LT_T2T>", begun + room)[begun:]
 
     def write(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """Rows of one length are written together."""

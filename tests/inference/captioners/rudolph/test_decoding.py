@@ -13,7 +13,7 @@ from inference import youtokentome
 from inference.captioners.rudolph.decoding import Reading, Sampling, drawn, write
 from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.original import build
-from inference.captioners.rudolph.spelling import EOS, Speller
+from inference.captioners.rudolph.spelling import EOS, Speller, framed
 from tests import rudolph
 
 SAMPLING = Sampling(top_k=20, top_p=0.9, temperature=1.0)
@@ -34,7 +34,7 @@ def speller(layout: str = "350M") -> Speller:
 def readings(layout: str, told: str = "") -> list[Reading]:
     """One for each of the recorded photos."""
     spell, sizes = speller(layout), rudolph.LAYOUTS[layout]
-    left = spell.framed(told, "<LT_I2T>", sizes["l_text_seq_length"])
+    left = framed(spell.ids(told, "<LT_I2T>"), sizes["l_text_seq_length"])
     right = torch.tensor(spell.ids("на картинке", "<RT_I2T>"))
     codes = rudolph.answers()[layout]["codes"]
     return [Reading(left, (torch.tensor(each),), right) for each in codes]

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from inference.captioners.rudolph.ranking import best, perplexities, scores
+from inference.captioners.rudolph.spelling import framed
 from tests import rudolph
 from tests.inference.captioners.rudolph.test_decoding import model, speller
 
 
 def texts(layout: str) -> Tensor:
-    sizes = rudolph.LAYOUTS[layout]
-    return torch.stack([speller(layout).framed(text, "<LT_T2I>", sizes["l_text_seq_length"]) for text in rudolph.TEXTS])
+    spell, length = speller(layout), rudolph.LAYOUTS[layout]["l_text_seq_length"]
+    return torch.stack([framed(spell.ids(text, "<LT_T2I>"), length) for text in rudolph.TEXTS])
 
 
 @pytest.mark.parametrize("layout", rudolph.LAYOUTS)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from inference import youtokentome
-from inference.captioners.rudolph.spelling import BOS, EOS, Speller, sentence
+from inference.captioners import Prompt
+from inference.captioners.rudolph.spelling import BOS, EOS, Speller, framed, sentence
 from tests import rudolph
 
 
@@ -36,11 +38,10 @@ class TestIds:
     def test_texts_are_read_in_lower_case(self) -> None:
         assert speller().ids(" Куртка ", "<LT_I2T>") == speller().ids("куртка", "<LT_I2T>")
 
-    def test_a_framed_text_has_its_length(self) -> None:
-        ids = speller().framed("на картинке", "<RT_I2T>", 12).tolist()
+    def test_framed_ids_have_their_length(self) -> None:
         written = speller().ids("на картинке", "<RT_I2T>")
-        assert ids == [*written, EOS] + [0] * (11 - len(written))
-        assert speller().framed("на картинке", "<RT_I2T>", 3).tolist() == written[:3]
+        assert framed(written, 12).tolist() == [*written, EOS] + [0] * (11 - len(written))
+        assert framed(written, 3).tolist() == written[:3]
 
     def test_special_tokens_and_unknown_letters_are_no_text(self) -> None:
         ids = speller().ids("куртка ☃ синяя", "<LT_I2T>")
@@ -76,6 +77,30 @@ class TestMaskTokens:
 
     def test_an_unfinished_one_is_cut_off(self) -> None:
         assert speller().unmasked("цена <pri", self.TOKENS) == "цена"
+
+
+class TestFields:
+    """Fields that are too long lose their end, and nothing else does."""
+
+    TOKENS = frozenset({"<PRICE>", "<PRICE_2>"})
+
+    @pytest.mark.parametrize("brackets", [True, False])
+    def test_the_words_behind_them_stay_and_no_token_is_halved(self, tmp_path: Path, brackets: bool) -> None:
+        spell = speller() if brackets else without_brackets(tmp_path)
+        asked = Prompt((), None, "куртка: <PRICE>\nцена: <PRICE_2>", "<SINGLE>", self.TOKENS)  # type: ignore[arg-type]
+        template = "{attributes}\nкуртка:"
+        whole = spell.told(asked, template, "<LT_T2T>", 100)
+        frame = spell.ids("куртка:", "<LT_T2T>")
+        texts = set()
+        for room in range(len(frame) + 1, len(whole) + 1):
+            ids = spell.told(asked, template, "<LT_T2T>", room)
+            assert len(ids) <= room
+            texts.add(spell.unmasked(spell.text(ids), self.TOKENS))
+        assert len(texts) > 3
+        assert "куртка: <PRICE>, цена: <PRICE_2>, куртка:" in texts
+        assert all(text.endswith("куртка:") for text in texts)
+        told = {name.strip(" ,") for text in texts for name in re.findall(r"[^ ]*[a-zA-Z_0-9]+[^ ]*", text)}
+        assert told == self.TOKENS
 
 
 def test_a_sentence_has_a_capital_and_an_end() -> None:
