@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.shapes import read, shapes
-from inference.checkpoints import find
+from inference.checkpoints import survey
 from tests.sources import ROOT
 
-CARDS = find(ROOT / "checkpoints")
+CARDS, _ = survey(ROOT / "checkpoints")
 
 
 @pytest.mark.parametrize("name", shapes())
