@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +29,6 @@ from inference.captioners.parts import cast, filled
 
 LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
 QUERIES, POSITIONS = "query_tokens", "photo_positions"
-
-CHUNK: Final = 16  # photos that the ViT looks at together: more would need memory, not less time
 
 
 class Blip2(nn.Module):
@@ -59,10 +57,9 @@ class Blip2(nn.Module):
 
     def read_each(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
         """Every photo on its own: (all photos, 3, edge, edge) → for each count (count · queries, language width)."""
-        answers = [self._ask(self._look(part)) for part in pixels.split(CHUNK) if len(part)]
-        if not answers:
+        if not len(pixels):
             return self._nothing(len(counts))
-        return [part.flatten(0, 1) for part in torch.cat(answers).split(list(counts))]
+        return [part.flatten(0, 1) for part in self._ask(self._look(pixels)).split(list(counts))]
 
     def read_together(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
         """All photos of a prompt in one pass: (all photos, 3, edge, edge) → for each count (queries, language width).
@@ -72,7 +69,7 @@ class Blip2(nn.Module):
         read = self._nothing(len(counts))
         if not len(pixels):
             return read
-        states = torch.cat([self._look(part) for part in pixels.split(CHUNK)])
+        states = self._look(pixels)
         albums = [self._in_order(part) for part in states.split(list(counts)) if len(part)]
         mask = pad_sequence([torch.ones(len(album), device=states.device) for album in albums], batch_first=True)
         answers = iter(self._ask(pad_sequence(albums, batch_first=True), mask.long()))

@@ -22,8 +22,6 @@ from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadMode
 from inference.captioners.generation import generate
 from inference.captioners.parts import whole
 
-PHOTOS_AT_ONCE = 16  # through the encoder: what is in memory there does not grow with the batch
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -112,8 +110,9 @@ class LookingWriter:
 
     def look(self, pixels: Tensor) -> Tensor:
         """(photos, 3, height, width) → what the decoder sees of them, (photos, states, width)."""
-        parts = pixels.to(self.decoder.device, self.dtype).split(PHOTOS_AT_ONCE)
-        return torch.cat([self._project(self._encoder(pixel_values=part).last_hidden_state) for part in parts])
+        states = self._encoder(pixel_values=pixels.to(self.decoder.device, self.dtype)).last_hidden_state
+        seen: Tensor = self._project(states)
+        return seen
 
     @contextmanager
     def looking_at(self, rows: Sequence[Tensor]) -> Iterator[None]:
