@@ -34,7 +34,7 @@ from inference.scoring import best_photos
 __all__ = ["Interrogation", "Interrogator"]
 
 THRESHOLDS: Final = "thresholds.json"
-NEVER: Final = float("inf")
+UNREACHED: Final = float("inf")
 
 # Beside the kinds of checkpoints, where no card is looked for; it may be deleted at any time.
 _CACHE: Final = ".cache"
@@ -105,7 +105,7 @@ class Tables:
         ranked = self.labels[trait].rank(album, len(self.labels[trait].phrases))
         if not self.thresholds:
             return ranked
-        return [(phrase, value) for phrase, value in ranked if value >= self.thresholds.get(phrase, NEVER)]
+        return [(phrase, value) for phrase, value in ranked if value >= self.thresholds.get(phrase, UNREACHED)]
 
 
 class Interrogator:

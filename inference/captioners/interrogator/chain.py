@@ -20,11 +20,9 @@ from inference.captioners.interrogator.labels import Read, embed
 class Limits:
     """When a chain ends.
 
-    least: phrases that are added even where they cost likeness; most: phrases at most; gain: what one has to bring;
-    block: how many phrases are tried at once.
+    most: phrases at most; gain: what one has to bring, not below 0; block: how many phrases are tried at once.
     """
 
-    least: int = 0
     most: int = 4
     gain: float = 0.0
     block: int = 8
@@ -61,21 +59,17 @@ def chained(
     album: (dim,), the mean of the photos' embeddings; its negative makes the text that is least like them.
     candidates: equals are tried in their order.
     """
-    current = float(embed(read, [compose(())])[0] @ album)
-    best: tuple[str, ...] = ()
-    said, best_likeness, encoded = best, current, 1
+    said: tuple[str, ...] = ()
+    current, encoded = float(embed(read, [compose(said)])[0] @ album), 1
     hopes = dict.fromkeys(candidates, float("inf"))
     while hopes and len(said) < limits.most:
-        forced = len(said) < limits.least
-        winner, gain, tried = _winner(read, album, compose, said, current, hopes, limits, forced)
+        winner, gain, tried = _winner(read, album, compose, said, current, hopes, limits)
         encoded += tried
-        if winner is None or not (forced or gain > limits.gain):
+        if winner is None:
             break
         said, current = (*said, winner), current + gain
         hopes = {phrase: hope for phrase, hope in hopes.items() if phrase != winner and not excludes(winner, phrase)}
-        if current > best_likeness:
-            best, best_likeness = said, current
-    return Chained(best, best_likeness, encoded)
+    return Chained(said, current, encoded)
 
 
 def _winner(
@@ -86,15 +80,14 @@ def _winner(
     current: float,
     hopes: dict[str, float],
     limits: Limits,
-    forced: bool,
 ) -> tuple[str | None, float, int]:
-    """The phrase that gains most, its gain, and how many were tried.
+    """The phrase that gains most, if one gains enough, its gain, and how many were tried.
 
     `hopes`, what each phrase gained last, is brought up to date. Phrases are tried in the order of their hopes, until
     no other can gain more than the best that was found.
     """
     order = sorted(hopes, key=lambda phrase: -hopes[phrase])
-    winner, most, tried = None, float("-inf") if forced else limits.gain, 0
+    winner, most, tried = None, limits.gain, 0
     while tried < len(order) and (not tried or hopes[order[tried]] > most):
         block = order[tried : tried + limits.block] if hopes[order[tried]] < float("inf") else order
         likeness = embed(read, [compose((*said, phrase)) for phrase in block]) @ album
