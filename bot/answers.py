@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -83,13 +83,17 @@ async def deliver(
 
 
 async def refuse(desk: Desk, request: Request, error: UserError) -> None:
-    """Finish a request that the user or the owner can mend: one sentence, and the draft opens again.
+    """Finish a request that the user can mend: one sentence, and the draft opens again."""
+    await _give_up(desk, request, "rejected", error.message)
 
-    Where it was the model that failed, the one before it writes instead.
-    """
-    if not isinstance(error, CheckpointError):
-        await _give_up(desk, request, "rejected", error.message)
-    elif not await _fall_back(desk, request):
+
+async def replace_model(desk: Desk, request: Request, error: CheckpointError, error_id: str) -> None:
+    """Have the model before it write where one failed. Without another, one that loads and fails to write is a bug."""
+    if await _fall_back(desk, request):
+        return
+    if error.message.code == "checkpoint-unusable":
+        await fail(desk, request, error_id)
+    else:
         await _give_up(desk, request, "failed", Message("model-unavailable"))
 
 
@@ -117,14 +121,14 @@ async def _chat(desk: Desk, user_id: int, request_id: int | None = None) -> Chat
 
 
 async def _fall_back(desk: Desk, request: Request) -> bool:
-    """Hand a request for one text over from a model that cannot be loaded to the user's own, or to the bot's."""
+    """Hand a request for one text over from a model that failed to the one before it, or to the bot's."""
+    failed, *others = request.checkpoints
+    desk = replace(desk, cards=[card for card in desk.cards if card.name != failed])
     listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
-    if listing is None or chat is None or request.kind == "compare":
+    if listing is None or chat is None or others:
         return False
-    (failed,) = request.checkpoints
     if chat.user.checkpoint == failed:
-        await desk.tx.users.choose_checkpoint(chat.user.id, None)
-        chat.user = replace(chat.user, checkpoint=None)
+        await desk.tx.users.go_back(chat.user.id)
     if chat.checkpoint == failed:
         return False
     await chat.send(Message("model-failed", {"model": failed, "other": chat.checkpoint}))
@@ -139,12 +143,14 @@ async def _give_up(desk: Desk, request: Request, state: State, reason: Message) 
         await _turn_down(chat, listing, replies.plain(chat.say(reason)), [reason])
 
 
-async def _turn_down(chat: Chat, listing: Listing, text: str, reasons: Iterable[Message]) -> None:
+async def _turn_down(chat: Chat, listing: Listing, text: str, reasons: Sequence[Message]) -> None:
     """Say why there is no text, offer what could help, and open the draft again."""
     numbers = dict.fromkeys(number for reason in reasons for number in _numbers(reason))
     taken = draft.read(listing, chat.desk.rules.file_limit_mb).photos
     photos = [(number, taken[number - 1].message_id) for number in numbers if 0 < number <= len(taken)]
-    await chat.send(text, keyboards.refused(listing.id, photos, chat.say), priority=0)
+    wordless = any(reason.code == "written-empty" for reason in reasons)
+    offers_models = wordless and bool(chat.others(chat.checkpoint))
+    await chat.send(text, keyboards.refused(listing.id, photos, chat.say, offers_models=offers_models), priority=0)
     await reopen(chat, listing)
 
 

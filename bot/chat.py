@@ -79,10 +79,10 @@ class Chat:
 
     @property
     def checkpoint(self) -> str:
-        """What writes for the user: what the owner pinned, else what the user chose, where it is still there."""
-        chosen = self.user.checkpoint if self.others("") else None
+        """What writes for the user: what the owner pinned, else what the user chose last of what is still there."""
         known = {card.name for card in self.desk.cards}
-        return self.desk.rules.pinned or (chosen if chosen in known else None) or self.desk.rules.default
+        chosen = (name for name in (self.user.checkpoint, self.user.checkpoint_before) if name and name in known)
+        return self.desk.rules.pinned or next(chosen, self.desk.rules.default)
 
     def others(self, checkpoint: str) -> list[Card]:
         """The checkpoints that could write instead of this one: none where the owner pinned one."""

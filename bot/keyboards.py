@@ -22,6 +22,7 @@ from storage.records import Choice, Description
 Unfolded = Literal["reasons", "models"]
 Row = list[InlineKeyboardButton]
 
+_OTHERS: Final = 90  # Telegram takes a hundred buttons under a message; who wants another model chooses it in /model
 _LANGUAGES: Final = {"ru": Message("language-ru"), "en": Message("language-en")}
 
 
@@ -52,6 +53,12 @@ class Cancel(CallbackData, prefix="cancel"):
 
 class ShowModels(CallbackData, prefix="models"):
     """List the checkpoints."""
+
+
+class TurnPage(CallbackData, prefix="page"):
+    """Show this page of the list of checkpoints, from 0."""
+
+    page: int
 
 
 class ChooseModel(CallbackData, prefix="model"):
@@ -156,13 +163,16 @@ def waiting(request: int, say: Say) -> InlineKeyboardMarkup:
     return _rows([_button(say(Message("button-cancel")), Cancel(request=request))])
 
 
-def refused(listing: int, photos: Sequence[tuple[int, int]], say: Say) -> InlineKeyboardMarkup:
+def refused(
+    listing: int, photos: Sequence[tuple[int, int]], say: Say, *, offers_models: bool = False
+) -> InlineKeyboardMarkup:
     """Under a refusal: `photos` holds number and message of those that can be taken out."""
     drops = [
         [_button(say(Message("button-drop", {"position": number})), Drop(listing=listing, message=message))]
         for number, message in photos
     ]
-    return _rows(*drops, [_button(say(Message("button-cases")), ShowCases())])
+    models = [[_button(say(Message("button-others")), ShowModels())]] if offers_models else []
+    return _rows(*drops, *models, [_button(say(Message("button-cases")), ShowCases())])
 
 
 def examples(say: Say) -> InlineKeyboardMarkup:
@@ -175,10 +185,13 @@ def cases(cases: Sequence[Case], language: str) -> InlineKeyboardMarkup:
     return _rows(*([_button(case.title.get(language, case.name), RunCase(tag=tag(case.name)))] for case in cases))
 
 
-def models(cards: Sequence[Card], chosen: str) -> InlineKeyboardMarkup:
-    """The checkpoints, the chosen one ticked."""
+def models(cards: Sequence[Card], chosen: str, page: int = 0, last: int = 0) -> InlineKeyboardMarkup:
+    """The checkpoints of a page, the chosen one ticked, and the ways to the pages beside it."""
+    turns = [_button("←", TurnPage(page=page - 1))] if page > 0 else []
+    turns += [_button("→", TurnPage(page=page + 1))] if page < last else []
     return _rows(
-        *([_button(_ticked(card.name, card.name == chosen), ChooseModel(tag=tag(card.name)))] for card in cards)
+        *([_button(_ticked(card.name, card.name == chosen), ChooseModel(tag=tag(card.name)))] for card in cards),
+        *([turns] if turns else []),
     )
 
 
@@ -212,7 +225,7 @@ def judge(
             for reason, label in REASONS.items()
         ]
     elif unfolded == "models":
-        more = [[_button(card.name, Rewrite(description=number, tag=tag(card.name)))] for card in others]
+        more = [[_button(card.name, Rewrite(description=number, tag=tag(card.name)))] for card in others[:_OTHERS]]
     return _rows(votes, *more, rewrites)
 
 

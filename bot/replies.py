@@ -24,6 +24,8 @@ _ROW_LENGTH: Final = 200
 _ATTRIBUTES_LENGTH: Final = 1700  # on a card, tags and escapes included
 _REFUSED_LENGTH: Final = 1000
 _TITLE_LENGTH: Final = 96
+_MODEL_LENGTH: Final = 160  # of a checkpoint's name, of its sentence and of its facts, each
+MODELS: Final = 8  # checkpoints a page, so that the longest of them fit
 
 SCORES: Final = {
     "clipscore_mean": Message("score-clipscore-mean"),
@@ -167,7 +169,9 @@ def model(card: Card, speed_s: float | None, say: Say, language: str) -> str:
     ]
     if speed_s is not None:
         facts.append(say(Message("model-speed", {"seconds": round(speed_s, 2)})))
-    return f"<b>{plain(card.name)}</b> — {plain(card.summary.get(language, card.family))}\n{plain('; '.join(facts))}"
+    parts = (card.name, card.summary.get(language, card.family), "; ".join(facts))
+    name, summary, known = (plain(beginning(part, _MODEL_LENGTH)) for part in parts)
+    return f"<b>{name}</b> — {summary}\n{known}"
 
 
 def beginning(text: str, length: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
-from bot.answers import deliver, fail, refuse, time_out
+from bot.answers import deliver, fail, refuse, replace_model, time_out
 from bot.bells import Bells
 from bot.chat import Desk, DeskOf, Rules
 from bot.downloads import Downloaded, Downloads
@@ -22,7 +22,7 @@ from bot.photos import PhotoFolder
 from bot.progress import Progress
 from inference.cases import submission
 from inference.checkpoints import Card
-from inference.errors import CheckpointError, InvalidInput, UserError
+from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Description, Stage, Submission
 from storage.errors import StorageError
 from storage.records import Listing, Request
@@ -187,10 +187,12 @@ class Writing:
             photos, sent = await self._submission(listing)
             results = await self._describe(request, sent)
             answer: Answer = partial(deliver, results=results, photo_sha256=[photo.sha256 for photo in photos])
-        except UserError as error:
-            if isinstance(error, CheckpointError):
-                logger.error("request %d: %s", request.id, render(error.message, "en"))
+        except InvalidInput as error:
             answer = partial(refuse, error=error)
+        except CheckpointError as error:
+            error_id, reason = new_id(), render(error.message, "en")
+            logger.error("request %d: %s [%s]", request.id, reason, error_id, exc_info=error.__cause__)
+            answer = partial(replace_model, error=error, error_id=error_id)
         except TimeoutError:
             answer = time_out
         except Exception:

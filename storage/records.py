@@ -14,11 +14,15 @@ Choice = Literal["first", "second", "equal", "neither"]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who writes to the bot. `checkpoint` is the chosen captioner; None is the bot's own choice."""
+    """Who writes to the bot. `checkpoint` is the chosen captioner; None is the bot's own choice.
+
+    `checkpoint_before` wrote until that was chosen, and writes again where that cannot.
+    """
 
     id: int
     language: str
     checkpoint: str | None
+    checkpoint_before: str | None
     awaits_correction_of: int | None
     blocked: bool
 

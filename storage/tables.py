@@ -66,6 +66,7 @@ users = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False, info=OWNER),
     Column("language", Text, nullable=False),
     Column("checkpoint", Text),
+    Column("checkpoint_before", Text),
     Column("awaits_correction_of", BigInteger),
     Column("blocked", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),

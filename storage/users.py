@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Column, delete, func, select, update
 
 from storage.records import User
 from storage.repository import Repository
 from storage.tables import inbox, outbox, owner_columns, requests, users
 
-_COLUMNS = (users.c.id, users.c.language, users.c.checkpoint, users.c.awaits_correction_of, users.c.blocked)
+_COLUMNS = (
+    users.c.id,
+    users.c.language,
+    users.c.checkpoint,
+    users.c.checkpoint_before,
+    users.c.awaits_correction_of,
+    users.c.blocked,
+)
 
 
 class Users(Repository):
@@ -35,9 +42,13 @@ class Users(Repository):
         """Speak this language from now on."""
         await self._set(user_id, language=language)
 
-    async def choose_checkpoint(self, user_id: int, name: str | None) -> None:
-        """Write with this captioner from now on; None is the bot's own choice."""
-        await self._set(user_id, checkpoint=name)
+    async def choose_checkpoint(self, user_id: int, name: str, before: str) -> None:
+        """Write with this captioner from now on; `before` has written until now."""
+        await self._set(user_id, checkpoint=name, checkpoint_before=before)
+
+    async def go_back(self, user_id: int) -> None:
+        """Write with the captioner before the chosen one again; without one, with the bot's own choice."""
+        await self._set(user_id, checkpoint=users.c.checkpoint_before, checkpoint_before=None)
 
     async def await_correction(self, user_id: int, description_id: int | None) -> None:
         """Take the next text of the user as a correction of this description; None: no more."""
@@ -72,5 +83,5 @@ class Users(Repository):
             count += await self._run(delete(column.table).where(column == user_id))
         return count
 
-    async def _set(self, user_id: int, **values: str | int | bool | None) -> None:
+    async def _set(self, user_id: int, **values: str | int | bool | Column[str] | None) -> None:
         await self._run(update(users).where(users.c.id == user_id).values(values))

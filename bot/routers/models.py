@@ -9,7 +9,7 @@ from aiogram.filters import Command
 
 from bot import keyboards, replies
 from bot.chat import Chat
-from bot.keyboards import ChooseModel, Prefer, ShowModels
+from bot.keyboards import ChooseModel, Prefer, ShowModels, TurnPage
 from bot.orders import order, show_draft
 from bot.texts import reveal
 from inference.errors import Message
@@ -21,6 +21,11 @@ async def list_models(_: object, chat: Chat) -> None:
     await _show_models(chat, fresh=True)
 
 
+async def turn_page(_: object, callback_data: TurnPage, chat: Chat) -> None:
+    """Show another page of the list."""
+    await _show_models(chat, callback_data.page)
+
+
 async def choose(_: object, callback_data: ChooseModel, chat: Chat) -> None:
     """Write with this checkpoint from now on."""
     chosen = next((card.name for card in chat.others("") if keyboards.tag(card.name) == callback_data.tag), None)
@@ -30,8 +35,9 @@ async def choose(_: object, callback_data: ChooseModel, chat: Chat) -> None:
     if chosen == chat.checkpoint:
         chat.toast(Message("model-same", {"model": chosen}))
         return
-    await chat.tx.users.choose_checkpoint(chat.user.id, chosen)
-    chat.user = replace(chat.user, checkpoint=chosen)
+    before = chat.checkpoint
+    await chat.tx.users.choose_checkpoint(chat.user.id, chosen, before)
+    chat.user = replace(chat.user, checkpoint=chosen, checkpoint_before=before)
     chat.toast(Message("model-chosen", {"model": chosen}))
     await _show_models(chat)
     listing = await chat.tx.listings.current(chat.user.id)
@@ -76,15 +82,23 @@ async def _comparable(chat: Chat) -> Listing | None:
     return next((each for each in listings if each.photos or each.notes or each.case), None)
 
 
-async def _show_models(chat: Chat, *, fresh: bool = False) -> None:
+async def _show_models(chat: Chat, page: int | None = None, *, fresh: bool = False) -> None:
+    """A page of the list; without a number, the one where the chosen checkpoint is."""
     rules, slot = chat.desk.rules, f"model:{chat.user.id}"
     if rules.pinned is not None:
         await chat.send(Message("model-pinned", {"model": rules.pinned}), slot=slot, fresh=fresh)
         return
-    cards = chat.desk.cards
+    names = [card.name for card in chat.desk.cards]
+    last = max(0, len(names) - 1) // replies.MODELS
+    if page is None:
+        page = names.index(chat.checkpoint) // replies.MODELS if chat.checkpoint in names else 0
+    page = min(max(0, page), last)
+    cards = chat.desk.cards[page * replies.MODELS :][: replies.MODELS]
     lines = [replies.model(card, await chat.tx.feedback.speed(card.name), chat.say, chat.language) for card in cards]
     title = replies.bold(chat.say, Message("model-title"))
-    await chat.send(replies.paragraphs(title, *lines), keyboards.models(cards, chat.checkpoint), slot=slot, fresh=fresh)
+    number = replies.sentence(chat.say, Message("model-page", {"page": page + 1, "pages": last + 1})) if last else ""
+    keyboard = keyboards.models(cards, chat.checkpoint, page, last)
+    await chat.send(replies.paragraphs(title, *lines, number), keyboard, slot=slot, fresh=fresh)
 
 
 def build() -> Router:
@@ -93,6 +107,7 @@ def build() -> Router:
     router.message.register(list_models, Command("model", ignore_mention=True))
     router.message.register(compare, Command("compare", ignore_mention=True))
     router.callback_query.register(list_models, ShowModels.filter())
+    router.callback_query.register(turn_page, TurnPage.filter())
     router.callback_query.register(choose, ChooseModel.filter())
     router.callback_query.register(prefer, Prefer.filter())
     return router

@@ -26,6 +26,7 @@ from sandbox.server import Sandbox
 REFUSED = "котлета"  # a text with this word does not match its photos
 BAD_PHOTO = "второе"  # a text with this word finds the second photo at fault
 SLOW, BROKEN = "вечность", "поломка"
+WORDLESS = "немота"  # about a text with this word nothing is written
 Json = dict[str, Any]
 
 
@@ -42,7 +43,7 @@ class PretendEngine:
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         self.names = list(names)
         self.asked: list[tuple[str, int, Submission]] = []
-        self.gone: set[str] = set()
+        self.faults: dict[str, str] = {}  # checkpoint → what is wrong with it
         self.refuses_all = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -55,6 +56,7 @@ class PretendEngine:
                 folder=self._root / "captioner" / name,
                 family="pretend",
                 version="1",
+                languages=("ru",),
                 max_photos=10,
                 summary={"ru": "Для проверки", "en": "For tests"},
             )
@@ -78,8 +80,8 @@ class PretendEngine:
     ) -> Description:
         """Check as the real one does, wait for the gate, and write."""
         self.asked.append((checkpoint, seed, submission))
-        if checkpoint in self.gone:
-            raise CheckpointError("checkpoint-broken", checkpoint=checkpoint)
+        if checkpoint in self.faults:
+            raise CheckpointError(self.faults[checkpoint], checkpoint=checkpoint, reason="…")
         listing = await asyncio.to_thread(validate, submission)
         for stage in ("checking", "reading", "writing", "scoring"):
             if tell is not None:
@@ -90,7 +92,11 @@ class PretendEngine:
             raise TimeoutError
         if BROKEN in text:
             raise ZeroDivisionError
-        verdicts = (_photos(BAD_PHOTO in text), Verdict("text"), _match(self.refuses_all or REFUSED in text))
+        verdicts = (
+            _photos(BAD_PHOTO in text),
+            _written(WORDLESS not in text),
+            _match(self.refuses_all or REFUSED in text),
+        )
         passed = all(verdict.passed for verdict in verdicts)
         return Description(
             text=f"{checkpoint} пишет: {text} ({len(listing.photos)}, {seed})" if passed else None,
@@ -108,6 +114,10 @@ class PretendEngine:
 def _photos(bad: bool) -> Verdict:
     reason = Message("photos-refused", {"count": 1, "numbers": "2"}) if bad else None
     return Verdict("photos", passed=not bad, score=0.9 if bad else 0.01, reason=reason)
+
+
+def _written(has_words: bool) -> Verdict:
+    return Verdict("text", passed=has_words, reason=None if has_words else Message("written-empty"))
 
 
 def _match(bad: bool) -> Verdict:

@@ -63,11 +63,39 @@ def test_a_model_is_chosen_and_writes(tmp_path: Path, language: str) -> None:
     converse(script, tmp_path, language)
 
 
+@both_languages
+def test_many_models_are_shown_in_pages(tmp_path: Path, language: str) -> None:
+    """Each page is a message that Telegram takes; the list opens where the chosen model is."""
+    names = ["mini", *(f"model-{number:02}-{'<&>' * 60}" for number in range(69))]
+
+    async def script(talk: Talk) -> None:
+        await talk.command("model")
+        listed = await talk.hear("model-page", page=1, pages=9)
+        assert buttons(listed)[0] == "mini ✓"
+        seen = buttons(listed)[:-1]
+        for page in range(2, 10):
+            await talk.touch("→", listed)
+            listed = await talk.hear("model-page", page=page, pages=9)
+            seen += [caption for caption in buttons(listed) if caption not in "←→"]
+        assert seen == ["mini ✓", *names[1:]]
+        assert "→" not in buttons(listed)
+        await talk.touch(names[-1], listed)
+        await talk.person.wait(lambda one: f"{names[-1]} ✓" in buttons(one))
+        sent = await talk.command("model")
+        listed = await talk.hear("model-page", page=9, pages=9, after=sent)
+        await talk.push(listed, "page:-5")
+        await talk.hear("model-page", page=1, pages=9, after=sent)
+        await talk.push(listed, "page:99")
+        await talk.hear("model-page", page=9, pages=9, after=sent)
+
+    converse(script, tmp_path, language, names=names)
+
+
 def test_a_model_that_is_gone_gives_way_to_the_default(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         async with talk.app.store.transaction() as tx:
             await tx.users.get(talk.person.id, 0.0)
-            await tx.users.choose_checkpoint(talk.person.id, "gone")
+            await tx.users.choose_checkpoint(talk.person.id, "gone", "lost")
         await talk.person.text("Цена: 5000")
         await talk.hear("card-title")
         await talk.press("button-generate")

@@ -12,6 +12,7 @@ from tests.bot.conversation import (
     BROKEN,
     REFUSED,
     SLOW,
+    WORDLESS,
     Json,
     Talk,
     both_languages,
@@ -250,16 +251,22 @@ def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, wo
     converse(script, tmp_path, language)
 
 
+async def choose(talk: Talk, *models: str) -> None:
+    """Choose one model after another, and nothing is written in between."""
+    for model in models:
+        sent = await talk.command("model")
+        listed = await talk.hear("model-title", after=sent)
+        assert await talk.touch(model, listed) == talk.say("model-chosen", model=model)
+
+
 @both_languages
-def test_a_model_that_does_not_load_leaves_the_old_one_serving(tmp_path: Path, language: str) -> None:
-    """The choice goes back with it, and the seller has a text all the same."""
+@pytest.mark.parametrize("fault", ["checkpoint-broken", "checkpoint-unusable"])
+def test_a_model_that_does_not_work_leaves_the_old_one_serving(tmp_path: Path, language: str, fault: str) -> None:
+    """Whether it does not load or fails to write; the choice goes back, and the seller has a text all the same."""
 
     async def script(talk: Talk) -> None:
-        talk.engine.names.append("huge")
-        talk.engine.gone = {"huge"}
-        await talk.person.text("/model")
-        await talk.hear("model-title")
-        await talk.touch("huge")
+        talk.engine.faults = {"huge": fault}
+        await choose(talk, "huge")
         await ask(talk, "Цена: 5000")
         await talk.hear("model-failed", model="huge", other="mini")
         await talk.person.wait("mini пишет: Цена: 5000")
@@ -267,14 +274,70 @@ def test_a_model_that_does_not_load_leaves_the_old_one_serving(tmp_path: Path, l
         await card(talk, "синий")
         assert [checkpoint for checkpoint, _, _ in talk.engine.asked] == ["huge", "mini"]
 
-    converse(script, tmp_path, language)
+    converse(script, tmp_path, language, names=("mini", "nano", "huge"))
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_the_old_model_is_the_one_that_was_chosen_before(tmp_path: Path, left_out: bool) -> None:
+    """Also where the new one is out of the list before it is asked: others have tried it."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.faults = {"huge": "checkpoint-broken"}
+        await choose(talk, "nano", "huge")
+        if left_out:
+            talk.engine.names.remove("huge")
+            talk.app._known_cards = (0.0, [])
+        await ask(talk, "Цена: 5000")
+        if not left_out:
+            await talk.hear("model-failed", model="huge", other="nano")
+        await talk.person.wait("nano пишет: Цена: 5000")
+        await talk.person.text("Цвет: синий")
+        assert talk.say("button-model", model="nano") in buttons(await card(talk, "синий"))
+
+    converse(script, tmp_path, names=("mini", "nano", "huge"))
 
 
 def test_a_model_that_is_gone_is_told_without_jargon(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
-        talk.engine.gone = {"mini"}
+        talk.engine.faults = {"mini": "checkpoint-broken"}
         await ask(talk, "Цена: 5000")
         await talk.hear("model-unavailable")
         await card(talk, "5000")
 
     converse(script, tmp_path)
+
+
+def test_the_bot_s_own_model_that_fails_to_write_is_a_bug(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """There is nothing to fall back on: it is logged under the id that the user is told."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.faults = {"mini": "checkpoint-unusable"}
+        await ask(talk, "Цена: 5000")
+        told = await talk.person.wait(talk.say("request-failed", id="…").partition("…")[0])
+        await card(talk, "5000")
+        (logged,) = [record.getMessage() for record in caplog.records if "mini" in record.getMessage()]
+        assert logged.rpartition("[")[2].rstrip("]") in told["text"]
+
+    converse(script, tmp_path)
+
+
+@both_languages
+def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await ask(talk, WORDLESS)
+        refusal = await talk.hear("written-empty")
+        assert buttons(refusal) == [talk.say("button-others"), talk.say("button-cases")]
+        await card(talk, WORDLESS)
+        await talk.press("button-others", refusal)
+        await talk.hear("model-title")
+        assert talk.judged() == []
+
+    converse(script, tmp_path, language)
+
+
+def test_where_there_is_no_other_model_none_is_offered(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await ask(talk, WORDLESS)
+        assert buttons(await talk.hear("written-empty")) == [talk.say("button-cases")]
+
+    converse(script, tmp_path, names=("mini",))

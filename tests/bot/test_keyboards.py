@@ -23,6 +23,7 @@ EACH = [
     keyboards.Drop(listing=BIG, message=BIG),
     keyboards.Cancel(request=BIG),
     keyboards.ShowModels(),
+    keyboards.TurnPage(page=BIG),
     keyboards.ChooseModel(tag=keyboards.tag("x" * 255)),
     keyboards.ShowCases(),
     keyboards.RunCase(tag=keyboards.tag("пример: 1")),
@@ -90,3 +91,13 @@ def test_cases_are_offered_by_title(language: str) -> None:
 
 def test_the_chosen_model_is_ticked() -> None:
     assert captions(keyboards.models(cards("mini", "nano"), "nano")) == [["mini"], ["nano ✓"]]
+
+
+def test_models_come_in_pages_with_a_way_to_those_beside() -> None:
+    for page, turns in ((0, ["→"]), (1, ["←", "→"]), (2, ["←"])):
+        assert captions(keyboards.models(cards("mini"), "mini", page, 2)) == [["mini ✓"], turns]
+
+
+def test_no_keyboard_has_more_buttons_than_telegram_takes() -> None:
+    keyboard = keyboards.judge(description(), render, cards(*(f"{number}" for number in range(200))), "models")
+    assert sum(map(len, captions(keyboard))) <= 100

@@ -24,14 +24,23 @@ async def test_choices_are_remembered(store: Store) -> None:
     async with store.transaction() as tx:
         await tx.users.get(USER, NOW)
         await tx.users.set_language(USER, "en")
-        await tx.users.choose_checkpoint(USER, "nano")
+        await tx.users.choose_checkpoint(USER, "nano", before="mini")
         await tx.users.await_correction(USER, 7)
         user = await tx.users.get(USER, NOW)
         assert (user.language, user.checkpoint, user.awaits_correction_of) == ("en", "nano", 7)
-        await tx.users.choose_checkpoint(USER, None)
         await tx.users.await_correction(USER, None)
-        user = await tx.users.get(USER, NOW)
-        assert (user.checkpoint, user.awaits_correction_of) == (None, None)
+        assert (await tx.users.get(USER, NOW)).awaits_correction_of is None
+
+
+@stored
+async def test_the_checkpoint_before_the_chosen_one_comes_back_once(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.users.get(USER, NOW)
+        await tx.users.choose_checkpoint(USER, "nano", before="mini")
+        for checkpoint, before in (("nano", "mini"), ("mini", None), (None, None)):
+            user = await tx.users.get(USER, NOW)
+            assert (user.checkpoint, user.checkpoint_before) == (checkpoint, before)
+            await tx.users.go_back(USER)
 
 
 @stored
