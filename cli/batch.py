@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from bot.messages import Say
 from cli.parser import Commands, natural, positive
 from cli.report import as_json
+from inference.checkpoints import get
 from inference.errors import InvalidInput, Message
 from inference.files import explained, read_overrides, read_uploads
 from inference.listing import Checked, Description, Submission
@@ -56,13 +58,27 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
     """Answer every line that OUT does not answer yet."""
     with explained(arguments.listings), arguments.listings.open("rb") as listings:
         total = sum(1 for _ in listings)
-    done = _resume(arguments.listings, arguments.out)
-    if done < total:
-        _answer(arguments, say, done, total)
+    with _no_file_without_answers(arguments.out):
+        done = _resume(arguments.listings, arguments.out)
+        if done < total:
+            _answer(arguments, say, done, total)
     return 0
 
 
+@contextmanager
+def _no_file_without_answers(out: Path) -> Iterator[None]:
+    """Where a run ends before its first answer, OUT does not come to be."""
+    is_new = not out.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new and out.is_file() and not out.stat().st_size:
+            out.unlink()
+        raise
+
+
 def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> None:
+    get(arguments.checkpoints, "captioner", arguments.checkpoint)  # loading takes seconds: a wrong name is told before
     from inference.loading import load_describer  # torch: not for --help
 
     describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))

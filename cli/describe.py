@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.messages import Say
 from cli.parser import Commands, natural
 from cli.report import as_json, page, refusals
+from inference.checkpoints import get
 from inference.errors import InvalidInput, Message
 from inference.files import read_overrides, read_text, read_uploads
 from inference.listing import Description, Submission
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
     checked = check(Submission(read_uploads(arguments.photos), attributes))
     if isinstance(checked, InvalidInput):
         raise checked  # loading the models takes seconds: what is wrong is said before
+    get(arguments.checkpoints, "captioner", arguments.checkpoint)
     from inference.loading import load_describer  # torch: not for --help
 
     describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))

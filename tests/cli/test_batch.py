@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.errors import InvalidInput
+from inference.errors import CheckpointError, InvalidInput
 from inference.listing import Checked, Description, Numbers, Submission
 from inference.validation import check
 from tests.cli.conftest import Opisalka
@@ -106,6 +106,29 @@ def test_a_file_with_other_content_is_not_touched(
     outcome = opisalka("batch", listings, out)
     assert outcome.code == 2
     assert out.read_text() == content
+
+
+def test_a_missing_checkpoint_leaves_no_file(opisalka: Opisalka, listings: Path, tmp_path: Path) -> None:
+    outcome = opisalka("batch", listings, tmp_path / "out.jsonl", "--checkpoint", "maxi")
+    assert (outcome.code, outcome.err.count("\n")) == (4, 1)
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("before", [None, "", '{"id": "both"}\n'])
+def test_a_checkpoint_that_cannot_write_changes_no_file(
+    opisalka: Opisalka, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    """What was there stays, and what was not does not appear."""
+
+    def fail(*given: object, **named: object) -> None:
+        raise CheckpointError("checkpoint-unusable", checkpoint="captioner/mini", reason="…")
+
+    monkeypatch.setattr(PretendDescriber, "describe", fail)
+    out = tmp_path / "out.jsonl"
+    if before is not None:
+        out.write_text(before)
+    assert opisalka("batch", listings, out).code == 4
+    assert (out.read_text() if out.exists() else None) == before
 
 
 def test_writing_over_the_listings_is_refused(opisalka: Opisalka, listings: Path) -> None:

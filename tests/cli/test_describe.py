@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Opisalka
 from tests.doubles import REFUSED, PretendDescriber
@@ -111,13 +114,18 @@ def test_attributes_in_another_encoding_are_explained(opisalka: Opisalka, tmp_pa
 
 
 def test_options_reach_the_engine(opisalka: Opisalka, engines: list[PretendDescriber], tmp_path: Path) -> None:
+    (tmp_path / "captioner" / "mini").mkdir(parents=True)
+    (tmp_path / "captioner" / "mini" / "card.toml").write_text('family = "prefix"\nversion = "1"\n[files]\n')
     arguments = ["--attributes", "Куртка", "--numbers", "blanks", "--seed", "7", "--checkpoints", tmp_path]
     assert opisalka("describe", *arguments).code == 0
     assert engines[0].root == tmp_path
     assert engines[0].calls == [(1, "blanks", 7)]
 
 
-def test_an_unknown_checkpoint_exits_with_4(opisalka: Opisalka) -> None:
+@pytest.mark.usefixtures("engines")
+def test_an_unknown_checkpoint_exits_with_4(opisalka: Opisalka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any model loads."""
+    monkeypatch.setattr(sys.modules["inference.loading"], "load_describer", pytest.fail)
     outcome = opisalka("describe", "--attributes", "Куртка", "--checkpoint", "maxi")
     assert outcome.code == 4
     assert "captioner/maxi" in outcome.err
