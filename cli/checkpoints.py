@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
 from bot.messages import Say
-from cli.parser import Commands
-from inference.checkpoints import CARD, Card, named, survey, verify
+from cli.parser import ROOT, Commands
+from inference.checkpoints import CARD, Card, check_here, named, survey, verify
 from inference.errors import CheckpointError, Message
 from inference.originals import FORMATS, import_original
+
+_GIGABYTE = 1e9
 
 
 def add(commands: Commands, say: Say) -> None:
@@ -67,12 +70,12 @@ def list_all(arguments: argparse.Namespace, say: Say) -> int:
 
 def _row(card: Card, language: str, say: Say) -> tuple[str, str, str, str]:
     """Name, family, size (empty where it is not known) and what the card says of itself."""
-    if card.is_here:
-        size = say(Message("megabytes", {"megabytes": card.size / 1e6}))
+    size = card.size if card.is_here else card.published_size
+    if not card.is_here or size >= _GIGABYTE:
+        written = say(Message("gigabytes", {"gigabytes": size / _GIGABYTE})) if size else ""
     else:
-        gigabytes = card.published_size / 1e9
-        size = say(Message("gigabytes", {"gigabytes": gigabytes})) if gigabytes else ""
-    return card.id, card.family, size, card.summary.get(language, "")
+        written = say(Message("megabytes", {"megabytes": size / 1e6}))
+    return card.id, card.family, written, card.summary.get(language, "")
 
 
 def _lines(rows: Sequence[tuple[str, str, str, str]], widths: Sequence[int]) -> list[str]:
@@ -86,8 +89,10 @@ def show(arguments: argparse.Namespace, say: Say) -> int:
     """The card as it stands in the folder, below its path; of a folder without one what its files tell."""
     for card in _named(arguments.checkpoints, arguments.name):
         path = card.folder / CARD
-        told = f'family = "{card.family}"\nmax_photos = {card.max_photos}\n'
-        print(f"# {path}\n{path.read_text('utf-8') if path.is_file() else told}")
+        if path.is_file():
+            print(f"# {path}\n{path.read_text('utf-8')}")
+        else:
+            print(f'# {card.folder}\nfamily = "{card.family}"\nmax_photos = {card.max_photos}\n')
     return 0
 
 
@@ -103,17 +108,26 @@ def pull_files(arguments: argparse.Namespace, say: Say) -> int:
             arguments.checkpoints, arguments.asked, tell, arguments.format, arguments.name, arguments.keep_original
         )
     except KeyboardInterrupt:
-        tell(Message("pull-interrupted", {"name": arguments.asked}))
+        tell(Message("pull-interrupted", {"command": _pull_again(arguments)}))
         raise
     print(say(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
     return 0
 
 
+def _pull_again(arguments: argparse.Namespace) -> str:
+    """The command that goes on with a pull."""
+    options = {"--format": arguments.format, "--name": arguments.name}
+    if arguments.checkpoints != ROOT / "checkpoints":
+        options["--checkpoints"] = str(arguments.checkpoints)
+    given = [word for option, value in options.items() if value for word in (option, value)]
+    given += ["--keep-original"] if arguments.keep_original else []
+    return shlex.join(["opisalka", "checkpoints", "pull", arguments.asked, *given])
+
+
 def verify_files(arguments: argparse.Namespace, say: Say) -> int:
     """Compare the files with the hashes on the card, and use each checkpoint once."""
     for card in _named(arguments.checkpoints, arguments.name):
-        if not card.is_here:
-            raise CheckpointError("checkpoint-not-here", checkpoint=card.id)
+        check_here(card)
         from inference.trial import try_out  # torch: not for --help
 
         started = perf_counter()

@@ -25,7 +25,7 @@ KINDS = ("captioner", "clip", "toxicity", "diversity")
 CARD = "card.toml"
 LOCK = "lock.toml"
 ADAPTER = "adapter_config.json"  # as PEFT calls it
-_OURS = (CARD, LOCK, ".gitignore")
+_NO_PART = (CARD, LOCK, "Thumbs.db", "desktop.ini")  # nor is what is hidden
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -86,9 +86,10 @@ class Card:
     def is_here(self) -> bool:
         """Whether its files and those of all that it requires are there."""
         try:
-            return self.has_files and all(card.has_files for card in required(self))
+            check_here(self)
         except CheckpointError:
             return False
+        return True
 
     def wrong(self, field: str) -> CheckpointError:
         """The error that a field of the card is missing, unknown or not what it may be."""
@@ -140,9 +141,17 @@ def get(root: Path, kind: str, name: str) -> Card:
             return cards[0]
         raise CheckpointError("checkpoint-not-here", checkpoint=name)
     if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
-        raise CheckpointError("checkpoint-cardless", checkpoint=f"{kind}/{name}")
+        raise _no_checkpoint(root / kind / name)
     known = ", ".join(card.name for card in survey(root, kind)[0] if card.has_files) or "—"
     raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=known)
+
+
+def _no_checkpoint(folder: Path) -> CheckpointError:
+    """What is wrong with a folder that has a `config.json` and no card, and is no checkpoint."""
+    told = architecture(folder)
+    if told is None or told.kind != folder.parent.name:
+        return CheckpointError("checkpoint-cardless", checkpoint=f"{folder.parent.name}/{folder.name}")
+    return CheckpointError("checkpoint-unsafe", folder=str(folder), format=told.format)
 
 
 def named(root: Path, name: str) -> list[Card]:
@@ -170,6 +179,12 @@ def required(card: Card, *above: str) -> list[Card]:
     return list(cards.values())
 
 
+def check_here(card: Card) -> None:
+    """Raises `CheckpointError` where the card's files, or a checkpoint that it requires, are not there."""
+    if not all(each.has_files for each in (*required(card), card)):
+        raise CheckpointError("checkpoint-not-here", checkpoint=card.id)
+
+
 def check_files(card: Card) -> None:
     """Compare every file on the card with its SHA-256. Raises `CheckpointError` for one that is missing or damaged.
 
@@ -182,15 +197,15 @@ def verify(card: Card) -> None:
     """Compare the folder with the card.
 
     Raises `CheckpointError` for a file that is missing, damaged or not on the card, and for a required checkpoint
-    that is not there. Of a folder without a card nothing is known that could be compared.
+    that is not there. Adapters are put into the folder later: without a hash on the card nothing is known of them, nor
+    of a folder without a card.
     """
     _compare(card, _sha256)
     for name in _file_names(card.folder) if (card.folder / CARD).is_file() else ():
-        if name not in card.files:
+        is_adapter_s = any(PurePosixPath(name).is_relative_to(adapter) for adapter in card.adapters)
+        if name not in card.files and not is_adapter_s:
             raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
-    for each in required(card):
-        if not each.has_files:
-            raise CheckpointError("checkpoint-not-here", checkpoint=each.id)
+    check_here(card)
 
 
 def seal(card: Card) -> Card:
@@ -278,9 +293,9 @@ def _is_dropped(folder: Path) -> bool:
 
 
 def _file_names(folder: Path) -> list[str]:
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix() for path in paths}
-    return sorted(names - {*_OURS})
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    hidden = {path for path in paths if any(part.startswith(".") for part in path.parts)}
+    return sorted(path.as_posix() for path in {*paths} - hidden if path.name not in _NO_PART)
 
 
 def _compare(card: Card, sha256: Callable[[Path], str]) -> None:
@@ -350,7 +365,7 @@ def _stays_inside(name: str) -> bool:
 
 
 _FIELDS: Mapping[str, Callable[[object], bool]] = {
-    "family": _is(str),
+    "family": lambda value: type(value) is str and value != "",
     "version": _is(str),
     "languages": _is_list(str),
     "knows": _is_list(str),

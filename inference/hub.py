@@ -11,10 +11,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import httpx2
 from huggingface_hub import HfApi, constants, hf_hub_url
@@ -28,11 +30,12 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.file_download import http_get
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # loaded when it is first used
+from huggingface_hub.utils import build_hf_headers, tqdm  # type: ignore[attr-defined] # loaded when it is first used
 
 from inference.errors import CheckpointError, InvalidInput
 
 _CHUNK = 1 << 20
+_PAUSE = 30  # seconds between lines of progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def snapshot(repo: str, revision: str = "") -> Snapshot:
     logging.getLogger("huggingface_hub").setLevel(
         logging.ERROR
     )  # what matters comes as an error, in the user's language
-    with _explained(repo):
+    with explained(repo):
         info = HfApi().model_info(
             repo, revision=revision or None, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
@@ -84,14 +87,14 @@ def snapshot(repo: str, revision: str = "") -> Snapshot:
 def fetch(source: Snapshot, name: str, target: Path) -> None:
     """Bring a file to `target`, going on behind what an earlier try has left, and compare it with what the hub says.
 
-    A bar on stderr shows how far it is. Raises `CheckpointError`.
+    A bar on stderr shows how far it is, or where that is no terminal a line now and then. Raises `CheckpointError`.
     """
     file = source.file(name)
     if target.is_file() and file.is_whole(target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _part(file, target)
-    with _explained(source.repo):
+    with explained(source.repo):
         _complete(source, file, part)
     if not file.is_whole(part):
         part.unlink()
@@ -134,7 +137,21 @@ def _complete(source: Snapshot, file: HubFile, part: Path) -> None:
             headers=build_hf_headers(),
             expected_size=file.size,
             displayed_filename=file.name,
+            tqdm_class=None if sys.stderr.isatty() else _Lines,
         )
+
+
+class _Lines(tqdm):
+    """A bar's words as lines of a log."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        more |= {"disable": False, "leave": False, "miniters": 1, "mininterval": _PAUSE, "delay": _PAUSE}
+        super().__init__(*args, **more)  # type: ignore[no-untyped-call]
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Write where it is; `msg` is empty where the bar would be wiped out."""
+        if msg is None:
+            sys.stderr.write(f"{self}\n")
 
 
 def _part(file: HubFile, target: Path) -> Path:
@@ -156,7 +173,7 @@ def _file(sibling: RepoSibling) -> HubFile:
 
 
 @contextmanager
-def _explained(repo: str) -> Iterator[None]:
+def explained(repo: str) -> Iterator[None]:
     """Turn what the client raises into one sentence. The order matters: its errors are built upon each other."""
     try:
         yield

@@ -86,12 +86,16 @@ class Loader:
     def load_alone(self, card: Card) -> tuple[Captioner, Clip]:
         """The captioner of a card whose files were compared already, and the dual encoder whose views it reads."""
         clip = self._load_clip(CLIP)
-        return self._build(card, clip), clip
+        return self._build(card, clip, _roomy_place(card)), clip
 
     def _load_captioner(self, name: str, clip: Clip) -> Captioner:
         """The captioner, or the one that is in use under that name."""
         card = self._card("captioner", name)
-        captioner = self._captioners.get(card.id) or self._build(card, clip)
+        captioner = self._captioners.get(card.id)
+        if captioner is None:
+            device = _roomy_place(card)  # before minutes are spent on reading all of a large file
+            checkpoints.check_files(card)
+            captioner = self._build(card, clip, device)
         self._captioners[card.id] = captioner
         return captioner
 
@@ -105,9 +109,7 @@ class Loader:
                 size += _own_size(self._card(kind, name), devices.cpu())
         return size
 
-    def _build(self, card: Card, clip: Clip) -> Captioner:
-        device = _place(card)
-        _check(card, _own_size(card, device), device.free)
+    def _build(self, card: Card, clip: Clip, device: Device) -> Captioner:
         surroundings = Surroundings(
             clip,
             device,
@@ -123,24 +125,29 @@ class Loader:
             return self._clips[card.id]
         machine = devices.cpu()
         _check(card, _own_size(card, machine), machine.free)
+        checkpoints.check_files(card)
         self._clips[card.id] = clip = _loaded(card, Clip.load)
         return clip
 
     def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
-        clip_card = self._card("clip", CLIP)
+        clip_card = self._compared("clip", CLIP)
         clip = _loaded(clip_card, Clip.load)
-        diversity = _loaded(self._card("diversity", DIVERSITY), DiversityClassifier.load)
-        toxicity = self._card("toxicity", TOXICITY)
+        diversity = _loaded(self._compared("diversity", DIVERSITY), DiversityClassifier.load)
+        toxicity = self._compared("toxicity", TOXICITY)
         own = self._overrides.text if self._overrides else None
         texts = _loaded(toxicity, lambda folder: TextModeration.load(toxicity, own))
         foreign = _loaded(clip_card, ForeignDetector.load)
         return clip, diversity, Checks.of(clip, clip_card, texts, foreign, self._overrides)
 
     def _card(self, kind: str, name: str) -> Card:
-        """The card of a checkpoint whose files are what it says."""
+        """The card of a checkpoint whose files are there."""
         card = checkpoints.get(self._root, kind, name)
-        if not card.is_here:
-            raise CheckpointError("checkpoint-not-here", checkpoint=card.id)
+        checkpoints.check_here(card)
+        return card
+
+    def _compared(self, kind: str, name: str) -> Card:
+        """The card of a checkpoint whose files are what it says."""
+        card = self._card(kind, name)
         checkpoints.check_files(card)
         return card
 
@@ -150,9 +157,16 @@ def load_describer(root: Path, captioner: str = "mini", overrides: Overrides | N
     return Loader(root, overrides).load(captioner)
 
 
+def _roomy_place(card: Card) -> Device:
+    """Where the card's weights belong and have room now. Raises `CheckpointError` where they have none."""
+    device = _place(card)
+    _check(card, _own_size(card, device), device.free)
+    return device
+
+
 def _place(card: Card) -> Device:
     """Where the card's weights belong; where they would not fit as they should, memory is tidied up first."""
-    numbers = _loaded(card, weights.count)
+    numbers = _count(card)
     device = devices.choose(numbers, card.dtype)
     if devices.needed(numbers * _FULL_WIDTH) > device.free:
         devices.tidy()
@@ -162,13 +176,23 @@ def _place(card: Card) -> Device:
 
 def _own_size(card: Card, device: Device) -> int:
     """Bytes of the card's own weights there at their most, known before anything is loaded."""
-    numbers, bits = _loaded(card, weights.count), card.settings.get("bits")
+    numbers, bits = _count(card), card.settings.get("bits")
     if isinstance(bits, int) and bits and device.quantises:
         layers = _loaded(card, _in_layers)
         return layers * bits // 8 + (numbers - layers) * device.width
     if device.name == "cuda":  # it is given what is narrow already
         return numbers * device.width
     return max(numbers * device.width, _published_size(card, numbers))
+
+
+def _count(card: Card) -> int:
+    """How many numbers the card's files hold. Raises `CheckpointError` for headers that cannot be read."""
+    for name in card.adapters:
+        try:
+            weights.count(card.folder / name)
+        except Exception as error:
+            raise CheckpointError("adapter-unfit", checkpoint=card.id, adapter=name) from error
+    return _loaded(card, weights.count)
 
 
 def _in_layers(folder: Path) -> int:
@@ -205,4 +229,5 @@ def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:
         raise
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
+        checkpoints.check_files(card)  # which names the file, where it is damaged
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error

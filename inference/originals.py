@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path, PurePath
+from pickle import UnpicklingError
 from typing import cast
 
 from inference import checkpoints
 from inference.checkpoints import ADAPTER, CARD, LOCK, Card, seal
-from inference.errors import CheckpointError, InvalidInput
+from inference.errors import CheckpointError, InvalidInput, first_line
 
 Convert = Callable[[Path, Path], Card]
 
 _NO_SPACE = 1 << 20
+_NAME = re.compile(r"\w[\w.-]{0,99}")
+_LONGEST = 200  # bytes of a name: file systems take 255, and a pull adds to it
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A publisher's format: the kind of checkpoint that it becomes, and "module:function" of its `Convert`.
+    """A publisher's format: the kind of checkpoint that it becomes, "module:function" of its `Convert`, and its files.
+
+    one_of: what its one file of weights may be called, the likelier first; empty where it is a folder of
+    `transformers`. is_joined: whether it is put together from several repositories.
 
     A `Convert` reads a source (a folder as it was published, or one file), writes the checkpoint's files into a folder
     that is there and empty, and returns the card, whose `files` are not hashed yet. It may raise whatever it likes for
@@ -36,46 +44,51 @@ class Format:
 
     kind: str
     convert: str
+    one_of: tuple[str, ...] = ()
+    is_joined: bool = False
 
+
+# OpenCLIP's repositories hold the same weights once more under the names of `transformers`.
+_OPENAI = ("open_clip*.safetensors", "open_clip*.bin", "*.pt", "*.safetensors", "*.bin")
 
 FORMATS: Mapping[str, Format] = {
     "blip2": Format("captioner", "inference.captioners.blip2.original:convert"),
-    "blip2-swap": Format("captioner", "inference.captioners.blip2.original:convert_swap"),
+    "blip2-swap": Format("captioner", "inference.captioners.blip2.original:convert_swap", is_joined=True),
     "clip": Format("clip", "inference.clip.original:convert_transformers"),
-    "clipcap": Format("captioner", "inference.captioners.clipcap.original:convert"),
+    "clipcap": Format("captioner", "inference.captioners.clipcap.original:convert", ("*.pt",)),
     "chat-vlm": Format("captioner", "inference.captioners.chat.original:convert"),
-    "detoxify": Format("toxicity", "inference.moderation.originals:convert_detoxify"),
-    "flamingo": Format("captioner", "inference.captioners.flamingo.original:convert"),
+    "detoxify": Format("toxicity", "inference.moderation.originals:convert_detoxify", ("*.ckpt",)),
+    "flamingo": Format("captioner", "inference.captioners.flamingo.original:convert", is_joined=True),
     "encoder-decoder": Format("captioner", "inference.captioners.encoder_decoder.original:convert"),
-    "rudolph": Format("captioner", "inference.captioners.rudolph.original:convert"),
-    "openai-clip": Format("clip", "inference.clip.original:convert_openai"),
+    "rudolph": Format("captioner", "inference.captioners.rudolph.original:convert", is_joined=True),
+    "openai-clip": Format("clip", "inference.clip.original:convert_openai", _OPENAI),
     "rubert-toxicity": Format("toxicity", "inference.moderation.originals:convert_rubert"),
     "ruclip": Format("clip", "inference.clip.original:convert_ruclip"),
-    "soft-prompt": Format("captioner", "inference.captioners.soft_prompt.original:convert"),
+    "soft-prompt": Format("captioner", "inference.captioners.soft_prompt.original:convert", is_joined=True),
 }
 
 
 def import_original(family: str, source: Path, root: Path, name: str) -> Card:
     """Write the source out as `<root>/<kind>/<name>`; where a public model's card waits there, it stays as it is.
 
-    Raises `InvalidInput` when that checkpoint exists, `CheckpointError` when the source cannot be read.
+    Raises `InvalidInput` when that checkpoint or another folder of that name exists, `CheckpointError` when the source
+    cannot be read.
     """
     if not source.exists():
         raise InvalidInput("file-missing", file=str(source))
     kind = FORMATS[family].kind
     target = place(root, kind, name)
-    if target.exists():
-        card = checkpoints.get(root, kind, name)
-        if card.has_files:
-            raise InvalidInput("checkpoint-exists", checkpoint=card.id)
-        if card.format != family:
-            raise InvalidInput("checkpoint-format", checkpoint=card.id, format=card.format, given=family)
+    waiting = checkpoints.read_card(target) if (target / CARD).is_file() else None
+    if waiting.has_files if waiting else target.exists() and not _is_empty(target):
+        raise InvalidInput("checkpoint-exists", checkpoint=f"{kind}/{name}")
+    if waiting and waiting.format != family:
+        raise InvalidInput("checkpoint-format", checkpoint=waiting.id, format=waiting.format, given=family)
     return settle(target, lambda folder: convert(family, source, folder))
 
 
 def place(root: Path, kind: str, name: str) -> Path:
     """The folder of a checkpoint that is to come. Raises `InvalidInput` for what is no name of a folder."""
-    if not name or name.startswith(".") or Path(name).name != name:
+    if not _NAME.fullmatch(name) or len(name.encode()) > _LONGEST:
         raise InvalidInput("checkpoint-name", name=name)
     return root / kind / name
 
@@ -88,13 +101,62 @@ def convert(family: str, source: Path, folder: Path) -> Card:
     except CheckpointError:
         raise
     except FileNotFoundError as error:
-        missing = Path(str(error.filename or error)).name
-        raise CheckpointError("import-file-missing", source=str(source), file=missing) from error
+        missing = Path(str(error.filename or error))
+        file = missing.relative_to(source).as_posix() if missing.is_relative_to(source) else missing.name
+        raise CheckpointError("import-file-missing", source=str(source), file=file) from error
     # Files of strangers fail in as many ways as libraries read them.
     except Exception as error:
         if shutil.disk_usage(folder).free < _NO_SPACE:  # libraries say it in as many ways, too
             raise CheckpointError("disk-full") from error
-        raise CheckpointError("import-failed", source=str(source)) from error
+        for path in _broken(source):
+            raise CheckpointError("import-file-broken", file=str(path)) from error
+        if isinstance(error, UnpicklingError):  # torch's own words advise to run what is in it
+            raise CheckpointError("import-code", source=str(source)) from error
+        raise CheckpointError("import-failed", source=str(source), reason=first_line(error)) from error
+
+
+def only_file(folder: Path, *patterns: str) -> Path:
+    """The one file of a folder that the patterns mean; hidden ones, which macOS leaves beside others, do not count.
+
+    Raises `FileNotFoundError` for none, `CheckpointError` for several.
+    """
+    found = sorted({path for each in patterns for path in folder.glob(each) if not path.name.startswith(".")})
+    if not found:
+        raise FileNotFoundError(folder / patterns[0])
+    if len(found) > 1:
+        raise CheckpointError("import-several", source=str(folder), files=", ".join(path.name for path in found))
+    return found[0]
+
+
+def _broken(source: Path) -> Iterator[Path]:
+    """The files of a source that are not what they are called: cut off, or a web page in their place."""
+    paths = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
+    return (path for path in paths if not path.name.startswith(".") and not _is_what_it_is_called(path))
+
+
+def _is_what_it_is_called(path: Path) -> bool:
+    if path.suffix == ".json":
+        try:
+            json.loads(path.read_text("utf-8"))
+        except ValueError:
+            return False
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "np"):
+                pass
+        except SafetensorError:
+            return False
+    if path.suffix in (".bin", ".pt", ".ckpt"):
+        with path.open("rb") as file:
+            is_pickle = file.read(1) == b"\x80"  # of PyTorch before 1.6; since then an archive
+        return is_pickle or zipfile.is_zipfile(path)
+    return True
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mapping[str, str] | None = None) -> Card:
@@ -153,7 +215,7 @@ def copy_transformers(source: Path, folder: Path) -> None:
     each `pytorch_model*.bin` becomes a file of the same shard, one at a time: `model*.safetensors`. Names, shapes and
     types of the tensors are the publisher's. Raises `FileNotFoundError` for a folder without weights.
     """
-    found = sorted(source.glob("*.safetensors"))
+    found = sorted(source.glob("[!.]*.safetensors"))
     pickles = [] if found else sorted(source.glob("pytorch_model*.bin"))
     if not found and not pickles:
         raise FileNotFoundError(source / "model.safetensors")
@@ -172,7 +234,7 @@ def copy_transformers(source: Path, folder: Path) -> None:
 
 def is_beside(name: str) -> bool:
     """Whether a file of a `transformers` folder belongs to the model though it is no weight."""
-    return name != ADAPTER and any(PurePath(name).match(pattern) for pattern in _BESIDE)
+    return name != ADAPTER and name[0] != "." and any(PurePath(name).match(pattern) for pattern in _BESIDE)
 
 
 def link(source: Path, target: Path) -> None:

@@ -6,10 +6,12 @@ interrupted is gone on with. The checkpoint appears in one move when it is finis
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -43,6 +45,11 @@ class _Plan:
     download: tuple[Mapping[str, object], ...]
 
     @property
+    def id(self) -> str:
+        """`kind/name` of what is to come."""
+        return f"{self.target.parent.name}/{self.target.name}"
+
+    @property
     def work(self) -> Path:
         """Where it lies until all of it is there."""
         return self.target.with_name(f".{self.target.name}.download")
@@ -66,7 +73,7 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
 
     What its card requires comes with it. family: the format, one of `FORMATS`, of a repository whose files do not tell
     it; name: of the folder of such a one; keep: leave the downloaded files where they came; `tell` hears what begins. A
-    checkpoint that is here already is left alone.
+    checkpoint that is here already is left alone, and so is one that another process is pulling.
 
     Raises `InvalidInput` for a name, a format or a repository that cannot be meant, `CheckpointError` for everything
     that goes wrong on the way.
@@ -74,8 +81,6 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
     card = _known(root, asked)
     if card is None:
         return _bring(_told(root, asked, family, name), tell, keep)
-    if card.is_here:
-        tell(Message("pull-here", {"checkpoint": card.id}))
     for each in (*checkpoints.required(card), card):
         if not each.has_files:
             _bring(_planned(each), tell, keep)
@@ -83,14 +88,28 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
 
 
 def _bring(plan: _Plan, tell: Tell, keep: bool) -> Card:
-    parts = list(_parts(plan))
-    _download(plan, parts, tell)
-    tell(Message("pull-converting", {"checkpoint": f"{plan.target.parent.name}/{plan.target.name}"}))
-    with hub.silence():
-        done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
-    if not keep:
-        shutil.rmtree(plan.work)
+    with hub.explained(plan.id), _alone(plan):
+        parts = list(_parts(plan))
+        _download(plan, parts, tell)
+        tell(Message("pull-converting", {"checkpoint": plan.id}))
+        with hub.silence():
+            done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
+        if not keep:
+            shutil.rmtree(plan.work)
     return done
+
+
+@contextmanager
+def _alone(plan: _Plan) -> Iterator[None]:
+    """Hold the folder where it lies meanwhile. Raises `InvalidInput` when another process does."""
+    plan.work.mkdir(parents=True, exist_ok=True)
+    (plan.work / ".gitignore").write_text("*\n")
+    with (plan.work / "busy").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidInput("pull-busy", checkpoint=plan.id) from error
+        yield
 
 
 def _known(root: Path, asked: str) -> Card | None:
@@ -113,14 +132,24 @@ def _planned(card: Card) -> _Plan:
 
 
 def _told(root: Path, repo: str, family: str, name: str) -> _Plan:
-    """The plan for a repository without a card of ours: its newest commit, its format as its files tell it."""
+    """The plan for a repository without a card of ours: its newest commit, its format as its files tell it.
+
+    Raises `InvalidInput` for a format that is put together from several, and for a repository of another format.
+    """
+    if family and FORMATS[family].is_joined:
+        raise InvalidInput("pull-joined", format=family)
     snapshot = hub.snapshot(repo)
     family = family or _format(snapshot)
     target = place(root, FORMATS[family].kind, name or repo.partition("/")[2].lower())
     if target.exists():
         raise InvalidInput("pull-exists", checkpoint=f"{target.parent.name}/{target.name}", repo=repo)
-    names = _choice(list(snapshot.files))
-    return _Plan(target, family, ({"repo": repo, "revision": "", "files": names, "folder": ""},))
+    patterns = FORMATS[family].one_of
+    weights, beside = _choice(snapshot, patterns or _WEIGHTS)
+    if not weights:
+        raise InvalidInput("pull-weightless", repo=repo, format=family, files=", ".join(patterns or _WEIGHTS))
+    if patterns and len(weights) > 1:
+        raise CheckpointError("import-several", source=repo, files=", ".join(weights))
+    return _Plan(target, family, ({"repo": repo, "revision": "", "files": [*weights, *beside], "folder": ""},))
 
 
 def _format(snapshot: Snapshot) -> str:
@@ -135,15 +164,15 @@ def _format(snapshot: Snapshot) -> str:
     return told.format
 
 
-def _choice(names: Sequence[str]) -> list[str]:
-    """What of a repository makes a folder of `transformers`: its weights, once, and all beside them."""
-    top = [name for name in names if "/" not in name]
+def _choice(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[list[str], list[str]]:
+    """The weights of a repository, those of the first pattern that means any, and all that belongs to them."""
+    top = [name for name in snapshot.files if "/" not in name]
 
     def matching(pattern: str) -> list[str]:
         return [name for name in top if PurePosixPath(name).match(pattern)]
 
-    weights: list[str] = next(filter(None, map(matching, _WEIGHTS)), [])
-    return [*weights, *filter(is_beside, top)]
+    weights: list[str] = next(filter(None, map(matching, patterns)), [])
+    return weights, list(filter(is_beside, top))
 
 
 def _parts(plan: _Plan) -> Iterator[_Part]:
@@ -154,9 +183,8 @@ def _parts(plan: _Plan) -> Iterator[_Part]:
         repo, names = str(each["repo"]), tuple(map(str, each["files"]))  # type: ignore[call-overload]
         snapshot = hub.snapshot(repo, str(each["revision"]) or pinned.get(repo, ""))
         pinned[repo] = snapshot.revision
-        yield _Part(snapshot, names or tuple(_choice(list(snapshot.files))), plan.work / "source" / str(each["folder"]))
-    plan.work.mkdir(parents=True, exist_ok=True)
-    (plan.work / ".gitignore").write_text("*\n")
+        weights, beside = ([], []) if names else _choice(snapshot)
+        yield _Part(snapshot, names or (*weights, *beside), plan.work / "source" / str(each["folder"]))
     pins.write_text(json.dumps(pinned), "utf-8")
 
 
@@ -186,8 +214,7 @@ def _converted_size(parts: Sequence[_Part]) -> int:
 def _check_room(plan: _Plan, needed: int) -> None:
     free = shutil.disk_usage(plan.work).free
     if needed > free:
-        checkpoint = f"{plan.target.parent.name}/{plan.target.name}"
-        raise CheckpointError("pull-disk", checkpoint=checkpoint, needed=needed / 1e9, free=free / 1e9)
+        raise CheckpointError("pull-disk", checkpoint=plan.id, needed=needed / 1e9, free=free / 1e9)
 
 
 def _write(plan: _Plan, parts: Sequence[_Part], folder: Path) -> Card | None:

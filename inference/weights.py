@@ -56,7 +56,7 @@ def size(folder: Path) -> int:
 
 def _files(folder: Path) -> list[Path]:
     """The safetensors files of a folder; some publishers keep their shards once more in a file beside them."""
-    found, index = sorted(folder.glob("*.safetensors")), folder / _INDEX
+    found, index = sorted(folder.glob("[!.]*.safetensors")), folder / _INDEX
     if not index.is_file() or folder / _WHOLE in found:
         return found
     named = set(json.loads(index.read_text("utf-8"))["weight_map"].values())

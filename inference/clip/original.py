@@ -22,6 +22,7 @@ from inference import torchscript, weights, youtokentome
 from inference.checkpoints import Card
 from inference.clip import build
 from inference.clip.residual import GROWTH, REDUCTION
+from inference.originals import only_file
 from inference.tokenizer import read_tokenizer
 
 Weights = dict[str, Tensor]
@@ -276,7 +277,7 @@ def _state(source: Path) -> Weights:
     found = weights.read(source)
     if found:
         return found
-    (path,) = (path for path in source.iterdir() if path.suffix in (".pt", ".bin"))
+    path = only_file(source, "*.pt", "*.bin")
     if torchscript.is_program(path):
         return torchscript.read(path)
     kept = weights.read_pickle(path)

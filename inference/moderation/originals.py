@@ -23,6 +23,7 @@ from transformers import (
 from inference import weights
 from inference.checkpoints import Card
 from inference.moderation.texts import FAMILY
+from inference.originals import only_file
 from inference.tokenizer import read_tokenizer
 
 LONGEST = 512  # tokens that the published classifiers read
@@ -30,7 +31,7 @@ LONGEST = 512  # tokens that the published classifiers read
 
 def convert_detoxify(source: Path, folder: Path) -> Card:
     """A folder with one Lightning `.ckpt` of detoxify, and `config.json` and tokenizer of the model that it tunes."""
-    kept = cast(dict[str, Any], weights.read_pickle(_only(source, "*.ckpt")))
+    kept = cast(dict[str, Any], weights.read_pickle(only_file(source, "*.ckpt")))
     config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     labels = kept["config"]["dataset"]["args"]["classes"]
     config.id2label, config.label2id = dict(enumerate(labels)), {label: n for n, label in enumerate(labels)}
@@ -50,11 +51,6 @@ def build(config: Mapping[str, Any]) -> PreTrainedModel:
         AutoConfig.for_model(**config), trust_remote_code=False
     )
     return model
-
-
-def _only(folder: Path, pattern: str) -> Path:
-    (path,) = folder.glob(pattern)
-    return path
 
 
 def _fitting(config: PretrainedConfig, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -42,6 +42,20 @@ def test_show_prints_the_card(opisalka: Opisalka, root: Path) -> None:
     assert outcome.out.count("family") == 1
 
 
+def test_show_of_a_folder_without_a_card_names_the_folder(opisalka: Opisalka, root: Path) -> None:
+    folder = root / "captioner" / "raw"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "blip-2"}')
+    (folder / "model.safetensors").write_bytes(b"weights")
+    assert opisalka("checkpoints", "show", "raw", "--checkpoints", root).out.startswith(f"# {folder}\n")
+
+
+def test_large_sizes_are_in_gigabytes(opisalka: Opisalka, root: Path) -> None:
+    with (root / "captioner" / "mini" / "model.safetensors").open("r+b") as file:
+        file.truncate(80_000_000_000)
+    assert "80 ГБ" in opisalka("checkpoints", "list", "--checkpoints", root).out
+
+
 @pytest.fixture(autouse=True)
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The checkpoints that were used once; nothing is loaded for it."""
@@ -107,6 +121,13 @@ def test_a_card_that_cannot_be_read_keeps_no_other_back(opisalka: Opisalka, root
     assert "typo" in listed.err
     assert opisalka("checkpoints", "verify", "mini", "--checkpoints", root).code == 0
     assert "typo" in opisalka("checkpoints", "show", "typo", "--checkpoints", root).err
+
+
+def test_what_a_card_lacks_is_named(opisalka: Opisalka, root: Path) -> None:
+    card = root / "captioner" / "mini" / "card.toml"
+    card.write_text('requires = ["clip/none"]\n' + card.read_text().replace("requires = []\n", ""))
+    outcome = opisalka("checkpoints", "verify", "captioner/mini", "--checkpoints", root)
+    assert (outcome.code, outcome.err.startswith("Нет чекпойнта clip/none")) == (4, True)
 
 
 @pytest.mark.parametrize("action", ["show", "verify"])

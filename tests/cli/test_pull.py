@@ -109,7 +109,8 @@ def test_an_interrupted_pull_says_how_to_go_on_and_does(start: Start, served: Hu
     weights = served.repos[REPO] / "model.safetensors"
     weights.write_bytes(os.urandom(12_000_000))
     served.stall = 11_000_000
-    process = start("checkpoints", "pull", "public")
+    options = ("--name", "other", "--format", "encoder-decoder", "--keep-original")
+    process = start("checkpoints", "pull", "public", *options)
     assert served.stalled.wait(60)
     part = root / "captioner" / ".public.download" / "source"
     while not any(path.stat().st_size for path in part.glob("model.safetensors.*.part")):
@@ -117,7 +118,8 @@ def test_an_interrupted_pull_says_how_to_go_on_and_does(start: Start, served: Hu
     process.send_signal(signal.SIGINT)
     code, _, err = finish(process)
     assert code == 130
-    assert err.splitlines()[-1].endswith("opisalka checkpoints pull public")
+    again = f"--format encoder-decoder --name other --checkpoints {root} --keep-original"
+    assert err.splitlines()[-1].endswith(f"opisalka checkpoints pull public {again}")
     served.stall = 0
     assert finish(start("checkpoints", "pull", "public"))[0] == 0
     assert len(served.ranges) == 1

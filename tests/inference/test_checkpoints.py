@@ -1,5 +1,6 @@
 """Cards are found, checked against the files and written back unchanged."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,26 @@ def test_a_file_beside_the_card_is_reported(root: Path) -> None:
         verify(card)
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "tokenizer/.DS_Store", ".cache/huggingface/lock", "Thumbs.db"])
+def test_what_systems_leave_in_folders_is_nobody_s(root: Path, name: str) -> None:
+    card = get(root, "clip", "mini")
+    (card.folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (card.folder / name).write_bytes(b"")
+    verify(card)
+    assert seal(card) == card
+
+
+def test_an_adapter_that_was_put_there_later_is_not_compared(root: Path) -> None:
+    card = get(root, "clip", "mini")
+    (card.folder / "lora").mkdir()
+    (card.folder / "lora" / "adapter_config.json").write_text("{}")
+    with error_of("checkpoint-file-unknown"):
+        verify(card)
+    verify(replace(card, adapters=("lora",)))
+    with error_of("checkpoint-file-unknown"):
+        verify(replace(card, adapters=("lor",)))
+
+
 def test_a_required_checkpoint_must_be_there(root: Path) -> None:
     (root / "clip" / "mini").rename(root / "clip" / "gone")
     with error_of("checkpoint-missing"):
@@ -182,6 +203,7 @@ def test_a_card_that_cannot_be_read_keeps_no_other_from_its_name_on_the_hub(root
     [
         'version = "1"\n[files]',
         'family = "prefix"\nversion = 1\n[files]',
+        'family = ""\nversion = "1"\n[files]',
         'family = "prefix"\nversion = "1"',
         'family = "prefix"\nversion = "1"\nlanguages = "ru"\n[files]',
         'family = "prefix"\nversion = "1"\nmax_photos = true\n[files]',
@@ -324,6 +346,14 @@ class TestAFolderWithoutACard:
         assert survey(tmp_path) == ([], [])
         with error_of("checkpoint-cardless"):
             get(tmp_path, "captioner", "odd")
+
+    def test_pickles_are_said_to_be_pickles(self, tmp_path: Path) -> None:
+        folder = self.drop(tmp_path, "raw", config='{"model_type": "vision-encoder-decoder"}')
+        (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+        with pytest.raises(CheckpointError) as caught:
+            get(tmp_path, "captioner", "raw")
+        assert caught.value.message.code == "checkpoint-unsafe"
+        assert caught.value.message.details == {"folder": str(folder), "format": "encoder-decoder"}
 
     def test_an_adapter_among_the_weights_is_refused(self, tmp_path: Path) -> None:
         """`transformers` would read it, and the model that it names, in place of what lies there."""

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import AutoModelForImageTextToText
 
 from cli.__main__ import main
-from inference import devices
+from inference import checkpoints, devices
 from inference.captioners.prefix import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import Card, read_card, seal
@@ -328,6 +328,40 @@ def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
     assert raised.value.message.code == "checkpoint-not-here"
+
+
+def test_what_a_captioner_lacks_is_named(root: Path) -> None:
+    seal(replace(read_card(root / "captioner" / "mini"), requires=("clip/none",)))
+    with pytest.raises(CheckpointError) as raised:
+        load_describer(root)
+    assert raised.value.message.code == "checkpoint-missing"
+    assert raised.value.message.details["checkpoint"] == "clip/none"
+
+
+def test_a_captioner_too_large_for_the_memory_is_refused_before_it_is_compared(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(checkpoints, "check_files", lambda card: compared.append(card.id))
+    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: Device("cpu", torch.float32, free=1, total=1))
+    with pytest.raises(CheckpointError, match="memory-short"):
+        load_describer(root)
+    assert "captioner/mini" not in compared
+    with pytest.raises(CheckpointError, match="memory-short"):
+        Loader(root).weigh("mini")
+    assert "captioner/mini" not in compared
+
+
+def test_a_cut_adapter_is_named(root: Path) -> None:
+    folder = root / "captioner" / "mini"
+    (folder / "lora").mkdir()
+    (folder / "lora" / "adapter_model.safetensors").write_bytes(b"half")
+    card = folder / "card.toml"
+    card.write_text('adapters = ["lora"]\n' + card.read_text().replace("adapters = []\n", ""))
+    with pytest.raises(CheckpointError) as raised:
+        Loader(root).load("mini")
+    assert raised.value.message.code == "adapter-unfit"
+    assert raised.value.message.details == {"checkpoint": "captioner/mini", "adapter": "lora"}
 
 
 def test_weighing_a_broken_captioner_names_it(root: Path) -> None:

@@ -16,7 +16,7 @@ from inference import weights
 from inference.checkpoints import get, verify
 from inference.errors import CheckpointError, InvalidInput
 from inference.originals import copy_transformers, import_original
-from tests.originals import save_rubert
+from tests.originals import save_detoxify, save_rubert
 
 STATE = {"first": torch.randn(3, 4), "second": torch.arange(5).half(), "third": torch.tensor(7)}
 
@@ -154,7 +154,74 @@ class TestImport:
         assert import_original("rubert-toxicity", source, tmp_path, "new") == get(tmp_path, "toxicity", "new")
         assert [path.name for path in (tmp_path / "toxicity").iterdir()] == ["new"]
 
-    @pytest.mark.parametrize("name", ["", "..", ".hidden", "a/b"])
+    def test_an_empty_folder_is_filled_and_another_is_not(self, source: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "toxicity" / "new"
+        folder.mkdir(parents=True)
+        assert import_original("rubert-toxicity", source, tmp_path, "new").is_here
+        (folder / "card.toml").unlink()
+        with pytest.raises(InvalidInput, match="checkpoint-exists"):
+            import_original("rubert-toxicity", source, tmp_path, "new")
+
+    @pytest.mark.parametrize(
+        ("file", "data"),
+        [
+            ("pytorch_model.bin", b""),
+            ("pytorch_model.bin", b"<html>404</html>"),
+            ("pytorch_model.bin", b"version https://git-lfs.github.com/spec/v1"),
+            ("pytorch_model.bin", None),
+            ("model.safetensors", b""),
+            ("model.safetensors", b"\xff" * 100),
+            ("config.json", b"{oops"),
+            ("config.json", b"\xff"),
+        ],
+    )
+    def test_a_file_that_is_not_what_it_is_called_is_named(
+        self, source: Path, tmp_path: Path, file: str, data: bytes | None
+    ) -> None:
+        path = source / file
+        path.write_bytes(path.read_bytes()[:-100] if data is None else data)
+        with pytest.raises(CheckpointError) as caught:
+            import_original("rubert-toxicity", source, tmp_path, "new")
+        assert caught.value.message.code == "import-file-broken"
+        assert caught.value.message.details == {"file": str(path)}
+
+    def test_of_everything_else_the_library_says_what_is_wrong(self, source: Path, tmp_path: Path) -> None:
+        torch.save({"classifier.weight": torch.ones(2)}, source / "pytorch_model.bin")
+        with pytest.raises(CheckpointError) as caught:
+            import_original("rubert-toxicity", source, tmp_path, "new")
+        assert caught.value.message.code == "import-failed"
+        assert "bert.embeddings" in str(caught.value.message.details["reason"])
+
+    def test_of_code_nobody_is_told_how_to_run_it(self, source: Path, tmp_path: Path) -> None:
+        torch.save({"weight": Path("of another class")}, source / "pytorch_model.bin")
+        with pytest.raises(CheckpointError, match="import-code"):
+            import_original("rubert-toxicity", source, tmp_path, "new")
+
+    def test_a_missing_file_is_named_with_its_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "source" / "language").mkdir(parents=True)
+        with pytest.raises(CheckpointError) as caught:
+            import_original("blip2-swap", tmp_path / "source", tmp_path, "new")
+        assert caught.value.message.details["file"] == "language/config.json"
+
+    def test_the_one_file_of_weights_is_found_or_named(self, tmp_path: Path) -> None:
+        source = save_detoxify(tmp_path / "detoxify")
+        (source / "._multilingual.ckpt").write_bytes(b"macOS")
+        assert import_original("detoxify", source, tmp_path, "new").is_here
+        shutil.copy(source / "multilingual.ckpt", source / "second.ckpt")
+        with pytest.raises(CheckpointError) as caught:
+            import_original("detoxify", source, tmp_path, "two")
+        assert caught.value.message.code == "import-several"
+        assert caught.value.message.details["files"] == "multilingual.ckpt, second.ckpt"
+        for path in source.glob("*.ckpt"):
+            path.unlink()
+        with pytest.raises(CheckpointError) as caught:
+            import_original("detoxify", source, tmp_path, "none")
+        assert caught.value.message.code == "import-file-missing"
+        assert caught.value.message.details["file"] == "*.ckpt"
+
+    @pytest.mark.parametrize(
+        "name", ["", "..", ".hidden", "a/b", "a\n", 'a"b', "a\\b", "a*", "<a>", "a b", "-a", "a" * 300, "я" * 101]
+    )
     def test_what_is_no_name_is_refused(self, source: Path, tmp_path: Path, name: str) -> None:
         with pytest.raises(InvalidInput, match="checkpoint-name"):
             import_original("rubert-toxicity", source, tmp_path, name)

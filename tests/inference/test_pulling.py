@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -18,13 +19,14 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
+from inference import hub
 from inference.checkpoints import Card, get, seal, verify
 from inference.errors import Message, UserError
 from inference.originals import convert
 from inference.pulling import pull
 from tests import tiny
 from tests.hub import COMMIT, Hub, the_hub
-from tests.originals import save_rubert
+from tests.originals import save_detoxify, save_rubert
 
 REPO = "people/weights"
 FILES = {"config.json": b'{"model_type": "prefix"}\n', "model.safetensors": bytes(range(256)) * 4000}
@@ -290,6 +292,36 @@ class TestTheNetwork:
         assert refused(root, "public").code == "hub-file-odd"
 
 
+class TestTwoAtOnce:
+    def test_the_second_is_told_to_wait(self, root: Path, served: Hub) -> None:
+        work = root / "captioner" / ".public.download"
+        work.mkdir()
+        with (work / "busy").open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            message = refused(root, "public")
+        assert (message.code, message.details) == ("pull-busy", {"checkpoint": "captioner/public"})
+        assert served.asked == []
+        assert pulled(root, "public").is_here
+
+    def test_a_disk_without_room_for_the_pins_is_said(
+        self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def no_space(path: Path, *arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_text", no_space)
+        assert refused(root, "public").code == "disk-full"
+
+
+def test_where_no_terminal_shows_a_bar_lines_tell_how_far_it_is(
+    root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hub, "_PAUSE", 0)
+    pulled(root, "public")
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("model.safetensors: 100%")]
+
+
 class TestFormats:
     @pytest.fixture(autouse=True)
     def rubert(self, root: Path, served: Hub, tmp_path: Path) -> Path:
@@ -313,7 +345,7 @@ class TestFormats:
 
     def test_what_cannot_be_read_leaves_nothing_that_looks_whole(self, root: Path, rubert: Path) -> None:
         (rubert / "pytorch_model.bin").write_bytes(b"no weights")
-        assert refused(root, "rubert").code == "import-failed"
+        assert refused(root, "rubert").code == "import-file-broken"
         assert visible(root / "toxicity" / "rubert") == {"card.toml"}
         assert visible(root / "toxicity") == {"rubert", ".rubert.download"}
 
@@ -381,6 +413,28 @@ class TestRepositoriesWithoutACard:
             "tokenizer.json",
             "tokenizer_config.json",
         }
+
+    @pytest.mark.parametrize("family", ["flamingo", "soft-prompt", "blip2-swap", "rudolph"])
+    def test_what_is_put_together_from_several_is_refused_before(self, root: Path, served: Hub, family: str) -> None:
+        message = refused(root, "people/other", family=family)
+        assert (message.code, message.details) == ("pull-joined", {"format": family})
+
+    def test_a_format_of_one_file_brings_that_file(self, root: Path, served: Hub, tmp_path: Path) -> None:
+        folder = served.repos["people/other"] = save_detoxify(tmp_path / "detoxify")
+        card = pulled(root, "people/other", family="detoxify")
+        assert "model.safetensors" in card.files
+        (folder / "second.ckpt").write_bytes(b"which?")
+        served.repos["people/two"] = folder
+        served.asked.clear()
+        message = refused(root, "people/two", family="detoxify")
+        assert (message.code, message.details["files"]) == ("import-several", "multilingual.ckpt, second.ckpt")
+        assert served.asked == []
+
+    def test_a_repository_without_such_weights_is_refused_before(self, root: Path, served: Hub) -> None:
+        served.repos["people/mine"] = served.repos[REPO]
+        message = refused(root, "people/mine", family="clipcap")
+        assert (message.code, message.details["files"]) == ("pull-weightless", "*.pt")
+        assert served.asked == []
 
     def test_one_name_for_two_models_is_asked_about(self, root: Path) -> None:
         ship(root / "clip" / "public", part("people/clip", ["config.json"]))

@@ -19,6 +19,7 @@ from transformers import GPT2Tokenizer, PreTrainedTokenizerBase
 from inference import weights
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
 from inference.checkpoints import Card
+from inference.originals import only_file
 from inference.tokenizer import read_tokenizer
 
 HEAD_WIDTH: Final = 64  # of OpenAI's models and of most others
@@ -45,10 +46,10 @@ def convert(source: Path, folder: Path) -> Card:
     """A folder with one `.pt` and the tokenizer of its language model, or the `.pt` itself, → a checkpoint.
 
     The language model's own `config.json` beside it, where there is one, tells the number of its heads and where a text
-    ends; else heads are as wide as those of the published models, and the tokenizer knows its end. Raises `ValueError`
-    when the folder holds no `.pt` or several, and for a tokenizer of more words than the model has.
+    ends; else heads are as wide as those of the published models, and the tokenizer knows its end. Raises what
+    `only_file` raises, and `ValueError` for a tokenizer of more words than the model has.
     """
-    path = _state_file(source)
+    path = source if source.is_file() else only_file(source, "*.pt")
     state = weights.only_tensors(weights.read_pickle(path))
     beside = path.parent / "config.json"
     own = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
@@ -106,15 +107,6 @@ def _tokenizer(folder: Path, own: Mapping[str, Any], words: int) -> PreTrainedTo
     spelled = read_tokenizer(folder, GPT2Tokenizer).convert_ids_to_tokens
     names = {name: spelled(number) for name, number in ids.items() if number is not None}
     return read_tokenizer(folder, GPT2Tokenizer, words, **names)
-
-
-def _state_file(source: Path) -> Path:
-    if source.is_file():
-        return source
-    found = sorted(source.glob("*.pt"))
-    if len(found) != 1:
-        raise ValueError(f"{source}: {len(found)} files *.pt instead of one")
-    return found[0]
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:

@@ -77,7 +77,7 @@ class TestDetoxify:
                 return (open, (str(trap), "w"))
 
         (source / "multilingual.ckpt").write_bytes(pickle.dumps({"state_dict": Trap()}))
-        with pytest.raises(CheckpointError, match="import-failed"):
+        with pytest.raises(CheckpointError, match="import-code"):
             import_original("detoxify", source, tmp_path, "detoxify")
         assert not trap.exists()
 

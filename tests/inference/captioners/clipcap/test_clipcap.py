@@ -129,7 +129,7 @@ class TestOriginal:
     def test_a_folder_without_a_state_is_refused(self, tmp_path: Path) -> None:
         source = clipcap.save(tmp_path / "source", "mlp")
         (source / "coco_prefix_latest.pt").unlink()
-        with pytest.raises(CheckpointError, match="import-failed"):
+        with pytest.raises(CheckpointError, match="import-file-missing"):
             import_original("clipcap", source, tmp_path, "empty")
 
 
