@@ -166,7 +166,7 @@ def _format(snapshot: Snapshot) -> str:
 
 def _choice(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[list[str], list[str]]:
     """The weights of a repository, those of the first pattern that means any, and all that belongs to them."""
-    top = [name for name in snapshot.files if "/" not in name]
+    top = [name for name in snapshot.files if "/" not in name and not name.startswith(".")]
 
     def matching(pattern: str) -> list[str]:
         return [name for name in top if PurePosixPath(name).match(pattern)]

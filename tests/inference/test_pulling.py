@@ -421,6 +421,7 @@ class TestRepositoriesWithoutACard:
 
     def test_a_format_of_one_file_brings_that_file(self, root: Path, served: Hub, tmp_path: Path) -> None:
         folder = served.repos["people/other"] = save_detoxify(tmp_path / "detoxify")
+        (folder / "._multilingual.ckpt").write_bytes(b"macOS")
         card = pulled(root, "people/other", family="detoxify")
         assert "model.safetensors" in card.files
         (folder / "second.ckpt").write_bytes(b"which?")
