@@ -31,8 +31,7 @@ _TEXT = "Название: куртка"
 # In two languages, as not every encoder reads both; of equal length, or one unknown token a letter would differ, too.
 _APART = ("куртка, a shirt", "платье, a skirt")
 _ALIKE: Final = 1e-5  # how little the same text's embeddings differ from row to row of a batch
-# Few tokens, but all of them: what ends at once would say nothing of whether it can write.
-_SHORT = {"max_new_tokens": 16, "min_new_tokens": 16, "stop": ""}
+_LEAST: Final = 16  # tokens to be written: a text that ends at once would say nothing of whether it can be written
 # How torch, `transformers` and our own families say that weights are missing or of other shapes.
 _MISFIT = re.compile(r"loading state_dict|ignore_mismatched_sizes|fit the configuration|weights are missing|lacks \[")
 
@@ -84,10 +83,10 @@ def _only_numbers(card: Card) -> Iterator[None]:
 
 
 def _write(root: Path, card: Card) -> None:
-    Generation.of(card)  # as the card has it, before the trial's own takes its place
+    own = Generation.of(card)
     # The interrogator writes no tokens of its own and refuses to be told how.
-    short = {} if card.family == "interrogator" else _SHORT
-    captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **short}))
+    least = {} if card.family == "interrogator" else {"min_new_tokens": min(_LEAST, own.max_new_tokens)}
+    captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **least}))
     photos = (_photo(),)
     (text,) = captioner.generate([Prompt(photos, clip.look(photos), _TEXT, "<SINGLE>")])
     if not text.strip():

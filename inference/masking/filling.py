@@ -11,8 +11,8 @@ from inference.masking.kinds import TOKEN_KINDS
 from inference.masking.numbers import DIGIT, TOKEN
 from inference.masking.tokens import mask_against
 
-# A < and how a kind begins, or how ruDOLPH spells it, and yet no token: «<SIZа_2>», «<PRI».
-_BEGINNINGS = "|".join(sorted({kind[:2] for kind in TOKEN_KINDS} | {kind[:2].lower() for kind in TOKEN_KINDS}))
+# A < and how a kind begins, and yet no token: «<SIZа_2>», «<PRI». Words in brackets that begin so are not to be feared.
+_BEGINNINGS = "|".join(sorted({kind[:3] for kind in TOKEN_KINDS}))
 _TORN = re.compile(rf"<(?!{TOKEN.pattern[1:]})(?:{_BEGINNINGS})(?:[^\s<>]*>|\w*)")
 _UNKNOWN = "<TORN>"  # no kind, so that no input has a value for it
 

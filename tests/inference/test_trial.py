@@ -19,7 +19,7 @@ from inference.captioners.prefix import PrefixCaptioner
 from inference.checkpoints import KINDS, Card, get, seal, survey
 from inference.errors import CheckpointError, first_line
 from inference.trial import try_out
-from tests import tiny
+from tests import encoder_decoder, tiny
 from tests.hollow import save_hollow
 from tests.sources import ROOT
 
@@ -143,6 +143,14 @@ def test_a_file_that_is_missing_is_named(root: Path) -> None:
 def test_how_the_card_itself_writes_is_checked(root: Path) -> None:
     with refused("card-generation"):
         try_out(root, odd(root, "captioner", same, generation={"max_new_tokens": 0}))
+
+
+def test_a_text_too_long_for_the_model_is_refused_as_when_it_is_loaded(root: Path) -> None:
+    """Positions for 256 tokens in all."""
+    card = encoder_decoder.imported(root, generation={"max_new_tokens": 256})
+    with refused("card-field") as caught:
+        try_out(root, card)
+    assert caught.value.message.details["field"] == "generation.max_new_tokens"
 
 
 def test_a_reason_is_one_short_line() -> None:

@@ -15,13 +15,13 @@ from typing import Any, Final, Literal
 import torch
 from PIL import Image
 from torch import nn
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, GenerationConfig, ProcessorMixin
+from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, ProcessorMixin
 
 from inference.captioners import Prompt, Surroundings
 from inference.captioners.adapters import adapted
 from inference.captioners.chat.processing import load_processor
-from inference.captioners.generation import Generation, Writer
-from inference.captioners.parts import cast, thumbnail
+from inference.captioners.generation import Generation, Writer, generate
+from inference.captioners.parts import FEWEST_WORDS, cast, enough, thumbnail
 from inference.captioners.passes import passes
 from inference.captioners.settings import read_settings
 from inference.captioners.wording import request
@@ -30,8 +30,6 @@ from inference.clip import PhotoViews
 from inference.devices import Device
 
 logger = logging.getLogger(__name__)
-
-FEWEST_WORDS: Final = 32  # tokens that a prompt's fields have room for beside its photos
 
 _EDGES: Final = range(56, 1025)
 
@@ -62,23 +60,21 @@ class ChatCaptioner:
         processor: Any,
         settings: Settings,
         generation: Generation,
-        name: str,
-        max_photos: int,
+        card: Card,
     ) -> None:
-        self.name = name
+        self.name = card.name
         self._model = model.eval()
         self._processor = processor
         self._settings = settings
         self._writer = Writer(processor.tokenizer, generation)
-        self._ends = model.generation_config.eos_token_id or processor.tokenizer.eos_token_id
-        model.generation_config = GenerationConfig()  # what is not said, `generate` would take from the publisher's
+        self._ends = model.generation_config.eos_token_id
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self._room = positions - generation.max_new_tokens if positions else sys.maxsize
-        self.max_photos = self._photos_with_room(max_photos)
+        self._room = enough(card, positions - generation.max_new_tokens) if positions else sys.maxsize
+        self.max_photos = self._photos_with_room(card.max_photos)
 
     @classmethod
     def load(cls, card: Card, surroundings: Surroundings) -> ChatCaptioner:
-        """The captioner of a checkpoint folder. Raises `CheckpointError` for settings that cannot be."""
+        """The captioner of a checkpoint folder. Raises `CheckpointError` for settings and texts that cannot be."""
         settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _EDGES})
         generation, device = Generation.of(card), surroundings.device
         quantised = _quantisation(settings.bits, device)
@@ -96,7 +92,7 @@ class ChatCaptioner:
         if not quantised:
             cast(model, device.dtype)
             model.to(device.name)
-        return cls(model, load_processor(card.folder), settings, generation, card.name, card.max_photos)
+        return cls(model, load_processor(card.folder), settings, generation, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
@@ -107,9 +103,10 @@ class ChatCaptioner:
         inputs = self._fitting([self._writer.readable(prompt) for prompt in prompts])
         inputs = inputs.to(self._model.device, self._model.dtype)
         start = inputs["input_ids"].shape[1]
-        written = self._model.generate(
+        written = generate(
+            self._model,
             **inputs,
-            generation_config=self._writer.config(eos_token_id=self._ends),
+            generation_config=self._writer.config(self._ends),
             logits_processor=self._writer.processors(prompts, written_from=start),
             tokenizer=self._processor.tokenizer,
         )

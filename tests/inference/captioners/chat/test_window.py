@@ -21,6 +21,7 @@ from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation
 from inference.checkpoints import Card
 from inference.clip import Clip
+from inference.errors import CheckpointError
 from inference.validation import MAX_RATIO, MAX_SIDE
 from tests.captioners import FIELDS, mixed_prompts, prompt, surroundings
 from tests.vision_language import SAVED
@@ -149,7 +150,8 @@ def test_a_window_that_is_not_known_limits_nothing(folders: Mapping[str, Path], 
     model = SimpleNamespace(config=SimpleNamespace(get_text_config=SimpleNamespace))
     model.eval, model.generation_config = lambda: model, GenerationConfig()
     processor = load_processor(folders["gemma3"])
-    captioner = ChatCaptioner(model, processor, Settings(), Generation(), "unlimited", 10)
+    unlimited = Card(folder=Path("unlimited"), family="chat-vlm", version="1", max_photos=10)
+    captioner = ChatCaptioner(model, processor, Settings(), Generation(), unlimited)
     assert captioner.max_photos == 10
     long = prompt(tiny_clip, 1, "Куртка " * 5000)
     assert captioner._fitting([long])["input_ids"].shape[1] > 8192
@@ -165,6 +167,13 @@ def test_photos_that_have_no_room_in_the_window_are_not_promised(
     for positions, photos in ((window, 5), (window - 1, 4), (40, 0)):
         folder = with_window(folders[kind], tmp_path / str(positions), positions)
         assert loaded(folder, tiny_clip).max_photos == photos
+
+
+def test_a_text_too_long_for_the_window_is_refused(
+    folders: Mapping[str, Path], tmp_path: Path, tiny_clip: Clip
+) -> None:
+    with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
+        loaded(with_window(folders["gemma3"], tmp_path / "narrow", WORDS + FEWEST_WORDS - 1), tiny_clip)
 
 
 def test_a_batch_is_read_in_parts(folders: Mapping[str, Path], tiny_clip: Clip) -> None:
