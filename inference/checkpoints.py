@@ -25,7 +25,7 @@ KINDS = ("captioner", "clip", "toxicity", "diversity")
 CARD = "card.toml"
 LOCK = "lock.toml"
 ADAPTER = "adapter_config.json"  # as PEFT calls it
-_NO_PART = (CARD, LOCK, "Thumbs.db", "desktop.ini")  # nor is what is hidden
+_LITTER = ("Thumbs.db", "desktop.ini")  # what Windows leaves in every folder; other systems hide theirs
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -116,7 +116,7 @@ def survey(root: Path, kind: str | None = None) -> tuple[list[Card], list[Checkp
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
     cards, errors = [], []
     for each in KINDS if kind is None else (kind,):
-        for folder in folders(root, each).values():
+        for folder in _folders(root, each).values():
             try:
                 cards.append(read_card(folder))
             except CheckpointError as error:
@@ -131,7 +131,7 @@ def get(root: Path, kind: str, name: str) -> Card:
     """
     if not root.is_dir():
         raise CheckpointError("checkpoints-root-missing", folder=str(root))
-    found = folders(root, kind)
+    found = _folders(root, kind)
     name = name.removeprefix(f"{kind}/")
     if name in found:
         return read_card(found[name])
@@ -159,7 +159,7 @@ def named(root: Path, name: str) -> list[Card]:
 
     Raises `CheckpointError` when one of them cannot be read or `root` is no folder.
     """
-    found = (folder for kind in KINDS for folder in folders(root, kind).values())
+    found = (folder for kind in KINDS for folder in _folders(root, kind).values())
     called = [read_card(folder) for folder in found if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
     return called or [card for card in survey(root)[0] if card.repo and card.repo == name]
 
@@ -228,6 +228,19 @@ def lock(folder: Path, revisions: Mapping[str, str], card: Card) -> None:
     (folder / LOCK).write_text(tomli_w.dumps(table), "utf-8")
 
 
+def locked_names(folder: Path) -> list[str]:
+    """The files that `lock.toml` lists, whatever card they were pulled for; none where there is no lock.
+
+    Raises `CheckpointError` for a lock that cannot be read.
+    """
+    return list(_read_lock(folder).get("files", ()))
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a path inside a folder is that of a hidden file, or of one in a hidden folder."""
+    return any(part.startswith(".") for part in path.parts)
+
+
 def read_card(folder: Path) -> Card:
     """The card in `folder`, with what `lock.toml` adds to it.
 
@@ -251,19 +264,26 @@ def read_card(folder: Path) -> Card:
 
 
 def _locked(card: Card) -> Card:
-    path = card.folder / LOCK
-    if not path.is_file():
+    table = _read_lock(card.folder)
+    if not table:
         return card
-    table = _read_table(path)
-    for name, is_valid in {"files": _are_files, "revisions": _is_table(str)}.items():
-        if not is_valid(table.get(name)):
-            raise CheckpointError("card-field", card=str(path), field=name)
     pinned, asked = table["revisions"], _asked(card)
     moved = any(part["revision"] not in ("", pinned.get(part["repo"], part["revision"])) for part in card.download)
     if moved or table.get("asked", asked) != asked:
         return card  # what lies there was pulled for an earlier one
     download = tuple({**part, "revision": pinned.get(part["repo"], part["revision"])} for part in card.download)
     return replace(card, files=table["files"], download=download)
+
+
+def _read_lock(folder: Path) -> dict[str, Any]:
+    path = folder / LOCK
+    if not path.is_file():
+        return {}
+    table = _read_table(path)
+    for name, is_valid in {"files": _are_files, "revisions": _is_table(str)}.items():
+        if not is_valid(table.get(name)):
+            raise CheckpointError("card-field", card=str(path), field=name)
+    return table
 
 
 def _asked(card: Card) -> list[dict[str, object]]:
@@ -278,7 +298,7 @@ def _read_table(path: Path) -> dict[str, Any]:
         raise CheckpointError("card-unreadable", card=str(path)) from error
 
 
-def folders(root: Path, kind: str) -> dict[str, Path]:
+def _folders(root: Path, kind: str) -> dict[str, Path]:
     """The checkpoints of a kind by name: folders with a card, and captioners that say themselves what they are.
 
     What begins with a dot is not finished.
@@ -294,8 +314,8 @@ def _is_dropped(folder: Path) -> bool:
 
 def _file_names(folder: Path) -> list[str]:
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    hidden = {path for path in paths if any(part.startswith(".") for part in path.parts)}
-    return sorted(path.as_posix() for path in {*paths} - hidden if path.name not in _NO_PART)
+    names = {path.as_posix() for path in paths if path.name not in _LITTER and not is_hidden(path)}
+    return sorted(names - {CARD, LOCK})
 
 
 def _compare(card: Card, sha256: Callable[[Path], str]) -> None:
@@ -341,8 +361,10 @@ def _are_files(value: object) -> bool:
 
 
 def _are_folders(value: object) -> bool:
-    """Names that stay inside the folder."""
-    return _is_list(str)(value) and all(map(_stays_inside, cast(list[str], value)))
+    """Names that stay inside the folder and are not its own."""
+    return _is_list(str)(value) and all(
+        _stays_inside(name) and PurePosixPath(name).parts for name in cast(list[str], value)
+    )
 
 
 def _are_downloads(value: object) -> bool:

@@ -19,13 +19,15 @@ from pathlib import Path, PurePath
 from pickle import UnpicklingError
 from typing import cast
 
+from safetensors import SafetensorError, safe_open
+
 from inference import checkpoints
 from inference.checkpoints import ADAPTER, CARD, LOCK, Card, seal
 from inference.errors import CheckpointError, InvalidInput, first_line
 
 Convert = Callable[[Path, Path], Card]
 
-_NO_SPACE = 1 << 20
+_NO_SPACE = 1 << 20  # bytes: what fails for want of space seldom leaves none at all
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 _LONGEST = 200  # bytes of a name: file systems take 255, and a pull adds to it
 
@@ -47,6 +49,9 @@ class Format:
     one_of: tuple[str, ...] = ()
     is_joined: bool = False
 
+
+# What a `transformers` folder holds besides weights: configurations, vocabularies, chat templates.
+_BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
 
 # OpenCLIP's repositories hold the same weights once more under the names of `transformers`.
 _OPENAI = ("open_clip*.safetensors", "open_clip*.bin", "*.pt", "*.safetensors", "*.bin")
@@ -71,13 +76,15 @@ FORMATS: Mapping[str, Format] = {
 def import_original(family: str, source: Path, root: Path, name: str) -> Card:
     """Write the source out as `<root>/<kind>/<name>`; where a public model's card waits there, it stays as it is.
 
-    Raises `InvalidInput` when that checkpoint or another folder of that name exists, `CheckpointError` when the source
-    cannot be read.
+    Raises `InvalidInput` when that checkpoint or another folder of that name exists or the source lies in it,
+    `CheckpointError` when the source cannot be read.
     """
     if not source.exists():
         raise InvalidInput("file-missing", file=str(source))
     kind = FORMATS[family].kind
     target = place(root, kind, name)
+    if source.resolve().is_relative_to(target.resolve()):
+        raise InvalidInput("import-inside", source=str(source), checkpoint=f"{kind}/{name}")
     waiting = checkpoints.read_card(target) if (target / CARD).is_file() else None
     if waiting.has_files if waiting else target.exists() and not _is_empty(target):
         raise InvalidInput("checkpoint-exists", checkpoint=f"{kind}/{name}")
@@ -108,8 +115,8 @@ def convert(family: str, source: Path, folder: Path) -> Card:
     except Exception as error:
         if shutil.disk_usage(folder).free < _NO_SPACE:  # libraries say it in as many ways, too
             raise CheckpointError("disk-full") from error
-        for path in _broken(source):
-            raise CheckpointError("import-file-broken", file=str(path)) from error
+        if broken := _broken(source, error):
+            raise CheckpointError("import-file-broken", file=str(broken)) from error
         if isinstance(error, UnpicklingError):  # torch's own words advise to run what is in it
             raise CheckpointError("import-code", source=str(source)) from error
         raise CheckpointError("import-failed", source=str(source), reason=first_line(error)) from error
@@ -128,30 +135,45 @@ def only_file(folder: Path, *patterns: str) -> Path:
     return found[0]
 
 
-def _broken(source: Path) -> Iterator[Path]:
-    """The files of a source that are not what they are called: cut off, or a web page in their place."""
-    paths = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    return (path for path in paths if not path.name.startswith(".") and not _is_what_it_is_called(path))
+def _broken(source: Path, error: Exception) -> Path | None:
+    """The first file of a source that is not what it is called: cut off, or a web page in its place.
+
+    JSON is looked at only where the error is of JSON: publishers keep logs of other formats under that name.
+    """
+    suffixes = {".safetensors", ".bin", ".pt", ".ckpt"}
+    if any(isinstance(each, json.JSONDecodeError | UnicodeDecodeError) for each in _causes(error)):
+        suffixes.add(".json")
+    for path in [source] if source.is_file() else sorted(source.rglob("*")):
+        is_read = path.suffix in suffixes and not checkpoints.is_hidden(path.relative_to(source))
+        if is_read and not _is_what_it_is_called(path):
+            return path
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and those that it was raised from or beside."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _is_what_it_is_called(path: Path) -> bool:
-    if path.suffix == ".json":
-        try:
-            json.loads(path.read_text("utf-8"))
-        except ValueError:
-            return False
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError, safe_open
-
-        try:
+    try:
+        if not path.is_file():
+            return True
+        if path.suffix == ".json":
+            json.loads(path.read_text("utf-8-sig"))
+        elif path.suffix == ".safetensors":
             with safe_open(path, "np"):
                 pass
-        except SafetensorError:
-            return False
-    if path.suffix in (".bin", ".pt", ".ckpt"):
-        with path.open("rb") as file:
-            is_pickle = file.read(1) == b"\x80"  # of PyTorch before 1.6; since then an archive
-        return is_pickle or zipfile.is_zipfile(path)
+        else:
+            with path.open("rb") as file:
+                is_pickle = file.read(1) == b"\x80"  # of PyTorch before 1.6; since then an archive
+            return is_pickle or zipfile.is_zipfile(path)
+    except (ValueError, SafetensorError):
+        return False
+    except OSError:  # what may not be read need not be broken
+        pass
     return True
 
 
@@ -184,28 +206,18 @@ def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mappin
 def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
     """Move what was written to the card that waits for it, the lock last: without it nothing counts as there.
 
-    What lay there goes, or its weights would be read beside the new ones; adapters that the card names stay.
+    What was settled there before goes, and so do other weights, which would be read beside the new ones. Everything
+    else is its owner's and stays.
     """
-    card = checkpoints.read_card(target)
-    checkpoints.lock(fresh, revisions, card)
-    (target / LOCK).unlink(missing_ok=True)
-    kept = {CARD, *(name.partition("/")[0] for name in card.adapters)}
-    for old in target.iterdir():
-        if old.name not in kept or (fresh / old.name).exists():
-            _remove(old)
-    for path in sorted(fresh.iterdir(), key=lambda path: path.name == LOCK):
-        path.replace(target / path.name)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-# What a `transformers` folder holds besides weights: configurations, vocabularies, chat templates.
-_BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
+    checkpoints.lock(fresh, revisions, checkpoints.read_card(target))
+    old = [target / name for name in checkpoints.locked_names(target)]
+    for path in (*old, *target.glob("[!.]*.safetensors"), target / LOCK):
+        path.unlink(missing_ok=True)
+    written = [path for path in fresh.rglob("*") if path.is_file()]
+    for path in sorted(written, key=lambda path: path == fresh / LOCK):
+        new = target / path.relative_to(fresh)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(new)
 
 
 def copy_transformers(source: Path, folder: Path) -> None:
@@ -213,9 +225,10 @@ def copy_transformers(source: Path, folder: Path) -> None:
 
     Safetensors, one file or shards, are linked where the file system can and are never read. Where there are none,
     each `pytorch_model*.bin` becomes a file of the same shard, one at a time: `model*.safetensors`. Names, shapes and
-    types of the tensors are the publisher's. Raises `FileNotFoundError` for a folder without weights.
+    types of the tensors are the publisher's. Raises `FileNotFoundError` for a folder without weights, or with those of
+    an adapter alone.
     """
-    found = sorted(source.glob("[!.]*.safetensors"))
+    found = sorted(path for path in source.glob("[!.]*.safetensors") if not is_adapter_s(path.name))
     pickles = [] if found else sorted(source.glob("pytorch_model*.bin"))
     if not found and not pickles:
         raise FileNotFoundError(source / "model.safetensors")
@@ -234,7 +247,12 @@ def copy_transformers(source: Path, folder: Path) -> None:
 
 def is_beside(name: str) -> bool:
     """Whether a file of a `transformers` folder belongs to the model though it is no weight."""
-    return name != ADAPTER and name[0] != "." and any(PurePath(name).match(pattern) for pattern in _BESIDE)
+    return not is_adapter_s(name) and name[0] != "." and any(PurePath(name).match(pattern) for pattern in _BESIDE)
+
+
+def is_adapter_s(name: str) -> bool:
+    """Whether a file is of a LoRA adapter, as PEFT calls them: it lies beside a model and is no part of it."""
+    return name == ADAPTER or name.startswith("adapter_model.")
 
 
 def link(source: Path, target: Path) -> None:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from inference import checkpoints, hub
 from inference.architectures import architecture
 from inference.checkpoints import KINDS, Card
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.hub import Snapshot
-from inference.originals import FORMATS, convert, is_beside, link, place, settle
+from inference.originals import FORMATS, convert, is_adapter_s, is_beside, link, place, settle
 
 # The weights of a folder of `transformers`, of which the first that are there are taken.
 _WEIGHTS = (
@@ -166,7 +167,7 @@ def _format(snapshot: Snapshot) -> str:
 
 def _choice(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[list[str], list[str]]:
     """The weights of a repository, those of the first pattern that means any, and all that belongs to them."""
-    top = [name for name in snapshot.files if "/" not in name and not name.startswith(".")]
+    top = [name for name in snapshot.files if "/" not in name and name[0] != "." and not is_adapter_s(name)]
 
     def matching(pattern: str) -> list[str]:
         return [name for name in top if PurePosixPath(name).match(pattern)]
@@ -178,14 +179,24 @@ def _choice(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[lis
 def _parts(plan: _Plan) -> Iterator[_Part]:
     """The parts at their commits: what the card pins, what an earlier try has pinned, or the newest one."""
     pins = plan.work / "pins.json"
-    pinned: dict[str, str] = json.loads(pins.read_text("utf-8")) if pins.is_file() else {}
+    pinned = _read_pins(pins)
     for each in plan.download:
         repo, names = str(each["repo"]), tuple(map(str, each["files"]))  # type: ignore[call-overload]
         snapshot = hub.snapshot(repo, str(each["revision"]) or pinned.get(repo, ""))
         pinned[repo] = snapshot.revision
         weights, beside = ([], []) if names else _choice(snapshot)
         yield _Part(snapshot, names or (*weights, *beside), plan.work / "source" / str(each["folder"]))
-    pins.write_text(json.dumps(pinned), "utf-8")
+    fresh = pins.with_suffix(".new")
+    fresh.write_text(json.dumps(pinned), "utf-8")
+    fresh.replace(pins)
+
+
+def _read_pins(pins: Path) -> dict[str, str]:
+    """Repository → commit; nothing where an earlier try wrote none, or not all of it."""
+    try:
+        return cast("dict[str, str]", json.loads(pins.read_text("utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def _download(plan: _Plan, parts: Sequence[_Part], tell: Tell) -> None:

@@ -134,6 +134,14 @@ def test_what_systems_leave_in_folders_is_nobody_s(root: Path, name: str) -> Non
     assert seal(card) == card
 
 
+def test_a_card_in_a_folder_inside_is_a_file_as_any_other(root: Path) -> None:
+    card = get(root, "clip", "mini")
+    (card.folder / "tokenizer" / "card.toml").write_text("of another checkpoint")
+    with error_of("checkpoint-file-unknown"):
+        verify(card)
+    assert "tokenizer/card.toml" in seal(card).files
+
+
 def test_an_adapter_that_was_put_there_later_is_not_compared(root: Path) -> None:
     card = get(root, "clip", "mini")
     (card.folder / "lora").mkdir()
@@ -214,6 +222,8 @@ def test_a_card_that_cannot_be_read_keeps_no_other_from_its_name_on_the_hub(root
         'family = "prefix"\nversion = "1"\n[files]\n"/etc/passwd" = "0"',
         'family = "prefix"\nversion = "1"\nadapters = ["../../other/lora"]\n[files]',
         'family = "prefix"\nversion = "1"\nadapters = ["/lora"]\n[files]',
+        'family = "prefix"\nversion = "1"\nadapters = [""]\n[files]',
+        'family = "prefix"\nversion = "1"\nadapters = ["./."]\n[files]',
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, text: str) -> None:

@@ -73,6 +73,7 @@ class TestTransformersFolder:
         source, folder = folders(tmp_path)
         save_file(STATE, source / "model.safetensors")
         (source / "adapter_config.json").write_text("{}")
+        save_file(STATE, source / "adapter_model.safetensors")
         copy_transformers(source, folder)
         assert [path.name for path in folder.iterdir()] == ["model.safetensors"]
 
@@ -87,6 +88,7 @@ class TestTransformersFolder:
 
     def test_a_folder_without_weights_is_refused(self, tmp_path: Path) -> None:
         source, folder = folders(tmp_path)
+        save_file(STATE, source / "adapter_model.safetensors")  # of a model that lies elsewhere
         with pytest.raises(FileNotFoundError):
             copy_transformers(source, folder)
 
@@ -129,6 +131,24 @@ class TestImport:
     def test_a_shipped_card_of_another_format_is_not(self, source: Path, waiting: Path, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="checkpoint-format"):
             import_original("detoxify", source, tmp_path, "public")
+
+    @pytest.mark.parametrize("below", ["", "downloads"])
+    def test_originals_beside_the_card_are_left_alone(
+        self, source: Path, waiting: Path, tmp_path: Path, below: str
+    ) -> None:
+        shutil.copytree(source, waiting / below, dirs_exist_ok=True)
+        before = {path.name for path in (waiting / below).iterdir()}
+        with pytest.raises(InvalidInput, match="import-inside"):
+            import_original("rubert-toxicity", waiting / below, tmp_path, "public")
+        assert {path.name for path in (waiting / below).iterdir()} == before
+
+    def test_what_else_lies_beside_the_card_stays(self, source: Path, waiting: Path, tmp_path: Path) -> None:
+        (waiting / "notes.txt").write_text("mine")
+        (waiting / "downloads").mkdir()
+        (waiting / "downloads" / "old.safetensors").write_bytes(b"mine")
+        import_original("rubert-toxicity", source, tmp_path, "public")
+        assert (waiting / "notes.txt").read_text() == "mine"
+        assert (waiting / "downloads" / "old.safetensors").read_bytes() == b"mine"
 
     def test_a_failure_leaves_nothing(self, source: Path, waiting: Path, tmp_path: Path) -> None:
         (source / "pytorch_model.bin").unlink()
@@ -191,6 +211,38 @@ class TestImport:
             import_original("rubert-toxicity", source, tmp_path, "new")
         assert caught.value.message.code == "import-failed"
         assert "bert.embeddings" in str(caught.value.message.details["reason"])
+
+    @pytest.mark.parametrize(
+        ("file", "data"),
+        [
+            ("training_log.json", b'{"a": 1}\n{"a": 2}\n'),
+            (".cache/x.json", b""),
+            (".cache/x.safetensors", b""),
+            ("config.json", None),
+        ],
+    )
+    def test_a_file_that_is_not_at_fault_is_not_blamed(
+        self, source: Path, tmp_path: Path, file: str, data: bytes | None
+    ) -> None:
+        path = source / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() if data is None else data)
+        torch.save({"classifier.weight": torch.ones(2)}, source / "pytorch_model.bin")
+        with pytest.raises(CheckpointError, match="import-failed"):
+            import_original("rubert-toxicity", source, tmp_path, "new")
+
+    def test_a_file_that_may_not_be_read_is_not_broken(
+        self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def forbidden(*arguments: object) -> None:
+            raise PermissionError("Permission denied")
+
+        torch.save({"classifier.weight": torch.ones(2)}, source / "pytorch_model.bin")
+        (source / "tuned").mkdir()
+        save_file(STATE, source / "tuned" / "model.safetensors")
+        monkeypatch.setattr("inference.originals.safe_open", forbidden)
+        with pytest.raises(CheckpointError, match="import-failed"):
+            import_original("rubert-toxicity", source, tmp_path, "new")
 
     def test_of_code_nobody_is_told_how_to_run_it(self, source: Path, tmp_path: Path) -> None:
         torch.save({"weight": Path("of another class")}, source / "pytorch_model.bin")

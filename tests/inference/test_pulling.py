@@ -124,17 +124,23 @@ class TestAShippedCard:
         assert pulled(root, "public").is_here
 
     def test_weights_that_are_not_asked_for_any_more_go(self, root: Path, served: Hub) -> None:
-        """They would be read beside the others; what the owner of the folder tuned is left alone."""
+        """They would be read beside the others; what the owner of the folder put there is left alone."""
         folder = pulled(root, "public").folder
-        (folder / "lock.toml").unlink()
-        (folder / "zmodel.safetensors").write_bytes(b"of another commit")
-        (folder / "old").mkdir()
-        (folder / "tuned" / "lora").mkdir(parents=True)
-        card = (folder / "card.toml").read_text()
-        (folder / "card.toml").write_text('adapters = ["tuned/lora"]\n' + card)
-        pulled(root, "public")
-        assert visible(folder) == {"card.toml", "lock.toml", ".gitignore", "tuned", *FILES}
-        assert (folder / "tuned" / "lora").is_dir()
+        (folder / "zmodel.safetensors").write_bytes(b"of nobody")
+        (folder / "lora").mkdir()
+        for name in ("lora/adapter_model.safetensors", "notes.txt"):
+            (folder / name).write_bytes(b"mine")
+        (served.repos[REPO] / "vocab.json").write_bytes(b"{}")
+        table = {"family": "prefix", "version": "2", "adapters": ["./lora"]}
+        download = [part(REPO, ["vocab.json", "model.safetensors"])]
+        (folder / "card.toml").write_text(tomli_w.dumps({**table, "download": download}))
+        assert set(pulled(root, "public").files) == {"vocab.json", "model.safetensors"}
+        assert visible(folder) == {
+            *(".gitignore", "card.toml", "lock.toml"),
+            *("vocab.json", "model.safetensors"),
+            *("lora", "notes.txt"),
+        }
+        assert (folder / "lora" / "adapter_model.safetensors").read_bytes() == b"mine"
 
     @pytest.mark.parametrize(
         ("change", "is_here"),
@@ -209,6 +215,13 @@ class TestTheNetwork:
         (work / f"model.safetensors.{digest[:8]}.part").write_bytes(FILES["model.safetensors"][:1000])
         assert pulled(root, "public").is_here
         assert served.ranges == ["bytes=1000-"]
+
+    @pytest.mark.parametrize("pins", [b"", b'{"peo', b"\xff"])
+    def test_pins_that_were_not_written_whole_are_made_anew(self, root: Path, served: Hub, pins: bytes) -> None:
+        work = root / "captioner" / ".public.download"
+        work.mkdir()
+        (work / "pins.json").write_bytes(pins)
+        assert pulled(root, "public").is_here
 
     def test_what_another_try_left_gets_into_no_checkpoint(self, root: Path, served: Hub, tmp_path: Path) -> None:
         """The card has moved on to another repository after the first try broke off."""
@@ -413,6 +426,12 @@ class TestRepositoriesWithoutACard:
             "tokenizer.json",
             "tokenizer_config.json",
         }
+
+    def test_an_adapter_is_no_weights_of_the_model(self, root: Path, served: Hub, tmp_path: Path) -> None:
+        folder = served.repos["people/other"] = save_rubert(tmp_path / "rubert")
+        (folder / "adapter_model.safetensors").write_bytes(b"not asked for")
+        assert pulled(root, "people/other", family="rubert-toxicity").is_here
+        assert not any(name.endswith("adapter_model.safetensors") for name in served.asked)
 
     @pytest.mark.parametrize("family", ["flamingo", "soft-prompt", "blip2-swap", "rudolph"])
     def test_what_is_put_together_from_several_is_refused_before(self, root: Path, served: Hub, family: str) -> None:
