@@ -78,11 +78,15 @@ class Chat:
         return self.user.language
 
     @property
-    def checkpoint(self) -> str:
-        """What writes for the user: what the owner pinned, else what the user chose last of what is still there."""
+    def chosen(self) -> str | None:
+        """What the user chose last of what is still there."""
         known = {card.name for card in self.desk.cards}
-        chosen = (name for name in (self.user.checkpoint, self.user.checkpoint_before) if name and name in known)
-        return self.desk.rules.pinned or next(chosen, self.desk.rules.default)
+        return next((name for name in (self.user.checkpoint, self.user.checkpoint_before) if name in known), None)
+
+    @property
+    def checkpoint(self) -> str:
+        """What writes for the user: what the owner pinned, else what the user chose, else the bot's own choice."""
+        return self.desk.rules.pinned or self.chosen or self.desk.rules.default
 
     def others(self, checkpoint: str) -> list[Card]:
         """The checkpoints that could write instead of this one: none where the owner pinned one."""

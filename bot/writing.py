@@ -22,7 +22,7 @@ from bot.photos import PhotoFolder
 from bot.progress import Progress
 from inference.cases import submission
 from inference.checkpoints import Card
-from inference.errors import CheckpointError, InvalidInput
+from inference.errors import CheckpointError, InvalidInput, UserError
 from inference.listing import Description, Stage, Submission
 from storage.errors import StorageError
 from storage.records import Listing, Request
@@ -187,12 +187,12 @@ class Writing:
             photos, sent = await self._submission(listing)
             results = await self._describe(request, sent)
             answer: Answer = partial(deliver, results=results, photo_sha256=[photo.sha256 for photo in photos])
-        except InvalidInput as error:
-            answer = partial(refuse, error=error)
         except CheckpointError as error:
             error_id, reason = new_id(), render(error.message, "en")
             logger.error("request %d: %s [%s]", request.id, reason, error_id, exc_info=error.__cause__)
             answer = partial(replace_model, error=error, error_id=error_id)
+        except UserError as error:
+            answer = partial(refuse, error=error)
         except TimeoutError:
             answer = time_out
         except Exception:

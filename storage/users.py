@@ -42,8 +42,8 @@ class Users(Repository):
         """Speak this language from now on."""
         await self._set(user_id, language=language)
 
-    async def choose_checkpoint(self, user_id: int, name: str, before: str) -> None:
-        """Write with this captioner from now on; `before` has written until now."""
+    async def choose_checkpoint(self, user_id: int, name: str, before: str | None) -> None:
+        """Write with this captioner from now on; `before` has written until now, None: the bot's own choice."""
         await self._set(user_id, checkpoint=name, checkpoint_before=before)
 
     async def go_back(self, user_id: int) -> None:

@@ -32,10 +32,10 @@ async def choose(_: object, callback_data: ChooseModel, chat: Chat) -> None:
     if chosen is None:
         chat.toast(Message("button-stale"))
         return
-    if chosen == chat.checkpoint:
+    if chosen == (chat.user.checkpoint or chat.checkpoint):
         chat.toast(Message("model-same", {"model": chosen}))
         return
-    before = chat.checkpoint
+    before = chat.chosen if chat.chosen != chosen else None
     await chat.tx.users.choose_checkpoint(chat.user.id, chosen, before)
     chat.user = replace(chat.user, checkpoint=chosen, checkpoint_before=before)
     chat.toast(Message("model-chosen", {"model": chosen}))

@@ -251,12 +251,38 @@ def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, wo
     converse(script, tmp_path, language)
 
 
+@both_languages
+def test_photos_that_telegram_keeps_back_are_no_bug(
+    tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bot.downloads.pause_after", lambda *_: 0.01)
+
+    async def script(talk: Talk) -> None:
+        talk.sandbox.faults.add("getFile", code=502, times=None)
+        await talk.person.photo(picture(), "Цена: 5000")
+        shown = await card(talk, "5000")
+        await talk.press("button-generate", shown)
+        await talk.hear("photos-out-of-reach")
+        assert (await card(talk, "5000"))["message_id"] == shown["message_id"]
+        assert [record for record in caplog.records if record.name == "bot.writing"] == []
+
+    converse(script, tmp_path, language)
+
+
 async def choose(talk: Talk, *models: str) -> None:
     """Choose one model after another, and nothing is written in between."""
     for model in models:
         sent = await talk.command("model")
         listed = await talk.hear("model-title", after=sent)
         assert await talk.touch(model, listed) == talk.say("model-chosen", model=model)
+
+
+async def choice(talk: Talk) -> tuple[str | None, str | None]:
+    """The model that the user chose, and the one before."""
+    async with talk.app.store.transaction() as tx:
+        user = await tx.users.find(talk.person.id)
+    assert user is not None
+    return user.checkpoint, user.checkpoint_before
 
 
 @both_languages
@@ -293,6 +319,44 @@ def test_the_old_model_is_the_one_that_was_chosen_before(tmp_path: Path, left_ou
         await talk.person.wait("nano пишет: Цена: 5000")
         await talk.person.text("Цвет: синий")
         assert talk.say("button-model", model="nano") in buttons(await card(talk, "синий"))
+
+    converse(script, tmp_path, names=("mini", "nano", "huge"))
+
+
+def test_who_chose_no_model_before_has_the_bot_s_own_again(tmp_path: Path) -> None:
+    """Whichever that will be: the owner may change it."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.faults = {"huge": "checkpoint-broken"}
+        await choose(talk, "huge")
+        await ask(talk, "Цена: 5000")
+        await talk.hear("model-failed", model="huge", other="mini")
+        await talk.person.wait("mini пишет: Цена: 5000")
+        assert await choice(talk) == (None, None)
+
+    converse(script, tmp_path, names=("mini", "nano", "huge"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "tapped", "stored"),
+    [
+        (["huge"], "mini", ("mini", None)),
+        (["huge"], "nano", ("nano", None)),
+        (["nano", "huge"], "nano", ("nano", None)),
+        (["nano", "huge"], "mini", ("mini", "nano")),
+    ],
+)
+def test_while_the_chosen_model_is_left_out_another_can_be_chosen(
+    tmp_path: Path, chosen: list[str], tapped: str, stored: tuple[str, str | None]
+) -> None:
+    """Also the one that writes meanwhile; the bot's own choice is never stored as the user's."""
+
+    async def script(talk: Talk) -> None:
+        await choose(talk, *chosen)
+        talk.engine.names.remove("huge")
+        talk.app._known_cards = (0.0, [])
+        await choose(talk, tapped)
+        assert await choice(talk) == stored
 
     converse(script, tmp_path, names=("mini", "nano", "huge"))
 
