@@ -125,7 +125,8 @@ class Engine:
         self._line: list[_Request] = []  # oldest first; who is written for has left it
         self._starts: dict[str, asyncio.Future[None]] = {}
         self._load: _Load | None = None
-        self._failed: dict[str, float] = {}  # captioner → when it could not be loaded or could not write
+        self._failed: dict[str, float] = {}  # captioner that is left out → since when
+        self._suspected: set[str] = set()  # captioners that failed at the last listing that they were given
         self._writing: list[_Request] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,8 +160,8 @@ class Engine:
     def cards(self) -> list[Card]:
         """The cards of the captioners that can write now, by name.
 
-        One that cannot be read, lacks a file or is of an unknown family is left out, and for a while one that could not
-        be loaded or could not write.
+        One that cannot be read, lacks a file or is of an unknown family is left out; so is, for a while or until it has
+        written, one that could not be loaded, or failed to write twice in a row.
         """
         lately = monotonic() - _LEFT_OUT_S
         failed = {name for name, at in self._failed.items() if at > lately}
@@ -269,15 +270,15 @@ class Engine:
             self._advance()
 
     def _settle(self, checkpoint: str, error: Exception | None = None) -> None:
-        self._failed.pop(checkpoint, None)
-        if error:
-            self._failed[checkpoint] = monotonic()
+        """End the waiting for a captioner; one with an error is left out, until it has written or has had its time."""
         start = self._starts.pop(checkpoint, None)
         if start and not start.done():
             start.set_exception(error) if error else start.set_result(None)
-        for request in self._waiting():
-            if error and request.checkpoint == checkpoint:
-                request.end(error)
+        if error:
+            self._failed[checkpoint] = monotonic()
+            for request in (*self._line, *self._writing):
+                if request.checkpoint == checkpoint:
+                    request.end(error)
 
     def _write_next(self) -> None:
         """Write for the oldest request that is ready, and for the next ones of its captioner."""
@@ -307,7 +308,10 @@ class Engine:
             self._advance()
 
     async def _write(self, model: Model, batch: list[_Request]) -> None:
-        """Answer a batch; one that fails is taken apart, so that a bad listing harms nobody but itself."""
+        """Answer a batch; one that fails is taken apart, so that one bad listing harms nobody else.
+
+        Two in a row at which the captioner itself fails are the captioner's fault (`_fail`).
+        """
         checked = [request.checked for request in batch if request.checked]
         try:
             results = await self._in(self._writer, model.write, checked, self._teller(batch))
@@ -321,13 +325,19 @@ class Engine:
             return
         for request, result in zip(batch, results, strict=True):
             request.end(result)
+            if result.draft is not None:  # it was not refused before it was written
+                self._suspected.discard(request.checkpoint)
+                self._failed.pop(request.checkpoint, None)
 
     def _fail(self, request: _Request, error: Exception) -> None:
-        """Answer with an error; a captioner at fault is left out for a while and then loaded anew."""
-        if isinstance(error, CheckpointError):
-            self._failed[request.checkpoint] = monotonic()
-            self._shelf.drop(request.checkpoint)
+        """Answer with an error; a captioner that fails twice in a row is dropped, and who waits for it gets the same."""
         request.end(error)
+        if not isinstance(error, CheckpointError):
+            return
+        if request.checkpoint in self._suspected:
+            self._shelf.drop(request.checkpoint)
+            self._settle(request.checkpoint, error)
+        self._suspected.add(request.checkpoint)
 
     def _teller(self, batch: list[_Request]) -> Hear:
         loop = asyncio.get_running_loop()
@@ -365,6 +375,9 @@ class Engine:
 
 def _is_whole(card: Card) -> bool:
     """Whether its code and its files are there; whether they are what the card says is seen when it is loaded."""
-    if card.family not in FAMILIES or not card.is_here:
+    try:
+        cards = [card, *required(card)]
+    except CheckpointError:
         return False
-    return all((each.folder / name).is_file() for each in (card, *required(card)) for name in each.files)
+    files = [each.folder / name for each in cards for name in each.files]
+    return card.family in FAMILIES and all(each.has_files for each in cards) and all(file.is_file() for file in files)

@@ -70,7 +70,7 @@ def _description(listing: Listing) -> Description:
         mode=listing.mode,
         diversity=Diversity(0.0712345) if listing.photos else None,
         masked="Цена: <PRICE>" if text else None,
-        draft="Куртка. <PRICE>",
+        draft=None if refused else "Куртка. <PRICE>",
         moderation=Moderation(
             (Verdict("photos", score=0.01), Verdict("text"), no_match if refused else Verdict("match", score=0.34567))
         ),

@@ -23,7 +23,7 @@ from inference.listing import Description, Submission, Upload
 from inference.loading import Loader
 from inference.validation import check
 from tests import tiny
-from tests.doubles import NOUN, Gate, PretendModels
+from tests.doubles import NOUN, REFUSED, Gate, PretendModels
 
 MEGABYTE = 1024 * 1024
 Result = TypeVar("Result")
@@ -96,6 +96,11 @@ async def ends(*tasks: asyncio.Task[Description]) -> list[str]:
         (result.text or "").removeprefix(f"{NOUN}. ") if isinstance(result, Description) else type(result).__name__
         for result in results
     ]
+
+
+def unusable(captioner: str) -> CheckpointError:
+    """What the pipeline makes of anything that a captioner raises."""
+    return CheckpointError("checkpoint-unusable", checkpoint=f"captioner/{captioner}", reason="…")
 
 
 async def plug(engine: Engine, models: PretendModels) -> tuple[asyncio.Task[Description], Gate]:
@@ -442,20 +447,58 @@ class TestFaults:
 
         run(scene())
 
-    def test_a_captioner_that_cannot_write_is_left_out_and_loaded_anew(self, models: PretendModels) -> None:
-        """As one that cannot be loaded; an error that is not its own, it outlives."""
-        models.bad = {"a-bad"}
-        models.broken["b-odd"] = CheckpointError("checkpoint-unusable", checkpoint="captioner/b", reason="…")
+    def test_a_captioner_that_chokes_on_one_listing_keeps_serving(self, models: PretendModels) -> None:
+        """It has written before and writes after; nobody but the listing's own user hears of it."""
+        models.broken["a-odd"] = unusable("a")
 
         async def scene() -> list[str]:
             async with serving(models) as engine:
-                ended = [await ends(ask(engine, text)) for text in ("a-bad", "b-odd")]
-                left_out = sorted(engine._failed)
-                ended += [await ends(ask(engine, text)) for text in ("a1", "b1")]
-                return [*left_out, *(text for (text,) in ended)]
+                first, gate = await plug(engine, models)
+                batch = await ask_all(engine, "a1 a-odd a2 a-odd")
+                await in_line(engine, 4)
+                gate.opened.set()
+                ended = await ends(first, *batch, ask(engine, "a3"))
+                assert engine._failed == {}
+                return ended
 
-        assert run(scene()) == ["b", "ArithmeticError", "CheckpointError", "a1", "b1"]
-        assert models.loads == ["a", "b", "b"]
+        assert run(scene()) == ["a-plug", "a1", "CheckpointError", "a2", "CheckpointError", "a3"]
+        assert models.loads == ["a"]
+
+    def test_a_captioner_that_fails_twice_in_a_row_is_left_out(self, models: PretendModels) -> None:
+        """Who waits for it gets the same end, and loads it no more; an error that is not its own, it outlives."""
+        models.bad = {"a-bad"}
+        models.broken |= {f"b{number}": unusable("b") for number in range(1, 6)}
+
+        async def scene() -> list[str]:
+            async with serving(models, max_batch=3) as engine:
+                ended = [*await ends(ask(engine, "a-bad")), *await ends(ask(engine, "a-bad"))]
+                first, gate = await plug(engine, models)
+                broken = await ask_all(engine, "b1 b2 b3 b4 b5")
+                await in_line(engine, 3)
+                await until(lambda: "b" in engine._shelf)
+                gate.opened.set()
+                ended += await ends(first, *broken)
+                assert list(engine._failed) == ["b"]
+                return ended
+
+        assert run(scene()) == ["ArithmeticError", "ArithmeticError", "a-plug", *["CheckpointError"] * 5]
+        assert models.loads == ["a", "b"]
+        assert [texts for name, texts in models.batches if name == "b"] == [["b1", "b2", "b3"], ["b1"], ["b2"]]
+
+    def test_a_captioner_that_is_left_out_comes_back_when_it_has_written(self, models: PretendModels) -> None:
+        """That it loads is not enough, nor that a listing is refused; one more failure leaves it out anew."""
+        models.broken["b-odd"] = unusable("b")
+
+        async def scene() -> list[bool]:
+            async with serving(models) as engine:
+                left_out = []
+                for text in ("b-odd", "b-odd", REFUSED, "b-odd", "b1", "b-odd"):
+                    await ends(ask(engine, text, "b"))
+                    left_out.append("b" in engine._failed)
+                return left_out
+
+        assert run(scene()) == [False, True, True, True, False, False]
+        assert models.loads == ["b", "b", "b"]
 
     def test_a_mended_folder_is_served_without_a_restart(self, tiny_root: Path, tmp_path: Path) -> None:
         """Real folders: what all captioners stand on is tried again as well."""
