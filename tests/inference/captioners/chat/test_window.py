@@ -16,9 +16,10 @@ from transformers import GenerationConfig
 from transformers.models.gemma3.processing_gemma3 import Gemma3Processor
 
 from inference.captioners import Captioner, Prompt, load
-from inference.captioners.chat import FEWEST_WORDS, ChatCaptioner, Settings
+from inference.captioners.chat import ChatCaptioner, Settings
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation import Generation
+from inference.captioners.parts import FEWEST_WORDS
 from inference.checkpoints import Card
 from inference.clip import Clip
 from inference.errors import CheckpointError
