@@ -330,7 +330,7 @@ class Engine:
                 self._failed.pop(request.checkpoint, None)
 
     def _fail(self, request: _Request, error: Exception) -> None:
-        """Answer with an error; a captioner that fails twice in a row is dropped, and who waits for it gets the same."""
+        """Answer with an error; a captioner that fails twice in a row is dropped, who waits for it gets the same."""
         request.end(error)
         if not isinstance(error, CheckpointError):
             return
