@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ from typing import Any, cast
 import tomli_w
 
 from inference.architectures import architecture
+from inference.card_fields import FIELDS, are_files, is_table
 from inference.errors import CheckpointError
 
 KINDS = ("captioner", "clip", "toxicity", "diversity")
@@ -254,7 +255,7 @@ def read_card(folder: Path) -> Card:
     if not path.exists() and (told := architecture(folder)):
         return Card(folder=folder, family=told.family, version="", max_photos=told.max_photos)
     table = _read_table(path)
-    valid = {name for name, is_valid in _FIELDS.items() if name not in table or is_valid(table[name])}
+    valid = {name for name, is_valid in FIELDS.items() if name not in table or is_valid(table[name])}
     needed = ("family", "version") if "download" in table else ("family", "version", "files")
     for name in (*needed, *table):
         if name not in table or name not in valid:
@@ -280,7 +281,7 @@ def _read_lock(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     table = _read_table(path)
-    for name, is_valid in {"files": _are_files, "revisions": _is_table(str)}.items():
+    for name, is_valid in {"files": are_files, "revisions": is_table(str)}.items():
         if not is_valid(table.get(name)):
             raise CheckpointError("card-field", card=str(path), field=name)
     return table
@@ -335,78 +336,3 @@ def _sha256(path: Path) -> str:
 @cache
 def _sha256_once(path: Path, size: int, changed_ns: int) -> str:
     return _sha256(path)
-
-
-def _is(kind: type) -> Callable[[object], bool]:
-    return lambda value: type(value) is kind
-
-
-def _all_are(*kinds: type) -> Callable[[Iterable[object]], bool]:
-    return lambda values: all(type(value) in kinds for value in values)
-
-
-def _is_list(kind: type) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, list) and _all_are(kind)(value)
-
-
-def _is_table(*kinds: type) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, dict) and _all_are(*kinds)(value.values())
-
-
-def _are_files(value: object) -> bool:
-    """Names that stay inside the folder, each with a hash."""
-    if not isinstance(value, dict) or not _all_are(str)(value.values()):
-        return False
-    return all(map(_stays_inside, value))
-
-
-def _are_folders(value: object) -> bool:
-    """Names that stay inside the folder and are not its own."""
-    return _is_list(str)(value) and all(
-        _stays_inside(name) and PurePosixPath(name).parts for name in cast(list[str], value)
-    )
-
-
-def _are_downloads(value: object) -> bool:
-    """Tables of repo, revision, files and folder, and the bytes of the files where they are known."""
-    if not _is_list(dict)(value):
-        return False
-    return all(
-        part.keys() - {"bytes"} == {"repo", "revision", "files", "folder"}
-        and type(part.get("bytes", 0)) is int
-        and _is_list(str)(part["files"])
-        and _all_are(str)((part["repo"], part["revision"], part["folder"]))
-        and all(map(_stays_inside, (*part["files"], part["folder"])))
-        for part in cast(list[dict[str, Any]], value)
-    )
-
-
-def _stays_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
-
-
-_FIELDS: Mapping[str, Callable[[object], bool]] = {
-    "family": lambda value: type(value) is str and value != "",
-    "version": _is(str),
-    "languages": _is_list(str),
-    "knows": _is_list(str),
-    "max_photos": lambda value: type(value) is int and value >= 0,
-    "risk": _is(str),
-    "summary": _is_table(str),
-    "settings": _is(dict),
-    "generation": _is(dict),
-    "adapters": _are_folders,
-    "dtype": lambda value: value in ("", "float32", "bfloat16", "float16"),
-    "licence": _is(str),
-    "parameters": _is(int),
-    "verified": _is(str),
-    "format": _is(str),
-    "download": _are_downloads,
-    "command": _is(str),
-    "requires": _is_list(str),
-    "data": _is_list(dict),
-    "figures": _is(dict),
-    "calibration": _is_table(int, float),
-    "files": _are_files,
-}
