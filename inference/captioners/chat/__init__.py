@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Final, Literal
 
 import torch
@@ -162,7 +161,7 @@ def _quantisation(bits: int, device: Device) -> BitsAndBytesConfig | None:
     """How the weights are quantised on load; None where they stay whole, or where this machine cannot."""
     if not bits:
         return None
-    if device.name != "cuda" or find_spec("bitsandbytes") is None:
+    if not device.quantises:
         logger.warning(
             "weights of %d bits need CUDA and bitsandbytes: they stay %s on %s", bits, device.dtype, device.name
         )
