@@ -6,7 +6,7 @@ One file without scripts and without the network. Words come from outside: this 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from io import BytesIO
@@ -100,10 +100,19 @@ def _name(name: str, words: Words) -> str:
     return escape(words(Message(_NAMES[name])))
 
 
+def _table(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
+    """Rows of a name and its numbers as HTML; what is given is escaped already."""
+    return f"<table>{_row(head, 'th') if head else ''}{''.join(map(_row, rows))}</table>"
+
+
+def _row(cells: Sequence[object], tag: str = "td") -> str:
+    name, *numbers = cells
+    return f"<tr><{tag}>{name}" + "".join(f"<{tag} class=n>{number}" for number in numbers)
+
+
 def _figures(figures: Mapping[str, float | None], words: Words) -> str:
-    known = {name: value for name, value in figures.items() if value is not None}
-    rows = "".join(f"<tr><td>{_name(name, words)}<td class=n>{value:.3f}" for name, value in known.items())
-    return f"<table>{rows}</table>" if rows else ""
+    rows = [(_name(name, words), f"{value:.3f}") for name, value in figures.items() if value is not None]
+    return _table(rows) if rows else ""
 
 
 def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
@@ -111,24 +120,20 @@ def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
     if not labels:
         return ""
     levels = sorted({level for counts in labels.values() for level in counts})
-    head = "".join(f"<th class=n>≥ {level}" for level in levels)
-    rows = "".join(
-        f"<tr><td>{escape(label)}" + "".join(f"<td class=n>{counts.get(level, 0)}" for level in levels)
-        for label, counts in labels.items()
+    head = [escape(words(Message("moderation-labels"))), *(f"≥ {level}" for level in levels)]
+    return _table(
+        ([escape(label), *(counts.get(level, 0) for level in levels)] for label, counts in labels.items()), head
     )
-    return f"<table><tr><th>{escape(words(Message('moderation-labels')))}{head}{rows}</table>"
 
 
 def _kinds(judged: Sequence[Judged], words: Words) -> str:
     """The confusion at the threshold: of each kind, how many there are, are judged, and are refused."""
-    names = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
-    head = "".join(f"<th class=n>{escape(name)}" for name in names)
-    rows = "".join(
-        f"<tr><td>{_name(kind, words)}"
-        f"<td class=n>{row['count']}<td class=n>{row['judged']}<td class=n>{row['refused']:.2%}"
+    head = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
+    rows = (
+        (_name(kind, words), row["count"], row["judged"], f"{row['refused']:.2%}")
         for kind, row in refused_by_kind(judged).items()
     )
-    return f"<table><tr><th>{head}{rows}</table>"
+    return _table(rows, ["", *map(escape, head)])
 
 
 def _curve(chapter: Chapter, words: Words) -> str:
