@@ -27,11 +27,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bot.messages import render
 from inference.errors import Message
-from sandbox.person import Person
+from locales.translate import render
 from sandbox.server import Sandbox
-from sandbox.shapes import Json
+from sandbox.state.types import Json
+from sandbox.testing.person import Person
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PRICE = 10_000

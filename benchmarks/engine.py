@@ -18,8 +18,8 @@ from time import perf_counter
 
 from benchmarks.table import Row
 from benchmarks.watch import megabytes, ticking
-from inference.engine import Engine
-from inference.listing import Submission, Upload
+from inference.listing.types import Submission, Upload
+from inference.serving.engine import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTRIBUTES = "Цена: 1500\nРазмер: 46"

@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from benchmarks.table import Row
-from inference.originals import FORMATS, import_original
+from inference.checkpoints.convert import FORMATS, import_original
 
 MOST = 1.5  # times the file
 LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюя "

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from inference.errors import InvalidInput
-from inference.listing import Attributes, Checked, Listing, Photo
-from inference.loading import Describer, load_describer
-from inference.validation import MAX_SIDE
+from inference.listing.types import Attributes, Checked, Listing, Photo
+from inference.listing.validation import MAX_SIDE
+from inference.serving.loader import Describer, load_describer
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = 5

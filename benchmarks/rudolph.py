@@ -21,9 +21,9 @@ from torch import Tensor
 
 from benchmarks import shapes
 from benchmarks.table import Row
+from inference.captioners.rudolph.convert import build
 from inference.captioners.rudolph.decoding import Reading, Sampling, write
 from inference.captioners.rudolph.model import Rudolph
-from inference.captioners.rudolph.original import build
 
 NAME, TOKENS = "rudolph-350m", 64
 LIKELIEST = Sampling(top_k=1, top_p=1.0, temperature=1.0, least=TOKENS)

@@ -22,11 +22,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.table import Row
-from inference.listing import Checked, Submission, Upload
-from inference.validation import check
+from inference.listing.types import Checked, Submission, Upload
+from inference.listing.validation import check
 
 if TYPE_CHECKING:
-    from inference.loading import Describer
+    from inference.serving.loader import Describer
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTRIBUTES = "Цена: 1500\nРазмер: 46"
@@ -101,7 +101,7 @@ def _describe_alone(root: Path, photos: list[Path]) -> tuple[float, float]:
 
 def loaded(root: Path, photos: list[Path]) -> Iterator[Row]:
     """One listing of several photos on loaded models: all of it, and the part that no model's forward pass takes."""
-    from inference.loading import load_describer
+    from inference.serving.loader import load_describer
 
     describer = load_describer(root)
     albums = [photos[n * PHOTOS : (n + 1) * PHOTOS] for n in range(RUNS)]

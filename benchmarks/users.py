@@ -22,13 +22,13 @@ from statistics import median, quantiles
 from benchmarks.watch import megabytes, ticking
 from bot import settings
 from bot.app import App
-from bot.messages import render
-from inference.engine import Engine
 from inference.errors import Message
-from inference.listing import Submission, Upload
-from sandbox.person import Person
+from inference.listing.types import Submission, Upload
+from inference.serving.engine import Engine
+from locales.translate import render
 from sandbox.server import Sandbox
-from sandbox.shapes import Json
+from sandbox.state.types import Json
+from sandbox.testing.person import Person
 
 PHOTOS = 3
 PATIENCE_S = 300.0

@@ -13,9 +13,9 @@ from collections.abc import Coroutine, Sequence
 
 from bot.app import serve
 from bot.logs import set_up
-from bot.messages import render
 from bot.settings import read
 from inference.errors import CheckpointError, UserError
+from locales.translate import render
 
 logger = logging.getLogger("bot")
 

@@ -16,28 +16,28 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
 
-from bot.albums import Albums
-from bot.bells import Bell, Bells
-from bot.chat import Desk, Rules
-from bot.downloads import Downloads
-from bot.handling import Handling
-from bot.heartbeat import Heartbeat
-from bot.intake import Inbox, Polling
-from bot.lock import Lock
-from bot.loops import Loop
-from bot.menus import set_menus
-from bot.photos import PhotoFolder
-from bot.rates import Rates
+from bot.conversation.chat import Desk, Rules
 from bot.routers import build_dispatcher
-from bot.sending import Sender
 from bot.settings import ROOT, Settings
-from bot.webhook import Webhook
-from bot.writing import Writer, Writing
-from inference.cases import find_cases
-from inference.checkpoints import Card
-from inference.engine import Engine
+from bot.telegram.commands import set_menus
+from bot.telegram.downloads import Downloads
+from bot.telegram.instance_lock import Lock
+from bot.telegram.photo_store import PhotoFolder
+from bot.telegram.rate_limit import Rates
+from bot.workers.concurrency import Loop
+from bot.workers.draft_cards import Albums
+from bot.workers.generation import Writer, Writing
+from bot.workers.lease import Heartbeat
+from bot.workers.polling import Inbox, Polling
+from bot.workers.sender import Sender
+from bot.workers.signals import Bell, Bells
+from bot.workers.updates import Handling
+from bot.workers.webhook import Webhook
+from inference.checkpoints.registry import Card
 from inference.errors import InvalidInput
-from inference.files import read_table
+from inference.listing.cases import find_cases
+from inference.listing.files import read_table
+from inference.serving.engine import Engine
 from storage.errors import StorageError
 from storage.store import Store, Transaction
 

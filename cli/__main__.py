@@ -13,10 +13,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 
-from bot.messages import Say, render
-from cli import batch, bot, checkpoints, demo, describe, evaluate, feedback, interrogate, moderation, testcase, train
+from cli.commands import (
+    batch,
+    bot,
+    checkpoints,
+    demo,
+    describe,
+    evaluate,
+    feedback,
+    interrogate,
+    moderation,
+    testcase,
+    train,
+)
 from cli.parser import ROOT, Parser, language_of
 from inference.errors import CheckpointError, InvalidInput, Message, UserError
+from locales.translate import Say, render
 
 COMMANDS = (describe, batch, interrogate, demo, bot, testcase, checkpoints, moderation, feedback, train, evaluate)
 

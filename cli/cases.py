@@ -11,10 +11,10 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from inference.cases import Case, RemotePhoto, check_hash
 from inference.errors import InvalidInput
-from inference.listing import Description
-from inference.validation import MAX_MEGABYTES
+from inference.listing.cases import Case, RemotePhoto, check_hash
+from inference.listing.types import Description
+from inference.listing.validation import MAX_MEGABYTES
 
 _TIMEOUT_S = 30
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from bot.messages import LANGUAGES, Say
 from inference.errors import InvalidInput, Message
+from locales.translate import LANGUAGES, Say
 
 ROOT = Path(__file__).resolve().parent.parent
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"

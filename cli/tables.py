@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from inference.errors import InvalidInput
-from inference.files import explained
+from inference.listing.files import explained
 
 Row = Mapping[str, object]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from inference.clip import Clip
+from inference.clip.dual_encoder import Clip
 from inference.diversity import DiversityClassifier, zero_shot
-from inference.listing import Listing
+from inference.listing.types import Listing
 
 
 def album_accuracy(

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from evaluation.pairs import roc_auc
-from inference.clip import Clip
-from inference.listing import Verdict
+from evaluation.ranking import roc_auc
+from inference.clip.dual_encoder import Clip
+from inference.listing.types import Verdict
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
 from inference.moderation.nudity import Found

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import torch
 
-from evaluation.pairs import roc_auc
+from evaluation.ranking import roc_auc
 from inference.moderation.texts import TextModeration
 
 

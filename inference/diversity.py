@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.clip import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, PhotoViews
 
 MANY_PHRASES = ("разнообразие товаров", "много предметов", "много вещей")
 ONE_PHRASES = ("один товар", "один продукт", "одна штука")

@@ -15,11 +15,11 @@ from time import perf_counter
 from PIL import Image
 from torch import Tensor
 
-from inference.captioners import Captioner, Prompt
-from inference.clip import Clip, PhotoViews, TextViews
+from inference.captioners.base import Captioner, Prompt
+from inference.clip.dual_encoder import Clip, PhotoViews, TextViews
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput, first_line
-from inference.listing import (
+from inference.listing.types import (
     Checked,
     Description,
     Diversity,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference.clip import PhotoViews
-from inference.listing import Scores
+from inference.clip.dual_encoder import PhotoViews
+from inference.listing.types import Scores
 
 
 def score(views: PhotoViews, source: tuple[Tensor, Tensor] | None, result: tuple[Tensor, Tensor]) -> Scores:

@@ -7,8 +7,8 @@ import asyncio
 import signal
 import sys
 
-from sandbox.page import NOTICE
 from sandbox.server import Sandbox
+from sandbox.web.page import NOTICE
 
 
 def arguments() -> argparse.Namespace:

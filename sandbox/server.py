@@ -9,16 +9,16 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.bot_api import BotApi
-from sandbox.faults import Faults
-from sandbox.limits import Limits
-from sandbox.loopback import guard, is_loopback, mark
-from sandbox.page import Page, plain_errors
-from sandbox.people import People
-from sandbox.person import Person
-from sandbox.shapes import Json
-from sandbox.telegram import Call, Telegram
-from sandbox.updates import Chaos
+from sandbox.api.bot_api import BotApi
+from sandbox.state.limits import Limits
+from sandbox.state.telegram import Call, Telegram
+from sandbox.state.types import Json
+from sandbox.state.updates import Chaos
+from sandbox.testing.faults import Faults
+from sandbox.testing.people import People
+from sandbox.testing.person import Person
+from sandbox.web.loopback import guard, is_loopback, mark
+from sandbox.web.page import Page, plain_errors
 
 BODY_LIMIT = 50 * 2**20
 """What a bot may upload in one call, bytes."""

@@ -8,17 +8,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.connecting import build_engine, connecting, read_url, working
-from storage.feedback import Feedback
-from storage.inbox import Inbox
-from storage.leases import Leases
-from storage.listings import Listings
-from storage.outbox import Outbox
+from storage.connection import build_engine, connecting, read_url, working
 from storage.records import Recovered
-from storage.recovery import recover
-from storage.requests import Requests
+from storage.repositories.feedback import Feedback
+from storage.repositories.inbox import Inbox
+from storage.repositories.leases import Leases
+from storage.repositories.listings import Listings
+from storage.repositories.outbox import Outbox
+from storage.repositories.recovery import recover
+from storage.repositories.requests import Requests
+from storage.repositories.users import Users
 from storage.schema import migrate
-from storage.users import Users
 
 
 class Transaction:

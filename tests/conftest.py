@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.postgres import Cluster, cluster
+from tests.support.postgres import Cluster, cluster
 
 # Read by torch when it is imported, here and in the processes that tests start: for models this small a second thread
 # costs more than it brings, and many times more on a machine that does other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
-    from inference.clip import Clip
+    from inference.clip.dual_encoder import Clip
     from inference.moderation.checks import Checks
 
 # A shared or slow machine must not fail a test by its clock; the same examples everywhere make a failure repeatable.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.support.browser"]
 
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root of checkpoints with random weights; to be read only."""
-    from tests import tiny
+    from tests.support.models import tiny
 
     root = tmp_path_factory.mktemp("checkpoints")
     tiny.save_root(root)
@@ -41,7 +41,7 @@ def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_clip(tiny_root: Path) -> Clip:
     """A dual encoder with random weights, loaded as any other."""
-    from inference.clip import Clip
+    from inference.clip.dual_encoder import Clip
 
     return Clip.load(tiny_root / "clip" / "mini")
 
@@ -68,7 +68,7 @@ def log_put_back() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_checks(tiny_root: Path, tiny_clip: Clip) -> Checks:
     """NudeNet as it is, and the other checks with random weights; every photo matches every text."""
-    from inference.checkpoints import read_card
+    from inference.checkpoints.registry import read_card
     from inference.moderation.checks import Checks
     from inference.moderation.texts import TextModeration
 

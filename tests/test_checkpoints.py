@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from inference.checkpoints import Card, survey, verify
-from inference.families import FAMILIES
-from inference.originals import FORMATS
-from tests.sources import ROOT
+from inference.captioners.families import FAMILIES
+from inference.checkpoints.convert import FORMATS
+from inference.checkpoints.registry import Card, survey, verify
+from tests.support.sources import ROOT
 
 CARDS, ERRORS = survey(ROOT / "checkpoints")
 HERE = [card for card in CARDS if card.is_here]

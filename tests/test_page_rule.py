@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from statistics import median, quantiles
 
-from tests.sources import ROOT, parsed
+from tests.support.sources import ROOT, parsed
 from tests.test_rooms import ROOMS
 
 PLACES = (*ROOMS, "scripts", "benchmarks")

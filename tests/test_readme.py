@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
-from bot.messages import render
 from cli.__main__ import build_parser
-from tests.sources import ROOT
+from locales.translate import render
+from tests.support.sources import ROOT
 
 READMES = ("README.md", "README.ru.md")
 

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sources import ROOT, parsed
+from tests.support.sources import ROOT, parsed
 
-ROOMS = ("bot", "inference", "storage", "training", "evaluation", "sandbox", "cli")
+ROOMS = ("bot", "inference", "storage", "training", "evaluation", "sandbox", "locales", "cli")
 ARROWS: dict[str, set[str]] = {
-    "bot": {"inference", "storage"},
+    "bot": {"inference", "storage", "locales"},
     "inference": set(),
     "storage": set(),
-    "training": {"inference"},
+    "training": {"inference", "evaluation"},
     "evaluation": {"inference"},
     "sandbox": set(),
+    "locales": set(),
     "cli": set(ROOMS),
 }
 # Libraries that would bring one room's work into another.
@@ -28,6 +29,7 @@ STRANGERS: dict[str, set[str]] = {
     "training": {"aiogram", "sqlalchemy"},
     "evaluation": {"aiogram", "sqlalchemy"},
     "sandbox": {"torch", "transformers", "sqlalchemy"},
+    "locales": {"aiogram", "torch", "transformers", "sqlalchemy"},
 }
 
 

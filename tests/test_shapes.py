@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.shapes import read, shapes
-from inference.checkpoints import survey
-from tests.sources import ROOT
+from inference.checkpoints.registry import survey
+from tests.support.sources import ROOT
 
 CARDS, _ = survey(ROOT / "checkpoints")
 

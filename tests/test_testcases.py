@@ -11,9 +11,9 @@ import pytest
 
 from cli.__main__ import main
 from cli.parser import ROOT
-from inference.cases import Case, find_cases, submission
+from inference.listing.cases import Case, find_cases, submission
+from inference.listing.validation import validate
 from inference.masking import mask
-from inference.validation import validate
 from scripts.draw_testcases import FIRST_DETAIL, PICTURES
 from training.drawings import random_garment
 
@@ -35,7 +35,7 @@ needs_public_photos = pytest.mark.skipif(not PUBLIC.is_dir(), reason="../shared/
 @pytest.fixture(scope="module")
 def load_once() -> Callable[..., object]:
     """`load_describer`, keeping what it loaded for the next case."""
-    from inference.loading import load_describer
+    from inference.serving.loader import load_describer
 
     return cache(load_describer)
 
@@ -43,7 +43,7 @@ def load_once() -> Callable[..., object]:
 @pytest.fixture
 def one_describer(load_once: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
     """All cases share an engine: loading takes longer than a case."""
-    monkeypatch.setattr("inference.loading.load_describer", load_once)
+    monkeypatch.setattr("inference.serving.loader.load_describer", load_once)
 
 
 def unmet(capsys: pytest.CaptureFixture[str]) -> list[str]:

@@ -18,8 +18,8 @@ from typing import Final
 import pytest
 from playwright.async_api import FilePayload, Locator, Page, expect
 
-from tests.browser import DESKTOP, PHONE, Stage
-from tests.sources import ROOT
+from tests.support.browser import DESKTOP, PHONE, Stage
+from tests.support.sources import ROOT
 
 CLOTHING: Final = ROOT.parent / "shared" / "data" / "clothing"
 DRAWN: Final = ("1.1/tshirt.jpg", "3.2/red.jpg", "3.2/white.jpg", "3.2/black.jpg", "3.3/tshirts.jpg")

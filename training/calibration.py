@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from inference.checkpoints import Card
-from inference.clip import Clip
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import Clip
 from inference.masking.morphology import lemmas, part_of_speech
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule, fit
 from inference.moderation.photos import SecondOpinion
-from training.examples import Example, PhotoLabels
+from training.data.examples import Example, PhotoLabels
 
 # Of right listings, at most these shares may be refused: as a whole, and for one of their photos.
 WHOLE_REFUSED, PHOTO_REFUSED = 0.0165, 0.02

@@ -20,7 +20,7 @@ from torch.nn import functional
 from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from training import loop
-from training.scenes import Composer, Lesson
+from training.data.scenes import Composer, Lesson
 from training.tokenizer import train_writing
 
 WRITING_WORDS = 6000

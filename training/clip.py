@@ -19,11 +19,11 @@ from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEncoderConfig
 
-from inference.clip import build
+from inference.clip.dual_encoder import build
 from training import loop
-from training.augment import mixtures, views
-from training.labels import Heads, distillation, head_loss
-from training.pool import Pool
+from training.data.augment import mixtures, views
+from training.data.dataset import Pool
+from training.data.labels import Heads, distillation, head_loss
 from training.teacher import FEATURES, read_teacher
 
 WIDTHS = (48, 96, 192, 384)

@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference.clip import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, PhotoViews
 from inference.diversity import DiversityClassifier
 from training import loop
-from training.examples import Example
-from training.scenes import Scene
+from training.data.examples import Example
+from training.data.scenes import Scene
 
 ALBUMS_A_STEP = 48
 

@@ -16,12 +16,12 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from inference.captioners.interrogator import THRESHOLDS, templates
+from inference.captioners.interrogator.captioner import THRESHOLDS, templates
 from inference.captioners.interrogator.labels import label
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, read
-from inference.checkpoints import Card, get, read_card, seal
-from inference.clip import Clip
-from training.examples import PhotoLabels, read_photo_labels
+from inference.checkpoints.registry import Card, get, read_card, seal
+from inference.clip.dual_encoder import Clip
+from training.data.examples import PhotoLabels, read_photo_labels
 
 # A phrase is said where at least this share of the training photos that would get it show it; the labels leave out
 # much of what is seen, so that more of them are right.

@@ -15,16 +15,17 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints import Card, read_card, seal
-from inference.clip import GRID, Clip
+from inference.checkpoints.registry import Card, read_card, seal
+from inference.clip.dual_encoder import GRID, Clip
 from inference.diversity import DiversityClassifier
-from inference.moderation.foreign import ForeignDetector
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from training import bank, calibration, captioner, clip, diversity, foreign, loop, pool
-from training.examples import Example, read_examples, read_photo_labels
-from training.labels import Vocabulary, vocabulary
-from training.scenes import Composer, Scene, collages, drawn_scenes, photo_scenes
+from inference.moderation.out_of_domain import ForeignDetector
+from training import calibration, captioner, clip, diversity, loop, out_of_domain
+from training.data import dataset, feature_cache
+from training.data.examples import Example, read_examples, read_photo_labels
+from training.data.labels import Vocabulary, vocabulary
+from training.data.scenes import Composer, Scene, collages, drawn_scenes, photo_scenes
 from training.teacher import FEATURES, MobileNetV2, read_teacher
 from training.tokenizer import train_reading
 
@@ -65,7 +66,7 @@ def reading_texts(sources: Sources) -> list[str]:
     train = [example for example in examples if example.split == "train"]
     texts = [text for e in train for text in (e.attributes_text, e.description, e.gpt_description) if text]
     if sources.others:
-        texts += [picture.texts[0] for picture in pool.others(sources.others)]
+        texts += [picture.texts[0] for picture in dataset.others(sources.others)]
     if sources.texts:
         for path in sorted(sources.texts.glob("ads_*.txt")):
             texts += path.read_text(encoding="utf-8").split("\n")
@@ -138,10 +139,10 @@ def train_foreign(sources: Sources, teacher: Path, folder: Path, work: Path, ste
     torch.manual_seed(seed)
     guide = read_teacher(teacher).eval().requires_grad_(False)
     paths = [e.photos[0] for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
-    clothes = foreign.taught(guide, paths, foreign.drawings(sources.drawings, seed))
-    others = [foreign.taught(guide, found) for found in foreign.sources(sources.others or sources.data)]
-    pupil = foreign.begin(folder)
-    foreign.save_foreign(foreign.learn(pupil, guide, clothes, others, work, steps), folder)
+    clothes = out_of_domain.taught(guide, paths, out_of_domain.drawings(sources.drawings, seed))
+    others = [out_of_domain.taught(guide, found) for found in out_of_domain.sources(sources.others or sources.data)]
+    pupil = out_of_domain.begin(folder)
+    out_of_domain.save_foreign(out_of_domain.learn(pupil, guide, clothes, others, work, steps), folder)
     card = read_card(folder)
     seal(replace(card, calibration={**card.calibration, **match_thresholds(sources.data, folder, card.knows)}))
 
@@ -219,7 +220,7 @@ def _seen(sources: Sources, encoder: Clip, work: Path, seed: int) -> tuple[list[
     scenes += drawn_scenes(DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL, seed)
     path = work.parent / "seen.safetensors"
     if not path.exists():
-        save_file({"states": bank.see(encoder, scenes, VIEWS)}, path)
+        save_file({"states": feature_cache.see(encoder, scenes, VIEWS)}, path)
     return scenes, load_file(path)["states"]
 
 
@@ -249,11 +250,11 @@ def _tokenizer(sources: Sources, path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _pools(sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int) -> tuple[pool.Pool, pool.Pool]:
-    pictures = pool.clothes(sources.data, "train")
+def _pools(sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int) -> tuple[dataset.Pool, dataset.Pool]:
+    pictures = dataset.clothes(sources.data, "train")
     if sources.others:
-        pictures += pool.others(sources.others)
-    pictures += pool.drawn(sources.drawings, seed * 1_000_000)
+        pictures += dataset.others(sources.others)
+    pictures += dataset.drawn(sources.drawings, seed * 1_000_000)
     workers = os.cpu_count() or 1
-    train = pool.load(pictures, tokenizer, words, workers)
-    return train, pool.load(pool.clothes(sources.data, "val"), tokenizer, words, workers)
+    train = dataset.load(pictures, tokenizer, words, workers)
+    return train, dataset.load(dataset.clothes(sources.data, "val"), tokenizer, words, workers)

@@ -19,7 +19,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers
 from torch import Tensor
 from tqdm import tqdm
 
-from inference.checkpoints import Card, seal
+from inference.checkpoints.registry import Card, seal
 from inference.moderation.disguises import uncover
 from inference.moderation.spelling import (
     SPACE,
@@ -31,8 +31,8 @@ from inference.moderation.spelling import (
 )
 from inference.moderation.texts import FAMILY, TextModeration
 from training import regression
-from training.comments import Comment, Corpus, Source
-from training.harmless import BRANDS, INSULTS, WORDS
+from training.data.comments import Comment, Corpus, Source
+from training.data.hard_negatives import BRANDS, INSULTS, WORDS
 
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
 SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiogram import Router
 from aiogram.filters import Command
 
-from bot import keyboards, replies
-from bot.chat import Chat
-from bot.keyboards import RunCase, ShowCases
-from bot.orders import offer_cases, order
+from bot.conversation.chat import Chat
+from bot.conversation.requests import offer_cases, order
+from bot.views import keyboards, replies
+from bot.views.keyboards import RunCase, ShowCases
 from inference.errors import Message
 from storage.records import Note, Outgoing
 

@@ -9,12 +9,12 @@ from aiogram import F, Router
 from aiogram.filters import Command
 from aiogram.types import Message as TelegramMessage
 
-from bot import keyboards, replies
-from bot.chat import Chat
-from bot.correction import difference
-from bot.keyboards import Again, Blame, Correct, LeaveText, Recall, Rewrite, ShowOthers, Vote
-from bot.orders import order
-from bot.texts import show_scores, show_text
+from bot.conversation.chat import Chat
+from bot.conversation.description import show_scores, show_text
+from bot.conversation.diff import difference
+from bot.conversation.requests import order
+from bot.views import keyboards, replies
+from bot.views.keyboards import Again, Blame, Correct, LeaveText, Recall, Rewrite, ShowOthers, Vote
 from inference.errors import Message
 from storage.records import Description
 

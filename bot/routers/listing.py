@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiogram import F, Router
 from aiogram.types import Message as TelegramMessage
 
-from bot.chat import Chat
-from bot.collecting import amend, changed, collect
-from bot.keyboards import Cancel, Clear, Drop, Generate
-from bot.orders import card_slot, order, reopen
+from bot.conversation.chat import Chat
+from bot.conversation.collect import amend, changed, collect
+from bot.conversation.requests import card_slot, order, reopen
+from bot.views.keyboards import Cancel, Clear, Drop, Generate
 from inference.errors import Message
 
 

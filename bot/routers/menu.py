@@ -6,9 +6,9 @@ from typing import Final
 
 from aiogram.types import BotCommand
 
-from bot.messages import Say, render
-from bot.replies import plain
+from bot.views.replies import plain
 from inference.errors import Message
+from locales.translate import Say, render
 
 COMMANDS: Final = {
     "start": Message("command-start"),

@@ -7,11 +7,11 @@ from dataclasses import replace
 from aiogram import Router
 from aiogram.filters import Command
 
-from bot import keyboards, replies
-from bot.chat import Chat
-from bot.keyboards import ChooseModel, Prefer, ShowModels, TurnPage
-from bot.orders import order, show_draft
-from bot.texts import reveal
+from bot.conversation.chat import Chat
+from bot.conversation.description import reveal
+from bot.conversation.requests import order, show_draft
+from bot.views import keyboards, replies
+from bot.views.keyboards import ChooseModel, Prefer, ShowModels, TurnPage
 from inference.errors import Message
 from storage.records import Listing
 

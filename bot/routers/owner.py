@@ -10,10 +10,10 @@ from pathlib import Path
 from aiogram import Router
 from aiogram.filters import Command
 
-from bot import replies
-from bot.chat import Chat
-from inference.attributes import parse_attributes
+from bot.conversation.chat import Chat
+from bot.views import replies
 from inference.errors import Message
+from inference.listing.attributes import parse_attributes
 from storage import export
 from storage.records import Outgoing
 

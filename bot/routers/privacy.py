@@ -8,9 +8,9 @@ import shutil
 from aiogram import Router
 from aiogram.filters import Command
 
-from bot import keyboards, replies
-from bot.chat import Chat
-from bot.keyboards import Forget
+from bot.conversation.chat import Chat
+from bot.views import keyboards, replies
+from bot.views.keyboards import Forget
 from inference.errors import Message
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from aiogram import Router
 from aiogram.filters import Command
 
-from bot import keyboards, replies
-from bot.chat import Chat
-from bot.keyboards import Speak
-from bot.messages import LANGUAGES
+from bot.conversation.chat import Chat
 from bot.routers.menu import overview
+from bot.views import keyboards, replies
+from bot.views.keyboards import Speak
 from inference.errors import Message
-from inference.validation import MAX_PHOTOS
+from inference.listing.validation import MAX_PHOTOS
+from locales.translate import LANGUAGES
 
 
 async def hello(_: object, chat: Chat) -> None:

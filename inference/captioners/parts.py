@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
-from inference.checkpoints import Card
-from inference.silence import silent_transformers
+from inference.captioners.generation.quiet import silent_transformers
+from inference.checkpoints.registry import Card
 
 FEWEST_WORDS: Final = 32  # tokens that a prompt's fields have room for beside its photos
 UNSAID: Final = 2048  # positions of a model that does not say how many: T5 and BLOOM would read without end

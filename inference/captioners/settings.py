@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from inference.checkpoints import Card
+from inference.checkpoints.registry import Card
 
 Settings = TypeVar("Settings")
 Valid = Mapping[str, Callable[[Any], bool]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from inference.masking.filling import fill
 from inference.masking.kinds import TOKEN_KINDS
-from inference.masking.tokens import mask, mask_against, unmask
+from inference.masking.mask import mask, mask_against, unmask
+from inference.masking.unmask import fill
 
 __all__ = ["TOKEN_KINDS", "fill", "mask", "mask_against", "unmask"]

@@ -13,15 +13,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.checkpoints import Card
-from inference.clip import Clip, PhotoViews
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import Clip, PhotoViews
 from inference.errors import Message
-from inference.listing import Moderation, Verdict
+from inference.listing.types import Moderation, Verdict
 from inference.moderation import contacts
 from inference.moderation.contacts import ContactRule
-from inference.moderation.foreign import ForeignDetector
 from inference.moderation.match import USUAL, MatchRule
 from inference.moderation.nudity import Found, NudityDetector
+from inference.moderation.out_of_domain import ForeignDetector
 from inference.moderation.overrides import Overrides
 from inference.moderation.photos import POLICY, PhotoRule, SecondOpinion
 from inference.moderation.texts import TextModeration

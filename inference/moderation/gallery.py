@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from inference.clip import Clip, PhotoViews
-from inference.moderation.foreign import ForeignDetector
+from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.moderation.out_of_domain import ForeignDetector
 
 AT_ONCE = 32
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from inference.checkpoints import Card
-from inference.clip import PhotoViews
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import PhotoViews
 from inference.errors import Message
-from inference.listing import Verdict
+from inference.listing.types import Verdict
 from inference.masking.morphology import lemmas
 from inference.scoring import clipscore
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from inference.checkpoints import Card
-from inference.clip import Clip, PhotoViews
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import Clip, PhotoViews
 from inference.errors import Message
-from inference.listing import Verdict
+from inference.listing.types import Verdict
 from inference.moderation.nudity import LABELS, Found
 
 # The dual encoder's logits are cosines times this when phrases compete.

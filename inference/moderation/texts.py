@@ -16,9 +16,9 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 import inference.moderation.spelling  # noqa: F401 - makes its architecture known to transformers
-from inference.checkpoints import Card
+from inference.checkpoints.registry import Card
 from inference.errors import CheckpointError, Message
-from inference.listing import Verdict
+from inference.listing.types import Verdict
 from inference.moderation.disguises import uncover
 
 AT_ONCE = 32

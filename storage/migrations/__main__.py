@@ -13,7 +13,7 @@ from argparse import Namespace
 from alembic.config import CommandLine
 from sqlalchemy import Connection
 
-from storage.connecting import build_engine, read_url
+from storage.connection import build_engine, read_url
 from storage.schema import MIGRATIONS, alembic_config
 
 DEFAULT = f"sqlite+aiosqlite:///{MIGRATIONS.parents[1] / 'data' / 'opisalka.db'}"

@@ -20,11 +20,11 @@ from bot.__main__ import main
 from bot.app import App
 from inference.errors import InvalidInput
 from sandbox.server import Sandbox
-from sandbox.telegram import Call
-from tests.bot.conversation import PretendEngine, picture
-from tests.bot.office import texts, until
-from tests.bot.service import service, settings_for
-from tests.sources import ROOT
+from sandbox.state.telegram import Call
+from tests.support.bot.conversation import PretendEngine, picture
+from tests.support.bot.office import texts, until
+from tests.support.bot.service import service, settings_for
+from tests.support.sources import ROOT
 
 TOKEN = "42:AAf-secret_Secret"  # noqa: S105 - a pretend one
 
@@ -152,7 +152,7 @@ class TestStop:
     def test_a_server_that_is_not_there_keeps_it_waiting_and_leaks_nothing(self, tmp_path: Path) -> None:
         async def script() -> None:
             given = {"API_SERVER": "http://127.0.0.1:1", "LOG_LEVEL": "DEBUG"}
-            async with process("tests.bot.process", tmp_path, **given) as started:
+            async with process("tests.support.bot.process", tmp_path, **given) as started:
                 assert started.stdout is not None
                 assert started.stderr is not None
                 async with asyncio.timeout(60):
@@ -234,7 +234,7 @@ def test_what_was_accepted_is_answered_however_often_the_bot_is_killed(tmp_path:
                 await person.text(f"Куртка, цена {person.id}00")
             pressed: set[int] = set()
             for life in range(5):
-                async with process("tests.bot.process", tmp_path, API_SERVER=sandbox.url) as started:
+                async with process("tests.support.bot.process", tmp_path, API_SERVER=sandbox.url) as started:
                     await press_all(sandbox, pressed, 30 if life == 4 else dice.uniform(1.5, 3))
                     if life == 4:
                         await until(lambda: all(answered(sandbox, number) for number in range(1, 9)), 60)

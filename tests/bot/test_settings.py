@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from bot.messages import LANGUAGES, render
 from bot.settings import ROOT, Settings, read
 from inference.errors import InvalidInput, Message
+from locales.translate import LANGUAGES, render
 
 TOKEN = "123456:AAf-secret_Secret"  # noqa: S105 - a pretend one
 SECRET = "webhook-secret_1"  # noqa: S105 - a pretend one

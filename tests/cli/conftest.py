@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from cli.__main__ import main
-from tests.doubles import PretendDescriber
+from tests.support.doubles import PretendDescriber
 
 
 class Outcome(NamedTuple):
@@ -35,9 +35,9 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendDescriber]:
         loaded.append(PretendDescriber(root, captioner, overrides))
         return loaded[-1]
 
-    module = ModuleType("inference.loading")
+    module = ModuleType("inference.serving.loader")
     module.load_describer = load_describer  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "inference.loading", module)
+    monkeypatch.setitem(sys.modules, "inference.serving.loader", module)
     return loaded
 
 

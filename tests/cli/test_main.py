@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cli import describe
 from cli.__main__ import main
+from cli.commands import describe
 from inference.errors import CheckpointError
 from tests.cli.conftest import Opisalka
 

@@ -23,14 +23,14 @@ from evaluation.moderation import (
     strange,
     swapped,
 )
-from inference.clip import Clip
+from inference.clip.dual_encoder import Clip
 from inference.errors import Message
-from inference.listing import Verdict
+from inference.listing.types import Verdict
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
 from inference.moderation.nudity import Found
 from inference.moderation.photos import Limits, PhotoRule
-from tests import tiny
+from tests.support.models import tiny
 
 
 def judged(score: float | None, wrong: bool = False, passed: bool = True, numbers: str = "", kind: str = "k") -> Judged:

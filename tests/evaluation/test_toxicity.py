@@ -11,7 +11,7 @@ from tokenizers import Encoding
 from torch import Tensor
 
 from evaluation.toxicity import toxicity_figures
-from inference.checkpoints import Card, seal
+from inference.checkpoints.registry import Card, seal
 from inference.moderation.texts import FAMILY, TextModeration
 from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from inference.clip import GRID, Clip, PhotoViews
+from inference.clip.dual_encoder import GRID, Clip, PhotoViews
 from inference.diversity import DiversityClassifier, zero_shot
-from inference.listing import Diversity
-from tests import tiny
+from inference.listing.types import Diversity
+from tests.support.models import tiny
 from training.diversity import save_diversity
 
 DIM, WIDTH = 6, 5

@@ -10,20 +10,20 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.captioners import Prompt
-from inference.clip import Clip, PhotoViews
+from inference.captioners.base import Prompt
+from inference.clip.dual_encoder import Clip, PhotoViews
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput, Message
-from inference.listing import Checked, Description, Numbers, Submission, Upload, Verdict
+from inference.listing.types import Checked, Description, Numbers, Submission, Upload, Verdict
+from inference.listing.validation import check
 from inference.moderation.checks import Checks
-from inference.moderation.foreign import ForeignDetector
 from inference.moderation.match import MatchRule
 from inference.moderation.nudity import Found, NudityDetector
+from inference.moderation.out_of_domain import ForeignDetector
 from inference.moderation.texts import TextModeration
 from inference.pipeline import Models, describe
-from inference.validation import check
-from tests import tiny
-from tests.doubles import KnownCaptioner
+from tests.support.doubles import KnownCaptioner
+from tests.support.models import tiny
 
 FIELDS = "Куртка: синяя\nЦена: 5000 руб.\nРазмер: 44"
 

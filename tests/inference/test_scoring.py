@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 from transformers import PreTrainedTokenizerFast
 
-from inference.clip import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, PhotoViews
 from inference.scoring import bertscore, best_photos, clipscore, photo_similarities, score
-from tests import tiny
+from tests.support.models import tiny
 
 PAIRS = (
     ("Куртка синяя на молнии, тёплая.", "Куртка: синяя, тёплая; на молнии"),

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage.store import Store
 from storage.tables import metadata
-from tests.postgres import Cluster
+from tests.support.postgres import Cluster
 
 
 def stored(test: Callable[..., Coroutine[None, None, None]]) -> Callable[[str], None]:

@@ -6,7 +6,7 @@ from storage import export
 from storage.records import Description, Note, Written
 from storage.store import Store, Transaction
 from tests.storage.conftest import stored
-from tests.storage.samples import NOW, USER, WRITTEN, new_listing, new_request
+from tests.support.storage.samples import NOW, USER, WRITTEN, new_listing, new_request
 
 HASHES = list(WRITTEN.photo_sha256)
 

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from storage.store import Store, Transaction
 from storage.tables import metadata
 from tests.storage.conftest import in_memory
-from tests.storage.samples import NOW, USER, message, new_request
+from tests.support.storage.samples import NOW, USER, message, new_request
 
 GROWING = ("users", "inbox", "outbox", "requests", "listings", "photos", "notes", "descriptions")
 # These hold only what waits.

@@ -17,13 +17,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from storage.connecting import build_engine, read_url
+from storage.connection import build_engine, read_url
 from storage.errors import StorageError
 from storage.schema import MIGRATIONS, alembic_config, head, migrate, revision
 from storage.store import Store
 from storage.tables import metadata
-from tests.postgres import Cluster
-from tests.storage.samples import NOW, USER
+from tests.support.postgres import Cluster
+from tests.support.storage.samples import NOW, USER
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from storage.errors import StorageError
 from storage.store import Store
 from storage.tables import users
-from tests.postgres import Cluster, cluster
 from tests.storage.conftest import rows_of, stored
-from tests.storage.samples import NOW, OTHER, USER, WRITTEN, message, new_description, new_listing, new_request
+from tests.support.postgres import Cluster, cluster
+from tests.support.storage.samples import NOW, OTHER, USER, WRITTEN, message, new_description, new_listing, new_request
 
 
 @stored
@@ -166,7 +166,7 @@ class TestSqlite:
     def test_a_killed_process_leaves_whole_transactions(self, tmp_path: Path) -> None:
         """Each transaction stores two rows; killed at random moments, no odd one is left and the file is whole."""
         path = tmp_path / "opisalka.db"
-        script = Path(__file__).with_name("writing_pairs.py")
+        script = Path(__file__).parents[1] / "support" / "storage" / "writing_pairs.py"
         seen = 0
         for round_number in range(6):
             process = subprocess.Popen([sys.executable, script, path], stdout=subprocess.PIPE)

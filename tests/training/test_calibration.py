@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints import read_card
-from inference.clip import Clip
+from inference.checkpoints.registry import read_card
+from inference.clip.dual_encoder import Clip
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
 from training.calibration import PHOTO_REFUSED, WHOLE_REFUSED, known_nouns, right_fits, second_opinion, thresholds
-from training.examples import PhotoLabels, read_examples
+from training.data.examples import PhotoLabels, read_examples
 
 
 def shown(item: str, split: str = "train") -> PhotoLabels:

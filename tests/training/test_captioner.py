@@ -12,16 +12,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference.captioners import load
+from inference.captioners.base import load
 from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints import Card
-from inference.clip import GRID, Clip
-from tests import tiny
-from tests.captioners import surroundings
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import GRID, Clip
+from tests.support.models import tiny
+from tests.support.models.captioners import surroundings
 from training import captioner, loop
-from training.examples import read_examples
-from training.scenes import Composer, Lesson, drawn_scenes
+from training.data.examples import read_examples
+from training.data.scenes import Composer, Lesson, drawn_scenes
 
 TOKENIZER = tiny.writing_tokenizer()
 STEPS, BATCH = 10, 3

@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from inference.clip import Clip
-from tests import tiny
+from inference.clip.dual_encoder import Clip
+from tests.support.models import tiny
 from training import clip, loop
-from training.examples import read_photo_labels
-from training.labels import vocabulary
-from training.pool import Pool, clothes, load
+from training.data.dataset import Pool, clothes, load
+from training.data.examples import read_photo_labels
+from training.data.labels import vocabulary
 from training.teacher import FEATURES, MobileNetV2
 
 SIZE = tiny.reading_tokenizer().get_vocab_size()

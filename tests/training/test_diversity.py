@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.clip import GRID, Clip, PhotoViews
+from inference.clip.dual_encoder import GRID, Clip, PhotoViews
 from inference.diversity import DiversityClassifier
-from tests import tiny
+from tests.support.models import tiny
 from training import loop
+from training.data.examples import Example, read_examples
+from training.data.scenes import Scene, drawn_scenes, thing
 from training.diversity import Albums, learn, views_of
-from training.examples import Example, read_examples
-from training.scenes import Scene, drawn_scenes, thing
 
 STEPS = 6
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from inference.captioners.interrogator.phrases import read
-from inference.checkpoints import Card, seal
-from inference.clip import Clip
-from tests import tiny
+from inference.checkpoints.registry import Card, seal
+from inference.clip.dual_encoder import Clip
+from tests.support.models import tiny
 from training import phrases
-from training.examples import PhotoLabels
+from training.data.examples import PhotoLabels
 
 
 def test_a_threshold_is_the_least_similarity_that_is_right_often_enough() -> None:

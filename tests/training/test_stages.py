@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from inference.captioners.prefix import PrefixCaptioner
+from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.checkpoints import get, survey, verify
-from inference.listing import Description, Submission, Upload
-from inference.loading import load_describer
-from inference.validation import check
-from tests import tiny
+from inference.checkpoints.registry import get, survey, verify
+from inference.listing.types import Description, Submission, Upload
+from inference.listing.validation import check
+from inference.serving.loader import load_describer
+from tests.support.models import tiny
 from training import stages
 from training.stages import Sources, reading_texts
 from training.teacher import MobileNetV2

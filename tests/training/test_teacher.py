@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.sources import ROOT
+from tests.support.sources import ROOT
 from training.drawings import Garment, draw
 from training.teacher import FEATURES, MobileNetV2, SameConv, read_tflite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import tiny
+from tests.support.models import tiny
 from training.tokenizer import train_reading, train_writing
 
 READING = tiny.reading_tokenizer()

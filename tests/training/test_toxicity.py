@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints import read_card, verify
+from inference.checkpoints.registry import read_card, verify
 from inference.moderation.texts import TextModeration
 from training import toxicity
-from training.comments import Comment, Corpus
+from training.data.comments import Comment, Corpus
 from training.toxicity import encoded, lessons, letters_tokenizer, train_toxicity
 
 RUDE = frozenset({"балбес", "болван", "олух"})

@@ -24,8 +24,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from inference import weights
 from inference.captioners.parts import cast, filled
+from inference.checkpoints import weights
 
 LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
 QUERIES, POSITIONS = "query_tokens", "photo_positions"

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from transformers import AutoConfig, AutoImageProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-from inference.tokenizer import read_tokenizer
+from inference.checkpoints.tokenizers import read_tokenizer
 
 # What cuts a photo into tiles, a dozen and more, each of which costs as many tokens as a photo.
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")

@@ -19,7 +19,7 @@ from torch.nn import functional
 from transformers import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadModel
 
-from inference.captioners.generation import generate
+from inference.captioners.generation.writer import generate
 from inference.captioners.parts import whole
 
 

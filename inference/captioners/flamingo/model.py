@@ -28,11 +28,11 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from inference import weights
 from inference.captioners.flamingo.attention import GatedCrossAttentionBlock, Media, PerceiverResampler
 from inference.captioners.flamingo.mosaic import NormedMpt
 from inference.captioners.parts import whole
-from inference.tokenizer import read_tokenizer
+from inference.checkpoints import weights
+from inference.checkpoints.tokenizers import read_tokenizer
 
 END, IMAGE, PADDING = "<|endofchunk|>", "<image>", "<PAD>"
 LANGUAGE, VISION = "language", "vision"  # folders of `transformers` inside the checkpoint's folder

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inference.captioners import Prompt
+from inference.captioners.base import Prompt
+from inference.captioners.generation.prompts import sentences
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, head
-from inference.captioners.wording import sentences
 from inference.masking.morphology import agreed
 
 _TOKEN = re.compile(r"<[A-Z_]+\d*>")

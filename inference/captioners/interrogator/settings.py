@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import MISSING, dataclass, fields
 from typing import Final
 
-from inference.checkpoints import Card
+from inference.checkpoints.registry import Card
 
 MODES: Final = ("classic", "fast", "best")
 

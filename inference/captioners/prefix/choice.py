@@ -9,10 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from inference.captioners import Prompt
+from inference.captioners.base import Prompt
 from inference.captioners.prefix.decoding import Draft
 from inference.captioners.prefix.grounding import STEM, claims, grounded, stems, strangers
-from inference.clip import Clip
+from inference.clip.dual_encoder import Clip
 
 # Weights of a draft's mean log-probability, of its likeness to the photos, and of what the other drafts agree with.
 LIKELIHOOD, CLIPSCORE, CONSENSUS = 1.0, 20.0, 10.0

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from inference.captioners import Prompt
+from inference.captioners.base import Prompt
 from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
 from inference.captioners.prefix.model import ROOM_STRIDE, Cache, Decoder
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
-from inference.listing import DiversityToken
+from inference.listing.types import DiversityToken
 from inference.masking import TOKEN_KINDS
 
 START, ATTRIBUTES, THINGS, TEXT, END, PHOTO = "[START]", "[ATTRIBUTES]", "[THINGS]", "[TEXT]", "[END]", "[PHOTO]"

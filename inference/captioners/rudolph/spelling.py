@@ -13,9 +13,9 @@ from typing import Final, Literal
 from tokenizers import Tokenizer
 from torch import Tensor, tensor
 
-from inference.captioners import Prompt
-from inference.captioners.generation import digit_ids, fitted, unhalved, with_brackets, without_brackets
-from inference.captioners.wording import completion
+from inference.captioners.base import Prompt
+from inference.captioners.generation.prompts import completion
+from inference.captioners.generation.writer import digit_ids, fitted, unhalved, with_brackets, without_brackets
 
 PAD, UNK, BOS, EOS = range(4)
 

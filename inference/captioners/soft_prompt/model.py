@@ -28,12 +28,12 @@ from transformers import (
     PreTrainedModel,
 )
 
-from inference import weights
 from inference.captioners.parts import filled
 from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
-from inference.captioners.rudolph.captioning import MODEL as RUDOLPH
+from inference.captioners.rudolph.captioner import MODEL as RUDOLPH
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
-from inference.tokenizer import read_tokenizer
+from inference.checkpoints import weights
+from inference.checkpoints.tokenizers import read_tokenizer
 
 MODEL_TYPE: Final = "soft-prompt"
 PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as the small model has it

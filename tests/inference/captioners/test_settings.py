@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 
 from inference.captioners.settings import read_settings
-from inference.checkpoints import Card
+from inference.checkpoints.registry import Card
 from inference.errors import CheckpointError
 
 

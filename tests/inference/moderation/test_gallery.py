@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference.clip import Clip
+from inference.clip.dual_encoder import Clip
 from inference.moderation import gallery
-from inference.moderation.foreign import ForeignDetector
 from inference.moderation.gallery import Gallery, look
-from tests import tiny
+from inference.moderation.out_of_domain import ForeignDetector
+from tests.support.models import tiny
 
 
 class Reddish(ForeignDetector):

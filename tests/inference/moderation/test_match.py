@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.checkpoints import Card
-from inference.clip import PhotoViews
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import PhotoViews
 from inference.errors import Message
 from inference.moderation.match import FOREIGN_COSTS, USUAL, MatchRule
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from inference.moderation import nudity
 from inference.moderation.nudity import LABELS, Found, NudityDetector
 from inference.moderation.photos import POLICY, PhotoRule
-from tests import tiny
+from tests.support.models import tiny
 
 PHOTOS = Path(__file__).parents[3].parent / "shared" / "data" / "clothing" / "photos"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints import Card
-from inference.clip import Clip
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import Clip
 from inference.errors import InvalidInput
 from inference.moderation import overrides
 from inference.moderation.checks import Checks

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.checkpoints import Card, read_card
-from inference.clip import Clip, PhotoViews
+from inference.checkpoints.registry import Card, read_card
+from inference.clip.dual_encoder import Clip, PhotoViews
 from inference.errors import Message
 from inference.moderation.nudity import LABELS, Found
 from inference.moderation.photos import POLICY, Limits, PhotoRule, SecondOpinion

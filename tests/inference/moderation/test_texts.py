@@ -11,9 +11,9 @@ import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from inference.checkpoints import Card, read_card, seal
+from inference.checkpoints.registry import Card, read_card, seal
 from inference.errors import CheckpointError, Message
-from inference.listing import Verdict
+from inference.listing.types import Verdict
 from inference.moderation.texts import FAMILY, RISKS, TextModeration
 from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
 

@@ -15,17 +15,17 @@ from PIL import Image
 from transformers import GenerationConfig
 from transformers.models.gemma3.processing_gemma3 import Gemma3Processor
 
-from inference.captioners import Captioner, Prompt, load
-from inference.captioners.chat import ChatCaptioner, Settings
+from inference.captioners.base import Captioner, Prompt, load
+from inference.captioners.chat.captioner import ChatCaptioner, Settings
 from inference.captioners.chat.processing import load_processor
-from inference.captioners.generation import Generation
+from inference.captioners.generation.writer import Generation
 from inference.captioners.parts import FEWEST_WORDS
-from inference.checkpoints import Card
-from inference.clip import Clip
+from inference.checkpoints.registry import Card
+from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
-from inference.validation import MAX_RATIO, MAX_SIDE
-from tests.captioners import FIELDS, mixed_prompts, prompt, surroundings
-from tests.vision_language import SAVED
+from inference.listing.validation import MAX_RATIO, MAX_SIDE
+from tests.support.models.captioners import FIELDS, mixed_prompts, prompt, surroundings
+from tests.support.models.vision_language import SAVED
 
 WORDS = 6
 

@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.captioners import Prompt
+from inference.captioners.base import Prompt
 from inference.captioners.prefix.choice import agreement, best
 from inference.captioners.prefix.decoding import Draft
-from inference.clip import Clip
-from tests import tiny
+from inference.clip.dual_encoder import Clip
+from tests.support.models import tiny
 
 WORDS = st.sampled_from(["куртка", "синяя", "на", "молнии", "платье", "<PRICE>", "<SIZE_2>", "."])
 TEXTS = st.lists(st.lists(WORDS, max_size=8).map(" ".join), min_size=1, max_size=6)

@@ -17,7 +17,7 @@ from inference.captioners.prefix.format import (
     prompt_ids,
 )
 from inference.masking import mask
-from tests import tiny
+from tests.support.models import tiny
 
 TOKENIZER = tiny.writing_tokenizer()
 

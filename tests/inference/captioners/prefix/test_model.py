@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from inference.captioners.prefix.model import Cache, Decoder
-from tests import tiny
+from tests.support.models import tiny
 
 WORDS, SLOT, VECTORS = 50, 7, 10
 LENGTHS = torch.tensor([5, 29, 17, 12])

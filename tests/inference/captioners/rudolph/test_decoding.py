@@ -9,12 +9,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from inference import youtokentome
+from inference.captioners.rudolph.convert import build
 from inference.captioners.rudolph.decoding import Reading, Sampling, drawn, write
 from inference.captioners.rudolph.model import Rudolph
-from inference.captioners.rudolph.original import build
 from inference.captioners.rudolph.spelling import EOS, Speller, framed
-from tests import rudolph
+from inference.checkpoints import youtokentome
+from tests.support.models import rudolph
 
 SAMPLING = Sampling(top_k=20, top_p=0.9, temperature=1.0)
 

@@ -1,4 +1,4 @@
-"""The transformer against the original: ai-forever/ru-dolph@f01ac62 answered `tests/recorded/rudolph`."""
+"""The transformer against the original: ai-forever/ru-dolph@f01ac62 answered `tests/support/recorded/rudolph`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from inference.captioners.rudolph.convert import build
 from inference.captioners.rudolph.model import Cache, Rudolph
-from inference.captioners.rudolph.original import build
-from tests import rudolph
+from tests.support.models import rudolph
 
 ANSWERS = load_file(rudolph.RECORDED / "answers.safetensors")
 

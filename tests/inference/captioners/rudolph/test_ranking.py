@@ -8,8 +8,8 @@ from torch import Tensor
 
 from inference.captioners.rudolph.ranking import best, perplexities, scores
 from inference.captioners.rudolph.spelling import framed
-from tests import rudolph
 from tests.inference.captioners.rudolph.test_decoding import model, speller
+from tests.support.models import rudolph
 
 
 def texts(layout: str) -> Tensor:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inference import youtokentome
-from inference.captioners import Prompt
+from inference.captioners.base import Prompt
 from inference.captioners.rudolph.spelling import BOS, EOS, Speller, framed, sentence
-from tests import rudolph
+from inference.checkpoints import youtokentome
+from tests.support.models import rudolph
 
 
 def speller(*, special: bool = True) -> Speller:

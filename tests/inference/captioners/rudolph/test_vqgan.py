@@ -1,6 +1,6 @@
 """The image encoder against the original: ai-forever/ru-dalle@0255cec with CompVis/taming-transformers@3ba01b2.
 
-They answered `tests/recorded/rudolph/answers.json`, with the photos cropped and scaled by torchvision.
+They answered `tests/support/recorded/rudolph/answers.json`, with the photos cropped and scaled by torchvision.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, pixels, recognise
-from tests import rudolph
+from tests.support.models import rudolph
 
 
 def vqgan() -> Vqgan:

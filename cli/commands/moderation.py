@@ -1,0 +1,174 @@
+"""`opisalka moderation calibrate|report`: thresholds measured on the owner's data, and what they refuse."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.parser import Commands, Parser
+from inference.checkpoints import registry
+from inference.errors import InvalidInput, Message
+from locales.translate import Say
+
+if TYPE_CHECKING:
+    from evaluation.moderation import Judged, Matching, Pair
+    from evaluation.report import Chapter
+
+SEED = 1
+
+
+def add(commands: Commands, say: Say) -> None:
+    """Add the subcommand and its two actions."""
+    parser = commands.add_parser("moderation", say=say, help=say(Message("help-moderation")))
+    actions = parser.add_subparsers(title=say(Message("help-commands")), metavar="ACTION", required=True)
+    calibrate = actions.add_parser("calibrate", say=say, help=say(Message("help-moderation-calibrate")))
+    _add_common(calibrate, say)
+    calibrate.set_defaults(run=run_calibrate)
+    report = actions.add_parser("report", say=say, help=say(Message("help-moderation-report")))
+    _add_common(report, say)
+    report.options.add_argument("--foreign", metavar="DIR", type=Path, help=say(Message("help-foreign")))
+    report.options.add_argument("--out", metavar="FILE", type=Path, help=say(Message("help-moderation-out")))
+    report.set_defaults(run=run_report)
+
+
+def _add_common(action: Parser, say: Say) -> None:
+    add_option = action.options.add_argument
+    add_option("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
+    add_option("--nude", metavar="DIR", type=Path, help=say(Message("help-nude")))
+    add_option("--split", metavar="NAME", default="val", help=say(Message("help-split")))
+    add_option("--clip", metavar="NAME", default="mini", help=say(Message("help-moderation-clip")))
+
+
+def run_calibrate(arguments: argparse.Namespace, say: Say) -> int:
+    """Measure the thresholds of a dual encoder on right listings and write them onto its card."""
+    card = registry.get(arguments.checkpoints, "clip", arguments.clip)
+    _needed(arguments)
+    from training import calibration, stages
+
+    found = stages.match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
+    kept = {name: value for name, value in card.calibration.items() if name != "nudity_threshold"}
+    if arguments.nude:
+        clothes = [pair.photos[0] for pair in _pairs(arguments, "captions.jsonl")]
+        second = calibration.second_opinion(card, clothes, _photos(arguments.nude))
+        print(json.dumps({"second_opinion": second}))
+        found |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
+    registry.seal(replace(card, calibration=kept | found))
+    print(json.dumps(found))
+    return 0
+
+
+def run_report(arguments: argparse.Namespace, say: Say) -> int:
+    """Print what the checks refuse, and write the page with the judgements nearest to the thresholds."""
+    _needed(arguments)
+    chapters = [*_match(arguments), *_nudity(arguments)]
+    print(json.dumps({chapter.name: chapter.summary() for chapter in chapters}, ensure_ascii=False, indent=1))
+    if arguments.out:
+        from evaluation.report import page
+
+        arguments.out.write_text(page(chapters, say), "utf-8")
+    return 0
+
+
+def _match(arguments: argparse.Namespace) -> list[Chapter]:
+    """Right pairs of three kinds, swapped ones, and photos of other things, alone and in albums."""
+    from evaluation.moderation import auc, swapped
+    from evaluation.report import Chapter
+
+    kinds = {kind: _pairs(arguments, *where) for kind, where in _KINDS.items()}
+    foreign = _photos(arguments.foreign) if arguments.foreign else []
+    matching = _matching(
+        arguments, [*foreign, *(photo for pairs in kinds.values() for p in pairs for photo in p.photos)]
+    )
+    rule, rnd = matching.rule, random.Random(SEED)
+    right = [each for kind, pairs in kinds.items() for each in matching.judged(kind, pairs, wrong=False)]
+    wrong = matching.judged("swapped", swapped(kinds["caption"], rule.of_other_things, rnd), wrong=True)
+    captions = [each for each in right if each.kind == "caption"]
+    figures = {"own_against_other_caption_auc": auc([*captions, *wrong], higher_is_worse=False)}
+    strangers = _strangers(matching, kinds, foreign, rnd, figures) if foreign else []
+    return [Chapter("match", [*right, *wrong, *strangers], rule.threshold, False, figures)]
+
+
+_KINDS = {
+    "caption": ("captions.jsonl", "description"),
+    "fields": ("listings.jsonl", "attributes"),
+    "ad": ("listings.jsonl", "description"),
+}
+
+
+def _strangers(
+    matching: Matching,
+    kinds: dict[str, list[Pair]],
+    foreign: Sequence[Path],
+    rnd: random.Random,
+    figures: dict[str, float | None],
+) -> list[Judged]:
+    """Photos of other things with texts about clothes, and albums that hold one; their figures are added."""
+    from evaluation.moderation import auc, mixed, named, strange
+
+    texts = [pair.text for pairs in kinds.values() for pair in pairs]
+    alone = matching.judged("foreign", strange(foreign, texts, rnd), wrong=True)
+    albums = list(mixed(kinds["caption"], foreign, rnd))
+    judged = matching.judged("album", [album for album, _ in albums], wrong=True)
+    among, only = named(judged, [number for _, number in albums])
+    captions = matching.judged("caption", kinds["caption"], wrong=False)
+    figures["foreign_auc"] = auc([*captions, *alone], higher_is_worse=False)
+    figures["album_foreign_named"], figures["album_only_foreign_named"] = round(among, 4), round(only, 4)
+    return [*alone, *judged]
+
+
+def _nudity(arguments: argparse.Namespace) -> list[Chapter]:
+    """Clothes, and the owner's own examples of what must be refused, through NudeNet and the table."""
+    from evaluation.moderation import auc, label_counts, photo_judgements
+    from evaluation.report import Chapter
+    from inference.moderation.nudity import NudityDetector
+    from inference.moderation.photos import POLICY, PhotoRule
+
+    detector, rule = NudityDetector.load(), PhotoRule(POLICY)
+    paths = [photo for pair in _pairs(arguments, "captions.jsonl") for photo in pair.photos]
+    found = list(detector.look_through(paths))
+    judged = photo_judgements(rule, found, "clothes", wrong=False)
+    if arguments.nude:
+        judged += photo_judgements(rule, list(detector.look_through(_photos(arguments.nude))), "nude", wrong=True)
+    figures = {"auc": auc(judged, higher_is_worse=True)}
+    least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
+    return [Chapter("photos", judged, least, True, figures, label_counts(found))]
+
+
+def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:
+    from evaluation.moderation import Matching
+    from inference.clip.dual_encoder import Clip
+    from inference.moderation.gallery import Gallery
+    from inference.moderation.match import MatchRule
+    from inference.moderation.out_of_domain import ForeignDetector
+
+    card = registry.get(arguments.checkpoints, "clip", arguments.clip)
+    clip = Clip.load(card.folder)
+    return Matching(clip, MatchRule.of(card), Gallery.of(clip, ForeignDetector.load(card.folder), photos))
+
+
+def _pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:
+    """The listings of a data set's split with one of their texts; those without it are left out."""
+    from evaluation.moderation import Pair
+    from training.data.examples import read_examples
+
+    examples = [
+        e for e in read_examples(arguments.data / file) if e.split == arguments.split or arguments.split == "all"
+    ]
+    texts = [e.attributes_text if text == "attributes" else e.description or "" for e in examples]
+    return [Pair(example.photos, text) for example, text in zip(examples, texts, strict=True) if text]
+
+
+def _photos(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+
+
+def _needed(arguments: argparse.Namespace) -> None:
+    files = [arguments.data / name for name in ("captions.jsonl", "listings.jsonl")]
+    for path in filter(None, (*files, arguments.nude, getattr(arguments, "foreign", None))):
+        if not path.exists():
+            raise InvalidInput("data-missing", path=str(path))

@@ -1,0 +1,35 @@
+"""Vision-language models as they are published: folders of `transformers`, taken over with safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
+
+from inference.captioners.chat.processing import load_processor
+from inference.checkpoints.convert import copy_transformers
+from inference.checkpoints.registry import Card
+
+FAMILY = "chat-vlm"
+MAX_PHOTOS = 10
+
+
+def convert(source: Path, folder: Path) -> Card:
+    """A folder with configuration, weights, tokenizer, image processor and chat template.
+
+    Raises `ValueError` for a model without a chat template, and whatever `transformers` raises for other files.
+    """
+    copy_transformers(source, folder)
+    if load_processor(folder).chat_template is None:
+        raise ValueError(f"{source}: no chat template")
+    return Card(folder=folder, family=FAMILY, version="1", max_photos=MAX_PHOTOS)
+
+
+def build(config: Mapping[str, Any]) -> PreTrainedModel:
+    """The model of a published configuration, for its shapes."""
+    model: PreTrainedModel = AutoModelForImageTextToText.from_config(
+        AutoConfig.for_model(**config), trust_remote_code=False
+    )
+    return model

@@ -1,0 +1,125 @@
+"""The family `clipcap`: photos as prefixes that a mapper makes of a dual encoder's vectors, then GPT-2 writes.
+
+Several photos are several prefixes, one behind the other. A card may say in `settings`:
+
+    prompt     what the text stands behind, with `{attributes}` and `{token}`; without it only a prompt with fields, or
+               without photos, has words
+    normalize  whether the mapper was trained with vectors of unit length
+    thumbnail  the longest edge to which photos are made smaller before the dual encoder sees them, in pixels
+
+The first checkpoint of the kind `clip` in `requires` is the dual encoder; without one it is that of the pipeline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.clipcap.model import ClipCap, build
+from inference.captioners.generation.microbatches import passes
+from inference.captioners.generation.writer import Generation, Writer
+from inference.captioners.parts import FEWEST_WORDS, enough, thumbnail
+from inference.captioners.settings import read_settings
+from inference.checkpoints.adapters import adapted
+from inference.checkpoints.registry import Card
+from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.weights import read
+from inference.clip.dual_encoder import Clip
+from inference.devices import Device
+from inference.errors import CheckpointError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a card of this family may choose."""
+
+    prompt: str | None = None
+    normalize: bool = False
+    thumbnail: int = 0
+
+
+class ClipCapCaptioner:
+    """A loaded checkpoint of the family `clipcap`."""
+
+    def __init__(self, model: ClipCap, writer: Writer, clip: Clip, device: Device, card: Card) -> None:
+        self.name = card.name
+        self._model = model.to(device.name, device.dtype)
+        self._writer = writer
+        self._clip = clip
+        self._device = device
+        self._settings = read_settings(Settings, card)
+        room = model.language.config.n_positions - writer.generation.max_new_tokens
+        self._room = enough(card, room, model.config.length + FEWEST_WORDS)
+        self.max_photos = min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length)
+
+    @classmethod
+    def load(cls, card: Card, surroundings: Surroundings) -> ClipCapCaptioner:
+        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer.
+
+        Raises `CheckpointError` when the dual encoder's vectors are not as long as those of the training, and when the
+        card asks for texts that leave no room for a photo.
+        """
+        model = read_model(card)
+        names = [name.removeprefix("clip/") for name in card.requires if name.startswith("clip/")]
+        clip = surroundings.load_clip(names[0]) if names else surroundings.clip
+        if clip.dim != model.config.vector:
+            raise CheckpointError(
+                "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
+            )
+        writer = Writer(read_tokenizer(card.folder), Generation.of(card))
+        return cls(model, writer, clip, surroundings.device, card)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt; the photos of many prompts are looked at together."""
+        return [text for part in passes(prompts) for text in self._written(part)]
+
+    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+        prefixes = self._prefixes([image for prompt in prompts for image in prompt.images])
+        parts = prefixes.split([len(prompt.images) for prompt in prompts])
+        rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
+        return self._writer.continue_embeddings(self._model.language, rows, prompts)
+
+    def describe_image(self, frame: Image.Image) -> str:
+        """The caption of one RGB image, for instance a frame of a video."""
+        return self.generate([Prompt((frame,), self._clip.look(()), "", "<SINGLE>")])[0]
+
+    def _prefixes(self, images: Sequence[Image.Image]) -> Tensor:
+        """(photos, length, width)."""
+        edge = self._settings.thumbnail
+        if edge:
+            images = [thumbnail(image, edge, Image.Resampling.LANCZOS) for image in images]
+        vectors = self._clip.photo_features(images)
+        if self._settings.normalize:
+            vectors = functional.normalize(vectors, dim=-1)
+        return self._model.prefix(vectors.to(self._device.name, self._device.dtype))
+
+    def _row(self, prompt: Prompt, prefixes: Tensor) -> Tensor:
+        """What the text of a prompt stands behind, (length, width)."""
+        if prompt.masked or self._settings.prompt is not None or not len(prefixes):
+            room = self._room - len(prefixes) * self._model.config.length
+            ids = self._writer.prompt_ids(prompt, room, self._settings.prompt)
+        else:
+            ids = []  # as in the training: the caption follows the photo
+        words = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
+        return torch.cat((prefixes.flatten(0, 1), words))
+
+
+def read_model(card: Card) -> ClipCap:
+    """The model of a checkpoint folder with its adapters. Raises `ValueError` for weights that do not fit."""
+    with torch.device("meta"):
+        model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
+    missing, unexpected = model.load_state_dict(read(card.folder), strict=False, assign=True)
+    model.language.tie_weights()
+    tied = {"language.lm_head.weight"} if model.language.config.tie_word_embeddings else set()
+    if unexpected or set(missing) - tied:
+        raise ValueError(f"{card.folder}: weights do not fit the configuration: {missing + unexpected}")
+    adapted(model, card)
+    return model.eval()

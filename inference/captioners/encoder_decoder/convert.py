@@ -1,0 +1,55 @@
+"""`VisionEncoderDecoderModel` folders as they are published: ViT-like and GPT-2, of any version of `transformers`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import Tensor
+
+from inference.checkpoints import weights
+from inference.checkpoints.adapters import take_over
+from inference.checkpoints.registry import Card
+from inference.checkpoints.tokenizers import read_tokenizer
+
+FAMILY = "encoder-decoder"
+
+_HEAD, _WORDS = "decoder.lm_head.weight", "decoder.transformer.wte.weight"
+# Causal masks, which old versions saved beside the weights: 200 million numbers in ViT + ruGPT3large.
+_MASKS = re.compile(r"\.(attn|crossattention)\.(bias|masked_bias)$")
+
+
+def convert(source: Path, folder: Path) -> Card:
+    """A folder with `config.json`, `pytorch_model*.bin` or safetensors, tokenizer and `preprocessor_config.json`.
+
+    Folders in it with a LoRA adapter are taken over as the card's adapters. The card describes one photo, as the
+    published captioners do: four beams, 16 tokens with the first.
+    """
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    if config["model_type"] != "vision-encoder-decoder" or config["decoder"]["model_type"] != "gpt2":
+        raise ValueError(f"{source}: no vision encoder with a GPT-2")
+    kept = dict(_kept(weights.published(source)))
+    weights.save(kept, folder / "model.safetensors")
+    for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
+        if name != "generation_config.json" or (source / name).is_file():
+            (folder / name).write_bytes((source / name).read_bytes())
+    read_tokenizer(source).save_pretrained(folder)
+    return Card(
+        folder=folder,
+        family=FAMILY,
+        version="1",
+        max_photos=1,
+        parameters=sum(weight.numel() for weight in kept.values()),
+        generation={"num_beams": 4, "max_new_tokens": 15, "no_repeat_ngram_size": 0},
+        adapters=take_over(source, folder),
+    )
+
+
+def _kept(published: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """The weights, each once: a head that is the table of words is not written a second time."""
+    for name, weight in published.items():
+        is_twin = name == _HEAD and _WORDS in published and weight.equal(published[_WORDS])
+        if not is_twin and not _MASKS.search(name):
+            yield name, weight

@@ -1,0 +1,54 @@
+"""The prefix captioner: photos as soft-prompt vectors before a small GPT-2-like decoder; the best of several drafts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import torch
+from tokenizers import Tokenizer
+
+from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.prefix.choice import best
+from inference.captioners.prefix.decoding import Sampling, Speller, write
+from inference.captioners.prefix.format import PHOTO, ids_of, prompt_ids
+from inference.captioners.prefix.model import Decoder, DecoderConfig
+from inference.checkpoints.registry import Card
+from inference.checkpoints.weights import read
+from inference.clip.dual_encoder import Clip
+
+
+class PrefixCaptioner:
+    """A loaded checkpoint of the family `prefix`; it reads the views of the dual encoder that it was trained with."""
+
+    def __init__(self, model: Decoder, tokenizer: Tokenizer, clip: Clip, name: str, max_photos: int) -> None:
+        self.name = name
+        self.max_photos = max_photos
+        self.sampling = Sampling()
+        self._model = model.eval()
+        self._speller = Speller(tokenizer)
+        self._clip = clip
+
+    @classmethod
+    def load(cls, card: Card, surroundings: Surroundings) -> PrefixCaptioner:
+        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
+        sizes = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
+        sizes.pop("model_type")
+        model = Decoder(DecoderConfig(**sizes))
+        model.load_state_dict({name: weight.float() for name, weight in read(card.folder).items()})
+        if card.adapters:
+            from inference.checkpoints.adapters import adapted  # PEFT: takes seconds, and the embedded ones need none
+
+            adapted(model, card)
+        tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
+        return cls(model, tokenizer, surroundings.clip, card.name, card.max_photos)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """One draft a prompt: the best of several sampled ones."""
+        tokenizer, vectors = self._speller.tokenizer, self._model.config.photo_vectors
+        rows = [prompt_ids(tokenizer, p.token, len(p.views), vectors, p.masked) for p in prompts]
+        slot = ids_of(tokenizer, (PHOTO,))[0]
+        states = torch.cat([prompt.views.states for prompt in prompts])
+        drafts = write(self._model, self._speller, rows, states, slot, prompts, self.sampling)
+        return best(self._clip, prompts, drafts)

@@ -1,0 +1,139 @@
+"""ruDOLPH as it is published, with the tokenizer and the image encoder of ruDALL-E, taken over as ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, cast
+
+import torch
+from torch import Tensor
+
+from inference.captioners.rudolph.captioner import IMAGES, MODEL
+from inference.captioners.rudolph.masks import Pattern, visible
+from inference.captioners.rudolph.model import Rudolph, RudolphConfig
+from inference.captioners.rudolph.vqgan import Vqgan, recognise
+from inference.checkpoints import youtokentome
+from inference.checkpoints.registry import Card
+from inference.checkpoints.weights import read_pickle, save
+
+WEIGHTS, TOKENIZER, ENCODER = "pytorch_model.bin", "bpe.model", "vqgan.gumbelf8-sber.model.ckpt"
+
+# Layers, width → heads and kernels, which no shape tells: the models of ai-forever/ru-dolph. A `config.json` beside the
+# weights, with the names of the original's constructor, says it for any other.
+_PUBLISHED: Final = {
+    (24, 1024): {"num_attention_heads": 16, "kernel_size": 7, "last_kernel_size": 9},
+    (24, 2048): {"num_attention_heads": 16, "kernel_size": 9, "last_kernel_size": 11},
+    (32, 2560): {"num_attention_heads": 32, "kernel_size": 7, "last_kernel_size": 9},
+}
+_MASKS: Final[Mapping[str, Pattern]] = {
+    "row_mask": "row",
+    "col_mask": "column",
+    "conv_mask": "neighbourhood",
+    "last_conv_mask": "last",
+}
+_ENCODER_PARTS: Final = ("encoder.", "quant_conv.", "quantize.proj.")
+# As the repository's notebook captions; of its 48 drafts a CPU has time for fewer.
+_GENERATION: Final = {"max_new_tokens": 64, "min_new_tokens": 2, "temperature": 0.9, "top_k": 64}
+_SETTINGS: Final = {"drafts": 4, "template": "на картинке", "top_p": 0.8}
+
+
+def convert(source: Path, folder: Path) -> Card:
+    """Take over a folder of three files: the model's, the tokenizer's and the image encoder's; see the constants.
+
+    The encoder's decoder is left out, and so are the masks, which are reckoned. Raises `ValueError` where sizes cannot
+    be told or do not fit one another, `RuntimeError` for weights that are missing or too many.
+    """
+    tokenizer = youtokentome.read(source / TOKENIZER)
+    encoder = cast(Mapping[str, Mapping[str, Tensor]], read_pickle(source / ENCODER))["state_dict"]
+    encoder = {name: weight for name, weight in encoder.items() if name.startswith(_ENCODER_PARTS)}
+    sizes = recognise({name: weight.shape for name, weight in encoder.items()})
+    published = cast(Mapping[str, Tensor], read_pickle(source / WEIGHTS))
+    config = _recognise(published, _told(source / "config.json"), tokenizer.get_vocab_size(), sizes.codes)
+    _check_masks(config, published)
+    model = {name: weight for name, weight in published.items() if not name.endswith("_mask")}
+    with torch.device("meta"):
+        Rudolph(config).load_state_dict(model, assign=True)
+        Vqgan(sizes).load_state_dict(encoder, assign=True)
+    save(model, folder / MODEL)
+    save(encoder, folder / IMAGES)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    table = {"model_type": "rudolph", "model": asdict(config), "vqgan": asdict(sizes)}
+    (folder / "config.json").write_text(json.dumps(table, indent=2) + "\n", "utf-8")
+    return Card(
+        folder=folder,
+        family="rudolph",
+        version="1",
+        languages=("ru",),
+        max_photos=10,
+        settings=dict(_SETTINGS),
+        generation=dict(_GENERATION),
+        parameters=sum(weight.numel() for weight in model.values()),
+    )
+
+
+def build(published: Mapping[str, int]) -> Rudolph:
+    """The model of the arguments of the original's constructor, its weights as torch draws them."""
+    return Rudolph(_config(published))
+
+
+def _config(told: Mapping[str, int]) -> RudolphConfig:
+    """Our sizes of the original's arguments; its `vocab_size` counts words and the left text's padding."""
+    return RudolphConfig(
+        layers=told["num_layers"],
+        width=told["hidden_size"],
+        heads=told["num_attention_heads"],
+        left=told["l_text_seq_length"],
+        side=told["image_tokens_per_dim"],
+        right=told["r_text_seq_length"],
+        kernel=told["kernel_size"],
+        last_kernel=told["last_kernel_size"],
+        words=told["vocab_size"] - told["l_text_seq_length"],
+        text_special=told["text_special_tokens"],
+        codes=told["image_vocab_size"],
+        image_special=told["image_special_tokens"],
+    )
+
+
+def _recognise(published: Mapping[str, Tensor], told: Mapping[str, int], words: int, codes: int) -> RudolphConfig:
+    """The sizes that the weights' shapes tell, and what they do not tell from the table or the configuration."""
+    text_ids, width = published["text_embeddings.weight"].shape
+    layers = sum(name.endswith(".input_layernorm.weight") for name in published)
+    left = len(published["l_text_pos_embeddings.weight"]) - 1
+    untold = _PUBLISHED.get((layers, width), {}) | {name: told[name] for name in _UNTOLD if name in told}
+    if len(untold) != len(_UNTOLD):
+        raise ValueError(f"no size of ruDOLPH that is known: {layers} layers of {width}; config.json has to tell")
+    return _config(
+        {
+            **untold,
+            "num_layers": layers,
+            "hidden_size": width,
+            "l_text_seq_length": left,
+            "image_tokens_per_dim": len(published["image_row_embeddings.weight"]),
+            "r_text_seq_length": len(published["r_text_pos_embeddings.weight"]) - 1,
+            "vocab_size": words + left,
+            "text_special_tokens": text_ids - words - left,
+            "image_vocab_size": codes,
+            "image_special_tokens": len(published["image_embeddings.weight"]) - codes,
+        }
+    )
+
+
+_UNTOLD: Final = ("num_attention_heads", "kernel_size", "last_kernel_size")
+
+
+def _told(path: Path) -> Mapping[str, int]:
+    return cast(Mapping[str, int], json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def _check_masks(config: RudolphConfig, published: Mapping[str, Tensor]) -> None:
+    """The masks in the file have to be those that are reckoned: else the kernels are not what is thought."""
+    for name, pattern in _MASKS.items():
+        mask = published.get(f"transformer.{name}")
+        kernel = config.last_kernel if pattern == "last" else config.kernel
+        if mask is not None and not torch.equal(
+            mask.bool(), visible(config.left, config.side, config.right, pattern, kernel)
+        ):
+            raise ValueError(f"{name} in the file is not that of kernel {kernel}")

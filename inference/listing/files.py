@@ -1,0 +1,70 @@
+"""Files that the user names: read, or explained."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference.errors import InvalidInput
+from inference.listing.types import Upload
+from inference.listing.validation import MAX_MEGABYTES
+
+if TYPE_CHECKING:
+    from inference.moderation.overrides import Overrides
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn a failure to open or read `path` into `InvalidInput` that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InvalidInput("file-missing", file=str(path)) from error
+    except IsADirectoryError as error:
+        raise InvalidInput("file-is-folder", file=str(path)) from error
+    except NotADirectoryError as error:
+        raise InvalidInput("folder-is-file", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput("file-not-text", file=str(path)) from error
+    except (OSError, ValueError) as error:
+        raise InvalidInput("file-unopened", file=str(path)) from error
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text; raises `InvalidInput`."""
+    with explained(path):
+        return path.read_text("utf-8-sig")
+
+
+def read_table(path: Path) -> dict[str, object]:
+    """A TOML file; raises `InvalidInput`."""
+    text = read_text(path)
+    with explained(path):
+        return tomllib.loads(text)
+
+
+def read_overrides(path: Path | None) -> Overrides | None:
+    """The owner's thresholds in a TOML file, None where none is named; raises `InvalidInput`."""
+    if path is None:
+        return None
+    table = read_table(path)
+    from inference.moderation.overrides import Overrides  # torch: not for --help
+
+    return Overrides.read(table)
+
+
+def read_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:
+    """The photos as they were sent; raises `InvalidInput` for a file that cannot be read."""
+    return tuple(Upload(_read_photo(path), path.name) for path in paths)
+
+
+def _read_photo(path: Path) -> bytes:
+    limit = MAX_MEGABYTES * 1024 * 1024
+    with explained(path), path.open("rb") as file:
+        data = file.read(limit + 1)  # a film of many gigabytes is refused without reading it
+    if len(data) > limit:
+        raise InvalidInput("file-too-big", file=str(path), limit=MAX_MEGABYTES)
+    return data

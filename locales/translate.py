@@ -1,0 +1,80 @@
+"""Turns messages into sentences of a language, from the catalogues in `locales/`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+LANGUAGES: Final = ("ru", "en")
+LOCALES: Final = Path(__file__).parent
+DOMAIN: Final = "opisalka"
+
+# Whose phone speaks one of these reads Russian more easily than English.
+READ_RUSSIAN: Final = {"ru", "uk", "be", "kk", "ky", "uz", "tg", "tk", "az", "hy", "ka", "tt", "ba", "cv"}
+
+
+class Message(Protocol):
+    """A code of the catalogue and the values for the fields of its sentence."""
+
+    @property
+    def code(self) -> str:
+        """The `msgid` of the sentence."""
+
+    @property
+    def details(self) -> Mapping[str, str | int | float]:
+        """Field name → value."""
+
+
+Say: TypeAlias = Callable[[Message], str]
+
+
+def render(message: Message, language: str = "ru") -> str:
+    """Return the sentence for a message; `language` is a folder of `locales/`.
+
+    Numbers are written as the language writes them, with at most two decimals. The detail `count` chooses the plural
+    form. `{photo}` stands for the file called `name`, or for photo number `number` (from 1) where the name is empty.
+
+    Raises `KeyError` for a code that the catalogue does not hold or a detail that the sentence needs and lacks.
+    """
+    details = {key: _written(value, language) for key, value in message.details.items()}
+    if "number" in details:
+        label = _template("photo-named" if details.get("name") else "photo-numbered", language)
+        details["photo"] = label.format(**details)
+    return _template(message.code, language, message.details.get("count")).format(**details)
+
+
+def language_of(code: str | None) -> str:
+    """The language to begin with, for a `language_code` such as «ru», «be» or «pt-br» that Telegram tells."""
+    return "ru" if (code or "ru").partition("-")[0].lower() in READ_RUSSIAN else "en"
+
+
+@cache
+def catalogue(language: str) -> GNUTranslations:
+    """The sentences of a language, compiled in memory."""
+    compiled = BytesIO()
+    with (LOCALES / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language, abort_invalid=True))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def _written(value: str | int | float, language: str) -> str:
+    return value if isinstance(value, str) else format_decimal(value, "#,##0.##", locale=language)
+
+
+def _template(code: str, language: str, count: object = None) -> str:
+    sentences = catalogue(language)
+    template = sentences.ngettext(code, code, count) if isinstance(count, int) else code
+    if template == code:  # gettext's answer for what it does not hold
+        template = sentences.gettext(code)
+    if template == code:
+        raise KeyError(code)
+    return template

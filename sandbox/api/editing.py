@@ -1,0 +1,101 @@
+"""Methods that change messages that are there, or take them away."""
+
+from __future__ import annotations
+
+from sandbox.api.keyboards import keyboard
+from sandbox.api.parameters import Parameters
+from sandbox.api.sending import caption_content, known_chat, open_chat, text_content
+from sandbox.state.chats import Chat
+from sandbox.state.telegram import Telegram
+from sandbox.state.types import Json, bad_request
+
+NOT_MODIFIED = (
+    "message is not modified: specified new message content and reply markup are exactly the same as a current "
+    "content and reply markup of the message"
+)
+CAPTIONED = ("photo", "document", "animation")
+MOST_AT_ONCE = 100
+
+
+async def edit_message_text(telegram: Telegram, given: Parameters) -> Json:
+    """`editMessageText`. Without `reply_markup` the keyboard goes, as on Telegram."""
+    content = text_content(given)
+    chat, message = own_message(telegram, given)
+    if "text" not in message:
+        raise bad_request("there is no text in the message to edit")
+    return change(chat, message, {**content, "reply_markup": keyboard(given)})
+
+
+async def edit_message_caption(telegram: Telegram, given: Parameters) -> Json:
+    """`editMessageCaption`; without a caption it goes."""
+    content = caption_content(given)
+    chat, message = own_message(telegram, given)
+    if not any(kind in message for kind in CAPTIONED):
+        raise bad_request("there is no caption in the message to edit")
+    return change(chat, message, {**content, "reply_markup": keyboard(given)})
+
+
+async def edit_message_reply_markup(telegram: Telegram, given: Parameters) -> Json:
+    """`editMessageReplyMarkup`; without `reply_markup` the keyboard goes."""
+    chat, message = own_message(telegram, given)
+    return change(chat, message, {"reply_markup": keyboard(given)})
+
+
+def own_message(telegram: Telegram, given: Parameters) -> tuple[Chat, Json]:
+    """The bot's message that shall be edited. 400 when it is not there or a user's."""
+    chat = open_chat(telegram, given)
+    message = chat.find(given.number("message_id"))
+    if message is None:
+        raise bad_request("message to edit not found")
+    if message["from"]["id"] != telegram.bot["id"]:
+        raise bad_request("message can't be edited")
+    return chat, message
+
+
+def change(chat: Chat, message: Json, changes: Json) -> Json:
+    """Applies changes; 400 when there are none."""
+    if all(message.get(name) == value for name, value in changes.items()):
+        raise bad_request(NOT_MODIFIED)
+    return chat.change(message["message_id"], changes)
+
+
+async def delete_message(telegram: Telegram, given: Parameters) -> bool:
+    """`deleteMessage`, for the bot's messages and the user's."""
+    if not given.number("message_id"):
+        raise bad_request("message identifier is not specified")
+    chat = known_chat(telegram, given)
+    if chat.find(given.number("message_id")) is None:
+        raise bad_request("message to delete not found")
+    chat.delete(given.number("message_id"))
+    return True
+
+
+async def delete_messages(telegram: Telegram, given: Parameters) -> bool:
+    """`deleteMessages`: ids that are not there are passed over."""
+    wanted = given.listed("message_ids") or []
+    if not wanted:
+        raise bad_request("message identifiers are not specified")
+    if len(wanted) > MOST_AT_ONCE:
+        raise bad_request("too many message identifiers specified")
+    if not all(isinstance(message_id, int) for message_id in wanted):
+        raise bad_request("message identifier must be a Number")
+    chat = known_chat(telegram, given)
+    for message_id in wanted:
+        if chat.find(message_id) is not None:
+            chat.delete(message_id)
+    return True
+
+
+async def set_message_reaction(telegram: Telegram, given: Parameters) -> bool:
+    """`setMessageReaction`: at most one emoji; the page is told."""
+    wanted = given.listed("reaction") or []
+    if len(wanted) > 1:
+        raise bad_request("REACTIONS_TOO_MANY")
+    if not all(isinstance(one, dict) and one.get("type") == "emoji" for one in wanted):
+        raise bad_request("can't parse ReactionType: invalid reaction type specified")
+    chat = known_chat(telegram, given)
+    if chat.find(given.number("message_id")) is None:
+        raise bad_request("message to react not found")
+    told = {"message_id": given.number("message_id"), "reaction": wanted}
+    telegram.events.publish("reaction", chat.id, told)
+    return True

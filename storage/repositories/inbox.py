@@ -1,0 +1,79 @@
+"""Updates from Telegram: each is stored before it is confirmed and handled once, those of a user one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+
+from storage.records import InboxUpdate
+from storage.repositories.base import Repository
+from storage.tables import in_state, inbox
+
+_COLUMNS = (inbox.c.update_id, inbox.c.user_id, inbox.c.payload, inbox.c.attempts)
+_NEW, _RUNNING = in_state(inbox, "new"), in_state(inbox, "running")
+
+
+class Inbox(Repository):
+    """Rows of `inbox`. What is handled keeps its id alone, against a second delivery."""
+
+    async def add(self, rows: Sequence[tuple[int, int | None, str]], now: float) -> int:
+        """Store (update_id, user_id, payload); known ids are ignored. Returns how many were new."""
+        values = [
+            {"update_id": update_id, "user_id": user_id, "payload": payload, "state": "new", "attempts": 0}
+            | {"received_at": now}
+            for update_id, user_id, payload in rows
+        ]
+        if not values:
+            return 0
+        added = self._insert(inbox).values(values).on_conflict_do_nothing().returning(inbox.c.update_id)
+        return len(await self._all(added))
+
+    async def claim(self, owner: str, now: float) -> InboxUpdate | None:
+        """Take the oldest new update of a user of whom none is being handled."""
+        await self._alone("inbox")
+        busy = select(inbox.c.user_id).where(_RUNNING, inbox.c.user_id.is_not(None))
+        free = inbox.c.user_id.is_(None) | inbox.c.user_id.not_in(busy)
+        oldest = select(func.min(inbox.c.update_id)).where(_NEW, free).scalar_subquery()
+        row = await self._one(
+            update(inbox).where(inbox.c.update_id == oldest).values(state="running", owner=owner).returning(*_COLUMNS)
+        )
+        return InboxUpdate(**row) if row else None
+
+    async def done(self, update_id: int, now: float) -> None:
+        """The update is handled: its id alone is kept."""
+        await self._finish(update_id, "done", now, None)
+
+    async def fail(self, update_id: int, error: str, now: float) -> None:
+        """The update cannot be handled: its id and the error are kept."""
+        await self._finish(update_id, "failed", now, error)
+
+    async def put_back(self, update_id: int) -> None:
+        """Handle it again; that counts as an attempt."""
+        await self._put_back(inbox.c.update_id == update_id)
+
+    async def recover(self, gone: ColumnElement[bool], limit: int, now: float) -> tuple[int, list[InboxUpdate]]:
+        """Handle again what gone owners had in hand; what comes to `limit` attempts fails and is returned."""
+        often = select(*_COLUMNS).where(_RUNNING, gone, inbox.c.attempts + 1 >= limit).with_for_update()
+        failed = [InboxUpdate(**row) for row in await self._all(often)]
+        for given_up in failed:
+            await self.fail(given_up.update_id, "interrupted", now)
+        return await self._put_back(gone), failed
+
+    async def waiting(self) -> int:
+        """How many updates are not handled yet, those in hand included."""
+        new, running = (select(func.count()).where(state).scalar_subquery() for state in (_NEW, _RUNNING))
+        count: int = await self._value(select(new + running))
+        return count
+
+    async def purge(self, before: float) -> int:
+        """Drop the ids of updates that were handled before this time."""
+        return await self._run(delete(inbox).where(inbox.c.finished_at < before))
+
+    async def _put_back(self, which: ColumnElement[bool]) -> int:
+        again = {"state": "new", "owner": None, "attempts": inbox.c.attempts + 1}
+        return await self._run(update(inbox).where(_RUNNING, which).values(again))
+
+    async def _finish(self, update_id: int, state: str, now: float, error: str | None) -> None:
+        left = {"user_id": None, "payload": None, "owner": None, "state": state, "error": error, "finished_at": now}
+        await self._run(update(inbox).where(inbox.c.update_id == update_id).values(left))

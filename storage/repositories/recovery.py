@@ -1,0 +1,32 @@
+"""What a process had in hand when it died goes back, and is given up after too many times."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import ColumnElement, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.records import Recovered
+from storage.repositories.inbox import Inbox
+from storage.repositories.outbox import Outbox
+from storage.repositories.requests import Requests
+from storage.tables import inbox, leases, outbox, requests
+
+MAX_ATTEMPTS: Final = 8  # kills come in rows (a machine out of memory, an update of the host) and are nobody's fault
+PROCESS: Final = "process:"
+
+
+async def recover(connection: AsyncConnection, now: float, sole: str | None = None) -> Recovered:
+    """Let wait again what was in the hands of owners that are gone; see `Transaction.recover`."""
+    updates, failed_updates = await Inbox(connection).recover(_gone(inbox.c.owner, now, sole), MAX_ATTEMPTS, now)
+    works, failed_requests = await Requests(connection).recover(_gone(requests.c.owner, now, sole), MAX_ATTEMPTS, now)
+    messages = await Outbox(connection).put_back(_gone(outbox.c.owner, now, sole))
+    return Recovered(updates, works, messages, tuple(failed_updates), tuple(failed_requests))
+
+
+def _gone(owner: ColumnElement[str], now: float, sole: str | None) -> ColumnElement[bool]:
+    if sole is not None:
+        return owner != sole
+    alive = select(leases.c.name).where(leases.c.until > now)
+    return (literal(PROCESS) + owner).not_in(alive)

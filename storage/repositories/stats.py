@@ -1,0 +1,77 @@
+"""The service in numbers, for those who run it."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, Table, func, select
+
+from storage.records import CheckpointStats, Stats
+from storage.repositories.base import Repository
+from storage.tables import comparisons, corrections, descriptions, listings, requests, users, votes
+
+LATEST: Final = 1000
+
+
+class Numbers(Repository):
+    """Counts and medians over all tables."""
+
+    async def stats(self) -> Stats:
+        """The service in numbers."""
+        return Stats(
+            users=await self._rows(users),
+            blocked=await self._value(select(func.count()).where(users.c.blocked)),
+            listings=await self._rows(listings),
+            requests=await self._counts(select(requests.c.state, func.count()).group_by(requests.c.state)),
+            checkpoints=await self._checkpoints(),
+            median_total_s=await self._median_total(),
+        )
+
+    async def _checkpoints(self) -> dict[str, CheckpointStats]:
+        judged = descriptions.outerjoin(votes).outerjoin(corrections)
+        counts = (
+            func.count().label("descriptions"),
+            func.count().filter(votes.c.value > 0).label("up"),
+            func.count().filter(votes.c.value < 0).label("down"),
+            func.count(corrections.c.description_id).label("corrections"),
+        )
+        name = descriptions.c.checkpoint
+        rows = await self._all(select(name, *counts).select_from(judged).group_by(name).order_by(name))
+        first = await self._chosen(comparisons.c.first_id), await self._chosen(comparisons.c.second_id)
+        reasons = await self._reasons()
+        return {
+            (checkpoint := row.pop("checkpoint")): CheckpointStats(
+                **row,
+                wins=first[0].get((checkpoint, "first"), 0) + first[1].get((checkpoint, "second"), 0),
+                losses=first[0].get((checkpoint, "second"), 0) + first[1].get((checkpoint, "first"), 0),
+                reasons={reason: count for (of, reason), count in reasons.items() if of == checkpoint},
+            )
+            for row in rows
+        }
+
+    async def _chosen(self, shown: ColumnElement[int]) -> dict[tuple[str, str], int]:
+        """How often the choice was so when the checkpoint's text was the one `shown` says."""
+        pair = (descriptions.c.checkpoint, comparisons.c.choice)
+        joined = comparisons.join(descriptions, descriptions.c.id == shown)
+        made = select(*pair, func.count()).select_from(joined).where(comparisons.c.choice.is_not(None))
+        return await self._counts(made.group_by(*pair))
+
+    async def _reasons(self) -> dict[tuple[str, str], int]:
+        pair = (descriptions.c.checkpoint, votes.c.reason)
+        given = select(*pair, func.count()).join_from(votes, descriptions).where(votes.c.reason.is_not(None))
+        return await self._counts(given.group_by(*pair).order_by(*pair))
+
+    async def _median_total(self) -> float | None:
+        latest = select(descriptions.c.timings).order_by(descriptions.c.id.desc()).limit(LATEST)
+        timings = [row["timings"] for row in await self._all(latest)]
+        return median(totals) if (totals := [timing["total_s"] for timing in timings if "total_s" in timing]) else None
+
+    async def _rows(self, table: Table) -> int:
+        count: int = await self._value(select(func.count()).select_from(table))
+        return count
+
+    async def _counts(self, statement: Select[Any]) -> dict[Any, int]:
+        """The last column by the ones before it."""
+        rows = [tuple(row) for row in await self._connection.execute(statement)]
+        return {row[0] if len(row) == 2 else row[:-1]: row[-1] for row in rows}

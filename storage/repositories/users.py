@@ -1,0 +1,87 @@
+"""Users: how they like to be spoken to, and how everything about them is forgotten."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, delete, func, select, update
+
+from storage.records import User
+from storage.repositories.base import Repository
+from storage.tables import inbox, outbox, owner_columns, requests, users
+
+_COLUMNS = (
+    users.c.id,
+    users.c.language,
+    users.c.checkpoint,
+    users.c.checkpoint_before,
+    users.c.awaits_correction_of,
+    users.c.blocked,
+)
+
+
+class Users(Repository):
+    """Rows of `users`, and the whole of what is kept about one."""
+
+    async def get(self, user_id: int, now: float, language: str = "ru") -> User:
+        """The user, made in `language` when new; who writes is not blocked any more."""
+        user = await self.find(user_id)
+        if user is None:
+            values = {"id": user_id, "language": language, "blocked": False, "created_at": now}
+            await self._run(self._insert(users).values(values).on_conflict_do_nothing())
+        elif user.blocked:
+            await self._set(user_id, blocked=False)
+        else:
+            return user
+        return await self.get(user_id, now, language)
+
+    async def find(self, user_id: int) -> User | None:
+        """The user where there is one."""
+        row = await self._one(select(*_COLUMNS).where(users.c.id == user_id))
+        return User(**row) if row else None
+
+    async def set_language(self, user_id: int, language: str) -> None:
+        """Speak this language from now on."""
+        await self._set(user_id, language=language)
+
+    async def choose_checkpoint(self, user_id: int, name: str, before: str | None) -> None:
+        """Write with this captioner from now on; `before` has written until now, None: the bot's own choice."""
+        await self._set(user_id, checkpoint=name, checkpoint_before=before)
+
+    async def go_back(self, user_id: int) -> None:
+        """Write with the captioner before the chosen one again; without one, with the bot's own choice."""
+        await self._set(user_id, checkpoint=users.c.checkpoint_before, checkpoint_before=None)
+
+    async def await_correction(self, user_id: int, description_id: int | None) -> None:
+        """Take the next text of the user as a correction of this description; None: no more."""
+        await self._set(user_id, awaits_correction_of=description_id)
+
+    async def block(self, user_id: int) -> None:
+        """The user has blocked the bot: nothing waits for them any more."""
+        await self._set(user_id, blocked=True)
+        await self._run(delete(outbox).where(outbox.c.chat_id == user_id, outbox.c.state == "pending"))
+        waiting = (requests.c.user_id == user_id) & (requests.c.state == "pending")
+        await self._run(update(requests).where(waiting).values(state="failed", error="blocked"))
+
+    async def rows(self, user_id: int) -> int:
+        """How many rows of all tables are about the user."""
+        counts = [
+            await self._value(select(func.count()).where(column == user_id).select_from(column.table))
+            for column in owner_columns()
+        ]
+        return sum(counts)
+
+    async def forget(self, user_id: int) -> int:
+        """Delete everything about the user and return how many rows that were.
+
+        Of updates the ids stay, so that one which Telegram delivers again is not handled again.
+        """
+        count = await self._run(
+            update(inbox)
+            .where(inbox.c.user_id == user_id)
+            .values(user_id=None, payload=None, state="done", owner=None, finished_at=inbox.c.received_at)
+        )
+        for column in owner_columns():
+            count += await self._run(delete(column.table).where(column == user_id))
+        return count
+
+    async def _set(self, user_id: int, **values: str | int | bool | Column[str] | None) -> None:
+        await self._run(update(users).where(users.c.id == user_id).values(values))

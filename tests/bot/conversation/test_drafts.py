@@ -1,0 +1,208 @@
+"""Collecting a draft: photos, attributes, edits, what is refused, and the buttons under the card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.views import keyboards
+from tests.support.bot.conversation import Json, Talk, both_languages, buttons, converse, picture
+
+
+async def card(talk: Talk, fragment: str = "") -> Json:
+    """Wait for a card that says so."""
+    title = talk.say("card-title")
+    return await talk.person.wait(lambda message: title in message.get("text", "") and fragment in message["text"])
+
+
+def photos(talk: Talk, count: int) -> str:
+    """The line that counts them."""
+    return talk.say("card-photos", count=count, limit=10)
+
+
+@both_languages
+def test_an_album_with_a_caption_gets_one_card(tmp_path: Path, language: str) -> None:
+    """Photos are counted, attributes are shown as understood, and what could be added is named."""
+
+    async def script(talk: Talk) -> None:
+        colours = ("red", "green", "blue", "white", "black")
+        await talk.person.album([picture(colour) for colour in colours], caption="Цена: 5000; мягкая & тёплая")
+        shown = await card(talk, photos(talk, 5))
+        assert "• Цена: 5000; мягкая & тёплая" in shown["text"]
+        assert talk.say("missing-size") in shown["text"]
+        assert talk.say("missing-price") not in shown["text"]
+        assert buttons(shown) == [
+            talk.say("button-generate"),
+            talk.say("button-clear"),
+            talk.say("button-model", model="mini"),
+        ]
+        assert len(talk.bots) == 1
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_messages_before_and_after_join_and_edits_are_followed(tmp_path: Path, language: str) -> None:
+    """The card is one message, edited in place."""
+
+    async def script(talk: Talk) -> None:
+        text = await talk.person.text("Цена: 5000")
+        shown = await card(talk, talk.say("missing-photos"))
+        await talk.person.photo(picture("red"))
+        await talk.person.photo(picture("blue"), caption="Размер: 42")
+        await card(talk, photos(talk, 2))
+        await card(talk, "Размер: 42")
+        await talk.person.text("почти новая")
+        await card(talk, "почти новая")
+        await talk.person.edit(text["message_id"], "Цена: 4500")
+        edited = await card(talk, "Цена: 4500")
+        assert "5000" not in edited["text"]
+        assert "Размер: 42" in edited["text"]
+        assert [message["message_id"] for message in talk.bots] == [shown["message_id"]]
+
+    converse(script, tmp_path, language)
+
+
+def test_files_and_gifs_are_photos_and_other_files_are_refused_by_name(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.document(picture("red", form="PNG"), "front.png", "image/png")
+        await talk.person.gif(picture("blue", form="GIF"))
+        await talk.person.document(b"%PDF-1.4 ...", "Договор.pdf", "application/pdf")
+        await talk.person.document(b"RIFF....WEBP", "back.webp", "image/webp")
+        shown = await card(talk, "back.webp")
+        assert photos(talk, 2) in shown["text"]
+        assert talk.say("file-no-image", name="Договор.pdf", number=3) in shown["text"]
+        assert talk.say("photo-format", name="back.webp", number=3) in shown["text"]
+
+    converse(script, tmp_path)
+
+
+@both_languages
+def test_photos_after_the_tenth_are_refused_by_name(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        colours = [f"#{index:02x}0000" for index in range(12, 240, 15)]
+        await talk.person.album([picture(colour, form="PNG") for colour in colours[:10]])
+        await talk.person.album([picture(colour, form="PNG") for colour in colours[10:15]], as_documents=True)
+        shown = await card(talk, photos(talk, 10))
+        shown = await card(talk, talk.say("photo-extra", name="1.jpg", number=11, limit=10))
+        assert talk.say("photos-extra-more", count=2) in shown["text"]
+
+    converse(script, tmp_path, language)
+
+
+def test_the_same_photo_twice_is_one(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.album([picture("red"), picture("red"), picture("blue")])
+        await card(talk, photos(talk, 2))
+
+    converse(script, tmp_path)
+
+
+@both_languages
+def test_what_cannot_be_read_gets_a_sentence(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        sticker = {"file_id": "s", "file_unique_id": "s", "width": 1, "height": 1, "type": "regular"}
+        flags = {"is_animated": False, "is_video": False}
+        await talk.command("start")
+        talk.sandbox.push({"message": envelope(talk) | {"sticker": sticker | flags}})
+        await talk.hear("unreadable")
+
+    converse(script, tmp_path, language)
+
+
+def envelope(talk: Talk, kind: str = "private") -> Json:
+    """A message of the user's, but for its content."""
+    sender = {"id": talk.person.id, "is_bot": False, "first_name": "Анна", "language_code": talk.language}
+    chat = {"id": talk.person.id if kind == "private" else -100, "type": kind}
+    return {"message_id": 7, "date": 0, "from": sender, "chat": chat}
+
+
+def test_a_group_is_met_with_silence(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        talk.sandbox.push({"message": envelope(talk, "group") | {"text": "/start"}})
+        await talk.command("help")
+        await talk.person.wait("/compare")
+        assert [call.params["chat_id"] for call in talk.sandbox.calls if call.method == "sendMessage"] == ["1"]
+
+    converse(script, tmp_path)
+
+
+@both_languages
+def test_a_cleared_draft_is_gone_and_its_buttons_are_stale(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.text("Цена: 5000")
+        await card(talk)
+        await talk.press("button-clear")
+        await talk.hear("card-cleared")
+        assert talk.texts("5000") == []
+        await talk.person.text("Размер: 42")
+        shown = await card(talk, "42")
+        assert "5000" not in shown["text"]
+
+    converse(script, tmp_path, language)
+
+
+STALE = [
+    keyboards.Generate(listing=1),
+    keyboards.Clear(listing=1),
+    keyboards.Drop(listing=1, message=1),
+    keyboards.Cancel(request=1),
+    keyboards.Vote(description=1, good=True),
+    keyboards.Blame(description=1, reason="item"),
+    keyboards.Correct(description=1),
+    keyboards.LeaveText(),
+    keyboards.Again(description=1),
+    keyboards.ShowOthers(description=1),
+    keyboards.Rewrite(description=1, tag="x"),
+    keyboards.Prefer(comparison=1, choice="first"),
+    keyboards.Recall(description=1),
+    keyboards.ChooseModel(tag="x"),
+    keyboards.RunCase(tag="x"),
+    keyboards.Speak(language="tlh"),
+]
+
+
+@both_languages
+def test_stale_and_foreign_buttons_are_answered_with_a_word(tmp_path: Path, language: str) -> None:
+    """Another user's ids, ids of nothing, and data of no button that there is."""
+
+    async def script(talk: Talk) -> None:
+        await talk.person.text("Цена: 5000")
+        await card(talk)
+        await talk.press("button-generate")
+        await talk.scores()
+        stranger = talk.sandbox.user(2, "Борис", language)
+        await stranger.text("/start")
+        shown = await stranger.wait(lambda message: buttons(message))
+        for data in [*(each.pack() for each in STALE), "nonsense:1", "vote:1:perhaps"]:
+            assert await talk.push(shown, data, stranger) == talk.say("button-stale"), data
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_a_draft_with_nothing_to_write_about_offers_cases(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.document(b"%PDF", "a.pdf", "application/pdf")
+        await card(talk)
+        await talk.press("button-generate")
+        offered = await talk.hear("draft-empty", limit=10)
+        assert len(buttons(offered)) >= 11
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_attributes_that_cannot_be_read_are_explained_and_mended_by_an_edit(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        text = await talk.person.text('{"Цена": 5000,}')
+        problem = talk.say("attributes-bad-json", line=1, column=15)
+        shown = await card(talk, problem)
+        await talk.press("button-generate")
+        await talk.person.wait(problem, after=shown["message_id"])
+        assert talk.engine.asked == []
+        await talk.person.edit(text["message_id"], '{"Цена": 5000}')
+        await card(talk, "Цена: 5000")
+        await talk.press("button-generate", shown)
+        assert await talk.written() == ["mini пишет: Цена: 5000 (0, 0)"]
+
+    converse(script, tmp_path, language)

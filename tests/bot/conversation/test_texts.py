@@ -1,0 +1,231 @@
+"""What a user does with a text: votes, reasons, corrections, other versions, other models, comparisons, the past."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.records import Description
+from tests.support.bot.conversation import Json, Talk, both_languages, buttons, converse, picture
+
+TEXT = "Цена: 5000"
+
+
+async def answered(talk: Talk, text: str = TEXT, count: int = 1) -> Json:
+    """Have a text written; the message with its buttons."""
+    await talk.person.text(text)
+    shown = await talk.person.wait(lambda message: text in message.get("text", "") and buttons(message))
+    await talk.press("button-generate", shown)
+    return await talk.scores(count)
+
+
+async def description(talk: Talk, number: int = 1) -> Description:
+    """What storage holds."""
+    async with talk.app.store.transaction() as tx:
+        found = await tx.feedback.get(number)
+    assert found is not None
+    return found
+
+
+async def shows(talk: Talk, message: Json, *captions: str) -> None:
+    """Wait until the message has these buttons among its own."""
+    number = message["message_id"]
+    await talk.person.wait(lambda one: one["message_id"] == number and set(captions) <= set(buttons(one)))
+
+
+@both_languages
+def test_the_text_comes_alone_and_its_scores_folded(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.album([picture("red"), picture("blue")], caption="<b>Цена</b> & скидка: 5000")
+        await talk.hear("card-title")
+        await talk.press("button-generate")
+        judged = await talk.scores()
+        assert await talk.written() == ["mini пишет: <b>Цена</b> & скидка: 5000 (2, 0)"]
+        assert judged["entities"][0]["type"] == "expandable_blockquote"
+        for code in ("score-clipscore-mean", "score-many-things", "time-total"):
+            assert talk.say(code) in judged["text"]
+        assert talk.say("page-scores", checkpoint="mini") in judged["text"]
+        assert talk.say("score-bertscore") not in judged["text"]
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_a_vote_is_shown_and_may_be_changed(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        judged = await answered(talk)
+        assert await talk.touch("👍", judged) == talk.say("thanks")
+        await shows(talk, judged, "👍 ✓")
+        assert (await description(talk)).vote == 1
+        await talk.touch("👍 ✓", judged)
+        await talk.touch("👎", judged)
+        await shows(talk, judged, "👍", "👎 ✓", talk.say("reason-invented"))
+        await talk.press("reason-invented", judged)
+        await shows(talk, judged, "👎 ✓")
+        found = await description(talk)
+        assert (found.vote, found.reason) == (-1, "invented")
+        await talk.touch("👎 ✓", judged)
+        await shows(talk, judged, f"{talk.say('reason-invented')} ✓", talk.say("reason-colour"))
+        await talk.touch("👍", judged)
+        await shows(talk, judged, "👍 ✓", "👎")
+        found = await description(talk)
+        assert (found.vote, found.reason) == (1, None)
+        await talk.person.wait(lambda _: talk.say("why-bad") not in talk.bots[-1]["text"])
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_a_corrected_text_is_stored_with_its_changes_and_is_no_draft(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        judged = await answered(talk)
+        await talk.touch("✏️", judged)
+        await talk.hear("correction-asked")
+        await talk.person.text("mini пишет: Цена: 4000, торг")
+        await talk.hear("correction-stored")
+        await shows(talk, judged, "✏️ ✓")
+        assert (await description(talk)).correction == "mini пишет: Цена: 4000, торг"
+        async with talk.app.store.transaction() as tx:
+            assert await tx.listings.current(talk.person.id) is None
+        await talk.person.text("Размер: 42")
+        await talk.hear("card-title", after=judged["message_id"])
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_a_correction_may_be_left_by_a_button_or_by_a_photo(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        judged = await answered(talk)
+        await talk.touch("✏️", judged)
+        await talk.hear("correction-asked")
+        await talk.press("button-leave")
+        await talk.hear("correction-left")
+        await talk.touch("✏️", judged)
+        await talk.hear("correction-asked", after=judged["message_id"])
+        await talk.person.photo(picture("red"), caption="Размер: 42")
+        shown = await talk.hear("card-title", after=judged["message_id"])
+        await talk.person.text("Цвет: красный")
+        await talk.person.wait("красный", after=shown["message_id"] - 1)
+        assert (await description(talk)).correction is None
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_another_version_has_another_seed_and_another_model_another_name(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await answered(talk)
+        await talk.press("button-again")
+        await talk.scores(2)
+        await talk.press("button-others")
+        await talk.scores(3)
+        assert [(name, seed) for name, seed, _ in talk.engine.asked] == [("mini", 0), ("mini", 1), ("nano", 0)]
+        assert len(await talk.written(3)) == 3
+        done = talk.say("card-done")
+        await talk.person.wait(lambda _: [one["text"] for one in talk.bots].count(done) == 3)
+
+    converse(script, tmp_path, language)
+
+
+def test_of_several_other_models_one_is_chosen(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        judged = await answered(talk)
+        await talk.press("button-others")
+        await shows(talk, judged, "nano", "pico")
+        await talk.touch("pico", judged)
+        await talk.scores(2)
+        assert "pico" in (await talk.written(1, "pico"))[0]
+        assert "pico" not in buttons(judged)
+
+    converse(script, tmp_path, names=("mini", "nano", "pico"))
+
+
+@pytest.mark.parametrize(
+    "given", [{"names": ("mini",)}, {"names": ("mini", "nano"), "model_pinned": "mini"}], ids=["alone", "pinned"]
+)
+def test_without_a_choice_nothing_offers_one(tmp_path: Path, given: dict[str, Any]) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.text(TEXT)
+        shown = await talk.person.wait(TEXT)
+        assert buttons(shown) == [talk.say("button-generate"), talk.say("button-clear")]
+        await talk.press("button-generate")
+        assert talk.say("button-others") not in buttons(await talk.scores())
+
+    converse(script, tmp_path, **given)
+
+
+@pytest.mark.parametrize(
+    ("language", "choice"), [("ru", "first"), ("en", "second"), ("ru", "equal"), ("en", "neither")]
+)
+def test_two_models_are_compared_blindly(tmp_path: Path, language: str, choice: str) -> None:
+    """The names are told after the vote, which is stored; a second vote is not."""
+
+    async def script(talk: Talk) -> None:
+        await talk.person.text(TEXT)
+        await talk.hear("card-title")
+        await talk.command("compare")
+        question = await talk.hear("compare-question")
+        texts = [message["text"] for message in talk.bots if "пишет" in message["text"]]
+        assert [text.split("\n")[0] for text in texts] == [talk.say("candidate-first"), talk.say("candidate-second")]
+        assert "mini" not in question["text"]
+        await talk.press(f"choice-{choice}", question)
+        names = ["mini" if "mini" in text else "nano" for text in texts]
+        told = await talk.hear("compare-revealed", choice=talk.say(f"choice-{choice}"), first=names[0], second=names[1])
+        assert told["message_id"] == question["message_id"]
+        assert buttons(told) == []
+        assert await talk.push(told, "prefer:1:equal") == talk.say("compare-chosen")
+        async with talk.app.store.transaction() as tx:
+            found = await tx.feedback.get_comparison(1)
+        assert found is not None
+        assert found.choice == choice
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+def test_the_last_listing_is_compared_where_there_is_no_draft(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.command("compare")
+        await talk.hear("compare-nothing")
+        await answered(talk)
+        await talk.command("compare")
+        await talk.hear("compare-question")
+        assert {name for name, _, _ in talk.engine.asked} == {"mini", "nano"}
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [({"names": ("mini",)}, "compare-one-model"), ({"model_pinned": "mini"}, "compare-pinned")],
+)
+def test_a_comparison_says_what_it_lacks(tmp_path: Path, language: str, given: dict[str, Any], code: str) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.command("compare")
+        await talk.hear(code)
+
+    converse(script, tmp_path, language, **given)
+
+
+@both_languages
+def test_the_past_is_listed_and_shown_again(tmp_path: Path, language: str) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.command("history")
+        await talk.hear("history-empty")
+        await answered(talk, "Цена: 100")
+        judged = await answered(talk, "Цена: 200", count=2)
+        await talk.command("history")
+        listed = await talk.hear("history-title", after=judged["message_id"])
+        assert buttons(listed) == ["mini пишет: Цена: 200 (0, 0)", "mini пишет: Цена: 100 (0, 0)"]
+        await talk.touch("mini пишет: Цена: 100", listed)
+        again = await talk.person.wait("Цена: 100", after=listed["message_id"])
+        judged = await talk.person.wait(lambda one: "👍" in buttons(one), after=again["message_id"])
+        await talk.touch("👍", judged)
+        await shows(talk, judged, "👍 ✓")
+        assert (await description(talk)).vote == 1
+
+    converse(script, tmp_path, language)

@@ -1,0 +1,103 @@
+"""What buttons carry fits Telegram, comes back as it was, and is understood by nobody when it is spoilt."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardMarkup
+from tests.bot.test_replies import WRITTEN
+
+from bot.views import keyboards, replies
+from inference.checkpoints.registry import Card
+from inference.listing.cases import find_cases
+from locales.translate import LANGUAGES, render
+from storage.records import Description
+
+BIG = 2**63 - 1
+EACH = [
+    keyboards.Generate(listing=BIG),
+    keyboards.Clear(listing=BIG),
+    keyboards.Drop(listing=BIG, message=BIG),
+    keyboards.Cancel(request=BIG),
+    keyboards.ShowModels(),
+    keyboards.TurnPage(page=BIG),
+    keyboards.ChooseModel(tag=keyboards.tag("x" * 255)),
+    keyboards.ShowCases(),
+    keyboards.RunCase(tag=keyboards.tag("пример: 1")),
+    keyboards.Vote(description=BIG, good=False),
+    *(keyboards.Blame(description=BIG, reason=reason) for reason in replies.REASONS),
+    keyboards.Correct(description=BIG),
+    keyboards.LeaveText(),
+    keyboards.Again(description=BIG),
+    keyboards.ShowOthers(description=BIG),
+    keyboards.Rewrite(description=BIG, tag=keyboards.tag("mini")),
+    *(keyboards.Prefer(comparison=BIG, choice=choice) for choice in replies.CHOICES),
+    keyboards.Recall(description=BIG),
+    *(keyboards.Speak(language=language) for language in LANGUAGES),
+    keyboards.Forget(sure=True),
+]
+
+
+@pytest.mark.parametrize("data", EACH, ids=lambda data: type(data).__name__)
+def test_what_a_button_carries_fits_and_comes_back(data: CallbackData) -> None:
+    packed = data.pack()
+    assert len(packed.encode()) <= 64
+    assert type(data).unpack(packed) == data
+
+
+def test_every_kind_of_button_is_tried_here() -> None:
+    kinds = {kind for kind in vars(keyboards).values() if isinstance(kind, type) and issubclass(kind, CallbackData)}
+    assert {type(data) for data in EACH} == kinds - {CallbackData}
+    assert len({kind.__prefix__ for kind in kinds - {CallbackData}}) == len(kinds) - 1
+
+
+def cards(*names: str) -> list[Card]:
+    """Cards of these names."""
+    return [Card(folder=Path("captioner") / name, family="f", version="1") for name in names]
+
+
+def captions(keyboard: InlineKeyboardMarkup) -> list[list[str]]:
+    """What stands on the buttons, row by row."""
+    return [[button.text for button in row] for row in keyboard.inline_keyboard]
+
+
+def description(**given: object) -> Description:
+    """A stored text."""
+    usual = {"vote": None, "reason": None, "correction": None}
+    return Description(1, 1, 1, 1, 0, WRITTEN, **{**usual, **given}, created_at=0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_votes_are_ticked_and_more_is_unfolded_below_them(language: str) -> None:
+    say = partial(render, language=language)
+    others = cards("nano", "pico")
+    assert captions(keyboards.judge(description(), say, []))[0] == ["👍", "👎", "✏️"]
+    assert len(captions(keyboards.judge(description(), say, []))[-1]) == 1
+    assert captions(keyboards.judge(description(vote=1, correction="…"), say, others))[0] == ["👍 ✓", "👎", "✏️ ✓"]
+    reasons = captions(keyboards.judge(description(vote=-1, reason="item"), say, others, "reasons"))
+    assert [row[0].endswith("✓") for row in reasons[1:-1]] == [True, False, False, False, False]
+    models = captions(keyboards.judge(description(), say, others, "models"))
+    assert models[1:-1] == [["nano"], ["pico"]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_cases_are_offered_by_title(language: str) -> None:
+    cases = find_cases(Path(__file__).parents[3] / "testcases")
+    assert captions(keyboards.cases(cases, language)) == [[case.title[language]] for case in cases]
+
+
+def test_the_chosen_model_is_ticked() -> None:
+    assert captions(keyboards.models(cards("mini", "nano"), "nano")) == [["mini"], ["nano ✓"]]
+
+
+def test_models_come_in_pages_with_a_way_to_those_beside() -> None:
+    for page, turns in ((0, ["→"]), (1, ["←", "→"]), (2, ["←"])):
+        assert captions(keyboards.models(cards("mini"), "mini", page, 2)) == [["mini ✓"], turns]
+
+
+def test_no_keyboard_has_more_buttons_than_telegram_takes() -> None:
+    keyboard = keyboards.judge(description(), render, cards(*(f"{number}" for number in range(200))), "models")
+    assert sum(map(len, captions(keyboard))) <= 100

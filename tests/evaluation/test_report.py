@@ -1,0 +1,67 @@
+"""The owner's page: everything in one file, pictures blurred, nothing of a text taken for HTML."""
+
+from __future__ import annotations
+
+import base64
+import re
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from evaluation.moderation import Judged
+from evaluation.report import Chapter, page
+from inference.errors import Message
+from inference.listing.types import Verdict
+from tests.support.models import tiny
+
+
+def say(message: Message) -> str:
+    return f"<{message.code}>"
+
+
+def chapter(folder: Path) -> Chapter:
+    tiny.picture(1, (900, 600)).save(folder / "wide.png")
+    refused = Verdict("match", passed=False, score=0.21, reason=Message("match-refused"))
+    rows = [
+        Judged("foreign", (folder / "wide.png",), "<script>alert(1)</script>", True, refused),
+        Judged("caption", (folder / "wide.png",), "куртка", False, Verdict("match", score=0.5)),
+        Judged("caption", (), "без суждения", False, Verdict("match")),
+    ]
+    return Chapter("match", rows, 0.25, False, {"auc": 0.98, "foreign_auc": None}, {"FACE": {"0.25": 3}})
+
+
+def test_the_page_stands_alone(tmp_path: Path) -> None:
+    """No script, no address outside, pictures within, small and blurred until somebody asks."""
+    html = page([chapter(tmp_path)], say)
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "http" not in html
+    sources = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)"', html)
+    assert len(sources) == 2
+    assert max(Image.open(BytesIO(base64.b64decode(sources[0]))).size) == 160
+    assert re.search(r"\.card img\{[^}]*filter:blur", html)
+
+
+def test_words_come_from_outside_and_figures_are_there(tmp_path: Path) -> None:
+    html = page([chapter(tmp_path)], say)
+    for code in ("moderation-page", "moderation-page-clear", "moderation-page-nearest", "match-refused"):
+        assert f"&lt;{code}&gt;" in html
+    assert "0.980" in html
+    assert "None" not in html
+    assert "100.00%" in html
+    assert "<polyline" in html
+
+
+def test_names_are_words_and_labels_a_table(tmp_path: Path) -> None:
+    html = page([chapter(tmp_path)], say)
+    for code in ("moderation-match", "moderation-auc", "moderation-caption", "moderation-labels", "moderation-curve"):
+        assert f"&lt;{code}&gt;" in html
+    assert "<td>FACE<td class=n>3" in html
+    assert "moderation-foreign-auc" not in html
+
+
+def test_what_was_not_judged_has_no_card(tmp_path: Path) -> None:
+    html = page([chapter(tmp_path)], say)
+    assert "без суждения" not in html
+    assert html.index("&lt;script") < html.index("куртка")

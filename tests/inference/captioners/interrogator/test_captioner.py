@@ -1,0 +1,245 @@
+"""The interrogator keeps the promises of captioners in every mode and the seller's numbers, and says a thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.captioners import base
+from inference.captioners.base import Captioner, Prompt
+from inference.captioners.interrogator.captioner import Interrogator
+from inference.captioners.interrogator.settings import MODES
+from inference.captioners.prefix.captioner import PrefixCaptioner
+from inference.captioners.prefix.decoding import Sampling
+from inference.checkpoints.registry import Card, read_card, seal
+from inference.clip.dual_encoder import Clip
+from inference.errors import CheckpointError
+from inference.serving.loader import Loader
+from tests.support.models import tiny
+from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt, surroundings
+from tests.support.sources import ROOT
+
+SETTINGS = {"captioner": "mini", "clip": "mini", "mode": "best", "areas": ["tops", "bottoms", "shoes"]}
+
+
+class Told:
+    """Says what it was told, of photos and of fields."""
+
+    name = "mini"
+
+    def __init__(self, caption: str, rest: str = "", max_photos: int = 10) -> None:
+        self.caption, self.rest, self.max_photos = caption, rest, max_photos
+        self.photos: list[int] = []
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        self.photos += [len(each.images) for each in prompts]
+        return [f"{self.caption} {self.rest if each.masked else ''}".strip() for each in prompts]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("checkpoints")
+    tiny.save_root(root)
+    save(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def clip(root: Path) -> Clip:
+    return Clip.load(root / "clip" / "mini")
+
+
+def save(root: Path, name: str = "interrogator", **settings: object) -> Card:
+    folder = root / "captioner" / name
+    folder.mkdir(exist_ok=True)
+    requires = ("captioner/mini", "clip/mini")
+    asked = {**SETTINGS, **settings}
+    return seal(
+        Card(folder=folder, family="interrogator", version="1", max_photos=10, requires=requires, settings=asked)
+    )
+
+
+def load(root: Path, clip: Clip, captioner: Captioner, mode: str = "best") -> Interrogator:
+    card = read_card(root / "captioner" / "interrogator")
+    around = replace(surroundings(clip), load_captioner=lambda name: captioner)
+    loaded = base.load(replace(card, settings={**card.settings, "mode": mode}), around)
+    assert isinstance(loaded, Interrogator)
+    return loaded
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_promises_are_kept_in_every_mode(root: Path, clip: Clip, mode: str) -> None:
+    captioner = load(root, clip, Told("Синяя куртка на молнии.", "Цена <PRICE>."), mode)
+    texts = assert_keeps_the_promises(captioner, clip)
+    for text, asked in zip(texts, mixed_prompts(clip), strict=True):
+        assert all(token in text for token in asked.mask_tokens)
+
+
+def test_it_stands_on_the_embedded_kind_of_captioner(root: Path) -> None:
+    """Loaded as the bot loads it, over a captioner that reads the views of the same encoder."""
+    loaded, clip = Loader(root).load_alone(read_card(root / "captioner" / "interrogator"))
+    assert isinstance(loaded, Interrogator)
+    assert isinstance(loaded.captioner, PrefixCaptioner)
+    loaded.captioner.sampling = Sampling(drafts=2, things_length=4, text_length=12)
+    assert_keeps_the_promises(loaded, clip, [prompt(clip, 3, FIELDS), prompt(clip, 1), prompt(clip, 0, FIELDS)])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_the_caption_leaves_open_is_added_once(root: Path, clip: Clip, mode: str) -> None:
+    """Colour and sleeves are said; of every other trait at most one phrase is, and none of shoes."""
+    captioner = load(root, clip, Told("Белая рубашка с коротким рукавом."), mode)
+    asked = prompt(clip, 2)
+    (found,) = captioner.interrogate([asked])
+    assert found.text.startswith("Белая рубашка с коротким рукавом")
+    assert found.text.count("рукав") == 1
+    assert found.text.endswith(".")
+    assert "подошв" not in found.text
+    with torch.inference_mode():
+        album = asked.views.embeddings.mean(0)
+        assert found.similarity == pytest.approx(float(clip.read([found.text]).embeddings[0] @ album), abs=1e-5)
+
+
+def test_best_is_the_likest_of_all(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Белая рубашка."))
+    asked = [prompt(clip, 1), prompt(clip, 3)]
+    found = {mode: captioner.interrogate(asked, mode) for mode in MODES}
+    for number, each in enumerate(asked):
+        album = each.views.embeddings.mean(0)
+        alone = float(clip.read(["Белая рубашка."]).embeddings[0] @ album)
+        others = [found[mode][number].similarity or 0 for mode in ("classic", "fast")]
+        assert (found["best"][number].similarity or 0) >= max(alone, *others) - 1e-6
+
+
+def test_phrases_go_before_what_the_fields_say(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Белая рубашка. Лёгкая.", "Размер <SIZE>. Отдам за <PRICE>."), "classic")
+    (text,) = captioner.generate([prompt(clip, 1, FIELDS)])
+    seen, _, fields = text.partition(" Размер")
+    assert seen.startswith("Белая рубашка, ")
+    assert seen.endswith(". Лёгкая.")
+    assert fields == " <SIZE>. Отдам за <PRICE>."
+
+
+def test_a_token_that_the_caption_forgot_stands_in_the_seller_s_own_line(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Белая рубашка.", "Размер <SIZE>."))
+    (text,) = captioner.generate([prompt(clip, 1, FIELDS)])
+    assert text.endswith("Размер <SIZE>.\nЦена: <PRICE>")
+
+
+def test_without_photos_it_says_what_the_captioner_says(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Куртка.", "Размер <SIZE>."))
+    (found,) = captioner.interrogate([prompt(clip, 0, FIELDS)])
+    assert found.text == "Куртка. Размер <SIZE>.\nЦена: <PRICE>"
+    assert (found.phrases, found.similarity) == ((), None)
+
+
+def test_a_caption_of_nothing_is_given_the_likest_thing(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told(""))
+    (found,) = captioner.interrogate([prompt(clip, 1)])
+    things = captioner.tables.phrases.things
+    named = [thing for area in SETTINGS["areas"] for thing in things[area]]
+    assert any(found.text.startswith(f"{thing[:1].upper()}{thing[1:]}") for thing in named)
+
+
+def test_of_many_things_the_likest_of_each_photo_is_named(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Куртка."))
+    asked = prompt(clip, 3, many=True)
+    (text,) = captioner.generate([asked])
+    likest = [captioner.tables.thing(photo)[0] for photo in asked.views.embeddings]
+    assert text.startswith("Куртка. ")
+    assert likest[0] in text
+    several = load(root, clip, Told("Куртка и белые кроссовки."))
+    assert several.generate([asked]) == ["Куртка и белые кроссовки."]
+
+
+def test_every_table_tells_its_likest_phrase(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Белая рубашка."))
+    (found,) = captioner.interrogate([prompt(clip, 2)])
+    values = [similarity for _, similarity in found.phrases]
+    assert values == sorted(values, reverse=True)
+    assert len({phrase for phrase, _ in found.phrases}) == len(found.phrases) > 10
+
+
+def test_only_what_was_measured_to_be_right_is_said(root: Path, clip: Clip) -> None:
+    captioner = load(root, clip, Told("Белая рубашка."), "fast")
+    asked = prompt(clip, 1)
+    free = captioner.generate([asked])[0]
+    captioner.tables = replace(captioner.tables, thresholds={"на молнии": -1.0, "с карманами": 2.0})
+    assert captioner.generate([asked]) == ["Белая рубашка. На фото видно: на молнии."] != [free]
+    (found,) = captioner.interrogate([asked])
+    things = {phrase for phrase, _ in found.phrases} - {"на молнии"}
+    assert len(things) == 1
+    assert "рубашка" in things.pop()
+
+
+def test_a_captioner_of_one_photo_gets_the_one_that_is_most_like_the_others(root: Path, clip: Clip) -> None:
+    told = Told("Белая рубашка.", max_photos=1)
+    load(root, clip, told).generate([prompt(clip, 3), prompt(clip, 1), prompt(clip, 0, FIELDS)])
+    assert told.photos == [1, 1, 0]
+
+
+def test_another_encoder_looks_for_itself(root: Path, clip: Clip) -> None:
+    """Views of the shared encoder say nothing to it."""
+    other = Clip.load(root / "clip" / "mini")
+    card = read_card(root / "captioner" / "interrogator")
+    around = replace(surroundings(clip), load_clip=lambda name: other, load_captioner=lambda name: Told("Рубашка."))
+    asked = prompt(clip, 2)
+    strange = replace(asked, views=replace(asked.views, embeddings=-asked.views.embeddings))
+    expected = load(root, clip, Told("Рубашка.")).interrogate([asked])[0]
+    found = base.load(card, around).generate([strange])
+    assert found == [expected.text]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("mode", "slow"),
+        ("areas", ["clouds"]),
+        ("areas", []),
+        ("areas", "tops"),
+        ("gain", "0.1"),
+        ("most", -1),
+        ("photos", 3),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_named(
+    root: Path, clip: Clip, field: str, value: object, tmp_path: Path
+) -> None:
+    card = replace(read_card(root / "captioner" / "interrogator"), settings={**SETTINGS, field: value})
+    with pytest.raises(CheckpointError) as raised:
+        base.load(card, surroundings(clip))
+    assert raised.value.message.details["field"] == f"settings.{field}"
+
+
+def test_a_setting_that_is_missing_is_named(root: Path, clip: Clip) -> None:
+    settings = {name: value for name, value in SETTINGS.items() if name != "captioner"}
+    card = replace(read_card(root / "captioner" / "interrogator"), settings=settings)
+    with pytest.raises(CheckpointError) as raised:
+        base.load(card, surroundings(clip))
+    assert raised.value.message.details["field"] == "settings.captioner"
+
+
+def test_it_waits_for_what_it_requires(root: Path) -> None:
+    card = save(root, "waiting")
+    assert card.is_here
+    assert not replace(card, requires=("captioner/mini", "clip/none")).is_here
+
+
+def test_the_shipped_ones_are_shown_when_they_can_write() -> None:
+    folder = ROOT / "checkpoints" / "captioner"
+    card, other = read_card(folder / "interrogator"), read_card(folder / "interrogator-ruclip")
+    assert card.is_here
+    assert card.family == other.family == "interrogator"
+    clip = read_card(ROOT / "checkpoints" / "clip" / str(other.settings["clip"]))
+    assert other.is_here == clip.is_here
+
+
+@pytest.mark.parametrize(("field", "value"), [("adapters", ("lora",)), ("generation", {"num_beams": 2})])
+def test_what_only_models_with_weights_can_do_is_refused(root: Path, clip: Clip, field: str, value: object) -> None:
+    card = replace(read_card(root / "captioner" / "interrogator"), **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(CheckpointError) as raised:
+        base.load(card, replace(surroundings(clip), load_captioner=lambda name: Told("Рубашка.")))
+    assert raised.value.message.details["field"] == field

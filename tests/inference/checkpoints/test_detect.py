@@ -1,0 +1,68 @@
+"""What `transformers` publishes is known by its own files: by a bare name on the hub, and as a folder put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from inference.checkpoints.convert import copy_transformers
+from inference.checkpoints.download import pull
+from inference.checkpoints.registry import Card, get, seal, verify
+from inference.errors import CheckpointError
+from inference.serving.smoke_test import try_out
+from tests.support.hub import the_hub
+from tests.support.models import blip2, encoder_decoder, tiny, vision_language
+
+Save = Callable[[Path], object]
+CAPTIONERS: dict[str, tuple[Save, str]] = {
+    "chat": (vision_language.save_qwen2_5_vl, "chat-vlm"),
+    "blip2": (lambda folder: blip2.save_published("opt", folder), "blip2"),
+    "pair": (encoder_decoder.save_published, "encoder-decoder"),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny dual encoder, which every trial of a captioner needs."""
+    root = tmp_path_factory.mktemp("root")
+    folder = root / "clip" / "mini"
+    tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), folder)
+    seal(Card(folder=folder, family="vision-text-dual-encoder", version="1"))
+    return root
+
+
+@pytest.mark.parametrize("name", CAPTIONERS)
+def test_the_hub_s_name_is_enough(root: Path, tmp_path: Path, name: str) -> None:
+    save, family = CAPTIONERS[name]
+    save(tmp_path / "published")
+    with the_hub() as served:
+        served.repos[f"people/{name}"] = tmp_path / "published"
+        card = pull(root, f"people/{name}", lambda message: None)
+    assert (card.id, card.family) == (f"captioner/{name}", family)
+    verify(card)
+    try_out(root, card)
+
+
+@pytest.mark.parametrize("name", CAPTIONERS)
+def test_a_folder_with_safetensors_is_enough(root: Path, tmp_path: Path, name: str) -> None:
+    save, family = CAPTIONERS[name]
+    save(tmp_path / "published")
+    folder = root / "captioner" / f"{name}-put"
+    folder.mkdir()
+    copy_transformers(tmp_path / "published", folder)
+    card = get(root, "captioner", folder.name)
+    assert (card.family, card.files) == (family, {})
+    try_out(root, card)
+
+
+def test_a_folder_without_a_vocabulary_says_so(root: Path, tmp_path: Path) -> None:
+    encoder_decoder.save_published(tmp_path / "published")
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / "published" / name).unlink()
+    folder = root / "captioner" / "wordless"
+    folder.mkdir()
+    copy_transformers(tmp_path / "published", folder)
+    with pytest.raises(CheckpointError, match=r"checkpoint-file-missing.*tokenizer\.json"):
+        try_out(root, get(root, "captioner", folder.name))

@@ -1,0 +1,29 @@
+"""The bot as a process with a pretend engine: `python -m tests.support.bot.process`, settings from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from bot.app import App
+from bot.logs import set_up
+from bot.settings import read
+from tests.support.bot.conversation import PretendEngine
+
+
+async def main() -> None:
+    """Run until SIGTERM, and say when it runs."""
+    settings = read()
+    set_up(settings.log_level, settings.secrets)
+    app = await App.build(settings, PretendEngine(Path(settings.data), ["mini"]))
+    async with app.running():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
+        sys.stdout.write("running\n")
+        sys.stdout.flush()
+        await app.over()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

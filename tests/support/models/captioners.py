@@ -1,0 +1,84 @@
+"""What every family of captioners is asked in its tests: prompts of all kinds, and the promises of the door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inference.captioners.base import Captioner, Prompt, Surroundings
+from inference.clip.dual_encoder import Clip
+from inference.clip.preprocessing import PixelRule
+from inference.devices import Device
+from inference.listing.types import DiversityToken
+from tests.support.models import tiny
+
+FIELDS = "Название: куртка\nЦена: <PRICE>\nРазмер: <SIZE>"
+CPU = Device("cpu", torch.float32, free=1 << 40, total=1 << 40)
+
+
+def surroundings(clip: Clip) -> Surroundings:
+    """A CPU and one dual encoder, which stands for every other; there is no second captioner."""
+
+    def no_captioner(name: str) -> Captioner:
+        raise AssertionError(f"nobody asked for captioner/{name}")
+
+    return Surroundings(clip, CPU, lambda name: clip, no_captioner)
+
+
+def prompt(clip: Clip, photos: int, masked: str = "", *, many: bool = False, seed: int = 0) -> Prompt:
+    """A prompt of so many drawn photos, each unlike the others."""
+    images = tuple(tiny.picture(number + 3 * seed, (64, 48 + 4 * number)) for number in range(photos))
+    tokens = frozenset(token for token in ("<PRICE>", "<SIZE>") if token in masked)
+    token: DiversityToken = "<VARIATIVE>" if many else "<SINGLE>"
+    return Prompt(images, clip.look(images), masked, token, tokens, seed)
+
+
+def mixed_prompts(clip: Clip) -> list[Prompt]:
+    """Eight prompts: 1, 3 and 10 photos, with and without text, and text alone."""
+    return [
+        prompt(clip, 1, FIELDS),
+        prompt(clip, 3, FIELDS, many=True),
+        prompt(clip, 10, FIELDS),
+        prompt(clip, 1),
+        prompt(clip, 3),
+        prompt(clip, 10, many=True),
+        prompt(clip, 0, FIELDS),
+        prompt(clip, 0, "Платье белое, почти новое"),
+    ]
+
+
+def assert_keeps_the_promises(captioner: Captioner, clip: Clip, prompts: Sequence[Prompt] | None = None) -> list[str]:
+    """Every kind of prompt has a text, and the same one alone, in a batch, and in a batch turned round.
+
+    Returns the texts. A captioner of fewer photos gets the first ones, as the pipeline would cut them.
+    """
+    asked = [_cut(each, captioner.max_photos) for each in prompts or mixed_prompts(clip)]
+    together = captioner.generate(asked)
+    assert len(together) == len(asked)
+    assert [captioner.generate([each])[0] for each in asked] == together
+    assert captioner.generate(asked[::-1]) == together[::-1]
+    assert captioner.generate([]) == []
+    return together
+
+
+def photos_of_passes(captioner: Captioner, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many photos a captioner looks at together while it writes for the mixed prompts, 28 photos in all."""
+    prompts, counts = mixed_prompts(clip), []
+    pixels = PixelRule.pixels
+
+    def counting(rule: PixelRule, images: Sequence[Image.Image]) -> Tensor:
+        counts.append(len(images))
+        return pixels(rule, images)
+
+    monkeypatch.setattr(PixelRule, "pixels", counting)
+    captioner.generate(prompts)
+    return counts
+
+
+def _cut(prompt: Prompt, photos: int) -> Prompt:
+    images, views = prompt.images[:photos], prompt.views[:photos]
+    return Prompt(images, views, prompt.masked, prompt.token, prompt.mask_tokens, prompt.seed)

@@ -1,0 +1,147 @@
+"""Comments and ads to learn toxicity from: read, told apart by source, and split so that no part knows another.
+
+What is nearly the same stands in one part only, and a comment with its rewrites too.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from training.data.duplicates import groups
+from training.data.examples import read_examples
+
+Part = Literal["train", "val", "test"]
+Source = Literal["pair", "rude", "social", "disguised", "ad", "fact"]
+
+_REPLY_TO = re.compile(r"\[id\d+\|[^\]]*\],?\s*")
+_LETTER = re.compile(r"[а-яё]", re.IGNORECASE)
+_WORD = re.compile(r"[а-яё-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A text, whether it insults, and where it comes from; `pair` is shared by a comment and its rewrites."""
+
+    text: str
+    toxic: bool
+    source: Source
+    part: Part
+    pair: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Everything to learn from and to measure on; `rude`: inflected obscene words, lower case, «е» for «ё»."""
+
+    comments: tuple[Comment, ...]
+    rude: frozenset[str]
+
+    def of(self, part: Part, *sources: Source, toxic: bool | None = None) -> list[Comment]:
+        """The comments of a part that come from `sources`."""
+        found = (each for each in self.comments if each.part == part and each.source in sources)
+        return [each for each in found if toxic is None or each.toxic == toxic]
+
+
+def read_corpus(comments: Path, texts: Path | None, clothes: Path) -> Corpus:
+    """Comments of `data/toxicity`, phrases of `data/text` and what the clothes of a data set say."""
+    plain = list(_descriptions(clothes))
+    if texts:
+        plain += [*_ads(texts), *_facts(texts)]
+    return Corpus((*_split(_comments(comments)), *plain), rude_words(comments, [each.text for each in plain]))
+
+
+def rude_words(folder: Path, neutral: Iterable[str]) -> frozenset[str]:
+    """The obscene words of the lists in `folder` that no neutral text holds: the generated ones include «мини»."""
+    known = {word for text in neutral for word in words(text)}
+    lines = [line for name in ("obscene_forms.txt", "bad_wordlist.txt") for line in _lines(folder / name)]
+    rude = {word for line in lines for word in words(line)}
+    return frozenset(word for word in rude - known if len(word) > 2)
+
+
+def words(text: str) -> list[str]:
+    """The Russian words of a text, lower case, «е» for «ё»."""
+    return _WORD.findall(text.lower().replace("ё", "е"))
+
+
+def part_of(key: str) -> Part:
+    """A part that depends on the key alone: one in ten is `test`, one in ten `val`."""
+    number = zlib.crc32(key.encode()) % 10
+    return "test" if number == 0 else "val" if number == 1 else "train"
+
+
+def _comments(folder: Path) -> list[Comment]:
+    return [*_pairs(folder), *_rude(folder), *_social(folder)]
+
+
+def _pairs(folder: Path) -> Iterator[Comment]:
+    """A toxic comment and its neutral rewrites by people, one number for each such family."""
+    for number, row in enumerate(_rows(folder / "russe_detox_train.tsv")):
+        # A comment with a line end in it leaves rows without the columns of the comment.
+        if _LETTER.search(toxic := row["toxic_comment"] or ""):
+            yield Comment(toxic, True, "pair", "train", number)
+            rewrites = [row[f"neutral_comment{n}"] or "" for n in (1, 2, 3)]
+            yield from (Comment(text, False, "pair", "train", number) for text in rewrites if _LETTER.search(text))
+
+
+def _rude(folder: Path) -> Iterator[Comment]:
+    lines = _lines(folder / "rudetoxifier_toxic.txt")
+    return (Comment(line, True, "rude", "train") for line in lines if _LETTER.search(line))
+
+
+def _social(folder: Path) -> Iterator[Comment]:
+    """Comments of social networks, polite and rude; the disguised ones are for measuring alone."""
+    for row in _rows(folder / "distorted.tsv"):
+        text = _REPLY_TO.sub("", row["comments"] or "").strip('" ')
+        disguised, toxic = row["distortion"] == "1", row["toxicity"] == "1"
+        if _LETTER.search(text):
+            yield Comment(text, toxic or disguised, "disguised" if disguised else "social", "train")
+
+
+def _split(comments: Sequence[Comment]) -> Iterator[Comment]:
+    """The comments, each with its part; whatever is like a disguised one is put aside with it."""
+    families: dict[int, list[int]] = {}
+    for number, each in enumerate(comments):
+        if each.pair >= 0:
+            families.setdefault(each.pair, []).append(number)
+    numbers = groups([each.text for each in comments], list(families.values()))
+    aside = {n for n, each in zip(numbers, comments, strict=True) if each.source == "disguised"}
+    for number, each in zip(numbers, comments, strict=True):
+        part = "test" if number in aside else part_of(comments[number].text)
+        yield Comment(each.text, each.toxic, each.source, part, each.pair)
+
+
+def _ads(folder: Path) -> Iterator[Comment]:
+    """Phrases of ads; groups of rewordings are separated by empty lines and stay together."""
+    for path in sorted(folder.glob("ads_*.txt")):
+        for group in path.read_text("utf-8").split("\n\n"):
+            lines = [line.strip() for line in group.split("\n") if line.strip()]
+            yield from (Comment(line, False, "ad", part_of(lines[0])) for line in lines)
+
+
+def _descriptions(folder: Path) -> Iterator[Comment]:
+    """Fields, descriptions and captions of the clothes; the data set's own split by sender is kept."""
+    parts: Mapping[str, Part] = {"train": "train", "val": "test", "test": "test"}
+    for name in ("listings.jsonl", "captions.jsonl"):
+        for example in read_examples(folder / name):
+            texts = (example.attributes_text, example.description, example.gpt_description)
+            yield from (Comment(text, False, "ad", parts[example.split]) for text in texts if text)
+
+
+def _facts(folder: Path) -> Iterator[Comment]:
+    for path in sorted(folder.glob("facts*.txt")):
+        yield from (Comment(line, False, "fact", part_of(line)) for line in _lines(path)[::4])
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text("utf-8").split("\n") if line.strip()]
+
+
+def _rows(path: Path) -> list[dict[str, str | None]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))

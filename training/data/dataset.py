@@ -1,0 +1,117 @@
+"""All photos of a training in the device's memory, with their texts and labels."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from training.data.examples import PhotoLabels, load_pixels, read_examples, read_photo_labels, square
+from training.data.labels import Vocabulary, encode
+from training.data.negatives import held_out, named_photos
+from training.drawings import caption, draw, random_garment
+
+STORED = 224
+TEXTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One photo or drawing of the pool: its pixels' source, texts that fit it, and what it shows."""
+
+    source: Path | int
+    texts: tuple[str, ...]
+    labels: PhotoLabels | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Pictures as tensors.
+
+    pixels: (pictures, 3, STORED, STORED) uint8; tokens: (pictures, TEXTS, length) int64, 0 is padding;
+    labels: class numbers a head; groups: (pictures,) int64, alike pictures share a number.
+    """
+
+    pixels: Tensor
+    tokens: Tensor
+    labels: dict[str, Tensor]
+    groups: Tensor
+
+    def sample(self, count: int) -> Pool:
+        """Random pictures, with replacement."""
+        rows = torch.randint(len(self.pixels), (count,), device=self.pixels.device)
+        labels = {name: values[rows] for name, values in self.labels.items()}
+        return Pool(self.pixels[rows], self.tokens[rows], labels, self.groups[rows])
+
+    def to(self, device: torch.device) -> Pool:
+        """The same pool in a device's memory."""
+        labels = {name: values.to(device) for name, values in self.labels.items()}
+        return Pool(self.pixels.to(device), self.tokens.to(device), labels, self.groups.to(device))
+
+
+def clothes(folder: Path, split: str) -> list[Picture]:
+    """The photos of a data-set folder, with captions, what they show, and the fields of their listings."""
+    labels = read_photo_labels(folder)
+    fields: dict[str, list[str]] = {}
+    for example in read_examples(folder / "listings.jsonl"):
+        if len(example.photos) == 1 and example.description:
+            fields.setdefault(example.photos[0].stem, []).extend((example.attributes_text, example.description))
+    rows = [example for example in read_examples(folder / "captions.jsonl") if example.split == split]
+    return [_clothing(example.photos[0], labels[example.photos[0].stem], fields) for example in rows]
+
+
+def _clothing(path: Path, shown: PhotoLabels, fields: dict[str, list[str]]) -> Picture:
+    tags = f"{shown.item} {', '.join(shown.colors)}, {shown.pattern}"
+    return Picture(
+        path, (shown.caption, tags, *fields.get(path.stem, [shown.caption, f"{shown.colors[0]} {shown.item}"])), shown
+    )
+
+
+def others(folder: Path) -> list[Picture]:
+    """Things that are not clothes, those kept for measuring left out."""
+    return [Picture(path, (name,), None) for path, name in named_photos(folder) if not held_out(path)]
+
+
+def drawn(count: int, seed: int) -> list[Picture]:
+    """Drawings of garments, with captions and what they show."""
+    return [_drawn(seed + number) for number in range(count)]
+
+
+def _drawn(seed: int) -> Picture:
+    rnd = random.Random(seed)
+    garment = random_garment(rnd)
+    colors = tuple(filter(None, (garment.color, garment.second_color)))
+    shown = PhotoLabels("train", garment.item, colors, garment.pattern, "", "")
+    return Picture(seed, (caption(garment, rnd), caption(garment, rnd)), shown)
+
+
+def _draw(seed: int) -> Tensor:
+    return square(draw([random_garment(random.Random(seed))], seed), STORED)
+
+
+def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, workers: int) -> Pool:
+    """The pictures as tensors; drawings are drawn by `workers` processes."""
+    paths = [picture.source for picture in pictures if isinstance(picture.source, Path)]
+    seeds = [picture.source for picture in pictures if isinstance(picture.source, int)]
+    pixels = load_pixels(paths, STORED)
+    if seeds:
+        with torch.multiprocessing.get_context("spawn").Pool(workers) as pool:
+            pixels = torch.cat((pixels, torch.stack(pool.map(_draw, seeds, chunksize=16))))
+    texts = [picture.texts[number % len(picture.texts)] for picture in pictures for number in range(TEXTS)]
+    encoded = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    length = max(map(len, encoded))
+    tokens = torch.tensor([ids + [0] * (length - len(ids)) for ids in encoded]).view(len(pictures), TEXTS, length)
+    names = [_group(picture) for picture in pictures]
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    groups = torch.tensor([numbers[name] for name in names])
+    return Pool(pixels, tokens, encode([picture.labels for picture in pictures], words), groups)
+
+
+def _group(picture: Picture) -> str:
+    shown = picture.labels
+    return f"{shown.item} {shown.colors[:1]} {shown.pattern}" if shown else picture.texts[0]

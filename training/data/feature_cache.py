@@ -1,0 +1,73 @@
+"""What the frozen dual encoder sees in each scene, from several views, kept in memory for the captioner's training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from inference.clip.dual_encoder import Clip
+from training import loop
+from training.data.augment import views
+from training.data.dataset import STORED
+from training.data.examples import square
+from training.data.scenes import Scene
+from training.drawings import draw
+
+AT_ONCE = 64
+
+
+def picture(scene: Scene) -> Image.Image:
+    """The scene as one RGB image: the photo, the collage of its photos, or the drawing."""
+    if scene.garments:
+        return draw(scene.garments, scene.seed)
+    photos = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in scene.photos]
+    return photos[0] if len(photos) == 1 else collage(photos, random.Random(scene.seed))
+
+
+def collage(photos: Sequence[Image.Image], rnd: random.Random, size: tuple[int, int] = (400, 480)) -> Image.Image:
+    """Several photos as tiles of unequal size on a plain ground, slightly turned."""
+    columns = 2 if len(photos) > 2 or rnd.random() < 0.5 else 1
+    rows = -(-len(photos) // columns)
+    ground = rnd.choice(photos).resize((1, 1)).getpixel((0, 0))
+    laid = Image.new("RGB", size, ground)
+    cell = (size[0] // columns, size[1] // rows)
+    for number, photo in enumerate(photos):
+        share = rnd.uniform(0.8, 1.0)
+        tile = ImageOps.fit(photo, (int(cell[0] * share), int(cell[1] * share)))
+        tile = tile.rotate(rnd.uniform(-6, 6), Image.Resampling.BICUBIC, fillcolor=tile.resize((1, 1)).getpixel((0, 0)))
+        left = number % columns * cell[0] + rnd.randint(0, cell[0] - tile.width)
+        top = number // columns * cell[1] + rnd.randint(0, cell[1] - tile.height)
+        laid.paste(tile, (left, top))
+    return laid
+
+
+@torch.no_grad()
+def see(clip: Clip, scenes: Sequence[Scene], times: int) -> Tensor:
+    """States of `times` random views of every scene: (scenes, times, 1 + GRID², width) float16."""
+    device = loop.device()
+    model = clip.model.to(device)
+    banks = []
+    with ThreadPoolExecutor() as pool:
+        for start in tqdm(range(0, len(scenes), AT_ONCE), "looking", mininterval=2.0):
+            images = pool.map(picture, scenes[start : start + AT_ONCE])
+            pixels = torch.stack([square(image, STORED) for image in images]).to(device)
+            banks.append(torch.stack([_look(clip, pixels, first=number == 0) for number in range(times)], 1))
+    model.cpu()
+    return torch.cat(banks)
+
+
+def _look(clip: Clip, pixels: Tensor, first: bool) -> Tensor:
+    """The photos as they are at first, then as random views."""
+    if first:
+        seen = functional.interpolate(pixels.float() / 127.5 - 1, clip.rule.size, mode="bilinear", antialias=True)
+    else:
+        seen = views(pixels, clip.rule.size, 0.5)
+    with loop.autocast(pixels.device):
+        return clip.look_at(seen.contiguous(memory_format=torch.channels_last)).states.half().cpu()

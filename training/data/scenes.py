@@ -1,0 +1,199 @@
+"""Pictures with everything that an ad could say of them, and listings composed of them to learn from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inference.listing.types import DiversityToken
+from inference.masking import mask
+from training.data import ads
+from training.data.examples import Example, PhotoLabels
+from training.drawings import Garment, caption, random_garment
+
+EQUAL_COPIES = (3, 4, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One picture: a photo, a collage of photos, or drawn garments.
+
+    captions: what a person says of it; things: «футболка; белый; надпись» of each different thing in it;
+    group: pictures of one group may be sold together.
+    """
+
+    photos: tuple[Path, ...]
+    garments: tuple[Garment, ...]
+    seed: int
+    captions: tuple[str, ...]
+    things: tuple[str, ...]
+    group: str
+
+    @property
+    def many(self) -> bool:
+        """Whether different things lie in the one picture."""
+        return len(self.things) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One example for the captioner: numbers of scenes, the masked fields, what is seen, and the ad to write."""
+
+    scenes: tuple[int, ...]
+    token: DiversityToken
+    masked: str
+    things: str
+    text: str
+
+
+def thing(item: str, colors: Sequence[str], pattern: str) -> str:
+    """What a thing is, in the fixed order in which the captioner names it."""
+    return f"{item}; {', '.join(colors[:2])}; {pattern}"
+
+
+def photo_scenes(examples: Iterable[Example], labels: dict[str, PhotoLabels], senders: dict[str, str]) -> list[Scene]:
+    """One scene a photo of the data set."""
+    scenes = []
+    for example in examples:
+        name = example.photos[0].stem
+        shown = labels[name]
+        tags = (thing(shown.item, shown.colors, shown.pattern),)
+        scenes.append(Scene(example.photos, (), 0, (shown.caption,), tags, senders[name]))
+    return scenes
+
+
+def collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
+    """Pictures with two to four different things of one sender side by side."""
+    made: list[Scene] = []
+    while len(made) < count:
+        parts = partners(rnd.choice(scenes), scenes, rnd.randint(2, 4), rnd)
+        if len(parts) > 1:
+            photos = tuple(photo for part in parts for photo in part.photos)
+            captions = (ads.several([ads.short(part.captions[0]) for part in parts], rnd) for _ in range(3))
+            things = tuple(part.things[0] for part in parts)
+            made.append(Scene(photos, (), rnd.randrange(1 << 30), tuple(captions), things, ""))
+    return made
+
+
+def partners(first: Scene, scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
+    """Up to `count` scenes of the first one's group that show different things, the first among them."""
+    chosen = [first]
+    same = [scene for scene in scenes if scene.group == first.group]
+    for scene in rnd.sample(same, min(len(same), 3 * count)):
+        if len(chosen) < count and all(scene.things != other.things for other in chosen):
+            chosen.append(scene)
+    return chosen
+
+
+def _item(scene: Scene) -> str:
+    return scene.things[0].split(";")[0]
+
+
+def drawn_scenes(singles: int, several: int, equal: int, seed: int) -> list[Scene]:
+    """Drawings: one thing, two to four different things, several equal things."""
+    rnd = random.Random(seed)
+    scenes = [_drawn((random_garment(rnd),), rnd) for _ in range(singles)]
+    for _ in range(several):
+        garments = {garment.item: garment for garment in (random_garment(rnd) for _ in range(rnd.randint(2, 4)))}
+        scenes.append(_drawn(tuple(garments.values()), rnd))
+    return scenes + [_drawn((random_garment(rnd),) * rnd.choice(EQUAL_COPIES), rnd) for _ in range(equal)]
+
+
+def _drawn(garments: tuple[Garment, ...], rnd: random.Random) -> Scene:
+    different = tuple(dict.fromkeys(garments))
+    tags = tuple(thing(g.item, [c for c in (g.color, g.second_color) if c], g.pattern) for g in different)
+    said = [tuple(caption(garment, rnd) for garment in different) for _ in range(3)]
+    captions = tuple(ads.several([ads.short(c) for c in row], rnd) if len(row) > 1 else row[0] for row in said)
+    return Scene((), garments, rnd.randrange(1 << 30), captions, tags, "drawn" if len(garments) == 1 else "")
+
+
+@dataclass
+class Composer:
+    """Draws lessons at random from scenes and from the fields of real listings."""
+
+    scenes: Sequence[Scene]
+    listings: Sequence[Example]
+    rnd: random.Random
+    _by_group: dict[str, list[int]] = field(default_factory=dict)
+    _fields: dict[str, list[Example]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for number, scene in enumerate(self.scenes):
+            if scene.group:
+                self._by_group.setdefault(scene.group, []).append(number)
+        for listing in self.listings:
+            self._fields.setdefault(listing.photos[0].stem, []).append(listing)
+
+    def lesson(self) -> Lesson:
+        """The next lesson: a picture, views of one thing, a set of things, or no picture at all."""
+        kind = self.rnd.random()
+        if kind < 0.08:
+            return self._without_photos()
+        first = self.rnd.randrange(len(self.scenes))
+        if kind < 0.28 and self.scenes[first].group:
+            return self._set(first)
+        times = self.rnd.choice((2, 3, 4)) if kind > 0.9 else 1
+        scene = self.scenes[first]
+        return self._lesson(
+            (first,) * times, "<VARIATIVE>" if scene.many else "<SINGLE>", scene.things, self.rnd.choice(scene.captions)
+        )
+
+    def _set(self, first: int) -> Lesson:
+        count = self.rnd.choice((2, 2, 3, 3, 4, 5, 6))
+        numbers, shown = [first], {self.scenes[first].things}
+        group = self._by_group[self.scenes[first].group]
+        for number in self.rnd.sample(group, min(len(group), 3 * count)):
+            if len(numbers) < count and self.scenes[number].things not in shown:
+                numbers.append(number)
+                shown.add(self.scenes[number].things)
+        parts = [self.scenes[number] for number in numbers]
+        if len(parts) == 1:
+            return self._lesson((first,), "<SINGLE>", parts[0].things, parts[0].captions[0])
+        text = ads.several([ads.short(self.rnd.choice(part.captions)) for part in parts], self.rnd)
+        return self._lesson(tuple(numbers), "<VARIATIVE>", tuple(part.things[0] for part in parts), text)
+
+    def _lesson(self, numbers: tuple[int, ...], token: DiversityToken, things: Sequence[str], seen: str) -> Lesson:
+        if self.rnd.random() < 0.55:
+            return Lesson(numbers, token, "", " | ".join(things), seen)
+        masked, said = self._fields_in_words(self._fields_of(numbers[0]))
+        return Lesson(numbers, token, masked, " | ".join(things), " ".join((seen, *said)))
+
+    def _without_photos(self) -> Lesson:
+        listing = self.rnd.choice(self.listings)
+        fields = list(listing.attributes.items())
+        name = self.rnd.choice(("Название", "Товар", "Вещь", "Предмет одежды"))
+        scene = self.rnd.choice(self.scenes)
+        if self.rnd.random() < 0.6 and not scene.many:
+            fields = [f for f in fields if f[0] != "Предмет одежды"]
+            fields.insert(0, (name, self.rnd.choice((_item(scene), ads.short(scene.captions[0])))))
+        masked, said = self._fields_in_words(fields, with_category=True)
+        return Lesson((), "<SINGLE>", masked, "", " ".join(said))
+
+    def _fields_of(self, number: int) -> list[tuple[str, str]]:
+        scene = self.scenes[number]
+        own = self._fields.get(scene.photos[0].stem, []) if scene.photos else []
+        listing = self.rnd.choice(own or self.listings)
+        fields = [f for f in listing.attributes.items() if own or f[0] not in ("Предмет одежды", "Вид одежды")]
+        if self.rnd.random() < 0.1:
+            fields.append(("Цвет", scene.things[0].split("; ")[1]))
+        return fields
+
+    def _fields_in_words(self, fields: Sequence[tuple[str, str]], with_category: bool = False) -> tuple[str, list[str]]:
+        """The fields as the seller may type them, masked, and what the ad says of them."""
+        keep = self.rnd.choice((1.0, 1.0, 0.7, 0.4))
+        kept = [f for f in fields if self.rnd.random() < keep or f[0] in ("Название", "Товар", "Вещь")]
+        kept = [self._respelled(f) for f in (*kept, *ads.more_fields(self.rnd))] or [
+            ("Цена", str(self.rnd.randint(2, 90) * 50))
+        ]
+        lines = mask("\n".join(f"{name}: {value}" for name, value in kept)).text.split("\n")
+        masked = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        typed = ads.jotted(masked, self.rnd) if self.rnd.random() < 0.12 else "\n".join(lines)
+        return typed, ads.telling(masked, self.rnd, with_category)
+
+    def _respelled(self, given: tuple[str, str]) -> tuple[str, str]:
+        name, value = given
+        if name == "Цена" and value.isdigit():
+            value = self.rnd.choice(("{}", "{}", "{}", "{} руб.", "{} ₽", "{}р", "{} рублей")).format(value)
+        return name, value

@@ -1,0 +1,182 @@
+"""Training of the detector of photos that show no clothes (`foreign.safetensors` of a dual encoder's folder).
+
+It starts from the dual encoder's trunk and imitates what the public teacher sees in photos of all sorts, for what
+makes a bottle no garment has to hold for things that no training photo shows; one logit learns the difference.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from inference.moderation.out_of_domain import FILE, WIDTHS, ForeignDetector
+from training import loop
+from training.data.augment import views
+from training.data.examples import load_pixels, square
+from training.drawings import draw, random_garment
+from training.teacher import FEATURES, MobileNetV2
+
+STORED = 144
+# Pixels: most of the training, its last part, a photo before the teacher; serving is at `SIZE`.
+FIRST_AT, LAST_AT, TAUGHT_AT = 96, 112, 192
+BATCH = 64
+RATE = 8e-4
+# The teacher's answers are compared softened: its second and third guesses say what a thing is like.
+TEMPERATURE = 2.0
+# Of Caltech 101: people are dressed, and a skate is a boot.
+LEFT_OUT = re.compile("Faces|inline_skate")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Photos from one place: (photos, 3, STORED, STORED) uint8, and what the teacher saw in them."""
+
+    pixels: Tensor
+    seen: Tensor  # (photos, FEATURES)
+
+    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+        """Random photos and what was seen in them, with replacement."""
+        rows = torch.randint(len(self.pixels), (count,))
+        return self.pixels[rows], self.seen[rows]
+
+
+class Pupil(nn.Module):
+    """The detector with what it needs to imitate the teacher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detector = ForeignDetector()
+        self.imitate = nn.Linear(WIDTHS[-1], FEATURES)
+
+
+@torch.no_grad()
+def taught(teacher: MobileNetV2, paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Source:
+    """Photos and drawings with what the teacher sees in each, looked at once and whole."""
+    pixels, seen = [], []
+    for start in range(0, len(paths), 32):
+        part = list(paths[start : start + 32])
+        pixels.append(load_pixels(part, STORED))
+        seen.append(_seen(teacher, load_pixels(part, TAUGHT_AT)))
+    for image in drawn:
+        pixels.append(square(image, STORED)[None])
+        seen.append(_seen(teacher, square(image, TAUGHT_AT)[None]))
+    return Source(torch.cat(pixels), torch.cat(seen))
+
+
+def _seen(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
+    features: Tensor = teacher(pixels.float() / 127.5 - 1)
+    return features
+
+
+def drawings(count: int, seed: int) -> list[Image.Image]:
+    """Drawings of garments: they are clothes too, and the preloaded cases are drawn."""
+    return [draw([random_garment(random.Random(seed * 1_000_000 + n))], seed + n) for n in range(count)]
+
+
+def begin(folder: Path) -> Pupil:
+    """A pupil whose trunk starts as that of the dual encoder in `folder`, as far as the two are alike."""
+    pupil = Pupil()
+    known = load_file(folder / "model.safetensors")
+    trunk = {name.removeprefix("vision_model."): weight.float() for name, weight in known.items()}
+    own = pupil.detector.trunk.state_dict()
+    fitting = {name: weight for name, weight in trunk.items() if name in own and own[name].shape == weight.shape}
+    pupil.detector.trunk.load_state_dict(fitting, strict=False)
+    if fitting:  # what edges and spots are, the dual encoder knows well enough
+        pupil.detector.trunk.embedder.requires_grad_(False)
+        pupil.detector.trunk.encoder.stages[0].requires_grad_(False)
+    return pupil
+
+
+def learn(
+    pupil: Pupil, teacher: MobileNetV2, clothes: Source, others: Sequence[Source], work: Path, steps: int
+) -> ForeignDetector:
+    """Train on random views, half clothes, half others; returns the average of the weights over the last steps."""
+    pupil = convert_conv2d_weight_memory_format(pupil, torch.channels_last)
+    average, smooth = loop.averaged(pupil, 0.995)
+    optimizer = loop.optimiser(pupil, RATE, 0.05)
+    shares = _shares([len(source.pixels) for source in others], BATCH // 2)
+
+    def step(number: int) -> dict[str, float]:
+        parts = [clothes.sample(BATCH // 2), *(each.sample(n) for each, n in zip(others, shares, strict=True))]
+        answers = torch.cat((torch.zeros(BATCH // 2), torch.ones(BATCH // 2)))
+        pixels, seen = (torch.cat(each) for each in zip(*parts, strict=True))
+        edge = FIRST_AT if number < 0.7 * steps else LAST_AT
+        pixels = views(coarsened(pixels), edge, 0.45).contiguous(memory_format=torch.channels_last)
+        with loop.autocast(pixels.device):
+            loss, figures = _loss(pupil, teacher, pixels, seen, answers)
+        loop.descend(optimizer, loss, RATE * loop.cosine(number, steps, 100))
+        average.update_parameters(pupil)
+        return {name: value.item() for name, value in figures.items()} if (number + 1) % 50 == 0 else {}
+
+    loop.run(steps, step, {"model": pupil, "average": average, "optimizer": optimizer}, work, "foreign")
+    return smooth.detector.eval()
+
+
+def _shares(sizes: Sequence[int], count: int) -> list[int]:
+    """How many photos of each source make a batch: in proportion to the root of its size, at least one."""
+    roots = [size**0.5 for size in sizes]
+    shares = [max(1, round(count * root / sum(roots))) for root in roots]
+    shares[shares.index(max(shares))] += count - sum(shares)
+    return shares
+
+
+def _loss(
+    pupil: Pupil, teacher: MobileNetV2, pixels: Tensor, seen: Tensor, answers: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    features = pupil.detector.features(pixels)
+    imitated = pupil.imitate(features)
+    apart = 1 - functional.cosine_similarity(imitated.float(), seen).mean()
+    with torch.no_grad():
+        likely = (_classes(teacher, seen) / TEMPERATURE).softmax(1).float()
+    said = (_classes(teacher, imitated) / TEMPERATURE).log_softmax(1).float()
+    surprise = functional.kl_div(said, likely, reduction="batchmean")
+    # Softened answers: some photos of other things have a sleeve in a corner.
+    logits = pupil.detector.head(features)[:, 0].float()
+    judged = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
+    figures = {"apart": apart, "surprise": surprise, "judged": judged}
+    return 2 * judged + 4 * apart + 0.5 * surprise, figures
+
+
+def _classes(teacher: MobileNetV2, features: Tensor) -> Tensor:
+    logits: Tensor = teacher.classifier(features[:, :, None, None])
+    return logits[:, :, 0, 0]
+
+
+def coarsened(pixels: Tensor) -> Tensor:
+    """Photos (photos, 3, height, width) uint8, some blurred and some grey, so that a source's camera is no answer."""
+    kind = torch.rand(len(pixels))
+    pixels = pixels.clone()
+    for chosen, edge in ((kind < 0.15, 72), ((kind >= 0.15) & (kind < 0.3), 108)):
+        if chosen.any():
+            small = functional.interpolate(pixels[chosen].float(), edge, mode="bilinear", antialias=True)
+            pixels[chosen] = functional.interpolate(small, pixels.shape[-1], mode="bilinear").byte()
+    grey = kind > 0.92
+    pixels[grey] = pixels[grey].float().mean(1, keepdim=True).byte().expand(-1, 3, -1, -1)
+    return pixels
+
+
+def save_foreign(detector: ForeignDetector, folder: Path) -> None:
+    """Write the detector beside the dual encoder, in fp16."""
+    weights = {n: w.half().contiguous() for n, w in detector.state_dict().items() if w.is_floating_point()}
+    save_file(weights, folder / FILE, metadata={"format": "pt"})
+
+
+def sources(folder: Path) -> list[list[Path]]:
+    """The photos of each folder below, a folder a source; of the folder itself where it has none."""
+    parts = [_photos_below(part) for part in sorted(folder.iterdir()) if part.is_dir()]
+    return [paths for paths in parts if paths] or [_photos_below(folder)]
+
+
+def _photos_below(folder: Path) -> list[Path]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    return [path for path in paths if not LEFT_OUT.search(path.relative_to(folder).as_posix())]
