@@ -21,7 +21,7 @@ DOMAIN: Final = "opisalka"
 READ_RUSSIAN: Final = {"ru", "uk", "be", "kk", "ky", "uz", "tg", "tk", "az", "hy", "ka", "tt", "ba", "cv"}
 
 
-class Message(Protocol):
+class Translatable(Protocol):
     """A code of the catalogue and the values for the fields of its sentence."""
 
     @property
@@ -33,10 +33,10 @@ class Message(Protocol):
         """Field name → value."""
 
 
-Say: TypeAlias = Callable[[Message], str]
+Say: TypeAlias = Callable[[Translatable], str]
 
 
-def render(message: Message, language: str = "ru") -> str:
+def render(message: Translatable, language: str = "ru") -> str:
     """Return the sentence for a message; `language` is a folder of `locales/`.
 
     Numbers are written as the language writes them, with at most two decimals. The detail `count` chooses the plural

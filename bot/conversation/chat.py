@@ -16,7 +16,7 @@ from bot.views.replies import plain
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case
-from locales.translate import render
+from locales.translate import Translatable, render
 from storage.records import Outgoing, User
 from storage.store import Transaction
 
@@ -92,7 +92,7 @@ class Chat:
         """The checkpoints that could write instead of this one: none where the owner pinned one."""
         return [] if self.desk.rules.pinned else [card for card in self.desk.cards if card.name != checkpoint]
 
-    def say(self, message: Message) -> str:
+    def say(self, message: Translatable) -> str:
         """The sentence in the user's language, plain text."""
         return render(message, self.language)
 
