@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
-from tests.bot.test_replies import WRITTEN
+from tests.bot.views.test_replies import WRITTEN
 
 from bot.views import keyboards, replies
 from inference.checkpoints.registry import Card

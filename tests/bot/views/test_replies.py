@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bot.test_draft import EMPTY, parts, photo
+from tests.bot.conversation.test_draft import EMPTY, parts, photo
 
 from bot.conversation.draft import read
 from bot.views import replies
