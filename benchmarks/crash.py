@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 
 from inference.errors import Message
-from locales.translate import render
+from locales.translate import translate
 from sandbox.server import Sandbox
 from sandbox.state.types import Json
 from sandbox.testing.person import Person
@@ -36,9 +36,9 @@ from sandbox.testing.person import Person
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PRICE = 10_000
 PATIENCE_S = 600.0
-GENERATE = render(Message("button-generate"))
-TITLE = render(Message("card-title"))
-FAILED = render(Message("request-failed", {"id": "•"})).partition("•")[0]
+GENERATE = translate(Message("button-generate"))
+TITLE = translate(Message("card-title"))
+FAILED = translate(Message("request-failed", {"id": "•"})).partition("•")[0]
 
 
 @dataclass
@@ -133,7 +133,7 @@ def _text(message: Json) -> str:
 
 
 def _is_card(message: Json, price: str, photos: int) -> bool:
-    counted = render(Message("card-photos", {"count": photos, "limit": 10}))
+    counted = translate(Message("card-photos", {"count": photos, "limit": 10}))
     return _text(message).startswith(TITLE) and price in _text(message) and counted in _text(message)
 
 
@@ -171,7 +171,7 @@ def judge(people: Sequence[Person], listings: int, database: Path, outcome: Outc
         for message in person.messages:
             if not message["from"]["is_bot"]:
                 continue
-            cards += _text(message).startswith((TITLE, render(Message("card-done"))))
+            cards += _text(message).startswith((TITLE, translate(Message("card-done"))))
             answers.update(n for n in range(listings) if _is_answer(message, str(FIRST_PRICE + n)))
     outcome.extra_answers = sum(count - 1 for count in answers.values())
     outcome.extra_cards = max(0, cards - listings)

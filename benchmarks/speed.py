@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.table import Row
 from inference.listing.types import Checked, Submission, Upload
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 
 if TYPE_CHECKING:
     from inference.serving.loader import Describer
@@ -124,7 +124,7 @@ def _timed(describer: Describer, photos: list[Path]) -> tuple[float, float]:
 
 def _describe(describer: Describer, photos: list[Path]) -> None:
     uploads = tuple(Upload(photo.read_bytes(), photo.name) for photo in photos)
-    checked = check(Submission(uploads, ATTRIBUTES))
+    checked = validate_timed(Submission(uploads, ATTRIBUTES))
     if not isinstance(checked, Checked):
         raise checked
     describer.describe([checked])

@@ -25,7 +25,7 @@ from bot.app import App
 from inference.errors import Message
 from inference.listing.types import Submission, Upload
 from inference.serving.engine import Engine
-from locales.translate import render
+from locales.translate import translate
 from sandbox.server import Sandbox
 from sandbox.state.types import Json
 from sandbox.testing.person import Person
@@ -33,7 +33,7 @@ from sandbox.testing.person import Person
 PHOTOS = 3
 PATIENCE_S = 300.0
 TOKEN = "42:SANDBOX"  # noqa: S105 - the sandbox's own
-GENERATE = render(Message("button-generate"))
+GENERATE = translate(Message("button-generate"))
 MESSAGES = ("send", "edit")
 
 
@@ -77,7 +77,9 @@ async def measure(given: argparse.Namespace) -> Json:
     assert process.stdin is not None
     url = (await process.stdout.readline()).decode().strip()
     folder = tempfile.mkdtemp(prefix="opisalka-users-")
-    chosen = settings.read(_env_file=None, bot_token=TOKEN, api_server=url, data=folder, model_default=given.checkpoint)
+    chosen = settings.load_settings(
+        _env_file=None, bot_token=TOKEN, api_server=url, data=folder, model_default=given.checkpoint
+    )
     app = await App.build(chosen, engine)
     async with app.running():
         before = megabytes()

@@ -13,9 +13,9 @@ from collections.abc import Coroutine, Sequence
 
 from bot.app import serve
 from bot.logs import set_up
-from bot.settings import read
+from bot.settings import load_settings
 from inference.errors import CheckpointError, UserError
-from locales.translate import render
+from locales.translate import translate
 
 logger = logging.getLogger("bot")
 
@@ -25,10 +25,10 @@ def main() -> int:
     # Read by transformers when it is imported: nothing here asks the network, and only errors are worth a line.
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:
-        settings = read()
+        settings = load_settings()
         return run(serve(settings), settings.log_level, settings.secrets)
     except UserError as error:
-        sys.stderr.write(render(error.message) + "\n")
+        sys.stderr.write(translate(error.message) + "\n")
         return 4 if isinstance(error, CheckpointError) else 2
     except KeyboardInterrupt:
         return 130

@@ -16,22 +16,22 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
 
-from bot.conversation.chat import Desk, Rules
+from bot.conversation.chat import Rules, UnitOfWork
 from bot.routers import build_dispatcher
 from bot.settings import ROOT, Settings
 from bot.telegram.commands import set_menus
 from bot.telegram.downloads import Downloads
-from bot.telegram.instance_lock import Lock
-from bot.telegram.photo_store import PhotoFolder
-from bot.telegram.rate_limit import Rates
-from bot.workers.concurrency import Loop
-from bot.workers.draft_cards import Albums
-from bot.workers.generation import Writer, Writing
-from bot.workers.lease import Heartbeat
+from bot.telegram.instance_lock import InstanceLock
+from bot.telegram.photo_store import PhotoStore
+from bot.telegram.rate_limit import RateLimiter
+from bot.workers.concurrency import PeriodicTask
+from bot.workers.draft_cards import DraftCardWorker
+from bot.workers.generation import GenerationWorker, TextEngine
+from bot.workers.lease import LeaseKeeper
 from bot.workers.polling import Inbox, Polling
 from bot.workers.sender import Sender
-from bot.workers.signals import Bell, Bells
-from bot.workers.updates import Handling
+from bot.workers.signals import Signal, Signals
+from bot.workers.updates import UpdateWorker
 from bot.workers.webhook import Webhook
 from inference.checkpoints.registry import Card
 from inference.errors import InvalidInput
@@ -52,7 +52,9 @@ _LAST_WORDS_S: Final = 5.0
 class App:
     """The bot: `build` opens what it stands on, `running` sets it going, `over` waits for its end."""
 
-    def __init__(self, settings: Settings, store: Store, bot: Bot, engine: Writer, lock: Lock | None) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, bot: Bot, engine: TextEngine, lock: InstanceLock | None
+    ) -> None:
         self.settings = settings
         self.store = store
         self.bot = bot
@@ -61,7 +63,7 @@ class App:
         self._lock = lock
         self._rules = _rules(settings)
         self._owner = secrets.token_hex(8)
-        self._bells = Bells()
+        self._signals = Signals()
         self._alone = not settings.webhook_url
         self._idle_s = _IDLE_ALONE_S if self._alone else _IDLE_SHARED_S
         self._dispatcher = build_dispatcher()
@@ -69,7 +71,7 @@ class App:
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def build(cls, settings: Settings, engine: Writer | None = None) -> App:
+    async def build(cls, settings: Settings, engine: TextEngine | None = None) -> App:
         """Check what the settings name and open it. Raises `InvalidInput` for what the owner can mend.
 
         A polling bot takes the lock of its token before it touches the database.
@@ -82,7 +84,7 @@ class App:
                 thresholds=read_table(settings.moderation) if settings.moderation else {},
             )
         _check_models(settings, {card.name for card in engine.cards()})
-        lock = None if settings.webhook_url else Lock.take(settings.bot_id, settings.api_server)
+        lock = None if settings.webhook_url else InstanceLock.take(settings.bot_id, settings.api_server)
         try:
             store = await Store.open(settings.database)
         except BaseException as error:
@@ -101,22 +103,22 @@ class App:
         """
         async with AsyncExitStack() as stack:
             self._keep_open(stack)
-            heartbeat = Heartbeat(self.store, self._desk, self._owner, self._bells, alone=self._alone)
+            heartbeat = LeaseKeeper(self.store, self._open_uow, self._owner, self._signals, alone=self._alone)
             await heartbeat.step()
             stack.push_async_callback(heartbeat.stop)
-            self._loop(stack, "heartbeat", heartbeat.step, Bell())
+            self._loop(stack, "heartbeat", heartbeat.step, Signal())
             sender, writing = self._sender(), self._writing()
             sender.writing_for = writing.writing_for
             stack.push_async_callback(sender.drain, _LAST_WORDS_S)
-            self._loop(stack, "sending", partial(sender.step, self._idle_s), self._bells.outbox)
-            self._loop(stack, "progress", partial(writing.progress.step, self._idle_s), writing.progress.bell)
+            self._loop(stack, "sending", partial(sender.step, self._idle_s), self._signals.outbox)
+            self._loop(stack, "progress", partial(writing.progress.step, self._idle_s), writing.progress.signal)
             stack.push_async_callback(writing.drain, self.settings.drain_s)
-            self._loop(stack, "writing", partial(writing.step, self._idle_s), self._bells.requests)
-            albums = Albums(self.store, self._desk, self._bells)
-            self._loop(stack, "albums", partial(albums.step, self._idle_s), self._bells.drafts)
-            handling = Handling(self.store, self.bot, self._dispatcher, self._desk, self._owner, self._bells)
+            self._loop(stack, "writing", partial(writing.step, self._idle_s), self._signals.requests)
+            albums = DraftCardWorker(self.store, self._open_uow, self._signals)
+            self._loop(stack, "albums", partial(albums.step, self._idle_s), self._signals.drafts)
+            handling = UpdateWorker(self.store, self.bot, self._dispatcher, self._open_uow, self._owner, self._signals)
             stack.push_async_callback(handling.drain)
-            self._loop(stack, "handling", partial(handling.step, self._idle_s), self._bells.inbox)
+            self._loop(stack, "handling", partial(handling.step, self._idle_s), self._signals.inbox)
             self._spawn(stack, self._warm_up(await self._open_intake(stack)))
             self._spawn(stack, set_menus(self.bot, self.settings.admins))
             logger.info("the bot runs")
@@ -140,28 +142,28 @@ class App:
         stack.push_async_callback(self.engine.close)
 
     def _sender(self) -> Sender:
-        rates = Rates(self.settings.rate_total, self.settings.rate_chat)
-        return Sender(self.store, self.bot, rates, self._desk, self._owner, self._bells.outbox)
+        rates = RateLimiter(self.settings.rate_total, self.settings.rate_chat)
+        return Sender(self.store, self.bot, rates, self._open_uow, self._owner, self._signals.outbox)
 
-    def _writing(self) -> Writing:
+    def _writing(self) -> GenerationWorker:
         settings = self.settings
-        return Writing(
+        return GenerationWorker(
             self.store,
             self.engine,
             Downloads(self.bot, settings.file_limit_mb),
-            self._desk,
+            self._open_uow,
             self._rules,
             self._owner,
-            self._bells,
+            self._signals,
             slots=2 * settings.max_batch,
             timeout_s=settings.request_timeout_s,
-            folder=PhotoFolder(settings.data, self.store) if settings.keep_photos else None,
+            folder=PhotoStore(settings.data, self.store) if settings.keep_photos else None,
         )
 
     async def _open_intake(self, stack: AsyncExitStack) -> asyncio.Event:
         """Let updates in; returns what is set once Telegram has accepted the bot."""
         settings, allowed = self.settings, self._dispatcher.resolve_used_update_types()
-        inbox = Inbox(self.store, self._bells.inbox)
+        inbox = Inbox(self.store, self._signals.inbox)
         if settings.webhook_secret is None or not settings.webhook_url:
             polling = Polling(self.bot, inbox, allowed)
             self._spawn(stack, polling.run(), polling.stop)
@@ -178,8 +180,8 @@ class App:
         await accepted.wait()
         await self.engine.start(self.settings.model_pinned or self.settings.model_default)
 
-    def _loop(self, stack: AsyncExitStack, name: str, step: Callable[[], Awaitable[float]], bell: Bell) -> None:
-        loop = Loop(name, step, bell)
+    def _loop(self, stack: AsyncExitStack, name: str, step: Callable[[], Awaitable[float]], signal: Signal) -> None:
+        loop = PeriodicTask(name, step, signal)
         self._spawn(stack, loop.run(), loop.stop)
 
     def _spawn(
@@ -201,12 +203,12 @@ class App:
             self._end.set_exception(error)
             self._end.exception()  # it is no loss when nobody waits in `over`
 
-    def _desk(self, tx: Transaction) -> Desk:
+    def _open_uow(self, tx: Transaction) -> UnitOfWork:
         read_at, cards = self._known_cards
         if time.monotonic() - read_at > _CARDS_S:
             cards = self.engine.cards()
             self._known_cards = (time.monotonic(), cards)
-        return Desk(tx, cards, self._rules, time.time())
+        return UnitOfWork(tx, cards, self._rules, time.time())
 
 
 async def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:

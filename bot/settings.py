@@ -123,7 +123,7 @@ class Settings(BaseSettings):
         return 25 if self.api_server_is_local else 20
 
 
-def read(**given: object) -> Settings:
+def load_settings(**given: object) -> Settings:
     """The settings of the environment and `.env`, over them what is given.
 
     Raises `InvalidInput` with one sentence that names the first wrong key and never its value.

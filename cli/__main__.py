@@ -28,7 +28,8 @@ from cli.commands import (
 )
 from cli.parser import ROOT, Parser, language_of
 from inference.errors import CheckpointError, InvalidInput, Message, UserError
-from locales.translate import Say, render
+from locales import translate as locales_translate
+from locales.translate import Translate
 
 COMMANDS = (describe, batch, interrogate, demo, bot, testcase, checkpoints, moderation, feedback, train, evaluate)
 
@@ -36,38 +37,41 @@ COMMANDS = (describe, batch, interrogate, demo, bot, testcase, checkpoints, mode
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    say = partial(render, language=language_of(argv))
-    return _guarded(lambda: _run(argv, say), say, debug="--debug" in argv)
+    translate = partial(locales_translate.translate, language=language_of(argv))
+    return _guarded(lambda: _run(argv, translate), translate, debug="--debug" in argv)
 
 
-def build_parser(say: Say) -> Parser:
+def build_parser(translate: Translate) -> Parser:
     """The parser of the whole command, with its help in the language of `say`."""
-    parser = Parser(say, "opisalka")
+    parser = Parser(translate, "opisalka")
     parser.options.add_argument(
-        "--version", action="version", version=f"opisalka {version('opisalka')}", help=say(Message("help-version"))
+        "--version",
+        action="version",
+        version=f"opisalka {version('opisalka')}",
+        help=translate(Message("help-version")),
     )
     parser.set_defaults(language="ru", checkpoints=ROOT / "checkpoints", debug=False, online=False)
-    commands = parser.add_subparsers(title=say(Message("help-commands")), metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title=translate(Message("help-commands")), metavar="COMMAND", required=True)
     for command in COMMANDS:
-        command.add(commands, say)
+        command.add(commands, translate)
     return parser
 
 
-def _run(argv: Sequence[str], say: Say) -> int:
+def _run(argv: Sequence[str], translate: Translate) -> int:
     try:
-        arguments = build_parser(say).parse_args(argv)
+        arguments = build_parser(translate).parse_args(argv)
         # Read by the hub's client and by transformers when they are imported, which no module of this room does: the
         # network is asked by `checkpoints pull` alone, and what is no error is not worth a line.
         offline = str(int(not arguments.online))
         os.environ |= {"HF_HUB_OFFLINE": offline, "HF_HUB_DISABLE_PROGRESS_BARS": offline}
         os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-        code: int = arguments.run(arguments, say)
+        code: int = arguments.run(arguments, translate)
         return code
     finally:
         sys.stdout.flush()  # a pipe that nobody reads is noticed here, not when Python exits
 
 
-def _guarded(run: Callable[[], int], say: Say, debug: bool) -> int:
+def _guarded(run: Callable[[], int], translate: Translate, debug: bool) -> int:
     try:
         return run()
     except KeyboardInterrupt:
@@ -79,7 +83,7 @@ def _guarded(run: Callable[[], int], say: Say, debug: bool) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug becomes a sentence, --debug shows it whole
         if debug:
             traceback.print_exc()
-        print(say(_message(error)), file=sys.stderr)
+        print(translate(_message(error)), file=sys.stderr)
         return _exit_code(error)
 
 

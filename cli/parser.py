@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from inference.errors import InvalidInput, Message
-from locales.translate import LANGUAGES, Say
+from locales.translate import LANGUAGES, Translate
 
 ROOT = Path(__file__).resolve().parent.parent
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -20,17 +20,17 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 class Parser(argparse.ArgumentParser):
     """A parser that raises `InvalidInput` where argparse would print English and exit."""
 
-    def __init__(self, say: Say, prog: str) -> None:
+    def __init__(self, translate: Translate, prog: str) -> None:
         super().__init__(prog, add_help=False, allow_abbrev=False, formatter_class=_Formatter)
-        self.arguments = self.add_argument_group(say(Message("help-arguments")))
-        self.options = self.add_argument_group(say(Message("help-options")))
-        common = self.add_argument_group(say(Message("help-common-options")))
-        common.add_argument("-h", "--help", action="help", help=say(Message("help-help")))
+        self.arguments = self.add_argument_group(translate(Message("help-arguments")))
+        self.options = self.add_argument_group(translate(Message("help-options")))
+        common = self.add_argument_group(translate(Message("help-common-options")))
+        common.add_argument("-h", "--help", action="help", help=translate(Message("help-help")))
         # Suppressed: the value in `opisalka --debug describe` is not overwritten by a default of `describe`.
         add = partial(common.add_argument, default=argparse.SUPPRESS)
-        add("--language", choices=LANGUAGES, help=say(Message("help-language")))
-        add("--checkpoints", metavar="DIR", type=Path, help=say(Message("help-checkpoints-root")))
-        add("--debug", action="store_true", help=say(Message("help-debug")))
+        add("--language", choices=LANGUAGES, help=translate(Message("help-language")))
+        add("--checkpoints", metavar="DIR", type=Path, help=translate(Message("help-checkpoints-root")))
+        add("--debug", action="store_true", help=translate(Message("help-debug")))
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong as `InvalidInput`."""

@@ -21,7 +21,7 @@ def album_accuracy(
     for kind, listings in albums.items():
         right = {"classifier": 0, "zero_shot": 0, "photo_count": 0}
         for listing, many in listings:
-            views = clip.look([photo.image for photo in listing.photos])
+            views = clip.encode_images([photo.image for photo in listing.photos])
             right["classifier"] += (classifier.score(views) >= 0.5) == many
             right["zero_shot"] += (zero_shot(clip, views) >= 0.5) == many
             right["photo_count"] += (len(views) > 1) == many

@@ -19,7 +19,7 @@ from inference.clip.dual_encoder import Clip
 from inference.listing.types import Verdict
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from inference.moderation.nudity import Found
+from inference.moderation.nudity import Detection
 from inference.moderation.photos import PhotoRule
 
 ALBUM = 5
@@ -59,7 +59,7 @@ class Matching:
 
     def judged(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
         """What `match` says of pairs, all texts read as one batch."""
-        embeddings = self.clip.read([pair.text for pair in pairs]).embeddings
+        embeddings = self.clip.encode_texts([pair.text for pair in pairs]).embeddings
         return [
             Judged(kind, pair.photos, pair.text, wrong, self._verdict(pair, embedding))
             for pair, embedding in zip(pairs, embeddings, strict=True)
@@ -122,13 +122,13 @@ def refused_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
 
 
 def photo_judgements(
-    rule: PhotoRule, found: Sequence[tuple[Path, Sequence[Found]]], kind: str, wrong: bool
+    rule: PhotoRule, found: Sequence[tuple[Path, Sequence[Detection]]], kind: str, wrong: bool
 ) -> list[Judged]:
     """What the photo check says of single photos, without the second opinion."""
     return [Judged(kind, (path,), "", wrong, rule.judge([each])) for path, each in found]
 
 
-def label_counts(found: Sequence[tuple[Path, Sequence[Found]]]) -> dict[str, dict[str, int]]:
+def label_counts(found: Sequence[tuple[Path, Sequence[Detection]]]) -> dict[str, dict[str, int]]:
     """In how many photos each label is found, and in how many with a score of at least 0.4 and 0.5."""
     counts: dict[str, dict[str, int]] = {}
     for least in (0.25, 0.4, 0.5):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 
 MANY_PHRASES = ("разнообразие товаров", "много предметов", "много вещей")
 ONE_PHRASES = ("один товар", "один продукт", "одна штука")
@@ -46,7 +46,7 @@ class DiversityClassifier(nn.Module):
         classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
         return classifier.eval()
 
-    def forward(self, views: PhotoViews, text: Tensor | None) -> Tensor:
+    def forward(self, views: ImageFeatures, text: Tensor | None) -> Tensor:
         """The logit of "many" of one listing with at least one photo, (); text: unit embedding (dim,) of the fields."""
         states = functional.normalize(views.states, dim=-1)
         evidence = self.photo(states.flatten(1))[:, 0]
@@ -59,13 +59,13 @@ class DiversityClassifier(nn.Module):
         return logit if text is None else logit + cast(Tensor, self.text(text))[0]
 
     @torch.inference_mode()
-    def score(self, views: PhotoViews, text: Tensor | None = None) -> float:
+    def score(self, views: ImageFeatures, text: Tensor | None = None) -> float:
         """How surely the listing is many different things."""
         return float(self(views, text).sigmoid())
 
 
-def zero_shot(clip: Clip, views: PhotoViews) -> float:
+def zero_shot(clip: Clip, views: ImageFeatures) -> float:
     """How much nearer the photos are to phrases of many things than to phrases of one, without any training."""
-    phrases = clip.read((*MANY_PHRASES, *ONE_PHRASES)).embeddings
+    phrases = clip.encode_texts((*MANY_PHRASES, *ONE_PHRASES)).embeddings
     logits = _SHARPNESS * views.embeddings.mean(0) @ phrases.T
     return float(logits.softmax(0)[: len(MANY_PHRASES)].sum())

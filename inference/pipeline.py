@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from inference.captioners.base import Captioner, Prompt
-from inference.clip.dual_encoder import Clip, PhotoViews, TextViews
+from inference.clip.dual_encoder import Clip, ImageFeatures, TextFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput, first_line
 from inference.listing.types import (
@@ -30,9 +30,9 @@ from inference.listing.types import (
     Stage,
     Timings,
 )
-from inference.masking import fill, mask
-from inference.moderation.checks import Checks, Seen
-from inference.moderation.gallery import look
+from inference.masking import mask, unmask
+from inference.moderation.checks import Checks, Evidence
+from inference.moderation.gallery import encode_photos
 from inference.scoring import best_photos, score
 
 # What nobody can read: control characters, and what stands for a letter that was cut in half where a text ends.
@@ -55,7 +55,7 @@ class _Work:
 
     checked: Checked
     timings: Timings
-    views: PhotoViews
+    views: ImageFeatures
     source: tuple[Tensor, Tensor] | None
     moderation: Moderation
     masked: Masked | None = None
@@ -71,17 +71,19 @@ class _Work:
 
 
 def describe(
-    checked: Sequence[Checked | InvalidInput], models: Models, tell: Callable[[Stage], object] = lambda stage: None
+    checked: Sequence[Checked | InvalidInput],
+    models: Models,
+    on_progress: Callable[[Stage], object] = lambda stage: None,
 ) -> list[Description | InvalidInput]:
     """The description of every listing that `validation.check` let pass, in order; errors stay in their places.
 
-    `tell` hears of each stage before it begins. Raises `CheckpointError` where the captioner fails to write.
+    `on_progress` hears of each stage before it begins. Raises `CheckpointError` where the captioner fails to write.
     """
-    tell("reading")
+    on_progress("reading")
     work = _moderated([each for each in checked if not isinstance(each, InvalidInput)], models)
-    tell("writing")
+    on_progress("writing")
     work = _of_passed(work, _captioned, models)
-    tell("scoring")
+    on_progress("scoring")
     done = iter(_of_passed(work, _scored, models))
     return [e if isinstance(e, InvalidInput) else _description(next(done), models.captioner.name) for e in checked]
 
@@ -105,7 +107,7 @@ def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
     sources = _read(models.clip, texts)
     findings = iter(found.result())
     seen = [
-        Seen(text, source[0] if source else None, *look, list(islice(findings, len(look[0]))))
+        Evidence(text, source[0] if source else None, *look, list(islice(findings, len(look[0]))))
         for text, source, look in zip(texts, sources, looked, strict=True)
     ]
     moderations, views = models.checks.judge(seen), [each.views for each in seen]
@@ -116,20 +118,20 @@ def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
 
 def _looked(
     models: Models, images: Sequence[Image.Image], counts: Sequence[int]
-) -> list[tuple[PhotoViews, Tensor | None]]:
+) -> list[tuple[ImageFeatures, Tensor | None]]:
     """What is seen in each listing's photos and how foreign they are, all looked at as one batch."""
-    views, foreign = look(models.clip, models.checks.foreign, images)
+    views, foreign = encode_photos(models.clip, models.checks.foreign, images)
     parts = [slice(end - count, end) for end, count in zip(accumulate(counts), counts, strict=True)]
     return [(views[part], None if foreign is None else foreign[part]) for part in parts]
 
 
 def _read(clip: Clip, texts: Sequence[str]) -> list[tuple[Tensor, Tensor] | None]:
     """Embedding and token states of each text, all read as one batch; None for an empty text."""
-    read = iter(_pairs(clip.read([text for text in texts if text])))
+    read = iter(_pairs(clip.encode_texts([text for text in texts if text])))
     return [next(read) if text else None for text in texts]
 
 
-def _pairs(views: TextViews) -> list[tuple[Tensor, Tensor]]:
+def _pairs(views: TextFeatures) -> list[tuple[Tensor, Tensor]]:
     return list(zip(views.embeddings, views.tokens, strict=True))
 
 
@@ -141,7 +143,7 @@ def _captioned(work: Sequence[_Work], models: Models) -> list[_Work]:
     drafts = [_UNREADABLE.sub("", draft) for draft in written]
     done = []
     for each, draft in zip(prepared, drafts, strict=True):
-        text = fill(draft, each.masked.values if each.masked else {}, each.checked.numbers)
+        text = unmask(draft, each.masked.values if each.masked else {}, each.checked.numbers)
         done.append(replace(each, draft=draft, text=models.checks.published(text)))
     reviewed = models.checks.review([each.moderation for each in done], [each.text or "" for each in done])
     done = [replace(each, moderation=moderation) for each, moderation in zip(done, reviewed, strict=True)]
@@ -160,10 +162,10 @@ def _prompt(work: _Work, captioner: Captioner) -> Prompt:
     images, views = tuple(photo.image for photo in work.listing.photos), work.views
     if len(images) > captioner.max_photos:
         kept = best_photos(views.embeddings, work.source[0] if work.source else None, captioner.max_photos)
-        images, views = tuple(images[n] for n in kept), PhotoViews(views.embeddings[kept], views.states[kept])
+        images, views = tuple(images[n] for n in kept), ImageFeatures(views.embeddings[kept], views.states[kept])
     return Prompt(
         images=images,
-        views=views,
+        features=views,
         masked=work.masked.text if work.masked else "",
         token=work.diversity.token if work.diversity else "<SINGLE>",
         mask_tokens=frozenset(work.masked.values) if work.masked else frozenset(),
@@ -182,7 +184,7 @@ def _written(prompts: Sequence[Prompt], captioner: Captioner) -> list[str]:
 
 def _scored(work: Sequence[_Work], models: Models) -> list[_Work]:
     start = perf_counter()
-    results = _pairs(models.clip.read([each.text or "" for each in work]))
+    results = _pairs(models.clip.encode_texts([each.text or "" for each in work]))
     scores = [score(each.views, each.source, result) for each, result in zip(work, results, strict=True)]
     share = (perf_counter() - start) / max(1, len(work))
     timed = [replace(each.timings, score_s=share) for each in work]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference.clip.dual_encoder import PhotoViews
+from inference.clip.dual_encoder import ImageFeatures
 from inference.listing.types import Scores
 
 
-def score(views: PhotoViews, source: tuple[Tensor, Tensor] | None, result: tuple[Tensor, Tensor]) -> Scores:
+def score(views: ImageFeatures, source: tuple[Tensor, Tensor] | None, result: tuple[Tensor, Tensor]) -> Scores:
     """All scores of a description.
 
     source, result: embedding (dim,) of unit length and token states (length, width) of a text; no source text, None.

@@ -33,10 +33,10 @@ class Translatable(Protocol):
         """Field name → value."""
 
 
-Say: TypeAlias = Callable[[Translatable], str]
+Translate: TypeAlias = Callable[[Translatable], str]
 
 
-def render(message: Translatable, language: str = "ru") -> str:
+def translate(message: Translatable, language: str = "ru") -> str:
     """Return the sentence for a message; `language` is a folder of `locales/`.
 
     Numbers are written as the language writes them, with at most two decimals. The detail `count` chooses the plural

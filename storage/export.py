@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from storage.records import Lesson
+from storage.records import TrainingExample
 from storage.store import Transaction
 
 Line: TypeAlias = dict[str, Any]
@@ -50,7 +50,7 @@ async def pairs(tx: Transaction, parse: Parse) -> list[Line]:
     return [line for line in found if line["chosen"] != line["rejected"]]
 
 
-async def _compared(tx: Transaction, lessons: dict[int, Lesson], parse: Parse) -> list[Line]:
+async def _compared(tx: Transaction, lessons: dict[int, TrainingExample], parse: Parse) -> list[Line]:
     lines = []
     for comparison in await tx.feedback.decided():
         shown = [lessons[number] for number in (comparison.first, comparison.second) if number in lessons]
@@ -61,7 +61,7 @@ async def _compared(tx: Transaction, lessons: dict[int, Lesson], parse: Parse) -
     return lines
 
 
-def _corrected(lessons: Iterable[Lesson], parse: Parse) -> Iterator[Line]:
+def _corrected(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
     for lesson in lessons:
         description = lesson.description
         if description.correction is not None:
@@ -69,9 +69,9 @@ def _corrected(lessons: Iterable[Lesson], parse: Parse) -> Iterator[Line]:
             yield _pair(f"correction-{description.id}", lesson, parse, *texts)
 
 
-def _voted(lessons: Iterable[Lesson], parse: Parse) -> Iterator[Line]:
+def _voted(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
     """Each liked text before each disliked one that was written from the same notes and photos."""
-    alike: defaultdict[tuple[object, ...], list[Lesson]] = defaultdict(list)
+    alike: defaultdict[tuple[object, ...], list[TrainingExample]] = defaultdict(list)
     for lesson in lessons:
         description = lesson.description
         alike[description.listing_id, lesson.source, description.written.photo_sha256].append(lesson)
@@ -81,18 +81,18 @@ def _voted(lessons: Iterable[Lesson], parse: Parse) -> Iterator[Line]:
             yield _pair(f"vote-{better.id}-{worse.id}", liked, parse, better.written.text, worse.written.text)
 
 
-def _opposed(lessons: Sequence[Lesson]) -> Iterator[tuple[Lesson, Lesson]]:
+def _opposed(lessons: Sequence[TrainingExample]) -> Iterator[tuple[TrainingExample, TrainingExample]]:
     liked = [lesson for lesson in lessons if lesson.description.vote == 1]
     disliked = [lesson for lesson in lessons if lesson.description.vote == -1]
     return ((better, worse) for better in liked for worse in disliked)
 
 
-def _pair(name: str, lesson: Lesson, parse: Parse, chosen: str | None, rejected: str | None) -> Line:
+def _pair(name: str, lesson: TrainingExample, parse: Parse, chosen: str | None, rejected: str | None) -> Line:
     source = name.partition("-")[0]
     return {"id": name, **_given(lesson, parse), "chosen": chosen, "rejected": rejected, "source": source}
 
 
-def _given(lesson: Lesson, parse: Parse) -> Line:
+def _given(lesson: TrainingExample, parse: Parse) -> Line:
     """What the text was written from; several values of one name stand behind each other."""
     attributes: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in parse(lesson.source):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["photo", "document", "animation"]
-Work = Literal["describe", "compare"]
+RequestKind = Literal["describe", "compare"]
 State = Literal["pending", "running", "done", "rejected", "failed"]
 Choice = Literal["first", "second", "equal", "neither"]
 
@@ -60,7 +60,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListingRecord:
     """What a chat has collected, photos and notes in the order of their messages.
 
     `revision` grows with every change. While a window is open, `card_due_at` says when it closes.
@@ -88,7 +88,7 @@ class Request:
     listing_id: int
     user_id: int
     revision: int
-    kind: Work
+    kind: RequestKind
     checkpoints: tuple[str, ...]
     seed: int
     state: State
@@ -144,7 +144,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class DescriptionRecord:
     """A stored text and what its user says of it: `vote` is 1 or -1, `reason` a code."""
 
     id: int
@@ -172,10 +172,10 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingExample:
     """A description to learn from, and the notes that it was written from, one below the other."""
 
-    description: Description
+    description: DescriptionRecord
     source: str
 
 

@@ -68,9 +68,9 @@ def log_put_back() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_checks(tiny_root: Path, tiny_clip: Clip) -> Checks:
     """NudeNet as it is, and the other checks with random weights; every photo matches every text."""
-    from inference.checkpoints.registry import read_card
+    from inference.checkpoints.registry import load_card
     from inference.moderation.checks import Checks
     from inference.moderation.texts import TextModeration
 
-    texts = TextModeration.load(read_card(tiny_root / "toxicity" / "mini"))
-    return Checks.of(tiny_clip, read_card(tiny_root / "clip" / "mini"), texts, None)
+    texts = TextModeration.load(load_card(tiny_root / "toxicity" / "mini"))
+    return Checks.of(tiny_clip, load_card(tiny_root / "clip" / "mini"), texts, None)

@@ -6,10 +6,10 @@ import pytest
 
 from inference.captioners.families import FAMILIES
 from inference.checkpoints.convert import FORMATS
-from inference.checkpoints.registry import Card, survey, verify
+from inference.checkpoints.registry import Card, list_cards, verify
 from tests.support.sources import ROOT
 
-CARDS, ERRORS = survey(ROOT / "checkpoints")
+CARDS, ERRORS = list_cards(ROOT / "checkpoints")
 HERE = [card for card in CARDS if card.is_here]
 PUBLIC = [card for card in CARDS if card.download]
 MOST_BYTES = 80_000_000

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from cli.__main__ import build_parser
-from locales.translate import render
+from locales.translate import translate
 from tests.support.sources import ROOT
 
 READMES = ("README.md", "README.ru.md")
@@ -29,7 +29,7 @@ def commands(program: str) -> list[str]:
 
 @pytest.mark.parametrize("command", commands("opisalka"))
 def test_every_command_of_the_readme_parses(command: str) -> None:
-    parser = build_parser(partial(render, language="ru"))
+    parser = build_parser(partial(translate, language="ru"))
     assert callable(parser.parse_args(shlex.split(command)).run)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.shapes import read, shapes
-from inference.checkpoints.registry import survey
+from inference.checkpoints.registry import list_cards
 from tests.support.sources import ROOT
 
-CARDS, _ = survey(ROOT / "checkpoints")
+CARDS, _ = list_cards(ROOT / "checkpoints")
 
 
 @pytest.mark.parametrize("name", shapes())

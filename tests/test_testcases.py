@@ -11,7 +11,7 @@ import pytest
 
 from cli.__main__ import main
 from cli.parser import ROOT
-from inference.listing.cases import Case, find_cases, submission
+from inference.listing.cases import Case, find_cases, load_submission
 from inference.listing.validation import validate
 from inference.masking import mask
 from scripts.draw_testcases import FIRST_DETAIL, PICTURES
@@ -75,7 +75,7 @@ def test_a_case_holds_its_pictures_and_no_others(case: Case) -> None:
 @every_case
 def test_the_fields_of_a_case_hold_the_tokens_that_it_expects(case: Case) -> None:
     """A wrong expectation shows without any model, also in cases that a checkpoint would refuse."""
-    masked = mask(validate(submission(case)).attributes.text)
+    masked = mask(validate(load_submission(case)).attributes.text)
     expected = {"masked_tokens": [], "numbers_kept": []} | dict(case.expect)
     assert set(expected["masked_tokens"]) <= set(masked.values)
     assert set(expected["numbers_kept"]) <= set(masked.values.values())
@@ -97,4 +97,4 @@ def test_no_garment_of_the_cases_is_drawn_for_training() -> None:
 @public_cases
 def test_public_photos_are_the_ones_that_a_case_names(case: Case) -> None:
     """A local copy of the data set serves as `--photos-from`: every photo is there and has the named SHA-256."""
-    assert len(submission(case, PUBLIC).uploads) == len(case.remote)
+    assert len(load_submission(case, PUBLIC).uploads) == len(case.remote)

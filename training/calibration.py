@@ -38,7 +38,7 @@ def right_fits(
     clip: Clip, rule: MatchRule, gallery: Gallery, examples: Sequence[Example], texts: Sequence[str]
 ) -> list[list[float]]:
     """How well each photo of a right pair fits, an album a list, where `match` judges it."""
-    embeddings = clip.read(texts).embeddings
+    embeddings = clip.encode_texts(texts).embeddings
     return [
         fit(views, embedding, foreign)
         for example, text, embedding in zip(examples, texts, embeddings, strict=True)

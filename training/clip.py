@@ -19,10 +19,10 @@ from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEncoderConfig
 
-from inference.clip.dual_encoder import build
+from inference.clip.dual_encoder import build_model
 from training import loop
 from training.data.augment import mixtures, views
-from training.data.dataset import Pool
+from training.data.dataset import Dataset
 from training.data.labels import Heads, distillation, head_loss
 from training.teacher import FEATURES, read_teacher
 
@@ -93,7 +93,7 @@ def dual_config(words: int) -> VisionTextDualEncoderConfig:
 
 def student(words: int, sizes: dict[str, int]) -> DualEncoder:
     """The dual encoder to be trained and shipped, its weights random."""
-    return DualEncoder(build(dual_config(words)).get_submodule("vision_model"), WIDTHS[-1], words, sizes)
+    return DualEncoder(build_model(dual_config(words)).get_submodule("vision_model"), WIDTHS[-1], words, sizes)
 
 
 def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
@@ -105,14 +105,16 @@ def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Te
     return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 
 
-def task_loss(model: DualEncoder, pixels: Tensor, batch: Pool) -> Tensor:
+def task_loss(model: DualEncoder, pixels: Tensor, batch: Dataset) -> Tensor:
     """What the photos show and which text is theirs, as one loss."""
     pooled, photos = model.look(pixels)
     texts = model.read(_one_text(batch))
     return head_loss(model.heads(pooled), batch.labels) + contrast(photos, texts, batch.groups, model.logit_scale)
 
 
-def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int) -> None:
+def teach(
+    weights: Path, train: Dataset, held: Dataset, words: int, sizes: dict[str, int], out: Path, steps: int
+) -> None:
     """Fine-tune the public teacher on the photos; `weights` is its .tflite or .safetensors file."""
     trunk = read_teacher(weights)
     device = train.pixels.device
@@ -144,7 +146,7 @@ def teach(weights: Path, train: Pool, held: Pool, words: int, sizes: dict[str, i
 
 
 def train_clip(
-    teacher: DualEncoder, train: Pool, held: Pool, words: int, sizes: dict[str, int], out: Path, steps: int
+    teacher: DualEncoder, train: Dataset, held: Dataset, words: int, sizes: dict[str, int], out: Path, steps: int
 ) -> DualEncoder:
     """Train the student from random weights; returns the average of its weights over the last steps."""
     device = train.pixels.device
@@ -185,13 +187,13 @@ def train_clip(
     return smooth
 
 
-def _one_text(batch: Pool) -> Tensor:
+def _one_text(batch: Dataset) -> Tensor:
     rows = torch.arange(len(batch.tokens), device=batch.tokens.device)
     return batch.tokens[rows, torch.randint(batch.tokens.shape[1], (len(rows),), device=rows.device)]
 
 
 @torch.no_grad()
-def evaluate(model: DualEncoder, held: Pool, size: int) -> dict[str, float]:
+def evaluate(model: DualEncoder, held: Dataset, size: int) -> dict[str, float]:
     """Held-out figures: the share of photos whose item and colour are named, and how well right pairs stand out.
 
     `auc` compares each photo's own caption with one of another item, drawn with a fixed seed.

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from training import loop
 from training.data.examples import Example
@@ -47,7 +47,7 @@ class Albums:
             if len(scene.photos) == 1:
                 self._numbers[scene.photos[0]] = number
 
-    def draw(self) -> tuple[PhotoViews, Tensor | None, float]:
+    def draw(self) -> tuple[ImageFeatures, Tensor | None, float]:
         """An album, the embedding of its text where it has one, and 1 for many things or 0 for one."""
         kind = self.rnd.random()
         if kind < 0.15:
@@ -63,7 +63,7 @@ class Albums:
         times = self.rnd.choice((1, 1, 2, 3, 4)) if not scene.many else 1
         return self._views((first,) * times), None, float(scene.many)
 
-    def _listing(self) -> tuple[PhotoViews, Tensor | None, float]:
+    def _listing(self) -> tuple[ImageFeatures, Tensor | None, float]:
         number = self.rnd.randrange(len(self.listings))
         listing = self.listings[number]
         seen = tuple(self._numbers[path] for path in listing.photos if path in self._numbers)
@@ -71,17 +71,17 @@ class Albums:
             return self.draw()
         return self._views(seen), self.texts[number], listing.diversity_score
 
-    def _views(self, numbers: Sequence[int]) -> PhotoViews:
+    def _views(self, numbers: Sequence[int]) -> ImageFeatures:
         chosen = [self.rnd.randrange(self.bank.shape[1]) for _ in numbers]
         states = self.bank[torch.tensor(list(numbers)), torch.tensor(chosen)].float()
         return views_of(self.clip, states)
 
 
-def views_of(clip: Clip, states: Tensor) -> PhotoViews:
+def views_of(clip: Clip, states: Tensor) -> ImageFeatures:
     """Views from a bank's states (photos, 1 + GRID², width)."""
     with torch.no_grad():
         embeddings = functional.normalize(clip.model.visual_projection(states[:, 0]), dim=-1)
-    return PhotoViews(embeddings, states)
+    return ImageFeatures(embeddings, states)
 
 
 def learn(classifier: DiversityClassifier, albums: Albums, work: Path, steps: int) -> DiversityClassifier:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from inference.moderation.out_of_domain import FILE, WIDTHS, ForeignDetector
+from inference.moderation.out_of_domain import FILE, WIDTHS, OutOfDomainDetector
 from training import loop
 from training.data.augment import views
 from training.data.examples import load_pixels, square
@@ -55,7 +55,7 @@ class Pupil(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.detector = ForeignDetector()
+        self.detector = OutOfDomainDetector()
         self.imitate = nn.Linear(WIDTHS[-1], FEATURES)
 
 
@@ -99,7 +99,7 @@ def begin(folder: Path) -> Pupil:
 
 def learn(
     pupil: Pupil, teacher: MobileNetV2, clothes: Source, others: Sequence[Source], work: Path, steps: int
-) -> ForeignDetector:
+) -> OutOfDomainDetector:
     """Train on random views, half clothes, half others; returns the average of the weights over the last steps."""
     pupil = convert_conv2d_weight_memory_format(pupil, torch.channels_last)
     average, smooth = loop.averaged(pupil, 0.995)
@@ -165,7 +165,7 @@ def coarsened(pixels: Tensor) -> Tensor:
     return pixels
 
 
-def save_foreign(detector: ForeignDetector, folder: Path) -> None:
+def save_foreign(detector: OutOfDomainDetector, folder: Path) -> None:
     """Write the detector beside the dual encoder, in fp16."""
     weights = {n: w.half().contiguous() for n, w in detector.state_dict().items() if w.is_floating_point()}
     save_file(weights, folder / FILE, metadata={"format": "pt"})

@@ -19,7 +19,7 @@ from torch import Tensor
 from inference.captioners.interrogator.captioner import THRESHOLDS, templates
 from inference.captioners.interrogator.labels import label
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, read
-from inference.checkpoints.registry import Card, get, read_card, seal
+from inference.checkpoints.registry import Card, get_card, load_card, save_card
 from inference.clip.dual_encoder import Clip
 from training.data.examples import PhotoLabels, read_photo_labels
 
@@ -33,20 +33,20 @@ BATCH: Final = 16
 
 def calibrate(data: Path, out: Path) -> Card:
     """Measure the thresholds of the interrogator in `out` on the training photos of a data set, and seal its card."""
-    card, phrases = read_card(out), read()
-    clip = Clip.load(get(out.parent.parent, "clip", str(card.settings["clip"])).folder)
+    card, phrases = load_card(out), read()
+    clip = Clip.load(get_card(out.parent.parent, "clip", str(card.settings["clip"])).folder)
     labels = {name: row for name, row in read_photo_labels(data).items() if row.split == "train"}
     photos = look(clip, [data / "photos" / f"{name}.jpg" for name in labels])
     areas = [str(area) for area in card.settings["areas"]]  # type: ignore[attr-defined]
     found = thresholds(clip, phrases, areas, list(labels.values()), photos)
     (out / THRESHOLDS).write_text(json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
-    return seal(card)
+    return save_card(card)
 
 
 def look(clip: Clip, paths: Sequence[Path]) -> Tensor:
     """Photos → (photos, dim)."""
     parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    return torch.cat([clip.look([_upright(path) for path in part]).embeddings for part in parts])
+    return torch.cat([clip.encode_images([_upright(path) for path in part]).embeddings for part in parts])
 
 
 def _upright(path: Path) -> Image.Image:
@@ -59,7 +59,7 @@ def thresholds(
     """Phrase → threshold, of the phrases that the encoder can tell; photos: (photos, dim), of the labels in order."""
     tables = phrases.of(areas)
     traits = {trait: tables[trait] for trait in tables if trait not in areas and trait not in phrases.seller}
-    read_as = label(clip.text_features, traits, templates(tables, areas))
+    read_as = label(clip.project_texts, traits, templates(tables, areas))
     shown = [Shown(row, phrases) for row in labels]
     found: dict[str, float] = {}
     for trait, known in read_as.items():

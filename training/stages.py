@@ -15,12 +15,12 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints.registry import Card, read_card, seal
+from inference.checkpoints.registry import Card, load_card, save_card
 from inference.clip.dual_encoder import GRID, Clip
 from inference.diversity import DiversityClassifier
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from inference.moderation.out_of_domain import ForeignDetector
+from inference.moderation.out_of_domain import OutOfDomainDetector
 from training import calibration, captioner, clip, diversity, loop, out_of_domain
 from training.data import dataset, feature_cache
 from training.data.examples import Example, read_examples, read_photo_labels
@@ -99,7 +99,7 @@ def train_clip(
 def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
     """Measure the match thresholds on the held-out listings and write the card of a dual encoder."""
     knows = tuple(calibration.known_nouns(read_photo_labels(data).values()))
-    return seal(
+    return save_card(
         Card(
             folder=folder,
             family="vision-text-dual-encoder",
@@ -126,7 +126,7 @@ def match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str 
         for name in ("captions.jsonl", "listings.jsonl")
     )
     photos = [photo for example in (*captioned, *listed) for photo in example.photos]
-    gallery = Gallery.of(encoder, ForeignDetector.load(folder), photos)
+    gallery = Gallery.of(encoder, OutOfDomainDetector.load(folder), photos)
     # The three ways a seller writes: a phrase, fields, a whole ad.
     kinds = [(captioned, [example.description or "" for example in captioned])]
     kinds.append((listed, [example.attributes_text for example in listed]))
@@ -143,8 +143,8 @@ def train_foreign(sources: Sources, teacher: Path, folder: Path, work: Path, ste
     others = [out_of_domain.taught(guide, found) for found in out_of_domain.sources(sources.others or sources.data)]
     pupil = out_of_domain.begin(folder)
     out_of_domain.save_foreign(out_of_domain.learn(pupil, guide, clothes, others, work, steps), folder)
-    card = read_card(folder)
-    seal(replace(card, calibration={**card.calibration, **match_thresholds(sources.data, folder, card.knows)}))
+    card = load_card(folder)
+    save_card(replace(card, calibration={**card.calibration, **match_thresholds(sources.data, folder, card.knows)}))
 
 
 def train_captioner(
@@ -165,7 +165,7 @@ def train_captioner(
     captioner.pretrain(model, tokenizer, _phrases(sources), work, language_steps, batch=64)
     model = captioner.learn(model, tokenizer, composer, seen, work, steps, batch=24)
     captioner.save_captioner(model, tokenizer, out)
-    seal(
+    save_card(
         Card(
             folder=out,
             family="prefix",
@@ -187,11 +187,11 @@ def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, step
     clips, listings = Clip.load(encoder), _train_listings(sources.data)
     scenes, seen = _seen(sources, clips, work, seed)
     # A copy: tensors made in inference mode cannot be learned from.
-    texts = list(clips.read([listing.attributes_text for listing in listings]).embeddings.clone())
+    texts = list(clips.encode_texts([listing.attributes_text for listing in listings]).embeddings.clone())
     albums = diversity.Albums(clips, scenes, seen, listings, texts, random.Random(seed))
     classifier = DiversityClassifier(clips.dim, seen.shape[-1])
     diversity.save_diversity(diversity.learn(classifier, albums, work, steps), out)
-    seal(
+    save_card(
         Card(
             folder=out,
             family="album",
@@ -250,7 +250,9 @@ def _tokenizer(sources: Sources, path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _pools(sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int) -> tuple[dataset.Pool, dataset.Pool]:
+def _pools(
+    sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int
+) -> tuple[dataset.Dataset, dataset.Dataset]:
     pictures = dataset.clothes(sources.data, "train")
     if sources.others:
         pictures += dataset.others(sources.others)

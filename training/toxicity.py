@@ -19,7 +19,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers
 from torch import Tensor
 from tqdm import tqdm
 
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from inference.moderation.disguises import uncover
 from inference.moderation.spelling import (
     SPACE,
@@ -179,14 +179,14 @@ def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
         command=COMMAND,
         data=DATA,
     )
-    return calibrate(seal(card), [each.text for each in corpus.of("val", "ad")])
+    return calibrate(save_card(card), [each.text for each in corpus.of("val", "ad")])
 
 
 def calibrate(card: Card, neutral: Sequence[str]) -> Card:
     """Measure the threshold that refuses at most `REFUSED_SHARE` of neutral texts, and write it on the card."""
     risks = torch.tensor(TextModeration.load(card).risks(neutral))
     threshold = round(float(risks.quantile(1 - REFUSED_SHARE)), 4)
-    return seal(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
+    return save_card(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
 
 
 def _some(items: Sequence[Comment], count: int, rnd: random.Random) -> list[Comment]:

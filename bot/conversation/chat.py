@@ -16,7 +16,7 @@ from bot.views.replies import plain
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case
-from locales.translate import Translatable, render
+from locales.translate import Translatable, translate
 from storage.records import Outgoing, User
 from storage.store import Transaction
 
@@ -39,7 +39,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class UnitOfWork:
     """What every answer is made with: an open transaction, the captioners there are, the rules and the time."""
 
     tx: Transaction
@@ -48,7 +48,7 @@ class Desk:
     now: float
 
 
-DeskOf: TypeAlias = Callable[[Transaction], Desk]  # how a loop gets a desk for its transaction
+OpenUnitOfWork: TypeAlias = Callable[[Transaction], UnitOfWork]  # how a loop gets a desk for its transaction
 
 
 class Owned(Protocol):
@@ -65,9 +65,9 @@ Record = TypeVar("Record", bound=Owned)
 class Chat:
     """A private chat with one user, during one transaction; `request_id`: of the request that is answered."""
 
-    def __init__(self, desk: Desk, user: User, request_id: int | None = None) -> None:
-        self.desk = desk
-        self.tx = desk.tx
+    def __init__(self, uow: UnitOfWork, user: User, request_id: int | None = None) -> None:
+        self.uow = uow
+        self.tx = uow.tx
         self.user = user
         self._request_id = request_id
         self.toasts: list[str] = []  # for whoever answers the callback query after the commit
@@ -80,21 +80,21 @@ class Chat:
     @property
     def chosen(self) -> str | None:
         """What the user chose last of what is still there."""
-        known = {card.name for card in self.desk.cards}
+        known = {card.name for card in self.uow.cards}
         return next((name for name in (self.user.checkpoint, self.user.checkpoint_before) if name in known), None)
 
     @property
     def checkpoint(self) -> str:
         """What writes for the user: what the owner pinned, else what the user chose, else the bot's own choice."""
-        return self.desk.rules.pinned or self.chosen or self.desk.rules.default
+        return self.uow.rules.pinned or self.chosen or self.uow.rules.default
 
     def others(self, checkpoint: str) -> list[Card]:
         """The checkpoints that could write instead of this one: none where the owner pinned one."""
-        return [] if self.desk.rules.pinned else [card for card in self.desk.cards if card.name != checkpoint]
+        return [] if self.uow.rules.pinned else [card for card in self.uow.cards if card.name != checkpoint]
 
-    def say(self, message: Translatable) -> str:
+    def translate(self, message: Translatable) -> str:
         """The sentence in the user's language, plain text."""
-        return render(message, self.language)
+        return translate(message, self.language)
 
     async def send(
         self,
@@ -106,7 +106,7 @@ class Chat:
         fresh: bool = False,
     ) -> None:
         """Put a message into the outbox; a `str` is HTML already, a `Message` becomes its sentence."""
-        html = text if isinstance(text, str) else plain(self.say(text))
+        html = text if isinstance(text, str) else plain(self.translate(text))
         markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
         await self.put(
             Outgoing(
@@ -122,11 +122,11 @@ class Chat:
 
     async def put(self, outgoing: Outgoing) -> None:
         """Put anything into the outbox."""
-        await self.tx.outbox.put(outgoing, self.desk.now)
+        await self.tx.outbox.put(outgoing, self.uow.now)
 
     def toast(self, message: Message) -> None:
         """Say something short over the pressed button."""
-        self.toasts.append(self.say(message))
+        self.toasts.append(self.translate(message))
 
     def own(self, record: Record | None) -> Record | None:
         """The record where it is there and the user's own; else a word that the button is out of date."""

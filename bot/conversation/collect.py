@@ -11,7 +11,7 @@ from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
 from bot.conversation.requests import card_slot
-from storage.records import Kind, Listing, Note, PhotoFile
+from storage.records import Kind, ListingRecord, Note, PhotoFile
 
 _DRAFT_AGE_S: Final = 12 * 3600  # a message joins no draft that is older: it is about something else
 _CARD_AGE_S: Final = 15 * 60  # a card that is older has scrolled away: it is shown anew
@@ -39,7 +39,7 @@ async def collect(chat: Chat, message: TelegramMessage) -> None:
     if text:
         await chat.tx.listings.put_note(listing.id, Note(message.message_id, text))
     if added or text:
-        await changed(chat, listing)
+        await mark_changed(chat, listing)
 
 
 async def amend(chat: Chat, message: TelegramMessage) -> None:
@@ -53,12 +53,12 @@ async def amend(chat: Chat, message: TelegramMessage) -> None:
         await chat.tx.listings.put_note(listing.id, note)
         amended = True
     if amended:
-        await changed(chat, listing)
+        await mark_changed(chat, listing)
 
 
-async def changed(chat: Chat, listing: Listing) -> None:
+async def mark_changed(chat: Chat, listing: ListingRecord) -> None:
     """The listing is another now: its card is due soon, or the text that is being written is of the past."""
-    tx, now, rules = chat.tx, chat.desk.now, chat.desk.rules
+    tx, now, rules = chat.tx, chat.uow.now, chat.uow.rules
     request = await tx.requests.open_of(listing.id)
     if request is not None:
         await tx.listings.changed(listing.id, window_opened_at=None, card_due_at=None)
@@ -74,18 +74,18 @@ async def changed(chat: Chat, listing: Listing) -> None:
     await tx.listings.changed(listing.id, window_opened_at=opened, card_due_at=due)
 
 
-async def _listing_of(chat: Chat, message: TelegramMessage) -> Listing:
+async def _listing_of(chat: Chat, message: TelegramMessage) -> ListingRecord:
     if message.media_group_id:
         listing = await chat.tx.listings.of_album(chat.user.id, message.media_group_id)
         if listing is not None:
             return listing
     listing = await chat.tx.listings.current(chat.user.id)
-    if listing is not None and listing.case is None and chat.desk.now - listing.created_at < _DRAFT_AGE_S:
+    if listing is not None and listing.case is None and chat.uow.now - listing.created_at < _DRAFT_AGE_S:
         return listing
-    return await chat.tx.listings.open(chat.user.id, chat.desk.now)
+    return await chat.tx.listings.open(chat.user.id, chat.uow.now)
 
 
-async def _amend_photo(chat: Chat, listing: Listing, message: TelegramMessage) -> bool:
+async def _amend_photo(chat: Chat, listing: ListingRecord, message: TelegramMessage) -> bool:
     photo = photo_of(message)
     old = [each for each in listing.photos if each.message_id == message.message_id]
     if photo is None or photo.file_unique_id in {each.file_unique_id for each in old}:

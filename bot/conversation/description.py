@@ -11,12 +11,12 @@ from bot.views import keyboards, replies
 from bot.views.keyboards import Unfolded
 from inference.errors import Message
 from inference.listing import types
-from storage.records import Comparison, Description, Request, Written
+from storage.records import Comparison, DescriptionRecord, Request, Written
 
 _LETTERS: Final = (Message("candidate-first"), Message("candidate-second"))
 
 
-def written(result: types.Description, photo_sha256: tuple[str, ...]) -> Written:
+def to_record(result: types.Description, photo_sha256: tuple[str, ...]) -> Written:
     """What is stored of a result."""
     checks = [
         {"name": check.name, "passed": check.passed, "score": check.score, "reason": check.reason and check.reason.code}
@@ -36,7 +36,7 @@ def written(result: types.Description, photo_sha256: tuple[str, ...]) -> Written
     )
 
 
-async def show_text(chat: Chat, description: Description) -> None:
+async def show_text(chat: Chat, description: DescriptionRecord) -> None:
     """The text alone, then its scores; both new messages."""
     for piece in replies.pieces(description.written.text or ""):
         await chat.send(piece, priority=0)
@@ -44,24 +44,24 @@ async def show_text(chat: Chat, description: Description) -> None:
 
 
 async def show_scores(
-    chat: Chat, description: Description, *, unfolded: Unfolded | None = None, fresh: bool = False
+    chat: Chat, description: DescriptionRecord, *, unfolded: Unfolded | None = None, fresh: bool = False
 ) -> None:
     """Scores, times and buttons of a text, as they are now."""
-    keyboard = keyboards.judge(description, chat.say, chat.others(description.written.checkpoint), unfolded)
-    note = replies.sentence(chat.say, Message("why-bad")) if unfolded == "reasons" else ""
-    text = replies.scores(description.written, chat.say, note)
+    keyboard = keyboards.judge(description, chat.translate, chat.others(description.written.checkpoint), unfolded)
+    note = replies.sentence(chat.translate, Message("why-bad")) if unfolded == "reasons" else ""
+    text = replies.scores(description.written, chat.translate, note)
     await chat.send(text, keyboard, slot=f"scores:{description.id}", fresh=fresh)
 
 
-async def show_pair(chat: Chat, request: Request, pair: tuple[Description, Description]) -> None:
+async def show_pair(chat: Chat, request: Request, pair: tuple[DescriptionRecord, DescriptionRecord]) -> None:
     """Two texts in random order and without names, and the question which is better."""
     first, second = Random(request.id).sample(pair, 2)
-    now, owner = chat.desk.now, request.user_id
+    now, owner = chat.uow.now, request.user_id
     comparison = await chat.tx.feedback.compare(request.listing_id, owner, first.id, second.id, now)
     for letter, description in zip(_LETTERS, (first, second), strict=True):
-        for piece in replies.candidate(letter, description.written.text or "", chat.say):
+        for piece in replies.candidate(letter, description.written.text or "", chat.translate):
             await chat.send(piece, priority=0)
-    keyboard = keyboards.comparison(comparison.id, chat.say)
+    keyboard = keyboards.comparison(comparison.id, chat.translate)
     await chat.send(Message("compare-question"), keyboard, slot=_vote_slot(comparison))
 
 
@@ -69,7 +69,7 @@ async def reveal(chat: Chat, comparison: Comparison) -> None:
     """Who wrote what, once the choice is made."""
     pair = [await chat.tx.feedback.get(number) for number in (comparison.first, comparison.second)]
     first, second = (description.written.checkpoint if description else "—" for description in pair)
-    choice = chat.say(replies.CHOICES[comparison.choice]) if comparison.choice else "—"
+    choice = chat.translate(replies.CHOICES[comparison.choice]) if comparison.choice else "—"
     names = Message("compare-revealed", {"choice": choice, "first": first, "second": second})
     await chat.send(names, slot=_vote_slot(comparison))
 

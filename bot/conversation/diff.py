@@ -7,7 +7,7 @@ import re
 from difflib import SequenceMatcher
 
 
-def difference(before: str, after: str) -> str:
+def diff_texts(before: str, after: str) -> str:
     """JSON of `[place, old, new]` for each change, word by word; `place` counts characters of the old text."""
     old, new = (re.findall(r"\w+|\W", text) for text in (before, after))
     starts = [0]

@@ -14,7 +14,7 @@ from inference.errors import InvalidInput, Message
 from inference.listing.attributes import parse_attributes
 from inference.listing.types import Attributes
 from inference.listing.validation import MAX_MEGABYTES, MAX_PHOTOS
-from storage.records import Listing, PhotoFile
+from storage.records import ListingRecord, PhotoFile
 
 _MEGABYTE: Final = 1024 * 1024
 _NAME_LENGTH: Final = 60
@@ -51,7 +51,7 @@ class Draft:
         return not self.photos and not self.attributes.items and self.problem is None
 
 
-def read(listing: Listing, file_limit_mb: int) -> Draft:
+def build_draft(listing: ListingRecord, file_limit_mb: int) -> Draft:
     """The draft that a listing is; files over `file_limit_mb` cannot be downloaded."""
     photos, refused = _sorted_out(_in_order(listing.photos), min(file_limit_mb, MAX_MEGABYTES))
     text = "\n".join(note.text for note in sorted(listing.notes, key=lambda note: note.message_id))

@@ -8,61 +8,61 @@ from dataclasses import replace
 from typing import Final
 
 from bot.conversation import draft
-from bot.conversation.chat import Chat, Desk
-from bot.conversation.description import show_pair, show_text, written
-from bot.conversation.requests import card_slot, hand_over, has_changed, order, reopen, show_draft, show_place
+from bot.conversation.chat import Chat, UnitOfWork
+from bot.conversation.description import show_pair, show_text, to_record
+from bot.conversation.requests import card_slot, hand_over, has_changed, reopen, show_draft, show_place, submit_request
 from bot.views import keyboards, replies
 from inference.errors import CheckpointError, Message, UserError
 from inference.listing.types import Description, Stage
-from storage.records import Listing, Request, State
+from storage.records import ListingRecord, Request, State
 
 _PLACES_SHOWN: Final = 30  # who is further back learns of it when it comes nearer
 
 
-async def close_window(desk: Desk, listing: Listing) -> None:
+async def close_window(uow: UnitOfWork, listing: ListingRecord) -> None:
     """The quiet window of a listing is over: show or edit its card; submit it when a text is wanted."""
-    chat = await _chat(desk, listing.user_id)
-    if chat is None or await desk.tx.requests.open_of(listing.id) is not None:
+    chat = await _chat(uow, listing.user_id)
+    if chat is None or await uow.tx.requests.open_of(listing.id) is not None:
         return
     if listing.wants_text:
-        await desk.tx.listings.want_text(listing.id, False)
-        if await order(chat, listing, (chat.checkpoint,)):
+        await uow.tx.listings.want_text(listing.id, False)
+        if await submit_request(chat, listing, (chat.checkpoint,)):
             return
     if await has_changed(chat, listing) is not False:  # a text that was asked for within the window has it all
         await show_draft(chat, listing)
 
 
-async def show_stage(desk: Desk, request: Request, stage: Stage) -> None:
+async def show_stage(uow: UnitOfWork, request: Request, stage: Stage) -> None:
     """Say which step the work on a request is at, in the message of its card."""
-    chat = await _chat(desk, request.user_id, request.id)
+    chat = await _chat(uow, request.user_id, request.id)
     if chat is not None:
-        await chat.send(replies.progress(stage, chat.say), slot=card_slot(request.listing_id), priority=2)
+        await chat.send(replies.progress(stage, chat.translate), slot=card_slot(request.listing_id), priority=2)
 
 
-async def show_places(desk: Desk) -> None:
+async def show_places(uow: UnitOfWork) -> None:
     """Say to who waits how many are served before. Call it when the line has moved."""
-    for before, request in enumerate(await desk.tx.requests.pending(_PLACES_SHOWN)):
-        chat = await _chat(desk, request.user_id, request.id)
+    for before, request in enumerate(await uow.tx.requests.pending(_PLACES_SHOWN)):
+        chat = await _chat(uow, request.user_id, request.id)
         if chat is not None:
             await show_place(chat, request, before)
 
 
 async def deliver(
-    desk: Desk, request: Request, results: Sequence[Description], photo_sha256: Sequence[str] = ()
+    uow: UnitOfWork, request: Request, results: Sequence[Description], photo_sha256: Sequence[str] = ()
 ) -> None:
     """Store and answer what was written, one result for each checkpoint of the request, and finish it.
 
     A listing that changed meanwhile is not answered: its request waits again, with the new revision. A listing that
     was forgotten meanwhile is passed over.
     """
-    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
+    listing, chat = await uow.tx.listings.get(request.listing_id), await _chat(uow, request.user_id, request.id)
     if listing is None or chat is None:
         return
     if listing.revision != request.revision:
-        await desk.tx.requests.renew(request.id, listing.revision)
+        await uow.tx.requests.renew(request.id, listing.revision)
         return
     hashes = tuple(photo_sha256)
-    stored = [await desk.tx.feedback.add(request, written(result, hashes), desk.now) for result in results]
+    stored = [await uow.tx.feedback.add(request, to_record(result, hashes), uow.now) for result in results]
     reasons = [
         check.reason
         for result in results
@@ -70,66 +70,66 @@ async def deliver(
         if check.reason is not None and not check.passed
     ]
     if not all(result.moderation.passed for result in results):
-        await desk.tx.requests.finish(request.id, "rejected", desk.now)
-        text = replies.refusal(reasons, chat.say, is_case=listing.case is not None)
+        await uow.tx.requests.finish(request.id, "rejected", uow.now)
+        text = replies.refusal(reasons, chat.translate, is_case=listing.case is not None)
         await _turn_down(chat, listing, text, reasons)
         return
-    await desk.tx.requests.finish(request.id, "done", desk.now)
+    await uow.tx.requests.finish(request.id, "done", uow.now)
     if request.kind == "compare":
         await show_pair(chat, request, (stored[0], stored[1]))
     else:
         await show_text(chat, stored[0])
     warnings = [check.reason for result in results for check in result.moderation.checks if check.reason is not None]
-    await chat.send(replies.done(warnings, chat.say), slot=card_slot(listing.id))
+    await chat.send(replies.done(warnings, chat.translate), slot=card_slot(listing.id))
 
 
-async def refuse(desk: Desk, request: Request, error: UserError) -> None:
+async def refuse(uow: UnitOfWork, request: Request, error: UserError) -> None:
     """Finish a request that the user can mend: one sentence, and the draft opens again."""
-    await _give_up(desk, request, "rejected", error.message)
+    await _give_up(uow, request, "rejected", error.message)
 
 
-async def replace_model(desk: Desk, request: Request, error: CheckpointError, error_id: str) -> None:
+async def replace_model(uow: UnitOfWork, request: Request, error: CheckpointError, error_id: str) -> None:
     """Have the model before it write where one failed. Without another, one that loads and fails to write is a bug."""
-    if await _fall_back(desk, request):
+    if await _fall_back(uow, request):
         return
     if error.message.code == "checkpoint-unusable":
-        await fail(desk, request, error_id)
+        await fail(uow, request, error_id)
     else:
-        await _give_up(desk, request, "failed", Message("model-unavailable"))
+        await _give_up(uow, request, "failed", Message("model-unavailable"))
 
 
-async def time_out(desk: Desk, request: Request) -> None:
+async def time_out(uow: UnitOfWork, request: Request) -> None:
     """Finish a request that took too long: one sentence, and the draft opens again."""
-    await _give_up(desk, request, "failed", Message("too-slow"))
+    await _give_up(uow, request, "failed", Message("too-slow"))
 
 
-async def fail(desk: Desk, request: Request, error_id: str) -> None:
+async def fail(uow: UnitOfWork, request: Request, error_id: str) -> None:
     """Finish a request that a bug ended: told with the id under which it is logged; the draft opens again."""
-    await _give_up(desk, request, "failed", Message("request-failed", {"id": error_id}))
+    await _give_up(uow, request, "failed", Message("request-failed", {"id": error_id}))
 
 
-async def apologise(desk: Desk, user_id: int, error_id: str) -> None:
+async def apologise(uow: UnitOfWork, user_id: int, error_id: str) -> None:
     """Tell a user that a bug ended the handling of an update, with the id under which it is logged."""
-    chat = await _chat(desk, user_id)
+    chat = await _chat(uow, user_id)
     if chat is not None:
         await chat.send(Message("update-failed", {"id": error_id}))
 
 
-async def _chat(desk: Desk, user_id: int, request_id: int | None = None) -> Chat | None:
+async def _chat(uow: UnitOfWork, user_id: int, request_id: int | None = None) -> Chat | None:
     """The chat with a user, who may have asked to be forgotten."""
-    user = await desk.tx.users.find(user_id)
-    return Chat(desk, user, request_id) if user is not None else None
+    user = await uow.tx.users.find(user_id)
+    return Chat(uow, user, request_id) if user is not None else None
 
 
-async def _fall_back(desk: Desk, request: Request) -> bool:
+async def _fall_back(uow: UnitOfWork, request: Request) -> bool:
     """Hand a request for one text over from a model that failed to the one before it, or to the bot's."""
     failed, *others = request.checkpoints
-    desk = replace(desk, cards=[card for card in desk.cards if card.name != failed])
-    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
+    uow = replace(uow, cards=[card for card in uow.cards if card.name != failed])
+    listing, chat = await uow.tx.listings.get(request.listing_id), await _chat(uow, request.user_id, request.id)
     if listing is None or chat is None or others:
         return False
     if chat.user.checkpoint == failed:
-        await desk.tx.users.go_back(chat.user.id)
+        await uow.tx.users.go_back(chat.user.id)
     if chat.checkpoint == failed:
         return False
     await chat.send(Message("model-failed", {"model": failed, "other": chat.checkpoint}))
@@ -137,21 +137,23 @@ async def _fall_back(desk: Desk, request: Request) -> bool:
     return True
 
 
-async def _give_up(desk: Desk, request: Request, state: State, reason: Message) -> None:
-    await desk.tx.requests.finish(request.id, state, desk.now, reason.code)
-    listing, chat = await desk.tx.listings.get(request.listing_id), await _chat(desk, request.user_id, request.id)
+async def _give_up(uow: UnitOfWork, request: Request, state: State, reason: Message) -> None:
+    await uow.tx.requests.finish(request.id, state, uow.now, reason.code)
+    listing, chat = await uow.tx.listings.get(request.listing_id), await _chat(uow, request.user_id, request.id)
     if listing is not None and chat is not None:
-        await _turn_down(chat, listing, replies.plain(chat.say(reason)), [reason])
+        await _turn_down(chat, listing, replies.plain(chat.translate(reason)), [reason])
 
 
-async def _turn_down(chat: Chat, listing: Listing, text: str, reasons: Sequence[Message]) -> None:
+async def _turn_down(chat: Chat, listing: ListingRecord, text: str, reasons: Sequence[Message]) -> None:
     """Say why there is no text, offer what could help, and open the draft again."""
     numbers = dict.fromkeys(number for reason in reasons for number in _numbers(reason))
-    taken = draft.read(listing, chat.desk.rules.file_limit_mb).photos
+    taken = draft.build_draft(listing, chat.uow.rules.file_limit_mb).photos
     photos = [(number, taken[number - 1].message_id) for number in numbers if 0 < number <= len(taken)]
     wordless = any(reason.code == "written-empty" for reason in reasons)
     offers_models = wordless and bool(chat.others(chat.checkpoint))
-    await chat.send(text, keyboards.refused(listing.id, photos, chat.say, offers_models=offers_models), priority=0)
+    await chat.send(
+        text, keyboards.refused(listing.id, photos, chat.translate, offers_models=offers_models), priority=0
+    )
     await reopen(chat, listing)
 
 

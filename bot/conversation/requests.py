@@ -9,7 +9,7 @@ from bot.conversation.chat import Chat
 from bot.views import keyboards, replies
 from inference.errors import Message
 from inference.listing.validation import MAX_PHOTOS
-from storage.records import Listing, Request, Work
+from storage.records import ListingRecord, Request, RequestKind
 
 
 def card_slot(listing_id: int) -> str:
@@ -17,20 +17,25 @@ def card_slot(listing_id: int) -> str:
     return f"card:{listing_id}"
 
 
-async def show_draft(chat: Chat, listing: Listing) -> None:
+async def show_draft(chat: Chat, listing: ListingRecord) -> None:
     """Show what has been collected, in the message that showed it before."""
     slot = card_slot(listing.id)
     if not listing.photos and not listing.notes:
         await chat.send(Message("card-empty"), slot=slot)
         return
     rewritten = await has_changed(chat, listing) is True
-    text = replies.card(draft.read(listing, chat.desk.rules.file_limit_mb), chat.say, rewritten=rewritten)
+    text = replies.card(draft.build_draft(listing, chat.uow.rules.file_limit_mb), chat.translate, rewritten=rewritten)
     model = chat.checkpoint if chat.others(chat.checkpoint) else None
-    await chat.send(text, keyboards.draft(listing.id, chat.say, model), slot=slot)
+    await chat.send(text, keyboards.draft(listing.id, chat.translate, model), slot=slot)
 
 
-async def order(
-    chat: Chat, listing: Listing, checkpoints: Sequence[str], kind: Work = "describe", *, again: bool = False
+async def submit_request(
+    chat: Chat,
+    listing: ListingRecord,
+    checkpoints: Sequence[str],
+    kind: RequestKind = "describe",
+    *,
+    again: bool = False,
 ) -> bool:
     """Ask for texts about the listing, one a checkpoint, or say why that cannot be; whether it was asked.
 
@@ -41,7 +46,7 @@ async def order(
         await _complain(chat, complaint)
         return False
     seed = await _unused_seed(chat, listing, checkpoints)
-    request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.desk.now)
+    request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.uow.now)
     await chat.tx.listings.stop_collecting(listing.id)
     await chat.tx.listings.want_text(listing.id, False)
     if again:
@@ -50,7 +55,7 @@ async def order(
     return True
 
 
-async def hand_over(chat: Chat, listing: Listing, request: Request, checkpoint: str) -> None:
+async def hand_over(chat: Chat, listing: ListingRecord, request: Request, checkpoint: str) -> None:
     """Have another checkpoint write what was asked for."""
     seed = await _unused_seed(chat, listing, (checkpoint,))
     await chat.tx.requests.hand_over(request.id, checkpoint, seed)
@@ -58,11 +63,11 @@ async def hand_over(chat: Chat, listing: Listing, request: Request, checkpoint: 
 
 async def show_place(chat: Chat, request: Request, before: int) -> None:
     """Say how many are served before the request."""
-    keyboard = keyboards.waiting(request.id, chat.say)
-    await chat.send(replies.place(before, chat.say), keyboard, slot=card_slot(request.listing_id), priority=2)
+    keyboard = keyboards.waiting(request.id, chat.translate)
+    await chat.send(replies.place(before, chat.translate), keyboard, slot=card_slot(request.listing_id), priority=2)
 
 
-async def has_changed(chat: Chat, listing: Listing) -> bool | None:
+async def has_changed(chat: Chat, listing: ListingRecord) -> bool | None:
     """Whether the listing is another than its last text was written about; None where there is no text."""
     texts = [each for each in await chat.tx.feedback.of_listing(listing.id) if each.written.text is not None]
     request = await chat.tx.requests.get(texts[-1].request_id) if texts else None
@@ -71,10 +76,10 @@ async def has_changed(chat: Chat, listing: Listing) -> bool | None:
 
 async def offer_cases(chat: Chat, text: Message) -> None:
     """A sentence, and the preloaded cases to try."""
-    await chat.send(text, keyboards.cases(chat.desk.rules.cases, chat.language))
+    await chat.send(text, keyboards.cases(chat.uow.rules.cases, chat.language))
 
 
-async def reopen(chat: Chat, listing: Listing) -> None:
+async def reopen(chat: Chat, listing: ListingRecord) -> None:
     """The request has come to nothing: the draft is there again."""
     if listing.case is not None:
         await chat.send(Message("case-ended"), slot=card_slot(listing.id))
@@ -84,18 +89,18 @@ async def reopen(chat: Chat, listing: Listing) -> None:
     await show_draft(chat, listing)
 
 
-async def _unused_seed(chat: Chat, listing: Listing, checkpoints: Sequence[str]) -> int:
+async def _unused_seed(chat: Chat, listing: ListingRecord, checkpoints: Sequence[str]) -> int:
     """The first seed with which none of the checkpoints has written about the listing."""
     written = await chat.tx.feedback.of_listing(listing.id)
     return 1 + max((each.seed for each in written if each.written.checkpoint in checkpoints), default=-1)
 
 
-async def _complaint(chat: Chat, listing: Listing) -> Message | None:
+async def _complaint(chat: Chat, listing: ListingRecord) -> Message | None:
     """Why no text can be asked for now."""
-    rules = chat.desk.rules
+    rules = chat.uow.rules
     if await chat.tx.requests.open_of(listing.id) is not None:
         return Message("already-writing")
-    seen = draft.read(listing, rules.file_limit_mb)
+    seen = draft.build_draft(listing, rules.file_limit_mb)
     if seen.problem is not None:
         return seen.problem
     if seen.is_empty and listing.case is None:

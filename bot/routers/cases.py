@@ -6,7 +6,7 @@ from aiogram import Router
 from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
-from bot.conversation.requests import offer_cases, order
+from bot.conversation.requests import offer_cases, submit_request
 from bot.views import keyboards, replies
 from bot.views.keyboards import RunCase, ShowCases
 from inference.errors import Message
@@ -15,24 +15,24 @@ from storage.records import Note, Outgoing
 
 async def list_cases(_: object, chat: Chat) -> None:
     """Show the cases."""
-    await offer_cases(chat, Message("cases-title" if chat.desk.rules.cases else "cases-none"))
+    await offer_cases(chat, Message("cases-title" if chat.uow.rules.cases else "cases-none"))
 
 
 async def run_case(_: object, callback_data: RunCase, chat: Chat) -> None:
     """Show what a case sends, and ask for its text; the draft stays what it is."""
-    case = next((each for each in chat.desk.rules.cases if keyboards.tag(each.name) == callback_data.tag), None)
+    case = next((each for each in chat.uow.rules.cases if keyboards.tag(each.name) == callback_data.tag), None)
     if case is None:
         chat.toast(Message("button-stale"))
         return
     tx = chat.tx
     draft = await tx.listings.current(chat.user.id)
-    listing = await tx.listings.open(chat.user.id, chat.desk.now, case=case.name)
+    listing = await tx.listings.open(chat.user.id, chat.uow.now, case=case.name)
     if case.attributes:
         await tx.listings.put_note(listing.id, Note(0, case.attributes))
     photos = tuple(str(case.folder / name) for name in case.photos)
     # As urgent as the answer, so that it stays above it.
     await chat.put(Outgoing(chat.user.id, replies.caption(case, chat.language), photos=photos, priority=0))
-    await order(chat, listing, (chat.checkpoint,))
+    await submit_request(chat, listing, (chat.checkpoint,))
     await tx.listings.stop_collecting(listing.id)
     if draft is not None:
         await tx.listings.collect_again(draft.id)

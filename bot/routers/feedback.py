@@ -11,12 +11,12 @@ from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
 from bot.conversation.description import show_scores, show_text
-from bot.conversation.diff import difference
-from bot.conversation.requests import order
+from bot.conversation.diff import diff_texts
+from bot.conversation.requests import submit_request
 from bot.views import keyboards, replies
 from bot.views.keyboards import Again, Blame, Correct, LeaveText, Recall, Rewrite, ShowOthers, Vote
 from inference.errors import Message
-from storage.records import Description
+from storage.records import DescriptionRecord
 
 _HISTORY: Final = 10
 _BEGINNING: Final = 40  # characters of a text on a button
@@ -30,7 +30,7 @@ async def vote(_: object, callback_data: Vote, chat: Chat) -> None:
     chat.toast(Message("thanks"))
     value = 1 if callback_data.good else -1
     if description.vote != value:
-        await chat.tx.feedback.vote(description.id, chat.user.id, value, None, chat.desk.now)
+        await chat.tx.feedback.vote(description.id, chat.user.id, value, None, chat.uow.now)
     elif callback_data.good:
         return  # the same again
     await _show_judged(chat, description.id, asks_why=not callback_data.good)
@@ -44,7 +44,7 @@ async def blame(_: object, callback_data: Blame, chat: Chat) -> None:
     if callback_data.reason not in replies.REASONS:
         chat.toast(Message("button-stale"))
         return
-    await chat.tx.feedback.vote(description.id, chat.user.id, -1, callback_data.reason, chat.desk.now)
+    await chat.tx.feedback.vote(description.id, chat.user.id, -1, callback_data.reason, chat.uow.now)
     chat.toast(Message("thanks"))
     await _show_judged(chat, description.id, asks_why=False)
 
@@ -56,7 +56,7 @@ async def ask_correction(_: object, callback_data: Correct, chat: Chat) -> None:
         return
     await chat.tx.users.await_correction(chat.user.id, description.id)
     await chat.send(
-        Message("correction-asked"), keyboards.correction(chat.say), slot=_correction_slot(chat), fresh=True
+        Message("correction-asked"), keyboards.correction(chat.translate), slot=_correction_slot(chat), fresh=True
     )
 
 
@@ -76,8 +76,8 @@ async def correct(message: TelegramMessage, chat: Chat) -> None:
     if description is None:
         return
     text = message.text or ""
-    changes = difference(description.written.text or "", text)
-    await chat.tx.feedback.correct(description.id, chat.user.id, text, changes, chat.desk.now)
+    changes = diff_texts(description.written.text or "", text)
+    await chat.tx.feedback.correct(description.id, chat.user.id, text, changes, chat.uow.now)
     await chat.send(Message("correction-stored"), slot=_correction_slot(chat), fresh=True)
     await _show_judged(chat, description.id, asks_why=False)
 
@@ -132,14 +132,14 @@ async def recall(_: object, callback_data: Recall, chat: Chat) -> None:
         await show_text(chat, description)
 
 
-async def _own(chat: Chat, description_id: int) -> Description | None:
+async def _own(chat: Chat, description_id: int) -> DescriptionRecord | None:
     return chat.own(await chat.tx.feedback.get(description_id))
 
 
-async def _rewrite(chat: Chat, description: Description, checkpoints: Sequence[str]) -> None:
+async def _rewrite(chat: Chat, description: DescriptionRecord, checkpoints: Sequence[str]) -> None:
     listing = chat.own(await chat.tx.listings.get(description.listing_id))
     if listing is not None:
-        await order(chat, listing, checkpoints, again=True)
+        await submit_request(chat, listing, checkpoints, again=True)
 
 
 async def _show_judged(chat: Chat, description_id: int, *, asks_why: bool) -> None:

@@ -6,8 +6,8 @@ from aiogram import F, Router
 from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
-from bot.conversation.collect import amend, changed, collect
-from bot.conversation.requests import card_slot, order, reopen
+from bot.conversation.collect import amend, collect, mark_changed
+from bot.conversation.requests import card_slot, reopen, submit_request
 from bot.views.keyboards import Cancel, Clear, Drop, Generate
 from inference.errors import Message
 
@@ -33,7 +33,7 @@ async def generate(_: object, callback_data: Generate, chat: Chat) -> None:
         await chat.tx.listings.want_text(listing.id, True)
         chat.toast(Message("waiting-for-photos"))
         return
-    await order(chat, listing, (chat.checkpoint,))
+    await submit_request(chat, listing, (chat.checkpoint,))
 
 
 async def clear(_: object, callback_data: Clear, chat: Chat) -> None:
@@ -62,7 +62,7 @@ async def drop(_: object, callback_data: Drop, chat: Chat) -> None:
         return
     await chat.tx.listings.drop_photo(listing.id, photo.file_unique_id)
     chat.toast(Message("photo-dropped"))
-    await changed(chat, listing)
+    await mark_changed(chat, listing)
 
 
 async def cancel(_: object, callback_data: Cancel, chat: Chat) -> None:
@@ -74,7 +74,7 @@ async def cancel(_: object, callback_data: Cancel, chat: Chat) -> None:
     if listing is None or request.state != "pending":
         chat.toast(Message("too-late-to-cancel"))
         return
-    await chat.tx.requests.finish(request.id, "failed", chat.desk.now, "cancelled")
+    await chat.tx.requests.finish(request.id, "failed", chat.uow.now, "cancelled")
     await reopen(chat, listing)
 
 

@@ -8,7 +8,7 @@ from aiogram.types import BotCommand
 
 from bot.views.replies import plain
 from inference.errors import Message
-from locales.translate import Say, render
+from locales.translate import Translate, translate
 
 COMMANDS: Final = {
     "start": Message("command-start"),
@@ -26,12 +26,14 @@ OWNER_COMMANDS: Final = {"stats": Message("command-stats"), "export": Message("c
 
 def commands(language: str, admin: bool = False) -> list[BotCommand]:
     """The menu of commands in a language of `locales/`, for `setMyCommands`."""
-    return [BotCommand(command=name, description=render(message, language)) for name, message in _known(admin).items()]
+    return [
+        BotCommand(command=name, description=translate(message, language)) for name, message in _known(admin).items()
+    ]
 
 
-def overview(say: Say, admin: bool) -> str:
+def overview(translate: Translate, admin: bool) -> str:
     """The commands, one a line, as HTML."""
-    return "\n".join(f"/{name} — {plain(say(message))}" for name, message in _known(admin).items())
+    return "\n".join(f"/{name} — {plain(translate(message))}" for name, message in _known(admin).items())
 
 
 def _known(admin: bool) -> dict[str, Message]:

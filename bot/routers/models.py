@@ -9,11 +9,11 @@ from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
 from bot.conversation.description import reveal
-from bot.conversation.requests import order, show_draft
+from bot.conversation.requests import show_draft, submit_request
 from bot.views import keyboards, replies
 from bot.views.keyboards import ChooseModel, Prefer, ShowModels, TurnPage
 from inference.errors import Message
-from storage.records import Listing
+from storage.records import ListingRecord
 
 
 async def list_models(_: object, chat: Chat) -> None:
@@ -49,17 +49,17 @@ async def compare(_: object, chat: Chat) -> None:
     """Let two checkpoints write about the draft or the last listing."""
     others = chat.others(chat.checkpoint)
     if not others:
-        await chat.send(Message("compare-pinned" if chat.desk.rules.pinned else "compare-one-model"))
+        await chat.send(Message("compare-pinned" if chat.uow.rules.pinned else "compare-one-model"))
         return
     listing = await _comparable(chat)
     if listing is None:
-        await chat.send(Message("compare-nothing"), keyboards.examples(chat.say))
+        await chat.send(Message("compare-nothing"), keyboards.examples(chat.translate))
         return
     if await chat.tx.requests.open_of(listing.id) is not None:
         await chat.send(Message("already-writing"))
         return
     second = others[listing.id % len(others)]
-    await order(chat, listing, (chat.checkpoint, second.name), "compare", again=not listing.collecting)
+    await submit_request(chat, listing, (chat.checkpoint, second.name), "compare", again=not listing.collecting)
 
 
 async def prefer(_: object, callback_data: Prefer, chat: Chat) -> None:
@@ -67,14 +67,14 @@ async def prefer(_: object, callback_data: Prefer, chat: Chat) -> None:
     comparison = chat.own(await chat.tx.feedback.get_comparison(callback_data.comparison))
     if comparison is None:
         return
-    if not await chat.tx.feedback.choose(comparison.id, callback_data.choice, chat.desk.now):
+    if not await chat.tx.feedback.choose(comparison.id, callback_data.choice, chat.uow.now):
         chat.toast(Message("compare-chosen"))
         return
     chat.toast(Message("thanks"))
     await reveal(chat, replace(comparison, choice=callback_data.choice))
 
 
-async def _comparable(chat: Chat) -> Listing | None:
+async def _comparable(chat: Chat) -> ListingRecord | None:
     """The draft, or the last listing that holds something."""
     current = await chat.tx.listings.current(chat.user.id)
     recent = await chat.tx.listings.recent(chat.user.id, limit=5)
@@ -84,19 +84,23 @@ async def _comparable(chat: Chat) -> Listing | None:
 
 async def _show_models(chat: Chat, page: int | None = None, *, fresh: bool = False) -> None:
     """A page of the list; without a number, the one where the chosen checkpoint is."""
-    rules, slot = chat.desk.rules, f"model:{chat.user.id}"
+    rules, slot = chat.uow.rules, f"model:{chat.user.id}"
     if rules.pinned is not None:
         await chat.send(Message("model-pinned", {"model": rules.pinned}), slot=slot, fresh=fresh)
         return
-    names = [card.name for card in chat.desk.cards]
+    names = [card.name for card in chat.uow.cards]
     last = max(0, len(names) - 1) // replies.MODELS
     if page is None:
         page = names.index(chat.checkpoint) // replies.MODELS if chat.checkpoint in names else 0
     page = min(max(0, page), last)
-    cards = chat.desk.cards[page * replies.MODELS :][: replies.MODELS]
-    lines = [replies.model(card, await chat.tx.feedback.speed(card.name), chat.say, chat.language) for card in cards]
-    title = replies.bold(chat.say, Message("model-title"))
-    number = replies.sentence(chat.say, Message("model-page", {"page": page + 1, "pages": last + 1})) if last else ""
+    cards = chat.uow.cards[page * replies.MODELS :][: replies.MODELS]
+    lines = [
+        replies.model(card, await chat.tx.feedback.speed(card.name), chat.translate, chat.language) for card in cards
+    ]
+    title = replies.bold(chat.translate, Message("model-title"))
+    number = (
+        replies.sentence(chat.translate, Message("model-page", {"page": page + 1, "pages": last + 1})) if last else ""
+    )
     keyboard = keyboards.models(cards, chat.checkpoint, page, last)
     await chat.send(replies.paragraphs(title, *lines, number), keyboard, slot=slot, fresh=fresh)
 

@@ -20,17 +20,17 @@ from storage.records import Outgoing
 
 async def is_owner(_: object, chat: Chat) -> bool:
     """Whether the user is one of the owners."""
-    return chat.user.id in chat.desk.rules.admins
+    return chat.user.id in chat.uow.rules.admins
 
 
 async def show_stats(_: object, chat: Chat) -> None:
     """Counts, votes, times."""
-    await chat.send(replies.statistics(await chat.tx.feedback.stats(), chat.say))
+    await chat.send(replies.statistics(await chat.tx.feedback.stats(), chat.translate))
 
 
 async def send_export(_: object, chat: Chat) -> None:
     """The data set and the preference pairs, a file each."""
-    folder = chat.desk.rules.data / "export"
+    folder = chat.uow.rules.data / "export"
     files = {
         folder / "listings.jsonl": (await export.listings(chat.tx, _parsed), Message("export-listings")),
         folder / "pairs.jsonl": (await export.pairs(chat.tx, _parsed), Message("export-pairs")),
@@ -40,7 +40,7 @@ async def send_export(_: object, chat: Chat) -> None:
     for path, (rows, label) in files.items():
         if rows:  # Telegram takes no empty file
             await asyncio.to_thread(_write, path, rows)
-            await chat.put(Outgoing(chat.user.id, replies.sentence(chat.say, label), document=str(path)))
+            await chat.put(Outgoing(chat.user.id, replies.sentence(chat.translate, label), document=str(path)))
 
 
 def _parsed(text: str) -> tuple[tuple[str, str], ...]:

@@ -16,17 +16,20 @@ from inference.errors import Message
 
 async def explain(_: object, chat: Chat) -> None:
     """Say what is kept."""
-    photos = Message("privacy-photos-kept" if chat.desk.rules.keeps_photos else "privacy-photos-not-kept")
+    photos = Message("privacy-photos-kept" if chat.uow.rules.keeps_photos else "privacy-photos-not-kept")
     await chat.send(
         replies.paragraphs(
-            *(replies.sentence(chat.say, part) for part in (Message("privacy"), photos, Message("privacy-forget")))
+            *(
+                replies.sentence(chat.translate, part)
+                for part in (Message("privacy"), photos, Message("privacy-forget"))
+            )
         )
     )
 
 
 async def ask(_: object, chat: Chat) -> None:
     """Ask whether everything is to be deleted."""
-    await chat.send(Message("forget-question"), keyboards.forgetting(chat.say), slot=_slot(chat), fresh=True)
+    await chat.send(Message("forget-question"), keyboards.forgetting(chat.translate), slot=_slot(chat), fresh=True)
 
 
 async def answer(_: object, callback_data: Forget, chat: Chat) -> None:
@@ -37,7 +40,7 @@ async def answer(_: object, callback_data: Forget, chat: Chat) -> None:
     count = await chat.tx.users.forget(chat.user.id)
     left = await chat.tx.users.rows(chat.user.id)
     # Files that were exported for the owner hold what users said; they can be made again.
-    for folder in (chat.desk.rules.data / "photos" / str(chat.user.id), chat.desk.rules.data / "export"):
+    for folder in (chat.uow.rules.data / "photos" / str(chat.user.id), chat.uow.rules.data / "export"):
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     await chat.send(Message("forgotten", {"count": count, "left": left}))
 

@@ -18,13 +18,15 @@ from locales.translate import LANGUAGES
 
 async def hello(_: object, chat: Chat) -> None:
     """Say what to send."""
-    await chat.send(Message("hello", {"limit": MAX_PHOTOS}), keyboards.examples(chat.say))
+    await chat.send(Message("hello", {"limit": MAX_PHOTOS}), keyboards.examples(chat.translate))
 
 
 async def explain(_: object, chat: Chat) -> None:
     """Say how it works, and every command."""
-    commands = overview(chat.say, admin=chat.user.id in chat.desk.rules.admins)
-    await chat.send(replies.paragraphs(replies.sentence(chat.say, Message("help", {"limit": MAX_PHOTOS})), commands))
+    commands = overview(chat.translate, admin=chat.user.id in chat.uow.rules.admins)
+    await chat.send(
+        replies.paragraphs(replies.sentence(chat.translate, Message("help", {"limit": MAX_PHOTOS})), commands)
+    )
 
 
 async def ask_language(_: object, chat: Chat) -> None:
@@ -43,7 +45,7 @@ async def speak(_: object, callback_data: Speak, chat: Chat) -> None:
 
 
 async def _show_languages(chat: Chat, *, fresh: bool = False) -> None:
-    keyboard = keyboards.languages(chat.language, chat.say)
+    keyboard = keyboards.languages(chat.language, chat.translate)
     await chat.send(Message("language-now"), keyboard, slot=f"language:{chat.user.id}", fresh=fresh)
 
 

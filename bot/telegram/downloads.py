@@ -16,7 +16,7 @@ from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError, TelegramBadRequest, TelegramRetryAfter
 from aiohttp import ClientError, ClientResponseError
 
-from bot.workers.concurrency import all_of, pause_after
+from bot.workers.concurrency import backoff_s, gather_all
 from inference.errors import InvalidInput, UserError
 from inference.listing.types import Upload
 from storage.records import PhotoFile
@@ -55,7 +55,7 @@ class Downloads:
 
         Raises `InvalidInput` that names a photo which is too big or gone, `UserError` when Telegram is out of reach.
         """
-        return await all_of(self._one(photo, number) for number, photo in enumerate(photos, start=1))
+        return await gather_all(self._one(photo, number) for number, photo in enumerate(photos, start=1))
 
     async def _one(self, photo: PhotoFile, number: int) -> Downloaded:
         if photo.file_unique_id in self._kept:
@@ -91,7 +91,7 @@ class Downloads:
                     # Not `from error`: it may hold the address of the file, and the token in it.
                     raise (InvalidInput("photo-gone", **where) if gone else UserError("photos-out-of-reach")) from None
                 asked_s = error.retry_after if isinstance(error, TelegramRetryAfter) else 0
-                await asyncio.sleep(min(asked_s or pause_after(failures, 0.25), _LONGEST_REST_S))
+                await asyncio.sleep(min(asked_s or backoff_s(failures, 0.25), _LONGEST_REST_S))
         raise AssertionError
 
     async def _read(self, photo: PhotoFile) -> bytes:

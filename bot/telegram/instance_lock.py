@@ -11,14 +11,14 @@ from pathlib import Path
 from inference.errors import InvalidInput
 
 
-class Lock:
+class InstanceLock:
     """A lock file that is held until `release` or the end of the process, however it ends."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, bot_id: int, api_server: str = "", folder: Path | None = None) -> Lock:
+    def take(cls, bot_id: int, api_server: str = "", folder: Path | None = None) -> InstanceLock:
         """Hold the lock of a bot. Raises `InvalidInput` when another process does.
 
         The same number means another bot on another server: `api_server` is part of the name.

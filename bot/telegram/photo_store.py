@@ -16,7 +16,7 @@ from storage.store import Store
 _EXTENSIONS: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif"}
 
 
-class PhotoFolder:
+class PhotoStore:
     """A folder a user, a file a photo, each written whole or not at all."""
 
     def __init__(self, data: Path, store: Store) -> None:

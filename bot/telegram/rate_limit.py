@@ -13,7 +13,7 @@ from typing import Final
 WINDOW_S: Final = 1.0
 
 
-class Rates:
+class RateLimiter:
     """At most `total` messages in any second, and in each chat at most `chat` a second."""
 
     def __init__(self, total: int, chat: float) -> None:

@@ -34,7 +34,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class Retry:
     """It may arrive next time. `retry_after_s`: what Telegram asks for."""
 
     reason: str
@@ -47,7 +47,7 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
-class Nobody:
+class Blocked:
     """The user has blocked the bot or is no more."""
 
 
@@ -58,10 +58,10 @@ class Refused:
     reason: str
 
 
-Outcome: TypeAlias = Sent | Later | Stale | Nobody | Refused
+Outcome: TypeAlias = Sent | Retry | Stale | Blocked | Refused
 
 
-async def post(bot: Bot, outgoing: Outgoing, message_id: int | None, timeout_s: int = 30) -> Outcome:
+async def send(bot: Bot, outgoing: Outgoing, message_id: int | None, timeout_s: int = 30) -> Outcome:
     """Send it, or edit message `message_id`; every failure of the call is an outcome."""
     paths = [*outgoing.photos, *([outgoing.document] if outgoing.document else [])]
     if not all(Path(path).is_file() for path in paths):
@@ -116,16 +116,16 @@ def _keyboard(outgoing: Outgoing) -> InlineKeyboardMarkup | None:
 
 def _outcome(error: Exception, message_id: int | None) -> Outcome:
     if isinstance(error, TelegramRetryAfter):
-        return Later("429", float(error.retry_after))
+        return Retry("429", float(error.retry_after))
     if isinstance(error, TelegramForbiddenError):
-        return Nobody()
+        return Blocked()
     if isinstance(error, TelegramBadRequest):
         return _bad_request(error.message, message_id)
     if isinstance(error, TelegramEntityTooLarge):
         return Refused(type(error).__name__)
     if isinstance(error, ClientDecodeError) and isinstance(error.data, dict) and error.data.get("ok") is True:
         return Sent(None)  # it was taken: saying it again for the sake of its number would double it
-    return Later(type(error).__name__)
+    return Retry(type(error).__name__)
 
 
 def _bad_request(reason: str, message_id: int | None) -> Outcome:
@@ -134,4 +134,4 @@ def _bad_request(reason: str, message_id: int | None) -> Outcome:
         return Sent(message_id)
     if any(sign in lower for sign in _NOT_EDITABLE):
         return Stale()
-    return Nobody() if any(sign in lower for sign in _NOBODY) else Refused(reason[:200])
+    return Blocked() if any(sign in lower for sign in _NOBODY) else Refused(reason[:200])

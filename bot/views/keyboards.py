@@ -16,8 +16,8 @@ from bot.views.replies import CHOICES, REASONS
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case
-from locales.translate import LANGUAGES, Say
-from storage.records import Choice, Description
+from locales.translate import LANGUAGES, Translate
+from storage.records import Choice, DescriptionRecord
 
 Unfolded = Literal["reasons", "models"]
 Row = list[InlineKeyboardButton]
@@ -150,34 +150,34 @@ def tag(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def draft(listing: int, say: Say, model: str | None) -> InlineKeyboardMarkup:
+def draft(listing: int, translate: Translate, model: str | None) -> InlineKeyboardMarkup:
     """Under the card of a draft; `model` is None where there is no choice."""
-    last = [_button(say(Message("button-clear")), Clear(listing=listing))]
+    last = [_button(translate(Message("button-clear")), Clear(listing=listing))]
     if model is not None:
-        last.append(_button(say(Message("button-model", {"model": model})), ShowModels()))
-    return _rows([_button(say(Message("button-generate")), Generate(listing=listing))], last)
+        last.append(_button(translate(Message("button-model", {"model": model})), ShowModels()))
+    return _rows([_button(translate(Message("button-generate")), Generate(listing=listing))], last)
 
 
-def waiting(request: int, say: Say) -> InlineKeyboardMarkup:
+def waiting(request: int, translate: Translate) -> InlineKeyboardMarkup:
     """While a request waits for its turn."""
-    return _rows([_button(say(Message("button-cancel")), Cancel(request=request))])
+    return _rows([_button(translate(Message("button-cancel")), Cancel(request=request))])
 
 
 def refused(
-    listing: int, photos: Sequence[tuple[int, int]], say: Say, *, offers_models: bool = False
+    listing: int, photos: Sequence[tuple[int, int]], translate: Translate, *, offers_models: bool = False
 ) -> InlineKeyboardMarkup:
     """Under a refusal: `photos` holds number and message of those that can be taken out."""
     drops = [
-        [_button(say(Message("button-drop", {"position": number})), Drop(listing=listing, message=message))]
+        [_button(translate(Message("button-drop", {"position": number})), Drop(listing=listing, message=message))]
         for number, message in photos
     ]
-    models = [[_button(say(Message("button-others")), ShowModels())]] if offers_models else []
-    return _rows(*drops, *models, [_button(say(Message("button-cases")), ShowCases())])
+    models = [[_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
+    return _rows(*drops, *models, [_button(translate(Message("button-cases")), ShowCases())])
 
 
-def examples(say: Say) -> InlineKeyboardMarkup:
+def examples(translate: Translate) -> InlineKeyboardMarkup:
     """A way to the preloaded cases."""
-    return _rows([_button(say(Message("button-cases")), ShowCases())])
+    return _rows([_button(translate(Message("button-cases")), ShowCases())])
 
 
 def cases(cases: Sequence[Case], language: str) -> InlineKeyboardMarkup:
@@ -195,18 +195,18 @@ def models(cards: Sequence[Card], chosen: str, page: int = 0, last: int = 0) -> 
     )
 
 
-def languages(chosen: str, say: Say) -> InlineKeyboardMarkup:
+def languages(chosen: str, translate: Translate) -> InlineKeyboardMarkup:
     """The languages, each in its own words, the chosen one ticked."""
     return _rows(
         [
-            _button(_ticked(say(_LANGUAGES[language]), language == chosen), Speak(language=language))
+            _button(_ticked(translate(_LANGUAGES[language]), language == chosen), Speak(language=language))
             for language in LANGUAGES
         ]
     )
 
 
 def judge(
-    description: Description, say: Say, others: Sequence[Card], unfolded: Unfolded | None = None
+    description: DescriptionRecord, translate: Translate, others: Sequence[Card], unfolded: Unfolded | None = None
 ) -> InlineKeyboardMarkup:
     """Under the scores of a text: what its reader thinks of it, and what else could be written."""
     number, vote = description.id, description.vote
@@ -215,13 +215,13 @@ def judge(
         _button(_ticked("👎", vote == -1), Vote(description=number, good=False)),
         _button(_ticked("✏️", description.correction is not None), Correct(description=number)),
     ]
-    rewrites = [_button(say(Message("button-again")), Again(description=number))]
+    rewrites = [_button(translate(Message("button-again")), Again(description=number))]
     if others:
-        rewrites.append(_button(say(Message("button-others")), ShowOthers(description=number)))
+        rewrites.append(_button(translate(Message("button-others")), ShowOthers(description=number)))
     more: list[Row] = []
     if unfolded == "reasons":
         more = [
-            [_button(_ticked(say(label), description.reason == reason), Blame(description=number, reason=reason))]
+            [_button(_ticked(translate(label), description.reason == reason), Blame(description=number, reason=reason))]
             for reason, label in REASONS.items()
         ]
     elif unfolded == "models":
@@ -229,14 +229,16 @@ def judge(
     return _rows(votes, *more, rewrites)
 
 
-def correction(say: Say) -> InlineKeyboardMarkup:
+def correction(translate: Translate) -> InlineKeyboardMarkup:
     """While a corrected text is waited for."""
-    return _rows([_button(say(Message("button-leave")), LeaveText())])
+    return _rows([_button(translate(Message("button-leave")), LeaveText())])
 
 
-def comparison(comparison: int, say: Say) -> InlineKeyboardMarkup:
+def comparison(comparison: int, translate: Translate) -> InlineKeyboardMarkup:
     """Under two texts: which is better."""
-    buttons = [_button(say(label), Prefer(comparison=comparison, choice=choice)) for choice, label in CHOICES.items()]
+    buttons = [
+        _button(translate(label), Prefer(comparison=comparison, choice=choice)) for choice, label in CHOICES.items()
+    ]
     return _rows(buttons[:2], buttons[2:])
 
 
@@ -245,11 +247,11 @@ def history(texts: Sequence[tuple[int, str]]) -> InlineKeyboardMarkup:
     return _rows(*([_button(text, Recall(description=description))] for description, text in texts))
 
 
-def forgetting(say: Say) -> InlineKeyboardMarkup:
+def forgetting(translate: Translate) -> InlineKeyboardMarkup:
     """Whether everything is to be deleted."""
     return _rows(
-        [_button(say(Message("button-forget")), Forget(sure=True))],
-        [_button(say(Message("button-keep")), Forget(sure=False))],
+        [_button(translate(Message("button-forget")), Forget(sure=True))],
+        [_button(translate(Message("button-keep")), Forget(sure=False))],
     )
 
 

@@ -15,7 +15,7 @@ from inference.errors import Message
 from inference.listing.cases import Case
 from inference.listing.types import Stage
 from inference.listing.validation import MAX_PHOTOS
-from locales.translate import Say
+from locales.translate import Translate
 from storage.records import CheckpointStats, Choice, State, Stats, Written
 
 LENGTH: Final = 4096  # of a message of Telegram's
@@ -76,14 +76,14 @@ def plain(text: str) -> str:
     return escape(text, quote=False)
 
 
-def sentence(say: Say, message: Message) -> str:
+def sentence(translate: Translate, message: Message) -> str:
     """The sentence as HTML."""
-    return plain(say(message))
+    return plain(translate(message))
 
 
-def bold(say: Say, message: Message) -> str:
+def bold(translate: Translate, message: Message) -> str:
     """The sentence in bold."""
-    return f"<b>{sentence(say, message)}</b>"
+    return f"<b>{sentence(translate, message)}</b>"
 
 
 def paragraphs(*parts: str) -> str:
@@ -91,29 +91,29 @@ def paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def card(draft: Draft, say: Say, *, rewritten: bool = False) -> str:
+def card(draft: Draft, translate: Translate, *, rewritten: bool = False) -> str:
     """The card of a draft; `rewritten`: there is a text already, and the draft has changed since."""
-    things = ", ".join(say(message) for message in draft.missing)
+    things = ", ".join(translate(message) for message in draft.missing)
     return paragraphs(
-        bold(say, Message("card-title")),
-        sentence(say, Message("card-rewritten")) if rewritten else "",
-        sentence(say, Message("card-photos", {"count": len(draft.photos), "limit": MAX_PHOTOS})),
-        _fitting([_attribute(*item) for item in draft.attributes.items], _ATTRIBUTES_LENGTH, say),
-        sentence(say, draft.problem) if draft.problem else "",
-        _fitting([f"⚠️ {sentence(say, message)}" for message in draft.refused], _REFUSED_LENGTH, say),
-        sentence(say, Message("card-missing", {"things": things})) if things else "",
+        bold(translate, Message("card-title")),
+        sentence(translate, Message("card-rewritten")) if rewritten else "",
+        sentence(translate, Message("card-photos", {"count": len(draft.photos), "limit": MAX_PHOTOS})),
+        _fitting([_attribute(*item) for item in draft.attributes.items], _ATTRIBUTES_LENGTH, translate),
+        sentence(translate, draft.problem) if draft.problem else "",
+        _fitting([f"⚠️ {sentence(translate, message)}" for message in draft.refused], _REFUSED_LENGTH, translate),
+        sentence(translate, Message("card-missing", {"things": things})) if things else "",
     )
 
 
-def progress(stage: Stage, say: Say) -> str:
+def progress(stage: Stage, translate: Translate) -> str:
     """The steps in a row, the one under way marked."""
-    steps = [(step == stage, sentence(say, message)) for step, message in STAGES.items()]
+    steps = [(step == stage, sentence(translate, message)) for step, message in STAGES.items()]
     return " → ".join(f"<b>{step}</b>" if now else step for now, step in steps)
 
 
-def place(before: int, say: Say) -> str:
+def place(before: int, translate: Translate) -> str:
     """How many are served before."""
-    return sentence(say, Message("place", {"count": before}) if before else Message("place-next"))
+    return sentence(translate, Message("place", {"count": before}) if before else Message("place-next"))
 
 
 def pieces(text: str, limit: int = LENGTH) -> list[str]:
@@ -126,32 +126,36 @@ def pieces(text: str, limit: int = LENGTH) -> list[str]:
     return [*found, plain(text)]
 
 
-def candidate(title: Message, text: str, say: Say) -> list[str]:
+def candidate(title: Message, text: str, translate: Translate) -> list[str]:
     """One of two texts that are compared, under its letter."""
     first, *rest = pieces(text, LENGTH - _TITLE_LENGTH)
-    return [paragraphs(bold(say, title), first), *rest]
+    return [paragraphs(bold(translate, title), first), *rest]
 
 
-def scores(written: Written, say: Say, note: str = "") -> str:
+def scores(written: Written, translate: Translate, note: str = "") -> str:
     """The scores that there are and the times, folded; `note` stands above them."""
     values = {**written.scores, "diversity": written.diversity}
-    rows = [_figure(label, values.get(name), say) for name, label in _JUDGED.items() if values.get(name) is not None]
-    times = [_figure(label, written.timings.get(name), say) for name, label in TIMINGS.items()]
-    title = bold(say, Message("page-scores", {"checkpoint": written.checkpoint}))
-    folded = "\n".join([title, *rows, bold(say, Message("page-times")), *times])
+    rows = [
+        _figure(label, values.get(name), translate) for name, label in _JUDGED.items() if values.get(name) is not None
+    ]
+    times = [_figure(label, written.timings.get(name), translate) for name, label in TIMINGS.items()]
+    title = bold(translate, Message("page-scores", {"checkpoint": written.checkpoint}))
+    folded = "\n".join([title, *rows, bold(translate, Message("page-times")), *times])
     return paragraphs(note, f"<blockquote expandable>{folded}</blockquote>")
 
 
-def done(warnings: Iterable[Message], say: Say) -> str:
+def done(warnings: Iterable[Message], translate: Translate) -> str:
     """What the card says once the text is there, with what moderation let pass but warns of."""
-    return paragraphs(sentence(say, Message("card-done")), *dict.fromkeys(sentence(say, each) for each in warnings))
+    return paragraphs(
+        sentence(translate, Message("card-done")), *dict.fromkeys(sentence(translate, each) for each in warnings)
+    )
 
 
-def refusal(reasons: Iterable[Message], say: Say, *, is_case: bool = False) -> str:
+def refusal(reasons: Iterable[Message], translate: Translate, *, is_case: bool = False) -> str:
     """Why nothing is written, what the service is for, and that the draft is there; a case leaves none."""
-    sentences = dict.fromkeys(sentence(say, reason) for reason in reasons)
-    kept = "" if is_case else sentence(say, Message("draft-kept"))
-    return paragraphs(*sentences, sentence(say, Message("service-is-for")), kept)
+    sentences = dict.fromkeys(sentence(translate, reason) for reason in reasons)
+    kept = "" if is_case else sentence(translate, Message("draft-kept"))
+    return paragraphs(*sentences, sentence(translate, Message("service-is-for")), kept)
 
 
 def caption(case: Case, language: str) -> str:
@@ -160,15 +164,17 @@ def caption(case: Case, language: str) -> str:
     return paragraphs(title, pieces(case.attributes.strip(), CAPTION_LENGTH - len(title) - 2)[0])
 
 
-def model(card: Card, speed_s: float | None, say: Say, language: str) -> str:
+def model(card: Card, speed_s: float | None, translate: Translate, language: str) -> str:
     """A checkpoint in a few lines: what it is for, what it reads, how big and how fast it is here."""
     facts = [
-        *([say(Message("model-languages", {"languages": ", ".join(card.languages)}))] if card.languages else []),
-        say(Message("model-photos", {"count": card.max_photos}) if card.max_photos else Message("model-no-photos")),
-        say(Message("megabytes", {"megabytes": round(card.size / 1e6, 1)})),
+        *([translate(Message("model-languages", {"languages": ", ".join(card.languages)}))] if card.languages else []),
+        translate(
+            Message("model-photos", {"count": card.max_photos}) if card.max_photos else Message("model-no-photos")
+        ),
+        translate(Message("megabytes", {"megabytes": round(card.size / 1e6, 1)})),
     ]
     if speed_s is not None:
-        facts.append(say(Message("model-speed", {"seconds": round(speed_s, 2)})))
+        facts.append(translate(Message("model-speed", {"seconds": round(speed_s, 2)})))
     parts = (card.name, card.summary.get(language, card.family), "; ".join(facts))
     name, summary, known = (plain(beginning(part, _MODEL_LENGTH)) for part in parts)
     return f"<b>{name}</b> — {summary}\n{known}"
@@ -180,23 +186,23 @@ def beginning(text: str, length: int) -> str:
     return line if len(line) <= length else f"{line[: length - 1].rstrip()}…"
 
 
-def statistics(stats: Stats, say: Say) -> str:
+def statistics(stats: Stats, translate: Translate) -> str:
     """The service in numbers, for its owner."""
     states = [
-        say(Message("figure", {"label": say(label), "value": stats.requests.get(state, 0)}))
+        translate(Message("figure", {"label": translate(label), "value": stats.requests.get(state, 0)}))
         for state, label in STATES.items()
     ]
     counts = {"users": stats.users, "blocked": stats.blocked, "listings": stats.listings}
     return paragraphs(
-        bold(say, Message("stats-title")),
-        sentence(say, Message("stats-counts", counts)),
-        plain("\n".join([say(Message("stats-requests")), *states])),
-        _figure(Message("stats-median"), stats.median_total_s, say),
-        *(_checkpoint(name, judged, say) for name, judged in stats.checkpoints.items()),
+        bold(translate, Message("stats-title")),
+        sentence(translate, Message("stats-counts", counts)),
+        plain("\n".join([translate(Message("stats-requests")), *states])),
+        _figure(Message("stats-median"), stats.median_total_s, translate),
+        *(_checkpoint(name, judged, translate) for name, judged in stats.checkpoints.items()),
     )
 
 
-def _checkpoint(name: str, judged: CheckpointStats, say: Say) -> str:
+def _checkpoint(name: str, judged: CheckpointStats, translate: Translate) -> str:
     figures = Message(
         "stats-checkpoint",
         {
@@ -209,15 +215,15 @@ def _checkpoint(name: str, judged: CheckpointStats, say: Say) -> str:
         },
     )
     reasons = [
-        say(Message("figure", {"label": say(REASONS[reason]), "value": count}))
+        translate(Message("figure", {"label": translate(REASONS[reason]), "value": count}))
         for reason, count in judged.reasons.items()
     ]
-    return "\n".join([f"<b>{plain(name)}</b>", sentence(say, figures), plain(", ".join(reasons))]).strip()
+    return "\n".join([f"<b>{plain(name)}</b>", sentence(translate, figures), plain(", ".join(reasons))]).strip()
 
 
-def _figure(label: Message, value: float | None, say: Say) -> str:
+def _figure(label: Message, value: float | None, translate: Translate) -> str:
     written: str | float = "—" if value is None else value
-    return sentence(say, Message("figure", {"label": say(label), "value": written}))
+    return sentence(translate, Message("figure", {"label": translate(label), "value": written}))
 
 
 def _attribute(name: str, value: str) -> str:
@@ -226,7 +232,7 @@ def _attribute(name: str, value: str) -> str:
     return f"• <b>{plain(name)}:</b> {shown}" if name else f"• {shown}"
 
 
-def _fitting(rows: Sequence[str], length: int, say: Say) -> str:
+def _fitting(rows: Sequence[str], length: int, translate: Translate) -> str:
     """The rows that fit, each with its line break, and how many did not."""
     shown: list[str] = []
     for row in rows:
@@ -235,7 +241,7 @@ def _fitting(rows: Sequence[str], length: int, say: Say) -> str:
             break
         shown.append(row)
     if rest := len(rows) - len(shown):
-        shown.append(sentence(say, Message("and-more", {"count": rest})))
+        shown.append(sentence(translate, Message("and-more", {"count": rest})))
     return "\n".join(shown)
 
 

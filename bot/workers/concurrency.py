@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Final, TypeVar
 
-from bot.workers.signals import Bell
+from bot.workers.signals import Signal
 
 logger = logging.getLogger(__name__)
 
@@ -17,21 +17,21 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 
 
-def pause_after(failures: int, first_s: float = _FIRST_PAUSE_S, longest_s: float = _LONGEST_PAUSE_S) -> float:
+def backoff_s(failures: int, first_s: float = _FIRST_PAUSE_S, longest_s: float = _LONGEST_PAUSE_S) -> float:
     """Seconds to wait after so many failures in a row (from 1): twice as long each time."""
     return min(longest_s, first_s * 2.0 ** min(failures - 1, 30))
 
 
-class Loop:
+class PeriodicTask:
     """Takes a step again and again.
 
     `step` returns how many seconds may pass before the next one; 0 means that there is more to do.
     """
 
-    def __init__(self, name: str, step: Callable[[], Awaitable[float]], bell: Bell) -> None:
+    def __init__(self, name: str, step: Callable[[], Awaitable[float]], signal: Signal) -> None:
         self.name = name
         self._step = step
-        self._bell = bell
+        self._signal = signal
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -43,16 +43,16 @@ class Loop:
             except Exception:
                 failures += 1
                 logger.exception("loop %s failed, %d in a row", self.name, failures)
-                await self._rest(pause_after(failures))
+                await self._rest(backoff_s(failures))
             else:
                 failures = 0
                 if pause_s > 0 and not self._stopping.is_set():
-                    await self._bell.wait(pause_s)
+                    await self._signal.wait(pause_s)
 
     def stop(self) -> None:
         """End after the step under way."""
         self._stopping.set()
-        self._bell.ring()
+        self._signal.notify()
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -62,7 +62,9 @@ class Loop:
             pass
 
 
-async def insist(action: Callable[[], Awaitable[Result]], what: str, on: type[Exception] = Exception) -> Result:
+async def retry_until_done(
+    action: Callable[[], Awaitable[Result]], what: str, on: type[Exception] = Exception
+) -> Result:
     """The result of `action`, tried again after each `on`: for what storage must remember, come what may."""
     failures = 0
     while True:
@@ -71,10 +73,10 @@ async def insist(action: Callable[[], Awaitable[Result]], what: str, on: type[Ex
         except on:
             failures += 1
             logger.exception("%s failed, %d in a row", what, failures)
-            await asyncio.sleep(pause_after(failures))
+            await asyncio.sleep(backoff_s(failures))
 
 
-async def all_of(works: Iterable[Coroutine[None, None, Result]]) -> list[Result]:
+async def gather_all(works: Iterable[Coroutine[None, None, Result]]) -> list[Result]:
     """The results of what is done at the same time, in order; the first failure is raised and ends the others."""
     tasks = [asyncio.create_task(work) for work in works]
     try:

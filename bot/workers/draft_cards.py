@@ -6,10 +6,10 @@ import logging
 import time
 from typing import Final
 
-from bot.conversation.chat import DeskOf
+from bot.conversation.chat import OpenUnitOfWork
 from bot.conversation.notify import apologise, close_window
 from bot.logs import new_id
-from bot.workers.signals import Bells
+from bot.workers.signals import Signals
 from storage.errors import StorageError
 from storage.store import Store
 
@@ -20,13 +20,13 @@ _BACKLOG_S: Final = 3.0  # the rest of an album may lie in the inbox already: so
 _LOOK_AGAIN_S: Final = 0.05
 
 
-class Albums:
+class DraftCardWorker:
     """Takes the drafts whose window is over, and shows what they hold."""
 
-    def __init__(self, store: Store, desk_of: DeskOf, bells: Bells) -> None:
+    def __init__(self, store: Store, open_uow: OpenUnitOfWork, signals: Signals) -> None:
         self._store = store
-        self._desk_of = desk_of
-        self._bells = bells
+        self._open_uow = open_uow
+        self._signals = signals
 
     async def step(self, idle_s: float) -> float:
         """Close the windows that are over; returns the seconds until the next one may be."""
@@ -38,21 +38,21 @@ class Albums:
             logger.exception("cards failed; one at a time")
             closed, next_due = await self._close_one()
         if closed:
-            self._bells.outbox.ring()
-            self._bells.requests.ring()
+            self._signals.outbox.notify()
+            self._signals.requests.notify()
         return idle_s if next_due is None else min(idle_s, max(0.0, next_due - time.time()))
 
     async def _close(self, limit: int) -> tuple[int, float | None]:
         async with self._store.transaction() as tx:
-            desk = self._desk_of(tx)
+            uow = self._open_uow(tx)
             next_due = await tx.listings.next_due()
-            if next_due is None or next_due > desk.now:
+            if next_due is None or next_due > uow.now:
                 return 0, next_due
-            if desk.now - next_due < _BACKLOG_S and await tx.inbox.waiting():
-                return 0, desk.now + _LOOK_AGAIN_S
-            due = await tx.listings.due(desk.now, limit)
+            if uow.now - next_due < _BACKLOG_S and await tx.inbox.waiting():
+                return 0, uow.now + _LOOK_AGAIN_S
+            due = await tx.listings.due(uow.now, limit)
             for listing in due:
-                await close_window(desk, listing)
+                await close_window(uow, listing)
             return len(due), await tx.listings.next_due()
 
     async def _close_one(self) -> tuple[int, float | None]:
@@ -65,7 +65,7 @@ class Albums:
             error_id = new_id()
             logger.exception("a card failed [%s]", error_id)
         async with self._store.transaction() as tx:
-            desk = self._desk_of(tx)
-            for listing in await tx.listings.due(desk.now, 1):
-                await apologise(desk, listing.user_id, error_id)
+            uow = self._open_uow(tx)
+            for listing in await tx.listings.due(uow.now, 1):
+                await apologise(uow, listing.user_id, error_id)
             return 1, await tx.listings.next_due()

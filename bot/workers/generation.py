@@ -10,34 +10,34 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, TypeAlias
 
-from bot.conversation.chat import Desk, DeskOf, Rules
-from bot.conversation.draft import read
+from bot.conversation.chat import OpenUnitOfWork, Rules, UnitOfWork
+from bot.conversation.draft import build_draft
 from bot.conversation.notify import deliver, fail, refuse, replace_model, time_out
 from bot.logs import new_id
 from bot.telegram.downloads import Downloaded, Downloads
-from bot.telegram.photo_store import PhotoFolder
-from bot.workers.concurrency import all_of, insist
+from bot.telegram.photo_store import PhotoStore
+from bot.workers.concurrency import gather_all, retry_until_done
 from bot.workers.progress import Progress
-from bot.workers.signals import Bells
+from bot.workers.signals import Signals
 from inference.checkpoints.registry import Card
 from inference.errors import CheckpointError, InvalidInput, UserError
-from inference.listing.cases import submission
+from inference.listing.cases import load_submission
 from inference.listing.types import Description, Stage, Submission
-from locales.translate import render
+from locales.translate import translate
 from storage.errors import StorageError
-from storage.records import Listing, Request
+from storage.records import ListingRecord, Request
 from storage.repositories.recovery import MAX_ATTEMPTS
 from storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
 
-Answer: TypeAlias = Callable[[Desk, Request], Awaitable[None]]
+Handler: TypeAlias = Callable[[UnitOfWork, Request], Awaitable[None]]
 
 _ALONE: Final = 2  # broken off so often, a request is written alone: if it is what kills the process, it kills no other
 _SHORT_S: Final = 2.0
 
 
-class Writer(Protocol):
+class TextEngine(Protocol):
     """What writes texts: the engine."""
 
     def cards(self) -> list[Card]:
@@ -58,10 +58,10 @@ class Writer(Protocol):
         checkpoint: str,
         *,
         seed: int = 0,
-        tell: Callable[[Stage], None] | None = None,
+        on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Coroutine[None, None, Description]:
-        """The text of one submission; `tell` hears of each stage in the loop's thread."""
+        """The text of one submission; `on_progress` hears of each stage in the loop's thread."""
         ...
 
 
@@ -75,7 +75,7 @@ class _Work:
     settling: bool = False
 
 
-class Writing:
+class GenerationWorker:
     """Keeps the engine busy with as many requests as it can take.
 
     slots: requests under way at once; folder: where photos are kept, when they are.
@@ -84,29 +84,29 @@ class Writing:
     def __init__(
         self,
         store: Store,
-        engine: Writer,
+        engine: TextEngine,
         downloads: Downloads,
-        desk_of: DeskOf,
+        open_uow: OpenUnitOfWork,
         rules: Rules,
         owner: str,
-        bells: Bells,
+        signals: Signals,
         *,
         slots: int,
         timeout_s: float,
-        folder: PhotoFolder | None = None,
+        folder: PhotoStore | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._downloads = downloads
-        self._desk_of = desk_of
+        self._open_uow = open_uow
         self._rules = rules
         self._owner = owner
-        self._bells = bells
+        self._signals = signals
         self._slots = slots
         self._timeout_s = timeout_s
         self._folder = folder
         self._works: dict[int, _Work] = {}  # by the id of the request
-        self.progress = Progress(store, desk_of, bells.outbox)
+        self.progress = Progress(store, open_uow, signals.outbox)
 
     def writing_for(self) -> Collection[int]:
         """The chats that a text is being written for, and not only since now: a chat action costs a message's turn."""
@@ -157,7 +157,7 @@ class Writing:
         current = await tx.requests.get(request.id)
         return current is not None and (current.state, current.revision) == ("running", request.revision)
 
-    async def _listing(self, tx: Transaction, request: Request) -> Listing | None:
+    async def _listing(self, tx: Transaction, request: Request) -> ListingRecord | None:
         """What to write about; None where the request cannot be carried out as it is."""
         listing = await tx.listings.get(request.listing_id)
         if listing is None or request.attempts >= MAX_ATTEMPTS:
@@ -168,7 +168,7 @@ class Writing:
             return None
         return listing
 
-    def _begin(self, request: Request, listing: Listing) -> None:
+    def _begin(self, request: Request, listing: ListingRecord) -> None:
         if earlier := self._works.get(request.id):
             earlier.task.cancel()  # it writes about what the listing was before
         work = _Work(request, asyncio.create_task(self._work(request, listing)))
@@ -178,17 +178,17 @@ class Writing:
     def _ended(self, work: _Work) -> None:
         if self._works.get(work.request.id) is work:
             del self._works[work.request.id]
-        self._bells.requests.ring()
-        self._bells.outbox.ring()
+        self._signals.requests.notify()
+        self._signals.outbox.notify()
 
-    async def _work(self, request: Request, listing: Listing) -> None:
+    async def _work(self, request: Request, listing: ListingRecord) -> None:
         photos: Sequence[Downloaded] = ()
         try:
             photos, sent = await self._submission(listing)
             results = await self._describe(request, sent)
-            answer: Answer = partial(deliver, results=results, photo_sha256=[photo.sha256 for photo in photos])
+            answer: Handler = partial(deliver, results=results, photo_sha256=[photo.sha256 for photo in photos])
         except CheckpointError as error:
-            error_id, reason = new_id(), render(error.message, "en")
+            error_id, reason = new_id(), translate(error.message, "en")
             logger.error("request %d: %s [%s]", request.id, reason, error_id, exc_info=error.__cause__)
             answer = partial(replace_model, error=error, error_id=error_id)
         except UserError as error:
@@ -201,7 +201,7 @@ class Writing:
             answer = partial(fail, error_id=error_id)
         self._works[request.id].settling = True
         try:
-            await insist(lambda: self._finish(request, answer), "storing a result", StorageError)
+            await retry_until_done(lambda: self._finish(request, answer), "storing a result", StorageError)
         except Exception:
             error_id = new_id()
             logger.exception("the answer to request %d failed [%s]", request.id, error_id)
@@ -209,26 +209,26 @@ class Writing:
         if self._folder is not None:
             await self._folder.keep(request.user_id, photos)
 
-    async def _give_up(self, request: Request, answer: Answer) -> None:
+    async def _give_up(self, request: Request, answer: Handler) -> None:
         """Say that it failed; when even that fails, the request is tried again, a few times."""
         try:
-            await insist(lambda: self._finish(request, answer), "storing a failure", StorageError)
+            await retry_until_done(lambda: self._finish(request, answer), "storing a failure", StorageError)
         except Exception:
             logger.exception("request %d goes back", request.id)
-            await insist(lambda: self._put_back(request), "putting a request back")
+            await retry_until_done(lambda: self._put_back(request), "putting a request back")
 
-    async def _finish(self, request: Request, answer: Answer) -> None:
+    async def _finish(self, request: Request, answer: Handler) -> None:
         self.progress.forget(request)
         async with self._store.transaction() as tx:
             if await self._is_wanted(tx, request):
-                await answer(self._desk_of(tx), request)
+                await answer(self._open_uow(tx), request)
 
     async def _put_back(self, request: Request) -> None:
         async with self._store.transaction() as tx:
             await tx.requests.put_back(request.id, time.time())
 
-    async def _submission(self, listing: Listing) -> tuple[Sequence[Downloaded], Submission]:
-        draft = read(listing, self._rules.file_limit_mb)
+    async def _submission(self, listing: ListingRecord) -> tuple[Sequence[Downloaded], Submission]:
+        draft = build_draft(listing, self._rules.file_limit_mb)
         if draft.problem is not None:
             raise InvalidInput(draft.problem.code, **draft.problem.details)
         photos = await self._downloads.fetch(draft.photos)
@@ -236,15 +236,15 @@ class Writing:
         case = next((case for case in self._rules.cases if case.name == listing.case), None)
         if case is None:
             return photos, Submission(uploads, draft.text)
-        preloaded = await asyncio.to_thread(submission, case)
+        preloaded = await asyncio.to_thread(load_submission, case)
         return photos, Submission(preloaded.uploads + uploads, draft.text or preloaded.attributes)
 
     async def _describe(self, request: Request, sent: Submission) -> list[Description]:
         """One text by each checkpoint of the request; the stages of the last one are shown."""
         describe = partial(self._engine.describe, sent, seed=request.seed, timeout_s=self._timeout_s)
-        shown = partial(self.progress.hear, request)
+        shown = partial(self.progress.report, request)
         last = len(request.checkpoints) - 1
-        return await all_of(
-            describe(checkpoint, tell=shown if place == last else None)
+        return await gather_all(
+            describe(checkpoint, on_progress=shown if place == last else None)
             for place, checkpoint in enumerate(request.checkpoints)
         )

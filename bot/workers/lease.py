@@ -6,10 +6,10 @@ import logging
 import time
 from typing import Final
 
-from bot.conversation.chat import DeskOf
+from bot.conversation.chat import OpenUnitOfWork
 from bot.conversation.notify import apologise, fail
 from bot.logs import new_id
-from bot.workers.signals import Bells
+from bot.workers.signals import Signals
 from storage.records import Recovered
 from storage.store import Store, Transaction
 
@@ -22,14 +22,14 @@ _PURGE_S: Final = 3600.0
 _REMEMBERED_S: Final = 3 * 24 * 3600.0  # Telegram gives an update up once it is a day old
 
 
-class Heartbeat:
+class LeaseKeeper:
     """Renews the lease of the process. `alone`: nobody else works on this database."""
 
-    def __init__(self, store: Store, desk_of: DeskOf, owner: str, bells: Bells, *, alone: bool) -> None:
+    def __init__(self, store: Store, open_uow: OpenUnitOfWork, owner: str, signals: Signals, *, alone: bool) -> None:
         self._store = store
-        self._desk_of = desk_of
+        self._open_uow = open_uow
         self._owner = owner
-        self._bells = bells
+        self._signals = signals
         self._sole = owner if alone else None
         self._purge_at = 0.0
 
@@ -50,7 +50,7 @@ class Heartbeat:
                 recovered.requests,
                 recovered.messages,
             )
-            self._bells.ring_all()
+            self._signals.ring_all()
         return BEAT_S
 
     async def stop(self) -> None:
@@ -64,8 +64,8 @@ class Heartbeat:
             error_id = new_id()
             logger.error("update %d given up [%s]", update.update_id, error_id)
             if update.user_id is not None:
-                await apologise(self._desk_of(tx), update.user_id, error_id)
+                await apologise(self._open_uow(tx), update.user_id, error_id)
         for request in recovered.failed_requests:
             error_id = new_id()
             logger.error("request %d given up [%s]", request.id, error_id)
-            await fail(self._desk_of(tx), request, error_id)
+            await fail(self._open_uow(tx), request, error_id)

@@ -22,8 +22,8 @@ from aiogram.exceptions import (
 )
 from aiogram.methods import TelegramMethod
 
-from bot.workers.concurrency import insist, pause_after
-from bot.workers.signals import Bell
+from bot.workers.concurrency import backoff_s, retry_until_done
+from bot.workers.signals import Signal
 from inference.errors import InvalidInput
 from storage.store import Store
 
@@ -52,9 +52,9 @@ class GetUpdates(TelegramMethod[list[Payload]]):
 class Inbox:
     """Where both ways in meet: stores updates and wakes who handles them."""
 
-    def __init__(self, store: Store, bell: Bell) -> None:
+    def __init__(self, store: Store, signal: Signal) -> None:
         self._store = store
-        self._bell = bell
+        self._signal = signal
 
     async def add(self, updates: Sequence[Payload]) -> int:
         """Store updates; those that are there already are passed over. Returns how many were new."""
@@ -62,7 +62,7 @@ class Inbox:
         async with self._store.transaction() as tx:
             new = await tx.inbox.add(rows, time.time())
         if new:
-            self._bell.ring()
+            self._signal.notify()
         return new
 
 
@@ -99,7 +99,7 @@ class Polling:
             answered_at = answered_at or time.monotonic()
             self.accepted.set()
             if updates:
-                await insist(partial(self._inbox.add, updates), "storing updates")
+                await retry_until_done(partial(self._inbox.add, updates), "storing updates")
                 self._offset = max(update["update_id"] for update in updates) + 1
 
     def stop(self) -> None:
@@ -169,6 +169,6 @@ def _check_fatal(error: Exception, starting: bool) -> None:
 
 async def _rest(error: Exception, failures: int) -> None:
     asked_s = error.retry_after if isinstance(error, TelegramRetryAfter) else 0
-    pause_s = asked_s or pause_after(failures, 0.5, _LONGEST_PAUSE_S)
+    pause_s = asked_s or backoff_s(failures, 0.5, _LONGEST_PAUSE_S)
     logger.warning("Telegram: %s, %d in a row; again in %.1f s", type(error).__name__, failures, pause_s)
     await asyncio.sleep(pause_s)

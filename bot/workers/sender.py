@@ -15,13 +15,13 @@ from typing import Final
 from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
 
-from bot.conversation.chat import DeskOf
+from bot.conversation.chat import OpenUnitOfWork
 from bot.conversation.notify import apologise
 from bot.logs import new_id
-from bot.telegram.rate_limit import Rates
-from bot.telegram.send import Later, Nobody, Outcome, Refused, Sent, Stale, post
-from bot.workers.concurrency import pause_after
-from bot.workers.signals import Bell
+from bot.telegram.rate_limit import RateLimiter
+from bot.telegram.send import Blocked, Outcome, Refused, Retry, Sent, Stale, send
+from bot.workers.concurrency import backoff_s
+from bot.workers.signals import Signal
 from storage.records import Sending
 from storage.store import Store, Transaction
 
@@ -40,13 +40,15 @@ _APOLOGY_S: Final = 60.0  # an apology that cannot be sent is not apologised for
 class Sender:
     """Takes messages out of the outbox, sends them, and stores what became of them."""
 
-    def __init__(self, store: Store, bot: Bot, rates: Rates, desk_of: DeskOf, owner: str, bell: Bell) -> None:
+    def __init__(
+        self, store: Store, bot: Bot, rates: RateLimiter, open_uow: OpenUnitOfWork, owner: str, signal: Signal
+    ) -> None:
         self._store = store
         self._bot = bot
         self._rates = rates
-        self._desk_of = desk_of
+        self._open_uow = open_uow
         self._owner = owner
-        self._bell = bell
+        self._signal = signal
         self._leading = False
         self._renew_at = 0.0
         self._calls: dict[int, asyncio.Task[None]] = {}  # row id → the call for it
@@ -82,7 +84,7 @@ class Sender:
                 waiting = await tx.outbox.pending() if self._leading else len(self._calls)
             if not waiting:
                 break
-            await self._bell.wait(min(pause_s, until - time.monotonic()))
+            await self._signal.wait(min(pause_s, until - time.monotonic()))
         await self._abandon()
 
     async def _abandon(self) -> None:
@@ -108,10 +110,10 @@ class Sender:
         self._calls[sending.id] = asyncio.create_task(self._send(sending))
 
     async def _send(self, sending: Sending) -> None:
-        outcome: Outcome = Later("stopped")
+        outcome: Outcome = Retry("stopped")
         try:
             message_id = None if sending.id in self._stale else sending.message_id
-            outcome = await post(self._bot, sending.outgoing, message_id)
+            outcome = await send(self._bot, sending.outgoing, message_id)
         except Exception as error:
             logger.exception("message %d cannot be sent", sending.id)
             outcome = Refused(type(error).__name__)
@@ -123,10 +125,10 @@ class Sender:
         del self._calls[sending.id]
         self._settled.append((sending, outcome))
         now, chat_id = time.monotonic(), sending.outgoing.chat_id
-        if isinstance(outcome, Later) and outcome.retry_after_s is not None:
+        if isinstance(outcome, Retry) and outcome.retry_after_s is not None:
             self._rates.flood(chat_id, now, now + outcome.retry_after_s)
         self._rates.end(chat_id, now)
-        self._bell.ring()
+        self._signal.notify()
 
     async def _settle(self, tx: Transaction) -> int:
         """Store the outcomes that there are; returns how many, to be forgotten after the commit."""
@@ -140,14 +142,14 @@ class Sender:
         match outcome:
             case Sent(message_id):
                 await tx.outbox.sent(sending.id, message_id, now)
-            case Later(reason, retry_after_s):
-                pause_s = pause_after(sending.attempts + 1, 0.5, _LONGEST_PAUSE_S)
+            case Retry(reason, retry_after_s):
+                pause_s = backoff_s(sending.attempts + 1, 0.5, _LONGEST_PAUSE_S)
                 logger.warning("message %d again later, %d attempts: %s", sending.id, sending.attempts + 1, reason)
                 await tx.outbox.retry(sending.id, now + (retry_after_s or pause_s), reason)
             case Stale():
                 self._stale.add(sending.id)
                 await tx.outbox.retry(sending.id, now, "stale")
-            case Nobody():
+            case Blocked():
                 logger.info("message %d: its user has left", sending.id)
                 await tx.outbox.fail(sending.id, "nobody")
                 await tx.users.block(sending.outgoing.chat_id)
@@ -162,7 +164,7 @@ class Sender:
         told = {chat: at for chat, at in self._apologised.items() if now - at < _APOLOGY_S}
         if chat_id not in told and sending.outgoing.priority < 2:
             told[chat_id] = now
-            await apologise(self._desk_of(tx), chat_id, error_id)
+            await apologise(self._open_uow(tx), chat_id, error_id)
         self._apologised = told
 
     def _show_typing(self, free: int) -> None:
@@ -187,4 +189,4 @@ class Sender:
             logger.debug("chat action: %s", type(error).__name__)
         finally:
             self._rates.end(chat_id, time.monotonic())
-            self._bell.ring()
+            self._signal.notify()

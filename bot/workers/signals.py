@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 
 
-class Bell:
+class Signal:
     """Rung from the event loop's thread; what rang while nobody waited is heard at the next wait."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake who waits."""
         self._rung.set()
 
@@ -27,15 +27,15 @@ class Bell:
 
 
 @dataclass(frozen=True, slots=True)
-class Bells:
+class Signals:
     """One bell for each kind of row that a loop of this process waits for."""
 
-    inbox: Bell = field(default_factory=Bell)
-    drafts: Bell = field(default_factory=Bell)
-    requests: Bell = field(default_factory=Bell)
-    outbox: Bell = field(default_factory=Bell)
+    inbox: Signal = field(default_factory=Signal)
+    drafts: Signal = field(default_factory=Signal)
+    requests: Signal = field(default_factory=Signal)
+    outbox: Signal = field(default_factory=Signal)
 
     def ring_all(self) -> None:
         """Anything may have changed."""
-        for bell in (self.inbox, self.drafts, self.requests, self.outbox):
-            bell.ring()
+        for signal in (self.inbox, self.drafts, self.requests, self.outbox):
+            signal.notify()

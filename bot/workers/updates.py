@@ -12,11 +12,11 @@ from aiogram import Bot, Dispatcher
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
 from aiogram.types import CallbackQuery, Update
 
-from bot.conversation.chat import Chat, DeskOf
+from bot.conversation.chat import Chat, OpenUnitOfWork
 from bot.conversation.notify import apologise
 from bot.logs import new_id
-from bot.workers.concurrency import insist
-from bot.workers.signals import Bells
+from bot.workers.concurrency import retry_until_done
+from bot.workers.signals import Signals
 from locales.translate import language_of
 from storage.errors import StorageError
 from storage.records import InboxUpdate
@@ -30,18 +30,18 @@ _ANSWER_S: Final = 10
 _RING_S: Final = 0.1  # under load, how long other loops wait to hear of what was handled
 
 
-class Handling:
+class UpdateWorker:
     """Takes updates out of the inbox, one after another, and lets the dispatcher handle them."""
 
     def __init__(
-        self, store: Store, bot: Bot, dispatcher: Dispatcher, desk_of: DeskOf, owner: str, bells: Bells
+        self, store: Store, bot: Bot, dispatcher: Dispatcher, open_uow: OpenUnitOfWork, owner: str, signals: Signals
     ) -> None:
         self._store = store
         self._bot = bot
         self._dispatcher = dispatcher
-        self._desk_of = desk_of
+        self._open_uow = open_uow
         self._owner = owner
-        self._bells = bells
+        self._signals = signals
         self._handled = False
         self._rung_at = 0.0
         self._answers: set[asyncio.Task[None]] = set()
@@ -62,8 +62,8 @@ class Handling:
         """Wake the loops that work on what handlers change; each would take the database from the next update."""
         if self._handled:
             self._handled, self._rung_at = False, time.monotonic()
-            for bell in (self._bells.drafts, self._bells.requests, self._bells.outbox):
-                bell.ring()
+            for signal in (self._signals.drafts, self._signals.requests, self._signals.outbox):
+                signal.notify()
         return pause_s
 
     async def drain(self) -> None:
@@ -80,11 +80,11 @@ class Handling:
             toasts = await self._feed(taken, update)
         except StorageError as error:
             logger.warning("update %d again: %s", taken.update_id, error)
-            await insist(lambda: self._put_back(taken.update_id), "putting an update back")
+            await retry_until_done(lambda: self._put_back(taken.update_id), "putting an update back")
             return
         except Exception:
             logger.exception("update %d failed, attempt %d [%s]", taken.update_id, taken.attempts + 1, error_id)
-            if not await insist(lambda: self._fail(taken, error_id), "giving an update up"):
+            if not await retry_until_done(lambda: self._fail(taken, error_id), "giving an update up"):
                 return
         if query is not None:
             self._answer(query.id, "\n".join(toasts)[:_TOAST_LETTERS])
@@ -103,8 +103,8 @@ class Handling:
         message = event.message if isinstance(event, CallbackQuery) else event
         if event is None or message is None or event.from_user is None or message.chat.type != "private":
             return None
-        desk = self._desk_of(tx)
-        return Chat(desk, await tx.users.get(event.from_user.id, desk.now, language_of(event.from_user.language_code)))
+        uow = self._open_uow(tx)
+        return Chat(uow, await tx.users.get(event.from_user.id, uow.now, language_of(event.from_user.language_code)))
 
     async def _put_back(self, update_id: int) -> None:
         async with self._store.transaction() as tx:
@@ -118,7 +118,7 @@ class Handling:
                 return False
             await tx.inbox.fail(taken.update_id, error_id, time.time())
             if taken.user_id is not None:
-                await apologise(self._desk_of(tx), taken.user_id, error_id)
+                await apologise(self._open_uow(tx), taken.user_id, error_id)
             return True
 
     def _answer(self, query_id: str, text: str) -> None:

@@ -17,12 +17,12 @@ from tqdm import tqdm
 
 from cli.output import as_json
 from cli.parser import Commands, natural, positive
-from inference.checkpoints.registry import get
+from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message
 from inference.listing.files import explained, read_overrides, read_uploads
 from inference.listing.types import Checked, Description, Submission
-from inference.listing.validation import check
-from locales.translate import Say
+from inference.listing.validation import validate_timed
+from locales.translate import Translate
 
 if TYPE_CHECKING:
     from inference.serving.loader import Describer
@@ -38,30 +38,32 @@ class _Item:
     checked: Checked | InvalidInput
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand and its arguments."""
-    parser = commands.add_parser("batch", say=say, help=say(Message("help-batch")))
-    parser.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
-    parser.arguments.add_argument("out", metavar="OUT", type=Path, help=say(Message("help-out")))
-    parser.options.add_argument("--checkpoint", metavar="NAME", default="mini", help=say(Message("help-checkpoint")))
+    parser = commands.add_parser("batch", translate=translate, help=translate(Message("help-batch")))
+    parser.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=translate(Message("help-listings")))
+    parser.arguments.add_argument("out", metavar="OUT", type=Path, help=translate(Message("help-out")))
     parser.options.add_argument(
-        "--batch-size", metavar="N", type=positive, default=16, help=say(Message("help-batch-size"))
+        "--checkpoint", metavar="NAME", default="mini", help=translate(Message("help-checkpoint"))
     )
-    parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=say(Message("help-seed")))
     parser.options.add_argument(
-        "--moderation", metavar="FILE", type=Path, help=say(Message("help-moderation-settings"))
+        "--batch-size", metavar="N", type=positive, default=16, help=translate(Message("help-batch-size"))
+    )
+    parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=translate(Message("help-seed")))
+    parser.options.add_argument(
+        "--moderation", metavar="FILE", type=Path, help=translate(Message("help-moderation-settings"))
     )
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, say: Say) -> int:
+def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Answer every line that OUT does not answer yet."""
     with explained(arguments.listings), arguments.listings.open("rb") as listings:
         total = sum(1 for _ in listings)
     with _no_file_without_answers(arguments.out):
         done = _resume(arguments.listings, arguments.out)
         if done < total:
-            _answer(arguments, say, done, total)
+            _answer(arguments, translate, done, total)
     return 0
 
 
@@ -77,8 +79,10 @@ def _no_file_without_answers(out: Path) -> Iterator[None]:
         raise
 
 
-def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> None:
-    get(arguments.checkpoints, "captioner", arguments.checkpoint)  # loading takes seconds: a wrong name is told before
+def _answer(arguments: argparse.Namespace, translate: Translate, done: int, total: int) -> None:
+    get_card(
+        arguments.checkpoints, "captioner", arguments.checkpoint
+    )  # loading takes seconds: a wrong name is told before
     from inference.serving.loader import load_describer  # torch: not for --help
 
     describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
@@ -89,7 +93,7 @@ def _answer(arguments: argparse.Namespace, say: Say, done: int, total: int) -> N
     ):
         items = (_read_item(line, arguments.listings.parent) for line in islice(listings, done, None))
         for batch in _ahead(_batches(items, arguments.batch_size)):
-            for answer in _answers(describer, batch, arguments.seed, say):
+            for answer in _answers(describer, batch, arguments.seed, translate):
                 out.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             out.flush()
             progress.update(len(batch))
@@ -135,7 +139,7 @@ def _read_json(line: bytes) -> dict[str, object]:
 def _read_item(line: bytes, folder: Path) -> _Item:
     row = _read_json(line)
     try:
-        return _Item(row.get("id"), check(read_submission(row, folder)))
+        return _Item(row.get("id"), validate_timed(read_submission(row, folder)))
     except InvalidInput as error:
         return _Item(row.get("id"), error)
 
@@ -163,11 +167,13 @@ def _ahead(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
             yield batch
 
 
-def _answers(describer: Describer, items: Sequence[_Item], seed: int, say: Say) -> Iterable[dict[str, object]]:
+def _answers(
+    describer: Describer, items: Sequence[_Item], seed: int, translate: Translate
+) -> Iterable[dict[str, object]]:
     results = describer.describe([item.checked for item in items], seed=seed)
     for item, result in zip(items, results, strict=True):
-        yield {"id": item.id, **_render(result, say)}
+        yield {"id": item.id, **_render(result, translate)}
 
 
-def _render(result: Description | InvalidInput, say: Say) -> dict[str, object]:
-    return {"error": say(result.message)} if isinstance(result, InvalidInput) else as_json(result, say)
+def _render(result: Description | InvalidInput, translate: Translate) -> dict[str, object]:
+    return {"error": translate(result.message)} if isinstance(result, InvalidInput) else as_json(result, translate)

@@ -6,21 +6,21 @@ import argparse
 
 from cli.parser import ROOT, Commands
 from inference.errors import Message
-from locales.translate import Say
+from locales.translate import Translate
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("bot", say=say, help=say(Message("help-bot")))
+    parser = commands.add_parser("bot", translate=translate, help=translate(Message("help-bot")))
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, say: Say) -> int:
+def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Run until a signal."""
     from bot.__main__ import run as run_bot  # aiogram: not for --help
     from bot.app import serve
-    from bot.settings import read
+    from bot.settings import load_settings
 
     asked = arguments.checkpoints != ROOT / "checkpoints"
-    settings = read(checkpoints=arguments.checkpoints) if asked else read()
+    settings = load_settings(checkpoints=arguments.checkpoints) if asked else load_settings()
     return run_bot(serve(settings), settings.log_level, settings.secrets)

@@ -11,70 +11,70 @@ from time import perf_counter
 
 from cli.parser import ROOT, Commands
 from inference.checkpoints.convert import FORMATS, import_original
-from inference.checkpoints.registry import CARD, Card, check_here, named, survey, verify
+from inference.checkpoints.registry import CARD, Card, check_present, find_cards, list_cards, verify
 from inference.errors import CheckpointError, Message
-from locales.translate import Say
+from locales.translate import Translate
 
 _GIGABYTE = 1e9
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand and its actions."""
-    parser = commands.add_parser("checkpoints", say=say, help=say(Message("help-checkpoints")))
-    actions = parser.add_subparsers(title=say(Message("help-commands")), metavar="ACTION", required=True)
-    listing = actions.add_parser("list", say=say, help=say(Message("help-checkpoints-list")))
+    parser = commands.add_parser("checkpoints", translate=translate, help=translate(Message("help-checkpoints")))
+    actions = parser.add_subparsers(title=translate(Message("help-commands")), metavar="ACTION", required=True)
+    listing = actions.add_parser("list", translate=translate, help=translate(Message("help-checkpoints-list")))
     listing.set_defaults(run=list_all)
-    showing = actions.add_parser("show", say=say, help=say(Message("help-checkpoints-show")))
+    showing = actions.add_parser("show", translate=translate, help=translate(Message("help-checkpoints-show")))
     showing.set_defaults(run=show)
-    _add_pull(actions, say)
-    verifying = actions.add_parser("verify", say=say, help=say(Message("help-checkpoints-verify")))
+    _add_pull(actions, translate)
+    verifying = actions.add_parser("verify", translate=translate, help=translate(Message("help-checkpoints-verify")))
     verifying.set_defaults(run=verify_files)
-    _add_import(actions, say)
+    _add_import(actions, translate)
     for action in (showing, verifying):
-        action.arguments.add_argument("name", metavar="NAME", help=say(Message("help-checkpoint-name")))
+        action.arguments.add_argument("name", metavar="NAME", help=translate(Message("help-checkpoint-name")))
 
 
-def _add_pull(actions: Commands, say: Say) -> None:
-    pulling = actions.add_parser("pull", say=say, help=say(Message("help-checkpoints-pull")))
-    pulling.arguments.add_argument("asked", metavar="NAME", help=say(Message("help-pull-name")))
+def _add_pull(actions: Commands, translate: Translate) -> None:
+    pulling = actions.add_parser("pull", translate=translate, help=translate(Message("help-checkpoints-pull")))
+    pulling.arguments.add_argument("asked", metavar="NAME", help=translate(Message("help-pull-name")))
     add_option = pulling.options.add_argument
-    formats = say(Message("help-pull-format", {"formats": ", ".join(FORMATS)}))
+    formats = translate(Message("help-pull-format", {"formats": ", ".join(FORMATS)}))
     add_option("--format", metavar="FORMAT", choices=tuple(FORMATS), default="", help=formats)
-    add_option("--name", metavar="NAME", default="", help=say(Message("help-pull-folder")))
-    add_option("--keep-original", action="store_true", help=say(Message("help-pull-keep")))
+    add_option("--name", metavar="NAME", default="", help=translate(Message("help-pull-folder")))
+    add_option("--keep-original", action="store_true", help=translate(Message("help-pull-keep")))
     pulling.set_defaults(run=pull_files, online=True)
 
 
-def _add_import(actions: Commands, say: Say) -> None:
-    importing = actions.add_parser("import", say=say, help=say(Message("help-checkpoints-import")))
+def _add_import(actions: Commands, translate: Translate) -> None:
+    importing = actions.add_parser("import", translate=translate, help=translate(Message("help-checkpoints-import")))
     add_argument = importing.arguments.add_argument
-    formats = say(Message("help-import-family", {"formats": ", ".join(FORMATS)}))
+    formats = translate(Message("help-import-family", {"formats": ", ".join(FORMATS)}))
     add_argument("family", metavar="FAMILY", choices=tuple(FORMATS), help=formats)
-    add_argument("source", metavar="SOURCE", type=Path, help=say(Message("help-import-source")))
-    add_argument("name", metavar="NAME", help=say(Message("help-import-name")))
+    add_argument("source", metavar="SOURCE", type=Path, help=translate(Message("help-import-source")))
+    add_argument("name", metavar="NAME", help=translate(Message("help-import-name")))
     importing.set_defaults(run=import_files)
 
 
-def list_all(arguments: argparse.Namespace, say: Say) -> int:
+def list_all(arguments: argparse.Namespace, translate: Translate) -> int:
     """What is here, and below it what can be pulled, a line each; a card that cannot be read keeps no other back."""
-    cards, errors = survey(arguments.checkpoints)
-    rows = [(card, _row(card, arguments.language, say)) for card in cards]
+    cards, errors = list_cards(arguments.checkpoints)
+    rows = [(card, _row(card, arguments.language, translate)) for card in cards]
     widths = [max(map(len, column)) for column in zip(*(row for _, row in rows), strict=True)]
     here = _lines([row for card, row in rows if card.is_here], widths)
     waiting = _lines([row for card, row in rows if not card.is_here], widths)
-    print("\n".join([*here, *(["", say(Message("list-waiting"))] if waiting else []), *waiting]))
+    print("\n".join([*here, *(["", translate(Message("list-waiting"))] if waiting else []), *waiting]))
     for error in errors:
-        print(say(error.message), file=sys.stderr)
+        print(translate(error.message), file=sys.stderr)
     return 4 if errors else 0
 
 
-def _row(card: Card, language: str, say: Say) -> tuple[str, str, str, str]:
+def _row(card: Card, language: str, translate: Translate) -> tuple[str, str, str, str]:
     """Name, family, size (empty where it is not known) and what the card says of itself."""
     size = card.size if card.is_here else card.published_size
     if not card.is_here or size >= _GIGABYTE:
-        written = say(Message("gigabytes", {"gigabytes": size / _GIGABYTE})) if size else ""
+        written = translate(Message("gigabytes", {"gigabytes": size / _GIGABYTE})) if size else ""
     else:
-        written = say(Message("megabytes", {"megabytes": size / 1e6}))
+        written = translate(Message("megabytes", {"megabytes": size / 1e6}))
     return card.id, card.family, written, card.summary.get(language, "")
 
 
@@ -85,7 +85,7 @@ def _lines(rows: Sequence[tuple[str, str, str, str]], widths: Sequence[int]) -> 
     ]
 
 
-def show(arguments: argparse.Namespace, say: Say) -> int:
+def show(arguments: argparse.Namespace, translate: Translate) -> int:
     """The card as it stands in the folder, below its path; of a folder without one what its files tell."""
     for card in _named(arguments.checkpoints, arguments.name):
         path = card.folder / CARD
@@ -96,21 +96,26 @@ def show(arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-def pull_files(arguments: argparse.Namespace, say: Say) -> int:
+def pull_files(arguments: argparse.Namespace, translate: Translate) -> int:
     """Download a public model and take it over."""
     from inference.checkpoints.download import pull  # the hub's client: not for --help
 
-    def tell(message: Message) -> None:
-        print(say(message), file=sys.stderr)
+    def on_progress(message: Message) -> None:
+        print(translate(message), file=sys.stderr)
 
     try:
         card = pull(
-            arguments.checkpoints, arguments.asked, tell, arguments.format, arguments.name, arguments.keep_original
+            arguments.checkpoints,
+            arguments.asked,
+            on_progress,
+            arguments.format,
+            arguments.name,
+            arguments.keep_original,
         )
     except KeyboardInterrupt:
-        tell(Message("pull-interrupted", {"command": _pull_again(arguments)}))
+        on_progress(Message("pull-interrupted", {"command": _pull_again(arguments)}))
         raise
-    print(say(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
+    print(translate(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
     return 0
 
 
@@ -124,30 +129,34 @@ def _pull_again(arguments: argparse.Namespace) -> str:
     return shlex.join(["opisalka", "checkpoints", "pull", arguments.asked, *given])
 
 
-def verify_files(arguments: argparse.Namespace, say: Say) -> int:
+def verify_files(arguments: argparse.Namespace, translate: Translate) -> int:
     """Compare the files with the hashes on the card, and use each checkpoint once."""
     for card in _named(arguments.checkpoints, arguments.name):
-        check_here(card)
-        from inference.serving.smoke_test import try_out  # torch: not for --help
+        check_present(card)
+        from inference.serving.smoke_test import run_smoke_test  # torch: not for --help
 
         started = perf_counter()
         verify(card)
-        try_out(arguments.checkpoints, card)
+        run_smoke_test(arguments.checkpoints, card)
         seconds = perf_counter() - started
-        print(say(Message("checkpoint-works", {"checkpoint": card.id, "count": len(card.files), "seconds": seconds})))
+        print(
+            translate(
+                Message("checkpoint-works", {"checkpoint": card.id, "count": len(card.files), "seconds": seconds})
+            )
+        )
     return 0
 
 
-def import_files(arguments: argparse.Namespace, say: Say) -> int:
+def import_files(arguments: argparse.Namespace, translate: Translate) -> int:
     """Write a publisher's checkpoint out as one of ours."""
     card = import_original(arguments.family, arguments.source, arguments.checkpoints, arguments.name)
-    print(say(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
+    print(translate(Message("checkpoint-settled", {"checkpoint": card.id, "megabytes": card.size / 1e6})))
     return 0
 
 
 def _named(root: Path, name: str) -> list[Card]:
-    cards = named(root, name)
+    cards = find_cards(root, name)
     if not cards:
-        known = ", ".join(card.id for card in survey(root)[0] if card.is_here) or "—"
+        known = ", ".join(card.id for card in list_cards(root)[0] if card.is_here) or "—"
         raise CheckpointError("checkpoint-missing", checkpoint=name, known=known)
     return cards

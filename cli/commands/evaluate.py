@@ -16,36 +16,48 @@ from inference.errors import InvalidInput, Message
 from inference.listing.files import explained
 from inference.listing.types import Listing
 from inference.listing.validation import parse_attributes, validate
-from locales.translate import Say
+from locales.translate import Translate
 
 if TYPE_CHECKING:
     pass
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand and what can be evaluated."""
-    parser = commands.add_parser("evaluate", say=say, help=say(Message("help-evaluate")))
-    subjects = parser.add_subparsers(title=say(Message("help-commands")), metavar="SUBJECT", required=True)
-    answers = subjects.add_parser("answers", say=say, help=say(Message("help-evaluate-answers")))
-    answers.arguments.add_argument("answers", metavar="ANSWERS", type=Path, help=say(Message("help-answers")))
-    answers.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
+    parser = commands.add_parser("evaluate", translate=translate, help=translate(Message("help-evaluate")))
+    subjects = parser.add_subparsers(title=translate(Message("help-commands")), metavar="SUBJECT", required=True)
+    answers = subjects.add_parser("answers", translate=translate, help=translate(Message("help-evaluate-answers")))
+    answers.arguments.add_argument("answers", metavar="ANSWERS", type=Path, help=translate(Message("help-answers")))
+    answers.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=translate(Message("help-listings")))
     answers.set_defaults(run=evaluate_answers)
-    diversity = subjects.add_parser("diversity", say=say, help=say(Message("help-evaluate-diversity")))
-    diversity.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=say(Message("help-listings")))
-    diversity.set_defaults(run=evaluate_diversity)
-    toxicity = subjects.add_parser("toxicity", say=say, help=say(Message("help-evaluate-toxicity")))
-    toxicity.options.add_argument(
-        "--comments", metavar="DIR", type=Path, required=True, help=say(Message("help-comments"))
+    diversity = subjects.add_parser(
+        "diversity", translate=translate, help=translate(Message("help-evaluate-diversity"))
     )
-    toxicity.options.add_argument("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
-    toxicity.options.add_argument("--texts", metavar="DIR", type=Path, help=say(Message("help-texts")))
-    toxicity.options.add_argument("--part", choices=("val", "test"), default="test", help=say(Message("help-split")))
-    toxicity.options.add_argument("--checkpoint", metavar="NAME", default="mini", help=say(Message("help-checkpoint")))
-    toxicity.options.add_argument("--calibrate", action="store_true", help=say(Message("help-calibrate-toxicity")))
+    diversity.arguments.add_argument(
+        "listings", metavar="LISTINGS", type=Path, help=translate(Message("help-listings"))
+    )
+    diversity.set_defaults(run=evaluate_diversity)
+    toxicity = subjects.add_parser("toxicity", translate=translate, help=translate(Message("help-evaluate-toxicity")))
+    toxicity.options.add_argument(
+        "--comments", metavar="DIR", type=Path, required=True, help=translate(Message("help-comments"))
+    )
+    toxicity.options.add_argument(
+        "--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data"))
+    )
+    toxicity.options.add_argument("--texts", metavar="DIR", type=Path, help=translate(Message("help-texts")))
+    toxicity.options.add_argument(
+        "--part", choices=("val", "test"), default="test", help=translate(Message("help-split"))
+    )
+    toxicity.options.add_argument(
+        "--checkpoint", metavar="NAME", default="mini", help=translate(Message("help-checkpoint"))
+    )
+    toxicity.options.add_argument(
+        "--calibrate", action="store_true", help=translate(Message("help-calibrate-toxicity"))
+    )
     toxicity.set_defaults(run=evaluate_toxicity)
 
 
-def evaluate_answers(arguments: argparse.Namespace, say: Say) -> int:
+def evaluate_answers(arguments: argparse.Namespace, translate: Translate) -> int:
     """What `batch` wrote, beside the listings it answered."""
     from evaluation.answers import answer_figures
 
@@ -56,7 +68,7 @@ def evaluate_answers(arguments: argparse.Namespace, say: Say) -> int:
     return 0
 
 
-def evaluate_diversity(arguments: argparse.Namespace, say: Say) -> int:
+def evaluate_diversity(arguments: argparse.Namespace, translate: Translate) -> int:
     """Labelled albums, by the kind that stands in their `source`."""
     from evaluation.albums import album_accuracy
     from inference.clip.dual_encoder import Clip
@@ -67,13 +79,13 @@ def evaluate_diversity(arguments: argparse.Namespace, say: Say) -> int:
         listing = validate(read_submission(row, arguments.listings.parent))
         albums.setdefault(row["source"], []).append((listing, row["diversity_score"] >= 0.5))
     root = arguments.checkpoints
-    clip = Clip.load(registry.get(root, "clip", "mini").folder)
-    classifier = DiversityClassifier.load(registry.get(root, "diversity", "mini").folder)
+    clip = Clip.load(registry.get_card(root, "clip", "mini").folder)
+    classifier = DiversityClassifier.load(registry.get_card(root, "diversity", "mini").folder)
     print(json.dumps(album_accuracy(clip, classifier, albums), indent=1))
     return 0
 
 
-def evaluate_toxicity(arguments: argparse.Namespace, say: Say) -> int:
+def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> int:
     """Comments with their rewrites, ads, and obscenities disguised in every way, of a part nothing was trained on."""
     for path in filter(None, (arguments.comments, arguments.data, arguments.texts)):
         if not path.is_dir():
@@ -84,7 +96,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, say: Say) -> int:
     from training.data.comments import read_corpus
     from training.toxicity import calibrate
 
-    card = registry.get(arguments.checkpoints, "toxicity", arguments.checkpoint)
+    card = registry.get_card(arguments.checkpoints, "toxicity", arguments.checkpoint)
     corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
     if arguments.calibrate:
         card = calibrate(card, [each.text for each in corpus.of("val", "ad")])

@@ -14,7 +14,7 @@ from cli.parser import Commands
 from inference.errors import InvalidInput, Message
 from inference.listing.attributes import parse_attributes
 from inference.listing.files import explained
-from locales.translate import Say
+from locales.translate import Translate
 
 Line: TypeAlias = dict[str, Any]
 
@@ -22,21 +22,21 @@ _NOBODY: Final = "0:none"  # where the database is, is a setting of the bot's; i
 _FORMATS: Final = (".jpg", ".png", ".gif")  # what a data set may hold; a kept film is none
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand and its action."""
-    parser = commands.add_parser("feedback", say=say, help=say(Message("help-feedback")))
-    actions = parser.add_subparsers(title=say(Message("help-commands")), metavar="ACTION", required=True)
-    export = actions.add_parser("export", say=say, help=say(Message("help-feedback-export")))
-    export.arguments.add_argument("out", metavar="OUT", type=Path, help=say(Message("help-feedback-out")))
-    export.options.add_argument("--database", metavar="URL", help=say(Message("help-database")))
+    parser = commands.add_parser("feedback", translate=translate, help=translate(Message("help-feedback")))
+    actions = parser.add_subparsers(title=translate(Message("help-commands")), metavar="ACTION", required=True)
+    export = actions.add_parser("export", translate=translate, help=translate(Message("help-feedback-export")))
+    export.arguments.add_argument("out", metavar="OUT", type=Path, help=translate(Message("help-feedback-out")))
+    export.options.add_argument("--database", metavar="URL", help=translate(Message("help-database")))
     export.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, say: Say) -> int:
+def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Write the data set to OUT, its pairs beside it, and copy the photos that the owner keeps into `photos/`."""
-    from bot.settings import read  # pydantic: not for --help
+    from bot.settings import load_settings  # pydantic: not for --help
 
-    settings = read(bot_token=_NOBODY)
+    settings = load_settings(bot_token=_NOBODY)
     listings, pairs = asyncio.run(_read(arguments.database or settings.database))
     out: Path = arguments.out
     pairs_out = out.with_suffix(f".pairs{out.suffix}")
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         _bring_photos([*listings, *pairs], settings.data / "photos", out.parent)
         _write(out, listings)
         _write(pairs_out, pairs)
-    print(say(Message("feedback-listings", {"count": len(listings), "file": str(out)})))
-    print(say(Message("feedback-pairs", {"count": len(pairs), "file": str(pairs_out)})))
+    print(translate(Message("feedback-listings", {"count": len(listings), "file": str(out)})))
+    print(translate(Message("feedback-pairs", {"count": len(pairs), "file": str(pairs_out)})))
     return 0
 
 

@@ -14,12 +14,12 @@ from tqdm import tqdm
 from cli.output import DIGITS
 from cli.parser import Commands
 from cli.tables import form_of, resume
-from inference.checkpoints.registry import get
+from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message
 from inference.listing.files import explained, read_uploads
 from inference.listing.types import Checked, Submission
-from inference.listing.validation import check
-from locales.translate import Say
+from inference.listing.validation import validate_timed
+from locales.translate import Translate
 
 if TYPE_CHECKING:
     from inference.captioners.interrogator.captioner import Interrogation
@@ -40,24 +40,26 @@ class Album:
     photos: tuple[Path, ...]
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand and its arguments."""
-    parser = commands.add_parser("interrogate", say=say, help=say(Message("help-interrogate")))
-    parser.arguments.add_argument("folder", metavar="FOLDER", type=Path, help=say(Message("help-interrogate-folder")))
-    parser.arguments.add_argument("out", metavar="OUT", type=Path, help=say(Message("help-interrogate-out")))
-    parser.options.add_argument("--albums", action="store_true", help=say(Message("help-interrogate-albums")))
-    parser.options.add_argument("--mode", choices=MODES, default="", help=say(Message("help-interrogate-mode")))
+    parser = commands.add_parser("interrogate", translate=translate, help=translate(Message("help-interrogate")))
+    parser.arguments.add_argument(
+        "folder", metavar="FOLDER", type=Path, help=translate(Message("help-interrogate-folder"))
+    )
+    parser.arguments.add_argument("out", metavar="OUT", type=Path, help=translate(Message("help-interrogate-out")))
+    parser.options.add_argument("--albums", action="store_true", help=translate(Message("help-interrogate-albums")))
+    parser.options.add_argument("--mode", choices=MODES, default="", help=translate(Message("help-interrogate-mode")))
     parser.options.add_argument(
-        "--checkpoint", metavar="NAME", default=FAMILY, help=say(Message("help-interrogate-checkpoint"))
+        "--checkpoint", metavar="NAME", default=FAMILY, help=translate(Message("help-interrogate-checkpoint"))
     )
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace, say: Say) -> int:
+def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Write a row for every photo, or for every sub-folder, that OUT does not have yet."""
     form = form_of(arguments.out, COLUMNS)
     albums = _albums(arguments.folder, arguments.albums, arguments.out)
-    card = get(arguments.checkpoints, "captioner", arguments.checkpoint)
+    card = get_card(arguments.checkpoints, "captioner", arguments.checkpoint)
     if card.family != FAMILY:
         raise InvalidInput("interrogate-family", checkpoint=card.id)
     done = resume(arguments.out, form, "path")
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         ):
             for start in range(0, len(left), BATCH):
                 batch = left[start : start + BATCH]
-                out.writelines(form.write(row) for row in _rows(batch, interrogate, say))
+                out.writelines(form.write(row) for row in _rows(batch, interrogate, translate))
                 out.flush()
                 progress.update(len(batch))
     return 0
@@ -90,7 +92,7 @@ def loaded(root: Path, checkpoint: str, mode: str) -> Interrogate:
 
     def prompt(checked: Checked) -> Prompt:
         images = tuple(photo.image for photo in checked.listing.photos)
-        views = models.clip.look(images)
+        views = models.clip.encode_images(images)
         token = Diversity(models.diversity.score(views, None)).token
         return Prompt(images, views, "", token)
 
@@ -124,19 +126,19 @@ def _named(path: Path, folder: Path) -> str:
     return f"./{name}" if name[0] in "=+-@" else name
 
 
-def _rows(albums: Sequence[Album], interrogate: Interrogate, say: Say) -> Iterator[dict[str, object]]:
+def _rows(albums: Sequence[Album], interrogate: Interrogate, translate: Translate) -> Iterator[dict[str, object]]:
     checked = [_checked(album) for album in albums]
     answers = iter(interrogate([each for each in checked if isinstance(each, Checked)]))
     for album, each in zip(albums, checked, strict=True):
         if isinstance(each, Checked):
             yield _row(album, next(answers))
         else:
-            yield dict.fromkeys(COLUMNS) | {"path": album.path, "phrases": [], "error": say(each.message)}
+            yield dict.fromkeys(COLUMNS) | {"path": album.path, "phrases": [], "error": translate(each.message)}
 
 
 def _checked(album: Album) -> Checked | InvalidInput:
     try:
-        return check(Submission(read_uploads(album.photos)))
+        return validate_timed(Submission(read_uploads(album.photos)))
     except InvalidInput as error:
         return error
 

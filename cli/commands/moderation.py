@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cli.parser import Commands, Parser
 from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
-from locales.translate import Say
+from locales.translate import Translate
 
 if TYPE_CHECKING:
     from evaluation.moderation import Judged, Matching, Pair
@@ -22,31 +22,33 @@ if TYPE_CHECKING:
 SEED = 1
 
 
-def add(commands: Commands, say: Say) -> None:
+def add(commands: Commands, translate: Translate) -> None:
     """Add the subcommand and its two actions."""
-    parser = commands.add_parser("moderation", say=say, help=say(Message("help-moderation")))
-    actions = parser.add_subparsers(title=say(Message("help-commands")), metavar="ACTION", required=True)
-    calibrate = actions.add_parser("calibrate", say=say, help=say(Message("help-moderation-calibrate")))
-    _add_common(calibrate, say)
+    parser = commands.add_parser("moderation", translate=translate, help=translate(Message("help-moderation")))
+    actions = parser.add_subparsers(title=translate(Message("help-commands")), metavar="ACTION", required=True)
+    calibrate = actions.add_parser(
+        "calibrate", translate=translate, help=translate(Message("help-moderation-calibrate"))
+    )
+    _add_common(calibrate, translate)
     calibrate.set_defaults(run=run_calibrate)
-    report = actions.add_parser("report", say=say, help=say(Message("help-moderation-report")))
-    _add_common(report, say)
-    report.options.add_argument("--foreign", metavar="DIR", type=Path, help=say(Message("help-foreign")))
-    report.options.add_argument("--out", metavar="FILE", type=Path, help=say(Message("help-moderation-out")))
+    report = actions.add_parser("report", translate=translate, help=translate(Message("help-moderation-report")))
+    _add_common(report, translate)
+    report.options.add_argument("--foreign", metavar="DIR", type=Path, help=translate(Message("help-foreign")))
+    report.options.add_argument("--out", metavar="FILE", type=Path, help=translate(Message("help-moderation-out")))
     report.set_defaults(run=run_report)
 
 
-def _add_common(action: Parser, say: Say) -> None:
+def _add_common(action: Parser, translate: Translate) -> None:
     add_option = action.options.add_argument
-    add_option("--data", metavar="DIR", type=Path, required=True, help=say(Message("help-data")))
-    add_option("--nude", metavar="DIR", type=Path, help=say(Message("help-nude")))
-    add_option("--split", metavar="NAME", default="val", help=say(Message("help-split")))
-    add_option("--clip", metavar="NAME", default="mini", help=say(Message("help-moderation-clip")))
+    add_option("--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data")))
+    add_option("--nude", metavar="DIR", type=Path, help=translate(Message("help-nude")))
+    add_option("--split", metavar="NAME", default="val", help=translate(Message("help-split")))
+    add_option("--clip", metavar="NAME", default="mini", help=translate(Message("help-moderation-clip")))
 
 
-def run_calibrate(arguments: argparse.Namespace, say: Say) -> int:
+def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
     """Measure the thresholds of a dual encoder on right listings and write them onto its card."""
-    card = registry.get(arguments.checkpoints, "clip", arguments.clip)
+    card = registry.get_card(arguments.checkpoints, "clip", arguments.clip)
     _needed(arguments)
     from training import calibration, stages
 
@@ -57,12 +59,12 @@ def run_calibrate(arguments: argparse.Namespace, say: Say) -> int:
         second = calibration.second_opinion(card, clothes, _photos(arguments.nude))
         print(json.dumps({"second_opinion": second}))
         found |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
-    registry.seal(replace(card, calibration=kept | found))
+    registry.save_card(replace(card, calibration=kept | found))
     print(json.dumps(found))
     return 0
 
 
-def run_report(arguments: argparse.Namespace, say: Say) -> int:
+def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
     """Print what the checks refuse, and write the page with the judgements nearest to the thresholds."""
     _needed(arguments)
     chapters = [*_match(arguments), *_nudity(arguments)]
@@ -70,7 +72,7 @@ def run_report(arguments: argparse.Namespace, say: Say) -> int:
     if arguments.out:
         from evaluation.report import page
 
-        arguments.out.write_text(page(chapters, say), "utf-8")
+        arguments.out.write_text(page(chapters, translate), "utf-8")
     return 0
 
 
@@ -144,11 +146,11 @@ def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching
     from inference.clip.dual_encoder import Clip
     from inference.moderation.gallery import Gallery
     from inference.moderation.match import MatchRule
-    from inference.moderation.out_of_domain import ForeignDetector
+    from inference.moderation.out_of_domain import OutOfDomainDetector
 
-    card = registry.get(arguments.checkpoints, "clip", arguments.clip)
+    card = registry.get_card(arguments.checkpoints, "clip", arguments.clip)
     clip = Clip.load(card.folder)
-    return Matching(clip, MatchRule.of(card), Gallery.of(clip, ForeignDetector.load(card.folder), photos))
+    return Matching(clip, MatchRule.of(card), Gallery.of(clip, OutOfDomainDetector.load(card.folder), photos))
 
 
 def _pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from inference.captioners.families import FAMILIES
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.listing.types import DiversityToken
@@ -26,7 +26,7 @@ class Prompt:
     """
 
     images: tuple[Image.Image, ...]
-    views: PhotoViews
+    features: ImageFeatures
     masked: str
     token: DiversityToken
     mask_tokens: frozenset[str] = field(default_factory=frozenset)
@@ -45,7 +45,7 @@ class Captioner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class LoadContext:
     """What a captioner may stand on besides its own folder.
 
     clip: the dual encoder whose views come with every prompt; device: where its own weights belong;
@@ -58,12 +58,12 @@ class Surroundings:
     load_captioner: Callable[[str], Captioner]
 
 
-Load = Callable[[Card, Surroundings], Captioner]
+Load = Callable[[Card, LoadContext], Captioner]
 
 
-def load(card: Card, surroundings: Surroundings) -> Captioner:
+def load_captioner(card: Card, context: LoadContext) -> Captioner:
     """The captioner of a card's folder. Raises `CheckpointError` for an unknown family."""
     if card.family not in FAMILIES:
         raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
     module, _, name = FAMILIES[card.family].partition(":")
-    return cast(Load, getattr(import_module(module), name).load)(card, surroundings)
+    return cast(Load, getattr(import_module(module), name).load)(card, context)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
-from inference.captioners.generation.quiet import silent_transformers
+from inference.captioners.generation.quiet import quiet_transformers
 from inference.checkpoints.registry import Card
 
 FEWEST_WORDS: Final = 32  # tokens that a prompt's fields have room for beside its photos
@@ -21,7 +21,7 @@ def filled(kind: Any, config: PreTrainedConfig, state: dict[str, Tensor], dtype:
 
     kind: a model's class; dtype: of its numbers, "auto" as they are. Raises `ValueError` as `whole` does.
     """
-    with silent_transformers():  # it would warn of T5s whose two embeddings are two, as they were published
+    with quiet_transformers():  # it would warn of T5s whose two embeddings are two, as they were published
         loaded = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
     return whole(loaded, kind.__name__)
 
@@ -70,5 +70,5 @@ def enough(card: Card, room: int, least: int = FEWEST_WORDS) -> int:
     Raises `CheckpointError` where they are fewer than `least`: the card asks for a text too long for its model.
     """
     if room < least:
-        raise card.wrong("generation.max_new_tokens")
+        raise card.field_error("generation.max_new_tokens")
     return room

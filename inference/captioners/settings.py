@@ -23,7 +23,7 @@ def read_settings(kind: type[Settings], card: Card, valid: Valid = NO_RULES) -> 
     hints = get_type_hints(kind)
     for name, value in card.settings.items():
         if name not in hints or not _fits(value, hints[name]) or not valid.get(name, _anything)(value):
-            raise card.wrong(f"settings.{name}")
+            raise card.field_error(f"settings.{name}")
     return kind(**card.settings)
 
 

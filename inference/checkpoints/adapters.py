@@ -37,7 +37,7 @@ _MOVED: Final = (
 )
 
 
-def adapted(model: nn.Module, card: Card) -> nn.Module:
+def merge_adapters(model: nn.Module, card: Card) -> nn.Module:
     """The model with every adapter of the card merged into it, in the card's order; the model itself is changed.
 
     Each adapter is a folder inside the card's folder, as PEFT saves it; the paths of its modules are those in `model`.
@@ -52,7 +52,7 @@ def adapted(model: nn.Module, card: Card) -> nn.Module:
     return model
 
 
-def take_over(source: Path, folder: Path) -> tuple[str, ...]:
+def convert_adapters(source: Path, folder: Path) -> tuple[str, ...]:
     """Copy the adapters that lie in folders of a published one; the names of these folders, for the card.
 
     What was pickled is written out as safetensors.

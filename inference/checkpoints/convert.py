@@ -22,7 +22,7 @@ from typing import cast
 from safetensors import SafetensorError, safe_open
 
 from inference.checkpoints import registry
-from inference.checkpoints.registry import ADAPTER, CARD, LOCK, Card, seal
+from inference.checkpoints.registry import ADAPTER, CARD, LOCK, Card, save_card
 from inference.errors import CheckpointError, InvalidInput, first_line
 
 Convert = Callable[[Path, Path], Card]
@@ -85,7 +85,7 @@ def import_original(family: str, source: Path, root: Path, name: str) -> Card:
     target = place(root, kind, name)
     if source.resolve().is_relative_to(target.resolve()):
         raise InvalidInput("import-inside", source=str(source), checkpoint=f"{kind}/{name}")
-    waiting = registry.read_card(target) if (target / CARD).is_file() else None
+    waiting = registry.load_card(target) if (target / CARD).is_file() else None
     if waiting.has_files if waiting else target.exists() and not _is_empty(target):
         raise InvalidInput("checkpoint-exists", checkpoint=f"{kind}/{name}")
     if waiting and waiting.format != family:
@@ -196,11 +196,11 @@ def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mappin
         if (target / CARD).is_file():
             _move_in(fresh, target, revisions or {})
         elif card is not None:
-            seal(card)
+            save_card(card)
             fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return registry.read_card(target)
+    return registry.load_card(target)
 
 
 def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
@@ -209,8 +209,8 @@ def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
     What was settled there before goes, and so do other weights, which would be read beside the new ones. Everything
     else is its owner's and stays.
     """
-    registry.lock(fresh, revisions, registry.read_card(target))
-    old = [target / name for name in registry.locked_names(target)]
+    registry.save_lock(fresh, revisions, registry.load_card(target))
+    old = [target / name for name in registry.list_locked_files(target)]
     for path in (*old, *target.glob("[!.]*.safetensors"), target / LOCK):
         path.unlink(missing_ok=True)
     written = [path for path in fresh.rglob("*") if path.is_file()]

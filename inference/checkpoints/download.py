@@ -34,7 +34,7 @@ _WEIGHTS = (
 _TELLING = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
 _TELLING_CHAT = ("chat_template.jinja", "chat_template.json")
 
-Tell = Callable[[Message], object]
+OnProgress = Callable[[Message], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class _Part:
         return ((name, self.folder / name) for name in self.names)
 
 
-def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", keep: bool = False) -> Card:
+def pull(root: Path, asked: str, on_progress: OnProgress, family: str = "", name: str = "", keep: bool = False) -> Card:
     """Bring a public model: the one whose shipped card is called so, or any repository `owner/name` of the hub.
 
     What its card requires comes with it. family: the format, one of `FORMATS`, of a repository whose files do not tell
-    it; name: of the folder of such a one; keep: leave the downloaded files where they came; `tell` hears what begins. A
+    it; name: of the folder of such a one; keep: leave the downloaded files where they came. A
     checkpoint that is here already is left alone, and so is one that another process is pulling.
 
     Raises `InvalidInput` for a name, a format or a repository that cannot be meant, `CheckpointError` for everything
@@ -81,18 +81,18 @@ def pull(root: Path, asked: str, tell: Tell, family: str = "", name: str = "", k
     """
     card = _known(root, asked)
     if card is None:
-        return _bring(_told(root, asked, family, name), tell, keep)
-    for each in (*registry.required(card), card):
+        return _bring(_told(root, asked, family, name), on_progress, keep)
+    for each in (*registry.list_dependencies(card), card):
         if not each.has_files:
-            _bring(_planned(each), tell, keep)
-    return registry.read_card(card.folder)
+            _bring(_planned(each), on_progress, keep)
+    return registry.load_card(card.folder)
 
 
-def _bring(plan: _Plan, tell: Tell, keep: bool) -> Card:
+def _bring(plan: _Plan, on_progress: OnProgress, keep: bool) -> Card:
     with hub.explained(plan.id), _alone(plan):
         parts = list(_parts(plan))
-        _download(plan, parts, tell)
-        tell(Message("pull-converting", {"checkpoint": plan.id}))
+        _download(plan, parts, on_progress)
+        on_progress(Message("pull-converting", {"checkpoint": plan.id}))
         with hub.silence():
             done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
         if not keep:
@@ -115,7 +115,7 @@ def _alone(plan: _Plan) -> Iterator[None]:
 
 def _known(root: Path, asked: str) -> Card | None:
     """The card that is meant by `name`, `kind/name` or the name of its repository; None for another repository."""
-    named = registry.named(root, asked)
+    named = registry.find_cards(root, asked)
     if any(card.repo == asked for card in named):
         del named[1:]
     waiting = [card for card in named if not card.is_here]
@@ -128,7 +128,7 @@ def _known(root: Path, asked: str) -> Card | None:
 
 def _planned(card: Card) -> _Plan:
     if card.format and card.format not in FORMATS:
-        raise card.wrong("format")
+        raise card.field_error("format")
     return _Plan(card.folder, card.format, card.download)
 
 
@@ -199,12 +199,12 @@ def _read_pins(pins: Path) -> dict[str, str]:
         return {}
 
 
-def _download(plan: _Plan, parts: Sequence[_Part], tell: Tell) -> None:
+def _download(plan: _Plan, parts: Sequence[_Part], on_progress: OnProgress) -> None:
     wanted = [(part.snapshot, name, target) for part in parts for name, target in part.targets()]
     missing = sum(hub.left(*each) for each in wanted)
     _check_room(plan, missing + _converted_size(parts))
     sources = ", ".join(f"{part.snapshot.repo}@{part.snapshot.revision[:7]}" for part in parts)
-    tell(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
+    on_progress(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
     for snapshot, name, target in wanted:
         hub.fetch(snapshot, name, target)
     _remove_others(plan.work / "source", {target for _, _, target in wanted})

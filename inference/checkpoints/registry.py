@@ -87,12 +87,12 @@ class Card:
     def is_here(self) -> bool:
         """Whether its files and those of all that it requires are there."""
         try:
-            check_here(self)
+            check_present(self)
         except CheckpointError:
             return False
         return True
 
-    def wrong(self, field: str) -> CheckpointError:
+    def field_error(self, field: str) -> CheckpointError:
         """The error that a field of the card is missing, unknown or not what it may be."""
         return CheckpointError("card-field", card=str(self.folder / CARD), field=field)
 
@@ -108,7 +108,7 @@ class Card:
         return sum(cast(int, part.get("bytes", 0)) for part in self.download) or 4 * self.parameters
 
 
-def survey(root: Path, kind: str | None = None) -> tuple[list[Card], list[CheckpointError]]:
+def list_cards(root: Path, kind: str | None = None) -> tuple[list[Card], list[CheckpointError]]:
     """Cards below `root`, of one kind or of all, ordered by kind and name, and the errors of those that cannot be read.
 
     Raises `CheckpointError` when `root` is no folder.
@@ -119,13 +119,13 @@ def survey(root: Path, kind: str | None = None) -> tuple[list[Card], list[Checkp
     for each in KINDS if kind is None else (kind,):
         for folder in _folders(root, each).values():
             try:
-                cards.append(read_card(folder))
+                cards.append(load_card(folder))
             except CheckpointError as error:
                 errors.append(error)
     return cards, errors
 
 
-def get(root: Path, kind: str, name: str) -> Card:
+def get_card(root: Path, kind: str, name: str) -> Card:
     """The card of `<root>/<kind>/<name>`; `name` may also be that of the hub's repository, `owner/name`.
 
     Raises `CheckpointError` when it is missing or cannot be read.
@@ -135,15 +135,15 @@ def get(root: Path, kind: str, name: str) -> Card:
     found = _folders(root, kind)
     name = name.removeprefix(f"{kind}/")
     if name in found:
-        return read_card(found[name])
+        return load_card(found[name])
     if _HUB_NAME.fullmatch(name) and name.partition("/")[0] not in KINDS:
-        cards = [card for card in survey(root, kind)[0] if card.repo == name]
+        cards = [card for card in list_cards(root, kind)[0] if card.repo == name]
         if cards:
             return cards[0]
         raise CheckpointError("checkpoint-not-here", checkpoint=name)
     if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
         raise _no_checkpoint(root / kind / name)
-    known = ", ".join(card.name for card in survey(root, kind)[0] if card.has_files) or "—"
+    known = ", ".join(card.name for card in list_cards(root, kind)[0] if card.has_files) or "—"
     raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=known)
 
 
@@ -155,17 +155,17 @@ def _no_checkpoint(folder: Path) -> CheckpointError:
     return CheckpointError("checkpoint-unsafe", folder=str(folder), format=told.format)
 
 
-def named(root: Path, name: str) -> list[Card]:
+def find_cards(root: Path, name: str) -> list[Card]:
     """The checkpoints called `kind/name`, or `name` in whatever kind, or after their repository on the hub.
 
     Raises `CheckpointError` when one of them cannot be read or `root` is no folder.
     """
     found = (folder for kind in KINDS for folder in _folders(root, kind).values())
-    called = [read_card(folder) for folder in found if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
-    return called or [card for card in survey(root)[0] if card.repo and card.repo == name]
+    called = [load_card(folder) for folder in found if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
+    return called or [card for card in list_cards(root)[0] if card.repo and card.repo == name]
 
 
-def required(card: Card, *above: str) -> list[Card]:
+def list_dependencies(card: Card, *above: str) -> list[Card]:
     """All that a card stands on, each once and before what stands on it; above: ids of what stands on the card.
 
     Raises `CheckpointError` for a checkpoint that is missing, cannot be read or requires itself.
@@ -173,20 +173,20 @@ def required(card: Card, *above: str) -> list[Card]:
     cards: dict[str, Card] = {}
     for each in card.requires:
         kind, _, name = each.partition("/")
-        below = get(card.folder.parent.parent, kind, name)
+        below = get_card(card.folder.parent.parent, kind, name)
         if below.id in (card.id, *above):
-            raise below.wrong("requires")
-        cards |= {one.id: one for one in (*required(below, card.id, *above), below)}
+            raise below.field_error("requires")
+        cards |= {one.id: one for one in (*list_dependencies(below, card.id, *above), below)}
     return list(cards.values())
 
 
-def check_here(card: Card) -> None:
+def check_present(card: Card) -> None:
     """Raises `CheckpointError` where the card's files, or a checkpoint that it requires, are not there."""
-    if not all(each.has_files for each in (*required(card), card)):
+    if not all(each.has_files for each in (*list_dependencies(card), card)):
         raise CheckpointError("checkpoint-not-here", checkpoint=card.id)
 
 
-def check_files(card: Card) -> None:
+def check_hashes(card: Card) -> None:
     """Compare every file on the card with its SHA-256. Raises `CheckpointError` for one that is missing or damaged.
 
     A file that has not changed since is not read again in the life of the process.
@@ -206,20 +206,20 @@ def verify(card: Card) -> None:
         is_adapter_s = any(PurePosixPath(name).is_relative_to(adapter) for adapter in card.adapters)
         if name not in card.files and not is_adapter_s:
             raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
-    check_here(card)
+    check_present(card)
 
 
-def seal(card: Card) -> Card:
+def save_card(card: Card) -> Card:
     """Hash the files of the folder and write `card.toml` over what was there; returns the card as it was written."""
     files = {name: _sha256(card.folder / name) for name in _file_names(card.folder)}
     table = asdict(card) | {"files": files}
     del table["folder"]
     (card.folder / CARD).write_text(tomli_w.dumps(table, multiline_strings=True), "utf-8")
     (card.folder / LOCK).unlink(missing_ok=True)  # all of it stands on the card now
-    return read_card(card.folder)
+    return load_card(card.folder)
 
 
-def lock(folder: Path, revisions: Mapping[str, str], card: Card) -> None:
+def save_lock(folder: Path, revisions: Mapping[str, str], card: Card) -> None:
     """Hash the files of the folder and write `lock.toml` for a card that asked for them.
 
     revisions: the hub's repository → the commit it came from; empty for what came from elsewhere.
@@ -229,7 +229,7 @@ def lock(folder: Path, revisions: Mapping[str, str], card: Card) -> None:
     (folder / LOCK).write_text(tomli_w.dumps(table), "utf-8")
 
 
-def locked_names(folder: Path) -> list[str]:
+def list_locked_files(folder: Path) -> list[str]:
     """The files that `lock.toml` lists, whatever card they were pulled for; none where there is no lock.
 
     Raises `CheckpointError` for a lock that cannot be read.
@@ -242,7 +242,7 @@ def is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def read_card(folder: Path) -> Card:
+def load_card(folder: Path) -> Card:
     """The card in `folder`, with what `lock.toml` adds to it.
 
     A folder of `transformers` that somebody put there without a card gets one that says what its `config.json` tells;

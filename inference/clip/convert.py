@@ -22,7 +22,7 @@ from inference.checkpoints import torchscript, weights, youtokentome
 from inference.checkpoints.convert import only_file
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
-from inference.clip.dual_encoder import build
+from inference.clip.dual_encoder import build_model
 from inference.clip.resnet import GROWTH, REDUCTION
 
 Weights = dict[str, Tensor]
@@ -124,7 +124,7 @@ def ruclip_config(sizes: Mapping[str, Any]) -> CLIPConfig:
 
 def ruclip_model(sizes: Mapping[str, Any]) -> CLIPModel:
     """A ruCLIP with random weights from its published `config.json`."""
-    return cast(CLIPModel, build(ruclip_config(sizes)))
+    return cast(CLIPModel, build_model(ruclip_config(sizes)))
 
 
 def openclip_sizes(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,12 +148,12 @@ def openclip_sizes(model: Mapping[str, Any]) -> dict[str, Any]:
 
 def openclip_model(model: Mapping[str, Any]) -> CLIPModel:
     """A model of OpenCLIP with random weights from its published `model_cfg`; its words are OpenAI's."""
-    return cast(CLIPModel, build(_config(openclip_sizes(model), begin=49406, end=49407)))
+    return cast(CLIPModel, build_model(_config(openclip_sizes(model), begin=49406, end=49407)))
 
 
 def transformers_model(config: Mapping[str, Any]) -> CLIPModel:
     """A model with random weights from its published `config.json`."""
-    return cast(CLIPModel, build(AutoConfig.for_model(**config)))
+    return cast(CLIPModel, build_model(AutoConfig.for_model(**config)))
 
 
 def renamed(state: Mapping[str, Tensor]) -> Weights:

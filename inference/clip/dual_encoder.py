@@ -37,7 +37,7 @@ GRID = 3
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoViews:
+class ImageFeatures:
     """What the encoder saw in photos.
 
     embeddings: (photos, dim), unit length, comparable with texts.
@@ -50,12 +50,12 @@ class PhotoViews:
     def __len__(self) -> int:
         return len(self.embeddings)
 
-    def __getitem__(self, part: slice) -> PhotoViews:
-        return PhotoViews(self.embeddings[part], self.states[part])
+    def __getitem__(self, part: slice) -> ImageFeatures:
+        return ImageFeatures(self.embeddings[part], self.states[part])
 
 
 @dataclass(frozen=True, slots=True)
-class TextViews:
+class TextFeatures:
     """What the encoder read in texts.
 
     embeddings: (texts, dim), unit length, comparable with photos.
@@ -66,7 +66,7 @@ class TextViews:
     tokens: tuple[Tensor, ...]
 
 
-def build(config: PretrainedConfig) -> PreTrainedModel:
+def build_model(config: PretrainedConfig) -> PreTrainedModel:
     """The model of a configuration, its weights random."""
     if not isinstance(config, VisionTextDualEncoderConfig):
         model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
@@ -99,7 +99,7 @@ class Clip:
     def load(cls, folder: Path) -> Clip:
         """The encoder of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, pixel rule."""
         with torch.device("meta"):  # numbers come from the file alone; drawing random ones first takes seconds
-            model = build(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
+            model = build_model(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         weights = {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
         missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
         if unexpected or any(not name.endswith(("position_ids", "num_batches_tracked")) for name in missing):
@@ -112,34 +112,34 @@ class Clip:
         return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), rule, folder.name)
 
     @torch.inference_mode()
-    def look(self, images: Sequence[Image.Image]) -> PhotoViews:
+    def encode_images(self, images: Sequence[Image.Image]) -> ImageFeatures:
         """RGB images as one batch; an empty sequence gives empty views."""
-        return self.look_at(self.pixels(images))
+        return self.encode_pixels(self.preprocess(images))
 
-    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
+    def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
         """RGB images as `look_at` wants them; an empty sequence gives none."""
         if not images:
             return torch.zeros(0, 3, self.rule.size, self.rule.size)
         return self.rule.pixels(images).contiguous(memory_format=torch.channels_last)
 
-    def look_at(self, pixels: Tensor) -> PhotoViews:
+    def encode_pixels(self, pixels: Tensor) -> ImageFeatures:
         """Pixels prepared by the rule, (photos, 3, size, size), as one batch."""
         features, states = self._see(pixels)
-        return PhotoViews(nn.functional.normalize(features, dim=-1), states)
+        return ImageFeatures(nn.functional.normalize(features, dim=-1), states)
 
     @torch.inference_mode()
-    def photo_features(self, images: Sequence[Image.Image]) -> Tensor:
+    def project_images(self, images: Sequence[Image.Image]) -> Tensor:
         """RGB images → (photos, dim), projected and comparable with `text_features`, their lengths as they come."""
-        return self._see(self.pixels(images))[0]
+        return self._see(self.preprocess(images))[0]
 
     @torch.inference_mode()
-    def read(self, texts: Sequence[str]) -> TextViews:
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Texts as one batch; an empty sequence gives empty views."""
         features, tokens = self._understand(texts)
-        return TextViews(nn.functional.normalize(features, dim=-1), tokens)
+        return TextFeatures(nn.functional.normalize(features, dim=-1), tokens)
 
     @torch.inference_mode()
-    def text_features(self, texts: Sequence[str]) -> Tensor:
+    def project_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts → (texts, dim), projected, their lengths as they come: averages of templates are taken here."""
         return self._understand(texts)[0]
 

@@ -91,7 +91,7 @@ def read_case(folder: Path) -> Case:
     return Case(folder, title, photos, read_text(text) if text.exists() else "", remote, expect)
 
 
-def submission(case: Case, photos_from: Path | None = None) -> Submission:
+def load_submission(case: Case, photos_from: Path | None = None) -> Submission:
     """What the case sends: its own photos, or the public ones out of `photos_from`.
 
     Raises `InvalidInput` when a photo is not there or has another SHA-256, or when the case names no public photos.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.masking.kinds import TOKEN_KINDS
-from inference.masking.mask import mask, mask_against, unmask
-from inference.masking.unmask import fill
+from inference.masking.mask import mask, mask_against, restore
+from inference.masking.unmask import unmask
 
-__all__ = ["TOKEN_KINDS", "fill", "mask", "mask_against", "unmask"]
+__all__ = ["TOKEN_KINDS", "mask", "mask_against", "restore", "unmask"]

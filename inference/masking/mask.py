@@ -15,7 +15,7 @@ def mask(text: str) -> Masked:
     """Replace every number of the text by a token of its kind: «Цена: 5000» → «Цена: <PRICE>».
 
     The n-th number of a kind is `<KIND_n>`, the first one `<KIND>`. A literal `<TOKEN>` in the text is
-    masked too, so that `unmask(mask(text)) == text` for every string.
+    masked too, so that `restore(mask(text)) == text` for every string.
     """
     numbers = list(find(text))
     counts: Counter[str] = Counter()
@@ -31,7 +31,7 @@ def mask(text: str) -> Masked:
     return Masked("".join([*pieces, text[end:]]), values)
 
 
-def unmask(masked: Masked) -> str:
+def restore(masked: Masked) -> str:
     """Put every value back in the place of its token; the exact inverse of `mask`."""
     return TOKEN.sub(lambda token: masked.values.get(token[0], token[0]), masked.text)
 

@@ -48,7 +48,7 @@ _TIDYINGS = (
 )
 
 
-def fill(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> str:
+def unmask(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> str:
     """Give the tokens of a draft their values back (or `__` with "blanks") and erase every other number.
 
     An unknown or a torn token, and a digit or a Latin size that the input did not hold, goes together with the words

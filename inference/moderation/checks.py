@@ -14,14 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Moderation, Verdict
 from inference.moderation import contacts
 from inference.moderation.contacts import ContactRule
 from inference.moderation.match import USUAL, MatchRule
-from inference.moderation.nudity import Found, NudityDetector
-from inference.moderation.out_of_domain import ForeignDetector
+from inference.moderation.nudity import Detection, NudityDetector
+from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.overrides import Overrides
 from inference.moderation.photos import POLICY, PhotoRule, SecondOpinion
 from inference.moderation.texts import TextModeration
@@ -33,7 +33,7 @@ WORN_FOREIGN = USUAL + 2
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Evidence:
     """What is known of a listing before it is judged.
 
     source: the embedding (dim,) of a text that is not empty; foreign: log-odds that a photo shows no clothes.
@@ -41,9 +41,9 @@ class Seen:
 
     text: str
     source: Tensor | None
-    views: PhotoViews
+    views: ImageFeatures
     foreign: Tensor | None
-    found: Sequence[Sequence[Found]]
+    found: Sequence[Sequence[Detection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Checks:
     photos: PhotoRule
     texts: TextModeration
     match: MatchRule
-    foreign: ForeignDetector | None = None
+    foreign: OutOfDomainDetector | None = None
     contacts: ContactRule = "warn"
     # NudeNet's network runs here while the dual encoder looks: neither keeps all cores busy by itself.
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "nudity"))
@@ -65,7 +65,7 @@ class Checks:
         clip: Clip,
         card: Card,
         texts: TextModeration,
-        foreign: ForeignDetector | None,
+        foreign: OutOfDomainDetector | None,
         overrides: Overrides | None = None,
     ) -> Checks:
         """The checks that stand on a dual encoder with its card and on a text classifier; NudeNet is loaded here."""
@@ -78,11 +78,11 @@ class Checks:
         photos = PhotoRule({**POLICY, **own.photos}, SecondOpinion.of(clip, card))
         return cls(NudityDetector.load(), photos, texts, match, foreign, own.contacts)
 
-    def look(self, images: Sequence[Image.Image]) -> Future[list[list[Found]]]:
+    def look(self, images: Sequence[Image.Image]) -> Future[list[list[Detection]]]:
         """Begin to look for nudity in all photos of a batch; others may look at them meanwhile."""
         return self._beside.submit(self.nudity.look, images)
 
-    def judge(self, seen: Sequence[Seen]) -> list[Moderation]:
+    def judge(self, seen: Sequence[Evidence]) -> list[Moderation]:
         """The verdicts on a batch of listings, all texts judged together."""
         texts = self._judged([each.text for each in seen])
         return [
@@ -99,7 +99,7 @@ class Checks:
         verdicts = self.texts.judge(texts)
         return [_reviewed(*each) for each in zip(moderations, texts, verdicts, strict=True)]
 
-    def _matched(self, seen: Seen) -> Verdict:
+    def _matched(self, seen: Evidence) -> Verdict:
         foreign = seen.foreign
         if foreign is not None:
             worn = [any(p.score >= WORN and p.label.startswith(WEARER) for p in found) for found in seen.found]

@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from inference.clip.dual_encoder import Clip, PhotoViews
-from inference.moderation.out_of_domain import ForeignDetector
+from inference.clip.dual_encoder import Clip, ImageFeatures
+from inference.moderation.out_of_domain import OutOfDomainDetector
 
 AT_ONCE = 32
 
@@ -23,36 +23,36 @@ class Gallery:
     foreign: log-odds (photos,), None without a detector; rows: which photo is which.
     """
 
-    views: PhotoViews
+    views: ImageFeatures
     foreign: Tensor | None
     rows: Mapping[Path, int]
 
     @classmethod
-    def of(cls, clip: Clip, detector: ForeignDetector | None, paths: Iterable[Path]) -> Gallery:
+    def of(cls, clip: Clip, detector: OutOfDomainDetector | None, paths: Iterable[Path]) -> Gallery:
         """Look at photo files, upright, each once however often it is named."""
         names = list(dict.fromkeys(paths))
         seen, risks = [], []
         for start in range(0, len(names), AT_ONCE):
-            views, foreign = look(clip, detector, [_read(path) for path in names[start : start + AT_ONCE]])
+            views, foreign = encode_photos(clip, detector, [_read(path) for path in names[start : start + AT_ONCE]])
             seen.append(views)
             risks += [] if foreign is None else [foreign]
-        every = PhotoViews(torch.cat([each.embeddings for each in seen]), torch.cat([each.states for each in seen]))
+        every = ImageFeatures(torch.cat([each.embeddings for each in seen]), torch.cat([each.states for each in seen]))
         return cls(every, torch.cat(risks) if risks else None, {path: row for row, path in enumerate(names)})
 
-    def album(self, paths: Sequence[Path]) -> tuple[PhotoViews, Tensor | None]:
+    def album(self, paths: Sequence[Path]) -> tuple[ImageFeatures, Tensor | None]:
         """The photos of one listing, in order."""
         rows = [self.rows[path] for path in paths]
-        views = PhotoViews(self.views.embeddings[rows], self.views.states[rows])
+        views = ImageFeatures(self.views.embeddings[rows], self.views.states[rows])
         return views, None if self.foreign is None else self.foreign[rows]
 
 
 @torch.inference_mode()
-def look(
-    clip: Clip, detector: ForeignDetector | None, images: Sequence[Image.Image]
-) -> tuple[PhotoViews, Tensor | None]:
+def encode_photos(
+    clip: Clip, detector: OutOfDomainDetector | None, images: Sequence[Image.Image]
+) -> tuple[ImageFeatures, Tensor | None]:
     """What the dual encoder sees in RGB images and how foreign they are, as one batch of the same pixels."""
-    pixels = clip.pixels(images)
-    return clip.look_at(pixels), None if detector is None else detector.judge(pixels)
+    pixels = clip.preprocess(images)
+    return clip.encode_pixels(pixels), None if detector is None else detector.judge(pixels)
 
 
 def _read(path: Path) -> Image.Image:

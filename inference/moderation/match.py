@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import PhotoViews
+from inference.clip.dual_encoder import ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Verdict
 from inference.masking.morphology import lemmas
@@ -70,7 +70,9 @@ class MatchRule:
         """Whether a text speaks of clothes, so that its photos have to show some."""
         return bool(self.knows) and not (self.knows | GARMENTS).isdisjoint(_lemmas(text))
 
-    def judge(self, views: PhotoViews, text: str, embedding: Tensor | None, foreign: Tensor | None = None) -> Verdict:
+    def judge(
+        self, views: ImageFeatures, text: str, embedding: Tensor | None, foreign: Tensor | None = None
+    ) -> Verdict:
         """The verdict on photos and a text with its embedding (dim,); nothing to judge passes.
 
         The whole text is compared: that is how the encoder has learned to read fields. foreign: the log-odds that each
@@ -88,7 +90,7 @@ class MatchRule:
         return Verdict("match", score=_score(best))
 
 
-def fit(views: PhotoViews, embedding: Tensor, foreign: Tensor | None) -> list[float]:
+def fit(views: ImageFeatures, embedding: Tensor, foreign: Tensor | None) -> list[float]:
     """How well each photo fits a text, at most 1: its CLIPScore, less where it is foreign by more than is usual."""
     likeness = clipscore(views.embeddings, embedding)
     if foreign is not None:

@@ -46,7 +46,7 @@ LABELS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Detection:
     """A part of a body: its label, how sure it is in [0, 1], and left, top, width, height in pixels of the photo."""
 
     label: str
@@ -74,17 +74,17 @@ class NudityDetector:
         providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
         return cls(onnxruntime.InferenceSession(path or _packaged(), options, providers=providers))
 
-    def look(self, images: Sequence[Image.Image]) -> list[list[Found]]:
+    def look(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """What is found in each RGB photo, the surest first; up to `AT_ONCE` photos are one pass."""
         arrays = [np.asarray(image) for image in images]
-        found: list[list[Found]] = []
+        found: list[list[Detection]] = []
         for start in range(0, len(arrays), AT_ONCE):
             part = arrays[start : start + AT_ONCE]
             (seen,) = self._session.run(None, {"images": np.stack([_pixels(array) for array in part])})
             found += [_found(array, rows.T) for array, rows in zip(part, seen, strict=True)]
         return found
 
-    def look_through(self, paths: Sequence[Path]) -> Iterator[tuple[Path, list[Found]]]:
+    def look_through(self, paths: Sequence[Path]) -> Iterator[tuple[Path, list[Detection]]]:
         """What is found in each photo file, upright, a few files in memory at a time."""
         for start in range(0, len(paths), AT_ONCE):
             part = paths[start : start + AT_ONCE]
@@ -108,7 +108,7 @@ def _pixels(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32)
 
 
-def _found(image: NDArray[np.uint8], rows: NDArray[np.float32]) -> list[Found]:
+def _found(image: NDArray[np.uint8], rows: NDArray[np.float32]) -> list[Detection]:
     """The network's rows (anchors, 4 + labels), centre and size first, as what is found in the photo."""
     scores = rows[:, 4:].max(1)
     likely = rows[scores >= FLOOR]
@@ -121,7 +121,7 @@ def _found(image: NDArray[np.uint8], rows: NDArray[np.float32]) -> list[Found]:
     sizes = np.minimum(likely[:, 2:4] * (max(height, width) / SIZE), (width, height) - corners)
     boxes = np.concatenate((corners, sizes), 1)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), FLOOR, OVERLAP)
-    return [Found(LABELS[labels[n]], float(scores[n]), _whole(boxes[n])) for n in kept]
+    return [Detection(LABELS[labels[n]], float(scores[n]), _whole(boxes[n])) for n in kept]
 
 
 def _whole(box: NDArray[np.float32]) -> tuple[int, int, int, int]:

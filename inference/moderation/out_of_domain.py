@@ -20,7 +20,7 @@ SIZE = 128
 WIDTHS, DEPTHS = (48, 96, 192, 384), (2, 2, 2, 1)
 
 
-class ForeignDetector(nn.Module):
+class OutOfDomainDetector(nn.Module):
     """A slim ResNet and one logit: positive where a photo shows no clothes."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class ForeignDetector(nn.Module):
         self.head = nn.Linear(WIDTHS[-1], 1)
 
     @classmethod
-    def load(cls, folder: Path) -> ForeignDetector | None:
+    def load(cls, folder: Path) -> OutOfDomainDetector | None:
         """The detector of a dual encoder's folder; None where it has none."""
         path = folder / FILE
         if not path.is_file():

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Verdict
-from inference.moderation.nudity import LABELS, Found
+from inference.moderation.nudity import LABELS, Detection
 
 # The dual encoder's logits are cosines times this when phrases compete.
 _SHARPNESS = 20.0
@@ -70,9 +70,9 @@ class SecondOpinion:
         """The opinion in the first of the languages that there are phrases in, Russian where there is none."""
         language = next((each for each in languages if each in _PHRASES), "ru")
         nude, other = _PHRASES[language]
-        return cls(clip.read((*nude, *other)).embeddings, len(nude), threshold)
+        return cls(clip.encode_texts((*nude, *other)).embeddings, len(nude), threshold)
 
-    def risks(self, views: PhotoViews) -> list[float]:
+    def risks(self, views: ImageFeatures) -> list[float]:
         """How much nearer each photo is to phrases of nudity than to the others, (photos,) in [0, 1]."""
         likeness = (_SHARPNESS * views.embeddings @ self.phrases.T).softmax(1)
         risks: list[float] = likeness[:, : self.nude].sum(1).tolist()
@@ -86,7 +86,7 @@ class PhotoRule:
     policy: Mapping[str, Limits]
     second: SecondOpinion | None = None
 
-    def judge(self, found: Sequence[Sequence[Found]], views: PhotoViews | None = None) -> Verdict:
+    def judge(self, found: Sequence[Sequence[Detection]], views: ImageFeatures | None = None) -> Verdict:
         """The verdict on an album from what is found in each photo; no photo passes.
 
         views: of the same photos, for the second opinion; without them the detector decides alone. The score is the
@@ -108,15 +108,15 @@ class PhotoRule:
             "photos", score=score, reason=Message("photos-warned", _numbers(warned)) if any(warned) else None
         )
 
-    def risk(self, found: Sequence[Found]) -> float:
+    def risk(self, found: Sequence[Detection]) -> float:
         """The surest finding of one photo among the labels that could be refused, 0 where there is none."""
         return max((each.score for each in found if self._limits(each).refuse is not None), default=0.0)
 
-    def _reached(self, found: Sequence[Found], limit: str) -> bool:
+    def _reached(self, found: Sequence[Detection], limit: str) -> bool:
         limits = [(each.score, getattr(self._limits(each), limit)) for each in found]
         return any(least is not None and score >= least for score, least in limits)
 
-    def _limits(self, found: Found) -> Limits:
+    def _limits(self, found: Detection) -> Limits:
         return self.policy.get(found.label, Limits())
 
 

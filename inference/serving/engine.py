@@ -20,14 +20,14 @@ from time import monotonic
 from typing import Protocol, TypeVar, TypeVarTuple, get_args
 
 from inference.captioners.families import FAMILIES
-from inference.checkpoints.registry import Card, required, survey
+from inference.checkpoints.registry import Card, list_cards, list_dependencies
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing.types import Checked, Description, Numbers, Stage, Submission
-from inference.listing.validation import check
-from inference.serving.malloc import give_back_large_blocks
-from inference.serving.model_cache import Shelf
+from inference.listing.validation import validate_timed
+from inference.serving.malloc import set_mmap_threshold
+from inference.serving.model_cache import ModelCache
 
-__all__ = ["Engine", "Model", "Models", "Stage"]
+__all__ = ["Engine", "Model", "ModelSource", "Stage"]
 
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 _MEGABYTE = 1024 * 1024
@@ -36,18 +36,18 @@ _LEFT_OUT_S = 600
 
 Result = TypeVar("Result")
 Args = TypeVarTuple("Args")
-Hear = Callable[[Stage], object]
+OnProgress = Callable[[Stage], object]
 
 
 class Model(Protocol):
     """A captioner in memory, with what it stands on."""
 
-    def write(self, checked: Sequence[Checked], tell: Hear) -> list[Description]:
-        """The description of each listing; `tell` hears of each stage before it begins. Called in a thread."""
+    def write(self, checked: Sequence[Checked], on_progress: OnProgress) -> list[Description]:
+        """The description of each listing; `on_progress` hears of each stage before it begins. Called in a thread."""
         ...
 
 
-class Models(Protocol):
+class ModelSource(Protocol):
     """Where captioners come from. Called in one thread; whatever is wrong with a checkpoint is a `CheckpointError`."""
 
     def weigh(self, captioner: str) -> int:
@@ -67,18 +67,18 @@ class _Request:
     checkpoint: str
     numbers: Numbers
     seed: int
-    hear: Hear
+    on_progress: OnProgress
     answer: asyncio.Future[Description]
     checking: bool = False
     checked: Checked | None = None
     ready_at: float = 0.0
     told: int = -1
 
-    def tell(self, stage: Stage) -> None:
+    def report(self, stage: Stage) -> None:
         """Say how far it is; what is done again after a failure is not said again."""
         if not self.answer.done() and _STAGES.index(stage) > self.told:
             self.told = _STAGES.index(stage)
-            self.hear(stage)
+            self.on_progress(stage)
 
     def end(self, result: Description | Exception) -> None:
         """Answer, unless nobody waits any more."""
@@ -115,13 +115,13 @@ class Engine:
         gather_s: float = 0.005,
         memory_mb: int = 1500,
         thresholds: Mapping[str, object] | None = None,
-        models: Models | None = None,
+        models: ModelSource | None = None,
     ) -> None:
         self._root = root
         self._thresholds = thresholds or {}
         self._max_batch, self._gather_s = max_batch, gather_s
         self._models = models
-        self._shelf: Shelf[Model] = Shelf(memory_mb * _MEGABYTE)
+        self._shelf: ModelCache[Model] = ModelCache(memory_mb * _MEGABYTE)
         self._line: list[_Request] = []  # oldest first; who is written for has left it
         self._starts: dict[str, asyncio.Future[None]] = {}
         self._load: _Load | None = None
@@ -165,7 +165,7 @@ class Engine:
         """
         lately = monotonic() - _LEFT_OUT_S
         failed = {name for name, at in self._failed.items() if at > lately}
-        found, _ = survey(self._root, "captioner") if self._root.is_dir() else ([], [])
+        found, _ = list_cards(self._root, "captioner") if self._root.is_dir() else ([], [])
         return [card for card in found if card.name not in failed and _is_whole(card)]
 
     async def describe(
@@ -175,10 +175,10 @@ class Engine:
         *,
         numbers: Numbers = "values",
         seed: int = 0,
-        tell: Callable[[Stage], None] | None = None,
+        on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
-        """Check and describe one submission; `tell` hears of each stage in turn, in the loop's thread.
+        """Check and describe one submission; `on_progress` hears of each stage in turn, in the loop's thread.
 
         Raises `InvalidInput`, `CheckpointError`, `TimeoutError` after `timeout_s`, and `RuntimeError` from a closed
         engine. A caller who is cancelled leaves the line; closing the engine cancels those who wait.
@@ -186,9 +186,9 @@ class Engine:
         if self._closed:
             raise RuntimeError("the engine is closed")
         answer: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
-        request = _Request(submission, checkpoint, numbers, seed, tell or (lambda stage: None), answer)
+        request = _Request(submission, checkpoint, numbers, seed, on_progress or (lambda stage: None), answer)
         async with asyncio.timeout(timeout_s):
-            request.tell("checking")
+            request.report("checking")
             self._line.append(request)
             self._advance()
             try:
@@ -227,7 +227,7 @@ class Engine:
 
     async def _check(self, request: _Request) -> None:
         try:
-            checked = await self._in(self._checkers, check, request.submission)
+            checked = await self._in(self._checkers, validate_timed, request.submission)
         except Exception as error:  # noqa: BLE001 - it becomes the answer
             request.end(error)
             return
@@ -339,14 +339,14 @@ class Engine:
             self._settle(request.checkpoint, error)
         self._suspected.add(request.checkpoint)
 
-    def _teller(self, batch: list[_Request]) -> Hear:
+    def _teller(self, batch: list[_Request]) -> OnProgress:
         loop = asyncio.get_running_loop()
 
-        def tell(stage: Stage) -> None:
+        def on_progress(stage: Stage) -> None:
             for request in batch:
-                loop.call_soon_threadsafe(request.tell, stage)
+                loop.call_soon_threadsafe(request.report, stage)
 
-        return tell
+        return on_progress
 
     @staticmethod
     async def _in(threads: ThreadPoolExecutor, work: Callable[[*Args], Result], *args: *Args) -> Result:
@@ -354,9 +354,9 @@ class Engine:
 
     # In the thread that loads:
 
-    def _source(self) -> Models:
+    def _source(self) -> ModelSource:
         if self._models is None:
-            give_back_large_blocks()
+            set_mmap_threshold()
             from inference.moderation.overrides import Overrides
             from inference.serving.loader import Loader  # torch: takes seconds
 
@@ -378,7 +378,7 @@ def _is_whole(card: Card) -> bool:
     if card.family not in FAMILIES or not card.has_files:  # most public models wait: their requirements are not read
         return False
     try:
-        cards = [card, *required(card)]
+        cards = [card, *list_dependencies(card)]
     except CheckpointError:
         return False
     files = [each.folder / name for each in cards for name in each.files]

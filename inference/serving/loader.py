@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from inference import devices, pipeline
 from inference.captioners import base
-from inference.captioners.base import Captioner, Surroundings
+from inference.captioners.base import Captioner, LoadContext
 from inference.checkpoints import registry, weights
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
@@ -20,7 +20,7 @@ from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing.types import Checked, Description, Numbers, Stage
 from inference.moderation.checks import Checks
-from inference.moderation.out_of_domain import ForeignDetector
+from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.overrides import Overrides
 from inference.moderation.texts import TextModeration
 
@@ -49,9 +49,9 @@ class Describer:
         ]
         return pipeline.describe(asked, self.models)
 
-    def write(self, checked: Sequence[Checked], tell: Callable[[Stage], object]) -> list[Description]:
-        """The description of each listing with its own seed; `tell` hears of each stage before it begins."""
-        results = pipeline.describe(checked, self.models, tell)
+    def write(self, checked: Sequence[Checked], on_progress: Callable[[Stage], object]) -> list[Description]:
+        """The description of each listing with its own seed; `on_progress` hears of each stage before it begins."""
+        results = pipeline.describe(checked, self.models, on_progress)
         return [result for result in results if isinstance(result, Description)]
 
 
@@ -96,7 +96,7 @@ class Loader:
         captioner = self._captioners.get(card.id)
         if captioner is None:
             device = _roomy_place(card)  # before minutes are spent on reading all of a large file
-            registry.check_files(card)
+            registry.check_hashes(card)
             captioner = self._build(card, clip, device)
         self._captioners[card.id] = captioner
         return captioner
@@ -112,13 +112,13 @@ class Loader:
         return size
 
     def _build(self, card: Card, clip: Clip, device: Device) -> Captioner:
-        surroundings = Surroundings(
+        context = LoadContext(
             clip,
             device,
             load_clip=lambda name: clip if name == clip.name else self._load_clip(name),
             load_captioner=lambda name: self._load_captioner(name, clip),
         )
-        return _loaded(card, lambda folder: base.load(card, surroundings))
+        return _loaded(card, lambda folder: base.load_captioner(card, context))
 
     def _load_clip(self, name: str) -> Clip:
         """The dual encoder, or the one that is in use under that name; it computes on the processor."""
@@ -127,7 +127,7 @@ class Loader:
             return self._clips[card.id]
         machine = devices.cpu()
         _check(card, _own_size(card, machine), machine.free)
-        registry.check_files(card)
+        registry.check_hashes(card)
         self._clips[card.id] = clip = _loaded(card, Clip.load)
         return clip
 
@@ -138,19 +138,19 @@ class Loader:
         toxicity = self._compared("toxicity", TOXICITY)
         own = self._overrides.text if self._overrides else None
         texts = _loaded(toxicity, lambda folder: TextModeration.load(toxicity, own))
-        foreign = _loaded(clip_card, ForeignDetector.load)
+        foreign = _loaded(clip_card, OutOfDomainDetector.load)
         return clip, diversity, Checks.of(clip, clip_card, texts, foreign, self._overrides)
 
     def _card(self, kind: str, name: str) -> Card:
         """The card of a checkpoint whose files are there."""
-        card = registry.get(self._root, kind, name)
-        registry.check_here(card)
+        card = registry.get_card(self._root, kind, name)
+        registry.check_present(card)
         return card
 
     def _compared(self, kind: str, name: str) -> Card:
         """The card of a checkpoint whose files are what it says."""
         card = self._card(kind, name)
-        registry.check_files(card)
+        registry.check_hashes(card)
         return card
 
 
@@ -231,5 +231,5 @@ def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:
         raise
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
-        registry.check_files(card)  # which names the file, where it is damaged
+        registry.check_hashes(card)  # which names the file, where it is damaged
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error

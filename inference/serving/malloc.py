@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGE: Final = 4 * 1024 * 1024
 
 
-def give_back_large_blocks() -> None:
+def set_mmap_threshold() -> None:
     """Have blocks of 4 MB and more returned when they are freed, and threads share two heaps.
 
     Left to itself, glibc keeps ever larger blocks for later: after some batches that is as much again as the models

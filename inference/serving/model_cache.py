@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Model = TypeVar("Model")
 
 
-class Shelf(Generic[Model]):
+class ModelCache(Generic[Model]):
     """Models by name, of at most `room` bytes together where that can be: one that is larger stands alone."""
 
     def __init__(self, room: int) -> None:

@@ -36,7 +36,7 @@ _LEAST: Final = 16  # tokens to be written: a text that ends at once would say n
 _MISFIT = re.compile(r"loading state_dict|ignore_mismatched_sizes|fit the configuration|weights are missing|lacks \[")
 
 
-def try_out(root: Path, card: Card) -> None:
+def run_smoke_test(root: Path, card: Card) -> None:
     """Load the checkpoint below `root` and use it once. Raises `CheckpointError` where it does not work."""
     try:
         with _only_numbers(card):
@@ -88,15 +88,15 @@ def _write(root: Path, card: Card) -> None:
     least = {} if card.family == "interrogator" else {"min_new_tokens": min(_LEAST, own.max_new_tokens)}
     captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **least}))
     photos = (_photo(),)
-    (text,) = captioner.generate([Prompt(photos, clip.look(photos), _TEXT, "<SINGLE>")])
+    (text,) = captioner.generate([Prompt(photos, clip.encode_images(photos), _TEXT, "<SINGLE>")])
     if not text.strip():
         raise CheckpointError("checkpoint-silent", checkpoint=card.id)
 
 
 def _relate(root: Path, card: Card) -> None:
     clip = Clip.load(card.folder)
-    clip.look([_photo()])
-    first, second = clip.read(_APART).embeddings
+    clip.encode_images([_photo()])
+    first, second = clip.encode_texts(_APART).embeddings
     if torch.allclose(first, second, rtol=0, atol=_ALIKE):
         raise CheckpointError("checkpoint-alike", checkpoint=card.id)
 
@@ -106,8 +106,8 @@ def _judge(root: Path, card: Card) -> None:
 
 
 def _tell(root: Path, card: Card) -> None:
-    clip = Clip.load(registry.get(root, "clip", CLIP).folder)
-    DiversityClassifier.load(card.folder).score(clip.look([_photo()]))
+    clip = Clip.load(registry.get_card(root, "clip", CLIP).folder)
+    DiversityClassifier.load(card.folder).score(clip.encode_images([_photo()]))
 
 
 _TRIALS: Mapping[str, Callable[[Path, Card], None]] = {

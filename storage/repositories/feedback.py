@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Select, Table, select, update
 
-from storage.records import Choice, Comparison, Description, Lesson, Request, Stats, Written
+from storage.records import Choice, Comparison, DescriptionRecord, Request, Stats, TrainingExample, Written
 from storage.repositories.base import Repository, Row
 from storage.repositories.stats import Numbers
 from storage.tables import comparisons, corrections, descriptions, listings, notes, votes
@@ -31,7 +31,7 @@ _OWN = ("id", "listing_id", "request_id", "user_id", "seed", "created_at", "vote
 class Feedback(Repository):
     """Rows of `descriptions`, `votes`, `corrections` and `comparisons`."""
 
-    async def add(self, request: Request, written: Written, now: float) -> Description:
+    async def add(self, request: Request, written: Written, now: float) -> DescriptionRecord:
         """Store what was written, together with the notes that it was written from."""
         values = {name: getattr(request, name) for name in ("listing_id", "user_id", "seed")}
         values |= {"request_id": request.id, "created_at": now} | await self._source(request.listing_id)
@@ -41,17 +41,17 @@ class Feedback(Repository):
         assert description is not None
         return description
 
-    async def get(self, description_id: int) -> Description | None:
+    async def get(self, description_id: int) -> DescriptionRecord | None:
         """The description of this id."""
         found = await self._descriptions(_judged().where(descriptions.c.id == description_id))
         return next(iter(found), None)
 
-    async def of_listing(self, listing_id: int) -> list[Description]:
+    async def of_listing(self, listing_id: int) -> list[DescriptionRecord]:
         """All descriptions of the listing, the oldest first."""
         mine = _judged().where(descriptions.c.listing_id == listing_id)
         return await self._descriptions(mine.order_by(descriptions.c.id))
 
-    async def recent(self, user_id: int, limit: int) -> list[Description]:
+    async def recent(self, user_id: int, limit: int) -> list[DescriptionRecord]:
         """The user's descriptions, the newest first."""
         mine = _judged().where(descriptions.c.user_id == user_id)
         return await self._descriptions(mine.order_by(descriptions.c.id.desc()).limit(limit))
@@ -95,11 +95,11 @@ class Feedback(Repository):
         """The service in numbers."""
         return await Numbers(self._connection).stats()
 
-    async def lessons(self) -> list[Lesson]:
+    async def lessons(self) -> list[TrainingExample]:
         """All texts that were written about sellers' own listings, the oldest first."""
         own = _judged().where(descriptions.c.text.is_not(None), descriptions.c.case.is_(None))
         rows = await self._all(own.order_by(descriptions.c.id))
-        return [Lesson(_description(row), row["source"]) for row in rows]
+        return [TrainingExample(_description(row), row["source"]) for row in rows]
 
     async def decided(self) -> list[Comparison]:
         """All comparisons in which one text won, the oldest first."""
@@ -120,7 +120,7 @@ class Feedback(Repository):
         await self._run(judged.on_conflict_do_update(index_elements=["description_id"], set_=values))
         return True
 
-    async def _descriptions(self, statement: Select[tuple[object, ...]]) -> list[Description]:
+    async def _descriptions(self, statement: Select[tuple[object, ...]]) -> list[DescriptionRecord]:
         return [_description(row) for row in await self._all(statement)]
 
 
@@ -136,6 +136,6 @@ def _plain(written: Written) -> Row:
     return values | {"moderation": moderation, "photo_sha256": list(written.photo_sha256)}
 
 
-def _description(row: Row) -> Description:
+def _description(row: Row) -> DescriptionRecord:
     written = Written(**{name: row[name] for name in _WRITTEN} | {"photo_sha256": tuple(row["photo_sha256"])})
-    return Description(**{name: row[name] for name in _OWN}, written=written)
+    return DescriptionRecord(**{name: row[name] for name in _OWN}, written=written)

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Select, Table, delete, func, select, union, update
 
-from storage.records import Listing, Note, PhotoFile
+from storage.records import ListingRecord, Note, PhotoFile
 from storage.repositories.base import Insert, Repository, Row
 from storage.tables import listings, notes, photos
 
@@ -23,33 +23,33 @@ class Listings(Repository):
     A listing that is read stays locked until the transaction ends: what is decided by its revision holds.
     """
 
-    async def current(self, user_id: int) -> Listing | None:
+    async def current(self, user_id: int) -> ListingRecord | None:
         """The listing that the user's next message joins."""
         return await self._first(listings.c.user_id == user_id, listings.c.collecting)
 
-    async def get(self, listing_id: int) -> Listing | None:
+    async def get(self, listing_id: int) -> ListingRecord | None:
         """The listing of this id."""
         return await self._first(listings.c.id == listing_id)
 
-    async def latest(self, user_id: int) -> Listing | None:
+    async def latest(self, user_id: int) -> ListingRecord | None:
         """The listing that was opened last."""
         return await self._first(listings.c.user_id == user_id)
 
-    async def of_album(self, user_id: int, album: str) -> Listing | None:
+    async def of_album(self, user_id: int, album: str) -> ListingRecord | None:
         """The listing that holds a photo of the album."""
         mine = select(photos.c.listing_id).where(photos.c.user_id == user_id, photos.c.album == album)
         return await self._first(listings.c.id.in_(mine))
 
-    async def of_message(self, user_id: int, message_id: int) -> Listing | None:
+    async def of_message(self, user_id: int, message_id: int) -> ListingRecord | None:
         """The listing that a message of the user gave a photo or a note to."""
         parts = [select(t.c.listing_id).where(t.c.user_id == user_id, t.c.message_id == message_id) for t in _PARTS]
         return await self._first(listings.c.id.in_(union(*parts)))
 
-    async def recent(self, user_id: int, limit: int) -> list[Listing]:
+    async def recent(self, user_id: int, limit: int) -> list[ListingRecord]:
         """The user's listings, the newest first."""
         return await self._whole(_newest(listings.c.user_id == user_id).limit(limit))
 
-    async def open(self, user_id: int, now: float, case: str | None = None) -> Listing:
+    async def open(self, user_id: int, now: float, case: str | None = None) -> ListingRecord:
         """A new listing; the user's others stop collecting."""
         await self._close_others(user_id)
         values = {"user_id": user_id, "collecting": True, "revision": 0, "case": case, "wants_text": False}
@@ -86,7 +86,7 @@ class Listings(Repository):
         revision = listings.c.revision + 1
         await self._set(listing_id, revision=revision, window_opened_at=window_opened_at, card_due_at=card_due_at)
 
-    async def due(self, now: float, limit: int) -> list[Listing]:
+    async def due(self, now: float, limit: int) -> list[ListingRecord]:
         """Listings whose window is over, the longest waiting first; their windows are closed by this."""
         over = select(listings.c.id).where(listings.c.card_due_at <= now).order_by(listings.c.card_due_at)
         ids = [row["id"] for row in await self._all(over.limit(limit).with_for_update(skip_locked=True))]
@@ -121,10 +121,10 @@ class Listings(Repository):
             await self._run(delete(part).where(part.c.listing_id == listing_id))
         await self._set(listing_id, case=None)
 
-    async def _first(self, *conditions: ColumnElement[bool]) -> Listing | None:
+    async def _first(self, *conditions: ColumnElement[bool]) -> ListingRecord | None:
         return next(iter(await self._whole(_newest(*conditions).limit(1).with_for_update())), None)
 
-    async def _whole(self, statement: Select[tuple[object, ...]]) -> list[Listing]:
+    async def _whole(self, statement: Select[tuple[object, ...]]) -> list[ListingRecord]:
         rows = await self._all(statement)
         ids = [row["id"] for row in rows]
         parts = [await self._parts(part, ids) for part in _PARTS]
@@ -156,7 +156,7 @@ def _newest(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     return select(listings).where(*conditions).order_by(listings.c.id.desc())
 
 
-def _listing(row: Row, photo_rows: Sequence[Row], note_rows: Sequence[Row]) -> Listing:
+def _listing(row: Row, photo_rows: Sequence[Row], note_rows: Sequence[Row]) -> ListingRecord:
     pictures = tuple(PhotoFile(**{column.name: photo[column.name] for column in _PHOTO}) for photo in photo_rows)
     texts = tuple(Note(note["message_id"], note["text"]) for note in note_rows)
-    return Listing(**row, photos=pictures, notes=texts)
+    return ListingRecord(**row, photos=pictures, notes=texts)

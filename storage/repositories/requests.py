@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Executable, Select, case, func, select, true, update
 
-from storage.records import Listing, Request, State, Work
+from storage.records import ListingRecord, Request, RequestKind, State
 from storage.repositories.base import Repository, Row
 from storage.tables import in_state, requests
 
@@ -18,7 +18,9 @@ _RUNNING = _OPEN & in_state(requests, "running")
 class Requests(Repository):
     """Rows of `requests`: `pending` → `running` → `done`, `rejected` or `failed`."""
 
-    async def add(self, listing: Listing, kind: Work, checkpoints: Sequence[str], seed: int, now: float) -> Request:
+    async def add(
+        self, listing: ListingRecord, kind: RequestKind, checkpoints: Sequence[str], seed: int, now: float
+    ) -> Request:
         """A request for a text (two, where `kind` is «compare») of the listing as it is now."""
         values: Row = {"listing_id": listing.id, "user_id": listing.user_id, "revision": listing.revision, "kind": kind}
         values |= {"checkpoints": list(checkpoints), "seed": seed, "state": "pending", "attempts": 0}

@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 from pydantic import SecretStr
 
-from bot.settings import ROOT, Settings, read
+from bot.settings import ROOT, Settings, load_settings
 from inference.errors import InvalidInput, Message
-from locales.translate import LANGUAGES, render
+from locales.translate import LANGUAGES, translate
 
 TOKEN = "123456:AAf-secret_Secret"  # noqa: S105 - a pretend one
 SECRET = "webhook-secret_1"  # noqa: S105 - a pretend one
@@ -28,7 +28,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def complaint(**given: object) -> Message:
     """What is said of these settings."""
     with pytest.raises(InvalidInput) as raised:
-        read(**given)
+        load_settings(**given)
     assert raised.value.__cause__ is None
     return raised.value.message
 
@@ -45,7 +45,7 @@ class TestExample:
 
     def test_what_is_commented_out_is_the_default(self) -> None:
         given = {name.lower(): value for name, value in self.keys.items() if value}
-        assert read(bot_token=TOKEN, **given) == read(bot_token=TOKEN)
+        assert load_settings(bot_token=TOKEN, **given) == load_settings(bot_token=TOKEN)
 
     def test_copied_as_it_is_it_asks_for_the_token(self, tmp_path: Path) -> None:
         (tmp_path / ".env").write_text(self.text, "utf-8")
@@ -60,27 +60,27 @@ class TestRead:
     def test_the_environment_beats_the_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / ".env").write_text(f"BOT_TOKEN={TOKEN}\nMAX_BATCH=4\nDRAIN_S=3\nOTHER=1\n", "utf-8")
         monkeypatch.setenv("MAX_BATCH", "5")
-        settings = read()
+        settings = load_settings()
         assert (settings.max_batch, settings.drain_s, settings.bot_id) == (5, 3, 123456)
 
     @pytest.mark.parametrize("value", ["1,2", "1, 2", "1 2"])
     def test_admins_are_a_list(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ADMINS", value)
-        assert read(bot_token=TOKEN).admins == {1, 2}
+        assert load_settings(bot_token=TOKEN).admins == {1, 2}
 
     def test_an_empty_value_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MODEL_PINNED", "")
         monkeypatch.setenv("MAX_BATCH", "")
-        settings = read(bot_token=TOKEN)
+        settings = load_settings(bot_token=TOKEN)
         assert (settings.model_pinned, settings.max_batch) == (None, 8)
 
     def test_without_a_url_the_database_is_a_file_in_the_data_folder(self, tmp_path: Path) -> None:
-        settings = read(bot_token=TOKEN, data=tmp_path)
+        settings = load_settings(bot_token=TOKEN, data=tmp_path)
         assert settings.database == f"sqlite+aiosqlite:///{tmp_path.resolve()}/opisalka.db"
 
     @pytest.mark.parametrize(("local", "limit"), [(False, 20), (True, 25)])
     def test_a_local_server_hands_out_larger_files(self, local: bool, limit: int) -> None:
-        settings = read(bot_token=TOKEN, api_server="http://localhost:8082/", api_server_is_local=local)
+        settings = load_settings(bot_token=TOKEN, api_server="http://localhost:8082/", api_server_is_local=local)
         assert (settings.file_limit_mb, settings.api_server) == (limit, "http://localhost:8082")
 
 
@@ -118,7 +118,7 @@ class TestComplaints:
         message = complaint(**{"bot_token": TOKEN, key: value})
         assert (message.code, message.details) == ("setting-wrong", {"key": key.upper()})
         for language in LANGUAGES:
-            sentence = render(message, language)
+            sentence = translate(message, language)
             assert key.upper() in sentence
             assert value not in sentence
             assert "\n" not in sentence
@@ -134,12 +134,12 @@ class TestComplaints:
     def test_no_token_is_said_with_what_helps(self) -> None:
         message = complaint()
         assert message.code == "setting-token-missing"
-        assert "opisalka demo" in render(message)
+        assert "opisalka demo" in translate(message)
 
 
 def test_printed_settings_hold_no_secret() -> None:
     database = "postgresql+asyncpg://somebody:password@localhost/base"
-    settings = read(bot_token=TOKEN, webhook_secret=SECRET, database_url=database)
+    settings = load_settings(bot_token=TOKEN, webhook_secret=SECRET, database_url=database)
     shown = repr(settings) + str(settings) + settings.model_dump_json()
     assert not [secret for secret in settings.secrets if secret in shown]
     assert settings.secrets == [TOKEN, SECRET, database]

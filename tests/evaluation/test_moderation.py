@@ -28,7 +28,7 @@ from inference.errors import Message
 from inference.listing.types import Verdict
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from inference.moderation.nudity import Found
+from inference.moderation.nudity import Detection
 from inference.moderation.photos import Limits, PhotoRule
 from tests.support.models import tiny
 
@@ -102,7 +102,7 @@ def test_the_nearest_to_the_threshold_come_first() -> None:
 
 
 def test_labels_are_counted_once_a_photo() -> None:
-    part = Found("FEET_EXPOSED", 0.4, (0, 0, 1, 1))
+    part = Detection("FEET_EXPOSED", 0.4, (0, 0, 1, 1))
     found = [(Path("a"), [part, part]), (Path("b"), [part]), (Path("c"), [])]
     assert label_counts(found) == {"FEET_EXPOSED": {"0.25": 2, "0.40": 2}}
     rule = PhotoRule({"FEET_EXPOSED": Limits(refuse=0.4)})

@@ -16,7 +16,7 @@ from inference.listing.types import Verdict
 from tests.support.models import tiny
 
 
-def say(message: Message) -> str:
+def translate(message: Message) -> str:
     return f"<{message.code}>"
 
 
@@ -33,7 +33,7 @@ def chapter(folder: Path) -> Chapter:
 
 def test_the_page_stands_alone(tmp_path: Path) -> None:
     """No script, no address outside, pictures within, small and blurred until somebody asks."""
-    html = page([chapter(tmp_path)], say)
+    html = page([chapter(tmp_path)], translate)
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)" in html
     assert "http" not in html
@@ -44,7 +44,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
 
 
 def test_words_come_from_outside_and_figures_are_there(tmp_path: Path) -> None:
-    html = page([chapter(tmp_path)], say)
+    html = page([chapter(tmp_path)], translate)
     for code in ("moderation-page", "moderation-page-clear", "moderation-page-nearest", "match-refused"):
         assert f"&lt;{code}&gt;" in html
     assert "0.980" in html
@@ -54,7 +54,7 @@ def test_words_come_from_outside_and_figures_are_there(tmp_path: Path) -> None:
 
 
 def test_names_are_words_and_labels_a_table(tmp_path: Path) -> None:
-    html = page([chapter(tmp_path)], say)
+    html = page([chapter(tmp_path)], translate)
     for code in ("moderation-match", "moderation-auc", "moderation-caption", "moderation-labels", "moderation-curve"):
         assert f"&lt;{code}&gt;" in html
     assert "<td>FACE<td class=n>3" in html
@@ -62,6 +62,6 @@ def test_names_are_words_and_labels_a_table(tmp_path: Path) -> None:
 
 
 def test_what_was_not_judged_has_no_card(tmp_path: Path) -> None:
-    html = page([chapter(tmp_path)], say)
+    html = page([chapter(tmp_path)], translate)
     assert "без суждения" not in html
     assert html.index("&lt;script") < html.index("куртка")

@@ -11,7 +11,7 @@ from tokenizers import Encoding
 from torch import Tensor
 
 from evaluation.toxicity import toxicity_figures
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from inference.moderation.texts import FAMILY, TextModeration
 from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
 
@@ -27,7 +27,7 @@ class Finder(TextModeration):
 def finder(tmp_path: Path) -> TextModeration:
     folder = tmp_path / "toxicity" / "mini"
     save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
-    return Finder.load(seal(Card(folder=folder, family=FAMILY, version="1", risk="largest")))
+    return Finder.load(save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest")))
 
 
 def test_figures_count_what_was_refused(finder: TextModeration) -> None:

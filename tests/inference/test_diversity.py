@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from inference.clip.dual_encoder import GRID, Clip, PhotoViews
+from inference.clip.dual_encoder import GRID, Clip, ImageFeatures
 from inference.diversity import DiversityClassifier, zero_shot
 from inference.listing.types import Diversity
 from tests.support.models import tiny
@@ -35,14 +35,14 @@ def classifier(seed: int = 0) -> DiversityClassifier:
 CLASSIFIER = classifier()
 
 
-def album(count: int, seed: int) -> PhotoViews:
+def album(count: int, seed: int) -> ImageFeatures:
     generator = torch.Generator().manual_seed(seed)
     embeddings = normalize(torch.randn(count, DIM, generator=generator), dim=1)
-    return PhotoViews(embeddings, torch.randn(count, 1 + GRID**2, WIDTH, generator=generator))
+    return ImageFeatures(embeddings, torch.randn(count, 1 + GRID**2, WIDTH, generator=generator))
 
 
-def part(views: PhotoViews, rows: list[int]) -> PhotoViews:
-    return PhotoViews(views.embeddings[rows], views.states[rows])
+def part(views: ImageFeatures, rows: list[int]) -> ImageFeatures:
+    return ImageFeatures(views.embeddings[rows], views.states[rows])
 
 
 def text(seed: int) -> Tensor:
@@ -111,12 +111,16 @@ def test_half_and_more_is_many() -> None:
 
 
 def test_zero_shot_lies_between_one_thing_and_many(tiny_clip: Clip) -> None:
-    scores = [zero_shot(tiny_clip, tiny_clip.look([tiny.picture(n) for n in range(count)])) for count in (1, 2, 10)]
+    scores = [
+        zero_shot(tiny_clip, tiny_clip.encode_images([tiny.picture(n) for n in range(count)])) for count in (1, 2, 10)
+    ]
     assert all(0 < score < 1 for score in scores)
 
 
 def test_zero_shot_hears_the_phrases(tiny_clip: Clip) -> None:
     """A photo that looks just like the phrases of many things is many, and one like the phrases of one thing is one."""
-    many, one = tiny_clip.read(["разнообразие товаров", "один товар"]).embeddings
+    many, one = tiny_clip.encode_texts(["разнообразие товаров", "один товар"]).embeddings
     states = torch.zeros(1, 1 + GRID**2, tiny.WIDTHS[-1])
-    assert zero_shot(tiny_clip, PhotoViews(many[None], states)) > zero_shot(tiny_clip, PhotoViews(one[None], states))
+    assert zero_shot(tiny_clip, ImageFeatures(many[None], states)) > zero_shot(
+        tiny_clip, ImageFeatures(one[None], states)
+    )

@@ -11,15 +11,15 @@ from PIL import Image
 from torch import Tensor
 
 from inference.captioners.base import Prompt
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput, Message
 from inference.listing.types import Checked, Description, Numbers, Submission, Upload, Verdict
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 from inference.moderation.checks import Checks
 from inference.moderation.match import MatchRule
-from inference.moderation.nudity import Found, NudityDetector
-from inference.moderation.out_of_domain import ForeignDetector
+from inference.moderation.nudity import Detection, NudityDetector
+from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.texts import TextModeration
 from inference.pipeline import Models, describe
 from tests.support.doubles import KnownCaptioner
@@ -61,7 +61,7 @@ def described(models: Models) -> Describe:
         numbers: Numbers = "values",
         seed: int = 0,
     ) -> list[Description | InvalidInput]:
-        checked = [check(each) for each in submissions]
+        checked = [validate_timed(each) for each in submissions]
         asked = [replace(c, numbers=numbers, seed=seed) if isinstance(c, Checked) else c for c in checked]
         return describe(asked, replace(models, checks=replace(checks, match=rule) if rule else checks))
 
@@ -93,7 +93,7 @@ def test_photos_and_text(described: Describe, captioner: KnownCaptioner) -> None
     assert prompt.masked == result.masked
     assert prompt.mask_tokens == {"<PRICE>", "<SIZE>"}
     assert prompt.token == result.diversity.token
-    assert (len(prompt.images), len(prompt.views)) == (3, 3)
+    assert (len(prompt.images), len(prompt.features)) == (3, 3)
 
 
 def test_photos_only(described: Describe, captioner: KnownCaptioner) -> None:
@@ -116,7 +116,7 @@ def test_text_only(described: Describe, captioner: KnownCaptioner) -> None:
     assert (result.scores.clipscore_mean, result.scores.photo_similarity_max) == (None, None)
     assert result.scores.source_similarity is not None
     assert result.scores.bertscore is not None
-    assert (len(captioner.prompts[0].images), len(captioner.prompts[0].views)) == (0, 0)
+    assert (len(captioner.prompts[0].images), len(captioner.prompts[0].features)) == (0, 0)
     assert [prompt.token for prompt in captioner.prompts] == ["<SINGLE>"]
 
 
@@ -186,8 +186,8 @@ def test_checks_come_in_their_order(described: Describe) -> None:
 def test_match_compares_the_photos_with_the_seller_s_own_text(described: Describe, tiny_clip: Clip) -> None:
     """Not with what the captioner makes of it; the photo that fits best counts."""
     result = only(described(submission(2, FIELDS)))
-    photos = tiny_clip.look([tiny.picture(0), tiny.picture(1)]).embeddings
-    expected = float((photos @ tiny_clip.read([FIELDS]).embeddings[0]).clamp(0, 1).max())
+    photos = tiny_clip.encode_images([tiny.picture(0), tiny.picture(1)]).embeddings
+    expected = float((photos @ tiny_clip.encode_texts([FIELDS]).embeddings[0]).clamp(0, 1).max())
     assert result.moderation.checks[2].score == pytest.approx(expected, abs=1e-5)
 
 
@@ -229,15 +229,15 @@ def test_a_captioner_of_one_photo_gets_the_best_one(
     """With a text the photo nearest to it, without one the photo most like the others."""
     captioner.max_photos = 1
     described(submission(6, FIELDS), submission(6))
-    seen = tiny_clip.look([tiny.picture(number) for number in range(6)])
-    wanted = (tiny_clip.read([FIELDS]).embeddings[0], seen.embeddings.mean(0))
+    seen = tiny_clip.encode_images([tiny.picture(number) for number in range(6)])
+    wanted = (tiny_clip.encode_texts([FIELDS]).embeddings[0], seen.embeddings.mean(0))
     for prompt, like in zip(captioner.prompts, wanted, strict=True):
         best = int((seen.embeddings @ like).argmax())
         assert [image.tobytes() for image in prompt.images] == [tiny.picture(best).tobytes()]
-        assert_alike(prompt.views, PhotoViews(seen.embeddings[[best]], seen.states[[best]]))
+        assert_alike(prompt.features, ImageFeatures(seen.embeddings[[best]], seen.states[[best]]))
 
 
-def assert_alike(first: PhotoViews, second: PhotoViews) -> None:
+def assert_alike(first: ImageFeatures, second: ImageFeatures) -> None:
     assert torch.allclose(first.embeddings, second.embeddings, atol=1e-5)
     assert torch.allclose(first.states, second.states, atol=1e-5)
 
@@ -248,7 +248,9 @@ def test_each_listing_is_seen_with_its_own_photos(
     """One look at the photos of a whole batch, and everybody gets theirs back, in order."""
     described(submission(2), submission(0, FIELDS), submission(3, first=2), submission(1, FIELDS, first=5))
     for prompt, (first, count) in zip(captioner.prompts, ((0, 2), (0, 0), (2, 3), (5, 1)), strict=True):
-        assert_alike(prompt.views, tiny_clip.look([tiny.picture(first + number) for number in range(count)]))
+        assert_alike(
+            prompt.features, tiny_clip.encode_images([tiny.picture(first + number) for number in range(count)])
+        )
 
 
 def test_a_listing_is_described_alike_alone_and_in_a_batch(described: Describe) -> None:
@@ -280,7 +282,7 @@ def test_times_add_up(described: Describe) -> None:
 
 
 def test_the_time_of_validation_is_the_listing_s_own(models: Models) -> None:
-    checked = check(submission(1))
+    checked = validate_timed(submission(1))
     assert isinstance(checked, Checked)
     result = only(describe([replace(checked, seconds=12.5)], models))
     assert result.timings.validate_s == 12.5
@@ -377,18 +379,18 @@ def test_contacts_are_warned_of_or_erased_as_the_owner_says(
 class Seeing(NudityDetector):
     """Finds the same in every photo; remembers how many it was shown at once."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Detection) -> None:
         self.found = found
         self.shown: list[int] = []
 
-    def look(self, images: Sequence[Image.Image]) -> list[list[Found]]:
+    def look(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         self.shown.append(len(images))
         return [[self.found] if image.width == 61 else [] for image in images]
 
 
 def test_all_photos_of_a_batch_are_looked_through_at_once(described: Describe, models: Models) -> None:
     """And each listing is told of its own photos by their numbers."""
-    detector = Seeing(Found("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
+    detector = Seeing(Detection("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
     bare = Upload(tiny.png(tiny.picture(3, (61, 48))))
     first = Submission((*submission(2).uploads, bare), "")
     refused, passed, none = described(
@@ -407,7 +409,7 @@ def test_all_photos_of_a_batch_are_looked_through_at_once(described: Describe, m
 def test_a_photo_without_clothes_is_named_by_its_number(described: Describe, models: Models, tiny_clip: Clip) -> None:
     """The detector of foreign photos looks at the pixels that the dual encoder was given, of the whole batch."""
 
-    class Third(ForeignDetector):
+    class Third(OutOfDomainDetector):
         def judge(self, pixels: Tensor) -> Tensor:
             assert pixels.shape == (6, 3, tiny_clip.rule.size, tiny_clip.rule.size)
             return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
@@ -432,11 +434,11 @@ def test_a_photo_of_somebody_is_not_so_foreign(
 ) -> None:
     """Whoever is seen is likely dressed, although the detector of foreign photos has never seen clothes worn."""
 
-    class Every(ForeignDetector):
+    class Every(OutOfDomainDetector):
         def judge(self, pixels: Tensor) -> Tensor:
             return torch.full((len(pixels),), 9.0)
 
     checks = replace(models.checks, match=MatchRule(-1.0, frozenset({"куртка"})), foreign=Every())
-    seen = Seeing(Found(label, score, (0, 0, 5, 5)))
+    seen = Seeing(Detection(label, score, (0, 0, 5, 5)))
     somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
     assert only(described(somebody, checks=replace(checks, nudity=seen))).moderation.passed == passed

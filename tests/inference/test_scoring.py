@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 from transformers import PreTrainedTokenizerFast
 
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.scoring import bertscore, best_photos, clipscore, photo_similarities, score
 from tests.support.models import tiny
 
@@ -27,8 +27,8 @@ PAIRS = (
 UNIT = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.8, 0.0], [-1.0, 0.0, 0.0]])
 
 
-def views(embeddings: torch.Tensor) -> PhotoViews:
-    return PhotoViews(embeddings, torch.zeros(len(embeddings), 10, 4))
+def views(embeddings: torch.Tensor) -> ImageFeatures:
+    return ImageFeatures(embeddings, torch.zeros(len(embeddings), 10, 4))
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +52,20 @@ def test_bertscore_is_that_of_the_package(bert_folder: Path, tiny_clip: Clip) ->
     candidates, references = zip(*PAIRS, *[pair[::-1] for pair in PAIRS], strict=True)
     scorer = bert_score.BERTScorer(model_type=str(bert_folder), num_layers=tiny.TEXT_LAYERS, device="cpu", nthreads=0)
     expected = scorer.score(list(candidates), list(references))[2].tolist()
-    states = [tiny_clip.read(texts).tokens for texts in (candidates, references)]
+    states = [tiny_clip.encode_texts(texts).tokens for texts in (candidates, references)]
     ours = [bertscore(candidate, reference) for candidate, reference in zip(*states, strict=True)]
     assert ours == pytest.approx(expected, abs=1e-5)
     assert max(expected) - min(expected) > 0.05
 
 
 def test_bertscore_of_equal_texts_is_one_and_does_not_care_which_comes_first(tiny_clip: Clip) -> None:
-    first, second = tiny_clip.read(PAIRS[0]).tokens
+    first, second = tiny_clip.encode_texts(PAIRS[0]).tokens
     assert bertscore(first, first) == pytest.approx(1.0)
     assert bertscore(first, second) == pytest.approx(bertscore(second, first))
 
 
 def test_an_empty_text_scores_nothing_and_breaks_nothing(tiny_clip: Clip) -> None:
-    empty, some = tiny_clip.read(["", "Куртка"]).tokens
+    empty, some = tiny_clip.encode_texts(["", "Куртка"]).tokens
     assert [bertscore(empty, some), bertscore(some, empty), bertscore(empty, empty)] == [0.0, 0.0, 0.0]
 
 

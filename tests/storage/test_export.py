@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from storage import export
-from storage.records import Description, Note, Written
+from storage.records import DescriptionRecord, Note, Written
 from storage.store import Store, Transaction
 from tests.storage.conftest import stored
 from tests.support.storage.samples import NOW, USER, WRITTEN, new_listing, new_request
@@ -17,7 +17,7 @@ def _parse(text: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-async def _write(tx: Transaction, *texts: str | None, note: str = "Цена: 5000") -> list[Description]:
+async def _write(tx: Transaction, *texts: str | None, note: str = "Цена: 5000") -> list[DescriptionRecord]:
     """Descriptions of one new listing with these texts."""
     request = await new_request(tx)
     await tx.listings.put_note(request.listing_id, Note(1, note))
@@ -28,11 +28,11 @@ def _written(text: str | None) -> Written:
     return replace(WRITTEN, text=text)
 
 
-async def _vote(tx: Transaction, description: Description, value: int) -> None:
+async def _vote(tx: Transaction, description: DescriptionRecord, value: int) -> None:
     assert await tx.feedback.vote(description.id, USER, value, None, NOW)
 
 
-async def _correct(tx: Transaction, description: Description, text: str) -> None:
+async def _correct(tx: Transaction, description: DescriptionRecord, text: str) -> None:
     assert await tx.feedback.correct(description.id, USER, text, "", NOW)
 
 

@@ -149,9 +149,9 @@ class PretendModel:
     name: str
     models: PretendModels
 
-    def write(self, checked: Sequence[Checked], tell: Callable[[Stage], object]) -> list[Description]:
-        tell("reading")
-        tell("writing")
+    def write(self, checked: Sequence[Checked], on_progress: Callable[[Stage], object]) -> list[Description]:
+        on_progress("reading")
+        on_progress("writing")
         self.models.written(self.name, checked)
-        tell("scoring")
+        on_progress("scoring")
         return [_description(each.listing) for each in checked]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints.registry import read_card
+from inference.checkpoints.registry import load_card
 from inference.clip.dual_encoder import Clip
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
@@ -79,7 +79,7 @@ def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
 def test_a_second_opinion_is_measured_on_the_owner_s_examples(data_set: Path, tiny_root: Path) -> None:
     """Where the examples are clothes themselves, it tells nothing and does not help."""
     photos = sorted((data_set / "photos").glob("*.jpg"))
-    measured = second_opinion(read_card(tiny_root / "clip" / "mini"), photos, photos)
+    measured = second_opinion(load_card(tiny_root / "clip" / "mini"), photos, photos)
     assert measured["helps"] == 0.0
     assert 0.3 < measured["auc"] < 0.7
     assert measured["caught"] <= 0.1

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference.captioners.base import load
+from inference.captioners.base import load_captioner
 from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import GRID, Clip
 from tests.support.models import tiny
-from tests.support.models.captioners import surroundings
+from tests.support.models.captioners import context
 from training import captioner, loop
 from training.data.examples import read_examples
 from training.data.scenes import Composer, Lesson, drawn_scenes
@@ -172,7 +172,7 @@ def test_a_captioner_is_written_as_it_is_read(tiny_clip: Clip, tmp_path: Path) -
     captioner.save_captioner(small(), TOKENIZER, tmp_path / "mini")
     assert {weight.dtype for weight in load_file(tmp_path / "mini" / "model.safetensors").values()} == {torch.float16}
     card = Card(folder=tmp_path / "mini", family="prefix", version="1", max_photos=10)
-    assert load(card, surroundings(tiny_clip)).name == "mini"
+    assert load_captioner(card, context(tiny_clip)).name == "mini"
 
 
 def test_every_special_token_is_one_token_of_the_writing_tokenizer() -> None:

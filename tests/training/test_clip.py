@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
 from training import clip, loop
-from training.data.dataset import Pool, clothes, load
+from training.data.dataset import Dataset, clothes, load
 from training.data.examples import read_photo_labels
 from training.data.labels import vocabulary
 from training.teacher import FEATURES, MobileNetV2
@@ -29,13 +29,13 @@ def small() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pools(data_set: Path) -> tuple[Pool, Pool]:
+def pools(data_set: Path) -> tuple[Dataset, Dataset]:
     words = vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
     train, held = (load(clothes(data_set, split), tiny.reading_tokenizer(), words, 1) for split in ("train", "val"))
     return train, held
 
 
-def heads(pool: Pool) -> dict[str, int]:
+def heads(pool: Dataset) -> dict[str, int]:
     sizes = {name: int(values.max()) + 1 for name, values in pool.labels.items() if name != "colors"}
     return sizes | {"colors": pool.labels["colors"].shape[1]}
 
@@ -91,14 +91,14 @@ def test_pair_auc_of_a_perfect_encoder_is_one_and_of_a_blind_one_half() -> None:
     assert clip.pair_auc(blind, items) == pytest.approx(0.5, abs=0.1)
 
 
-def test_figures_of_held_out_photos_are_shares(pools: tuple[Pool, Pool], small: None) -> None:
+def test_figures_of_held_out_photos_are_shares(pools: tuple[Dataset, Dataset], small: None) -> None:
     torch.manual_seed(0)
     figures = clip.evaluate(clip.student(SIZE, heads(pools[0])), pools[1], 48)
     assert set(figures) == {"item", "color", "auc"}
     assert all(0 <= value <= 1 for value in figures.values())
 
 
-def test_the_teacher_is_fine_tuned_and_kept(pools: tuple[Pool, Pool], small: None, tmp_path: Path) -> None:
+def test_the_teacher_is_fine_tuned_and_kept(pools: tuple[Dataset, Dataset], small: None, tmp_path: Path) -> None:
     """Its weights move, and those that are written load into the same model."""
     torch.manual_seed(0)
     save_file(MobileNetV2().state_dict(), tmp_path / "public.safetensors")
@@ -116,7 +116,7 @@ class Killed(Exception):
     """The process ends here."""
 
 
-def trained(pools: tuple[Pool, Pool], folder: Path, steps: int) -> clip.DualEncoder:
+def trained(pools: tuple[Dataset, Dataset], folder: Path, steps: int) -> clip.DualEncoder:
     torch.manual_seed(1)
     teacher = clip.DualEncoder(MobileNetV2(), FEATURES, SIZE, heads(pools[0]))
     torch.manual_seed(2)
@@ -124,7 +124,7 @@ def trained(pools: tuple[Pool, Pool], folder: Path, steps: int) -> clip.DualEnco
 
 
 def test_a_killed_training_ends_in_the_same_student(
-    pools: tuple[Pool, Pool], small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pools: tuple[Dataset, Dataset], small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed in its third step and started again, it gives the weights of a run without a break, ready to ship."""
     whole = trained(pools, tmp_path / "whole", 4)
@@ -145,7 +145,7 @@ def test_a_killed_training_ends_in_the_same_student(
         assert torch.equal(resumed.state_dict()[name], weight), name
     clip.save_clip(resumed, tiny.reading_tokenizer(), tmp_path / "mini")
     loaded = Clip.load(tmp_path / "mini")
-    assert loaded.look([tiny.picture(0)]).embeddings.shape == (1, tiny.DIM)
+    assert loaded.encode_images([tiny.picture(0)]).embeddings.shape == (1, tiny.DIM)
     names = load_file(tmp_path / "mini" / "model.safetensors")
     assert {weight.dtype for weight in names.values()} == {torch.float16}
     assert not [name for name in names if name.startswith(("heads", "trunk", "text."))]

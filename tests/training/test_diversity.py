@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.clip.dual_encoder import GRID, Clip, PhotoViews
+from inference.clip.dual_encoder import GRID, Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from tests.support.models import tiny
 from training import loop
@@ -35,7 +35,7 @@ def albums(data_set: Path, tiny_clip: Clip) -> Albums:
     return Albums(tiny_clip, scenes, numbers.half(), listings, texts, random.Random(0))
 
 
-def shown(views: PhotoViews) -> list[int]:
+def shown(views: ImageFeatures) -> list[int]:
     return [int(number) for number in views.states[:, 0, 0]]
 
 
@@ -77,7 +77,7 @@ def test_a_listing_without_an_answer_is_not_learned_from(albums: Albums) -> None
 
 def test_views_of_a_bank_are_those_of_the_encoder(tiny_clip: Clip) -> None:
     """States say what the embedding is; nothing has to be looked at twice."""
-    seen = tiny_clip.look([tiny.picture(number) for number in range(3)])
+    seen = tiny_clip.encode_images([tiny.picture(number) for number in range(3)])
     assert torch.allclose(views_of(tiny_clip, seen.states).embeddings, seen.embeddings, atol=1e-5)
 
 

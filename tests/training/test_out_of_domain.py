@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inference.checkpoints.registry import read_card, seal, verify
-from inference.moderation.out_of_domain import FILE, ForeignDetector
+from inference.checkpoints.registry import load_card, save_card, verify
+from inference.moderation.out_of_domain import FILE, OutOfDomainDetector
 from tests.support.models import tiny
 from training import out_of_domain, stages
 from training.out_of_domain import begin, coarsened, drawings, sources, taught
@@ -97,19 +97,19 @@ def test_the_detector_is_written_beside_the_encoder_and_the_card_sealed(
 ) -> None:
     """The file loads, the card names it, and the thresholds of the match are measured with it."""
     folder = shutil.copytree(tiny_root, tmp_path / "checkpoints") / "clip" / "mini"
-    assert ForeignDetector.load(folder) is None
+    assert OutOfDomainDetector.load(folder) is None
     save_file(teacher.state_dict(), tmp_path / "teacher.safetensors")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("BATCH", 6), ("FIRST_AT", 32), ("LAST_AT", 40), ("TAUGHT_AT", 48)):
             patch.setattr(out_of_domain, name, value)
-        knowing = replace(read_card(folder), knows=("футболка", "джинсы"))
-        seal(knowing)
+        knowing = replace(load_card(folder), knows=("футболка", "джинсы"))
+        save_card(knowing)
         given = Sources(data_set, others, drawings=1)
         stages.train_foreign(given, tmp_path / "teacher.safetensors", folder, tmp_path / "runs", 2, 0)
-    verify(read_card(folder))
-    assert FILE in read_card(folder).files
-    assert set(read_card(folder).calibration) == {"match_threshold", "match_photo_threshold"}
-    detector = ForeignDetector.load(folder)
+    verify(load_card(folder))
+    assert FILE in load_card(folder).files
+    assert set(load_card(folder).calibration) == {"match_threshold", "match_photo_threshold"}
+    detector = OutOfDomainDetector.load(folder)
     assert detector is not None
     pixels = torch.rand(3, 3, 48, 48)
     risks = detector.judge(pixels)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from inference.captioners.interrogator.phrases import read
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
 from training import phrases
@@ -47,11 +47,11 @@ def test_the_thresholds_stand_beside_the_card(tmp_path: Path) -> None:
     """From a folder of labelled photos to a sealed file; photos of senders that measure the result are left out."""
     root, data = tmp_path / "checkpoints", tmp_path / "data"
     tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), root / "clip" / "mini")
-    seal(Card(folder=root / "clip" / "mini", family="vision-text-dual-encoder", version="1"))
+    save_card(Card(folder=root / "clip" / "mini", family="vision-text-dual-encoder", version="1"))
     folder = root / "captioner" / "interrogator"
     folder.mkdir(parents=True)
     settings = {"captioner": "mini", "clip": "mini", "mode": "best", "areas": ["tops"]}
-    seal(Card(folder=folder, family="interrogator", version="1", settings=settings))
+    save_card(Card(folder=folder, family="interrogator", version="1", settings=settings))
     (data / "photos").mkdir(parents=True)
     rows = ["photo\tsplit\titem\tcolor\tpattern\tfeatures\taudience\tcaption"]
     for number in range(12):

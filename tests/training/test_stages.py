@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.checkpoints.registry import get, survey, verify
+from inference.checkpoints.registry import get_card, list_cards, verify
 from inference.listing.types import Description, Submission, Upload
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 from inference.serving.loader import load_describer
 from tests.support.models import tiny
 from training import stages
@@ -40,11 +40,11 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
         stages.train_clip(sources, tmp_path / "teacher.safetensors", encoder, work / "clip", 2, 1, 0)
     stages.train_captioner(sources, encoder, root / "captioner" / "mini", work / "captioner", 2, 1, 0, layers=2)
     stages.train_diversity(sources, encoder, root / "diversity" / "mini", work / "diversity", 2, 0)
-    cards, _ = survey(root)
+    cards, _ = list_cards(root)
     assert [card.id for card in cards] == ["captioner/mini", "clip/mini", "diversity/mini"]
     for card in cards:
         verify(card)
-    clip_card = get(root, "clip", "mini")
+    clip_card = get_card(root, "clip", "mini")
     assert {"футболка", "джинсы"} <= set(clip_card.knows)
     assert "match_threshold" in clip_card.calibration
     tiny.save_toxicity_card(root / "toxicity" / "mini")
@@ -52,7 +52,7 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     assert isinstance(describer.models.captioner, PrefixCaptioner)
     describer.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)
     photo = data_set / "photos" / "p00.jpg"
-    result = describer.describe([check(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
+    result = describer.describe([validate_timed(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
     assert isinstance(result, Description)
     assert result.text is not None
 

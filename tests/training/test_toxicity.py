@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints.registry import read_card, verify
+from inference.checkpoints.registry import load_card, verify
 from inference.moderation.texts import TextModeration
 from training import toxicity
 from training.data.comments import Comment, Corpus
@@ -60,7 +60,7 @@ def test_a_training_tells_insults_even_in_disguise(
     out = tmp_path / "toxicity" / "mini"
     card = train_toxicity(corpus, out, seed=1)
     verify(card)
-    assert card == read_card(out)
+    assert card == load_card(out)
     assert 0 < card.calibration["toxicity_threshold"] < 1
     moderation = TextModeration.load(card)
     rude, disguised, plain = moderation.risks(["ну ты и балбес", "ну ты и 6албec", "продам: лампа, недорого"])

@@ -30,7 +30,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class Dataset:
     """Pictures as tensors.
 
     pixels: (pictures, 3, STORED, STORED) uint8; tokens: (pictures, TEXTS, length) int64, 0 is padding;
@@ -42,16 +42,16 @@ class Pool:
     labels: dict[str, Tensor]
     groups: Tensor
 
-    def sample(self, count: int) -> Pool:
+    def sample(self, count: int) -> Dataset:
         """Random pictures, with replacement."""
         rows = torch.randint(len(self.pixels), (count,), device=self.pixels.device)
         labels = {name: values[rows] for name, values in self.labels.items()}
-        return Pool(self.pixels[rows], self.tokens[rows], labels, self.groups[rows])
+        return Dataset(self.pixels[rows], self.tokens[rows], labels, self.groups[rows])
 
-    def to(self, device: torch.device) -> Pool:
+    def to(self, device: torch.device) -> Dataset:
         """The same pool in a device's memory."""
         labels = {name: values.to(device) for name, values in self.labels.items()}
-        return Pool(self.pixels.to(device), self.tokens.to(device), labels, self.groups.to(device))
+        return Dataset(self.pixels.to(device), self.tokens.to(device), labels, self.groups.to(device))
 
 
 def clothes(folder: Path, split: str) -> list[Picture]:
@@ -94,7 +94,7 @@ def _draw(seed: int) -> Tensor:
     return square(draw([random_garment(random.Random(seed))], seed), STORED)
 
 
-def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, workers: int) -> Pool:
+def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, workers: int) -> Dataset:
     """The pictures as tensors; drawings are drawn by `workers` processes."""
     paths = [picture.source for picture in pictures if isinstance(picture.source, Path)]
     seeds = [picture.source for picture in pictures if isinstance(picture.source, int)]
@@ -109,7 +109,7 @@ def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, w
     names = [_group(picture) for picture in pictures]
     numbers = {name: number for number, name in enumerate(sorted(set(names)))}
     groups = torch.tensor([numbers[name] for name in names])
-    return Pool(pixels, tokens, encode([picture.labels for picture in pictures], words), groups)
+    return Dataset(pixels, tokens, encode([picture.labels for picture in pictures], words), groups)
 
 
 def _group(picture: Picture) -> str:

@@ -70,4 +70,4 @@ def _look(clip: Clip, pixels: Tensor, first: bool) -> Tensor:
     else:
         seen = views(pixels, clip.rule.size, 0.5)
     with loop.autocast(pixels.device):
-        return clip.look_at(seen.contiguous(memory_format=torch.channels_last)).states.half().cpu()
+        return clip.encode_pixels(seen.contiguous(memory_format=torch.channels_last)).states.half().cpu()

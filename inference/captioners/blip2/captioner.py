@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedConfig
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load, narrow
-from inference.captioners.generation.microbatches import passes
+from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation, Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, enough, positions
 from inference.captioners.settings import read_settings
-from inference.checkpoints.adapters import WEIGHTS, adapted
+from inference.checkpoints.adapters import WEIGHTS, merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import PixelRule
@@ -53,7 +53,7 @@ class Blip2Captioner:
         self._beginning = beginning(card)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> Blip2Captioner:
+    def load(cls, card: Card, context: LoadContext) -> Blip2Captioner:
         """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
         Raises `CheckpointError` for settings that are not known and for texts so long or photos so many that the
@@ -61,19 +61,19 @@ class Blip2Captioner:
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
-        dtype = surroundings.device.dtype
+        dtype = context.device.dtype
         model = _adapted(load(card.folder, "auto" if card.adapters else dtype), card)
         narrow(model, dtype)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
         most = enough(card, room(model.language_model.config, generation.max_new_tokens), model.queries + FEWEST_WORDS)
         if most <= model.queries * (1 if settings.photos == "together" else card.max_photos):
-            raise card.wrong("max_photos")
-        return cls(model.to(surroundings.device.name), writer, rule, settings, card)
+            raise card.field_error("max_photos")
+        return cls(model.to(context.device.name), writer, rule, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts go through the ViT together."""
-        return [text for part in passes(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.rows(prompts)
@@ -144,9 +144,9 @@ def _adapted(model: Blip2, card: Card) -> Blip2:
     for name in card.adapters:
         one = replace(card, adapters=(name,))
         if _is_of_the_whole(card, name):
-            adapted(model, one)
+            merge_adapters(model, one)
         else:
-            adapted(model.language_model, one)
+            merge_adapters(model.language_model, one)
     return model
 
 

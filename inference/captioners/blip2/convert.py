@@ -17,7 +17,7 @@ from transformers import Blip2Config, PreTrainedTokenizerBase
 
 from inference.captioners.blip2.model import LANGUAGE, PROJECTION, language_width
 from inference.checkpoints import weights
-from inference.checkpoints.adapters import take_over
+from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.convert import link
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
@@ -71,7 +71,7 @@ def convert_swap(source: Path, folder: Path) -> Card:
         source / "blip2", folder, "blip2", lambda name: None if name.startswith(LANGUAGE) or name in instead else name
     )
     _copy(source / "language", folder, "language", lambda name: LANGUAGE + name)
-    return _card(folder, adapters=take_over(source, folder), summary={} if fits else _UNTRAINED)
+    return _card(folder, adapters=convert_adapters(source, folder), summary={} if fits else _UNTRAINED)
 
 
 def _card(folder: Path, **more: Any) -> Card:

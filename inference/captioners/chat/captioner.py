@@ -16,16 +16,16 @@ from PIL import Image
 from torch import nn
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, ProcessorMixin
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.chat.processing import load_processor
-from inference.captioners.generation.microbatches import passes
-from inference.captioners.generation.prompts import request
+from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.prompts import build_request
 from inference.captioners.generation.writer import Generation, Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, cast, enough, thumbnail
 from inference.captioners.settings import read_settings
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import PhotoViews
+from inference.clip.dual_encoder import ImageFeatures
 from inference.devices import Device
 
 logger = logging.getLogger(__name__)
@@ -72,10 +72,10 @@ class ChatCaptioner:
         self.max_photos = self._photos_with_room(card.max_photos)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> ChatCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> ChatCaptioner:
         """The captioner of a checkpoint folder. Raises `CheckpointError` for settings and texts that cannot be."""
         settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _EDGES})
-        generation, device = Generation.of(card), surroundings.device
+        generation, device = Generation.of(card), context.device
         quantised = _quantisation(settings.bits, device)
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,
@@ -87,7 +87,7 @@ class ChatCaptioner:
             quantization_config=quantised,
             device_map=device.name if quantised else None,
         )
-        model = adapted(model, card)
+        model = merge_adapters(model, card)
         if not quantised:
             cast(model, device.dtype)
             model.to(device.name)
@@ -96,7 +96,7 @@ class ChatCaptioner:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt."""
-        return [text for part in passes(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         inputs = self._fitting([self._writer.readable(prompt) for prompt in prompts])
@@ -127,7 +127,7 @@ class ChatCaptioner:
     def _photos_with_room(self, most: int) -> int:
         """How many photos of the largest size there is room for, beside the request and a few fields."""
         blank = Image.new("RGB", (self._settings.photo_edge,) * 2)
-        views = PhotoViews(torch.zeros(0, 0), torch.zeros(0, 0, 0))
+        views = ImageFeatures(torch.zeros(0, 0), torch.zeros(0, 0, 0))
         asked = (Prompt((blank,) * photos, views, "", "<VARIATIVE>") for photos in range(most, 0, -1))
         room = self._room - FEWEST_WORDS
         return next((len(each.images) for each in asked if _lengths(self._read([each]))[0] <= room), 0)
@@ -148,7 +148,7 @@ class ChatCaptioner:
         """The conversation so far: one turn of the user's, the photos first. Not every template knows a system."""
         images = [thumbnail(image, self._settings.photo_edge, Image.Resampling.BICUBIC) for image in prompt.images]
         photos: list[dict[str, Any]] = [{"type": "image", "image": image} for image in images]
-        return [{"role": "user", "content": [*photos, {"type": "text", "text": request(prompt)}]}]
+        return [{"role": "user", "content": [*photos, {"type": "text", "text": build_request(prompt)}]}]
 
 
 def _lengths(inputs: Any) -> list[int]:

@@ -21,13 +21,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.clipcap.model import ClipCap, build
-from inference.captioners.generation.microbatches import passes
+from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation, Writer
 from inference.captioners.parts import FEWEST_WORDS, enough, thumbnail
 from inference.captioners.settings import read_settings
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.checkpoints.weights import read
@@ -60,7 +60,7 @@ class ClipCapCaptioner:
         self.max_photos = min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> ClipCapCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> ClipCapCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer.
 
         Raises `CheckpointError` when the dual encoder's vectors are not as long as those of the training, and when the
@@ -68,18 +68,18 @@ class ClipCapCaptioner:
         """
         model = read_model(card)
         names = [name.removeprefix("clip/") for name in card.requires if name.startswith("clip/")]
-        clip = surroundings.load_clip(names[0]) if names else surroundings.clip
+        clip = context.load_clip(names[0]) if names else context.clip
         if clip.dim != model.config.vector:
             raise CheckpointError(
                 "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
             )
         writer = Writer(read_tokenizer(card.folder), Generation.of(card))
-        return cls(model, writer, clip, surroundings.device, card)
+        return cls(model, writer, clip, context.device, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts are looked at together."""
-        return [text for part in passes(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         prefixes = self._prefixes([image for prompt in prompts for image in prompt.images])
@@ -89,14 +89,14 @@ class ClipCapCaptioner:
 
     def describe_image(self, frame: Image.Image) -> str:
         """The caption of one RGB image, for instance a frame of a video."""
-        return self.generate([Prompt((frame,), self._clip.look(()), "", "<SINGLE>")])[0]
+        return self.generate([Prompt((frame,), self._clip.encode_images(()), "", "<SINGLE>")])[0]
 
     def _prefixes(self, images: Sequence[Image.Image]) -> Tensor:
         """(photos, length, width)."""
         edge = self._settings.thumbnail
         if edge:
             images = [thumbnail(image, edge, Image.Resampling.LANCZOS) for image in images]
-        vectors = self._clip.photo_features(images)
+        vectors = self._clip.project_images(images)
         if self._settings.normalize:
             vectors = functional.normalize(vectors, dim=-1)
         return self._model.prefix(vectors.to(self._device.name, self._device.dtype))
@@ -121,5 +121,5 @@ def read_model(card: Card) -> ClipCap:
     tied = {"language.lm_head.weight"} if model.language.config.tie_word_embeddings else set()
     if unexpected or set(missing) - tied:
         raise ValueError(f"{card.folder}: weights do not fit the configuration: {missing + unexpected}")
-    adapted(model, card)
+    merge_adapters(model, card)
     return model.eval()

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, VisionEncoderDecoderModel
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.encoder_decoder.model import LookingWriter, load
-from inference.captioners.generation.microbatches import passes
+from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation, Writer
 from inference.captioners.parts import cast, enough
 from inference.captioners.settings import read_settings
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import PixelRule
@@ -59,7 +59,7 @@ class EncoderDecoderCaptioner:
         self._config, self._start = _decoding(model.generation_config, writer)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> EncoderDecoderCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> EncoderDecoderCaptioner:
         """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
         Raises `CheckpointError` for settings and adapters that do not fit and for texts longer than the decoder can
@@ -68,15 +68,15 @@ class EncoderDecoderCaptioner:
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        dtype = surroundings.device.dtype
-        model: Any = adapted(load(card.folder, "auto" if card.adapters else dtype), card)
+        dtype = context.device.dtype
+        model: Any = merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
         cast(model, dtype)
-        return cls(model.to(surroundings.device.name), writer, rule, settings, card)
+        return cls(model.to(context.device.name), writer, rule, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts go through the encoder together."""
-        return [text for part in passes(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.ids(prompts)

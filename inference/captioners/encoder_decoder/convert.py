@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from inference.checkpoints import weights
-from inference.checkpoints.adapters import take_over
+from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 
@@ -43,7 +43,7 @@ def convert(source: Path, folder: Path) -> Card:
         max_photos=1,
         parameters=sum(weight.numel() for weight in kept.values()),
         generation={"num_beams": 4, "max_new_tokens": 15, "no_repeat_ngram_size": 0},
-        adapters=take_over(source, folder),
+        adapters=convert_adapters(source, folder),
     )
 
 

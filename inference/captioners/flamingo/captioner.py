@@ -9,15 +9,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import prompts
-from inference.captioners.generation.microbatches import passes
+from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation, Writer
 from inference.captioners.parts import cast, enough, positions
 from inference.captioners.settings import read_settings
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import PixelRule
@@ -55,17 +55,17 @@ class FlamingoCaptioner:
         self._room = enough(card, positions(model.language.config) - writer.generation.max_new_tokens)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> FlamingoCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> FlamingoCaptioner:
         """The captioner of a checkpoint folder: `model.safetensors`, `config.json`, `language/`, `vision/`.
 
         Raises `CheckpointError` for settings that are not known and for texts longer than the language model can write,
         `ValueError` for weights that do not fit.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
-        device = surroundings.device
+        device = context.device
         dtype = "auto" if card.adapters else device.dtype
         model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
-        adapted(model, card)
+        merge_adapters(model, card)
         cast(model, device.dtype)
         rule = PixelRule.read(card.folder / VISION / PIXELS)
         writer = Writer(read_tokenizer(card.folder / LANGUAGE), generation)
@@ -74,7 +74,7 @@ class FlamingoCaptioner:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; without photos the text alone is continued."""
-        return [text for part in passes(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         device = self.model.perceiver.latents.device
@@ -94,7 +94,7 @@ class FlamingoCaptioner:
     def _template(self, prompt: Prompt) -> str:
         """The card's template or the common one; with an `<image>` a photo, or one for all of them."""
         asked = self._settings.prompt if prompt.masked else self._settings.prompt_photos
-        template = asked or prompts.sentences()["completion" if prompt.masked else "completion-photos"]
+        template = asked or prompts.load_prompts()["completion" if prompt.masked else "completion-photos"]
         shown = min(len(prompt.images), 1) if self._settings.photos == "together" else len(prompt.images)
         return (template if IMAGE in template else IMAGE + template).replace(IMAGE, IMAGE * shown, 1)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from inference.captioners.base import Prompt
 
 
-def passes(prompts: Sequence[Prompt], photos: int = 16) -> Iterator[list[Prompt]]:
+def split_microbatches(prompts: Sequence[Prompt], photos: int = 16) -> Iterator[list[Prompt]]:
     """The batch in its order, cut where a part would have more than so many photos.
 
     A prompt is never cut, so one of more photos is a part by itself; a prompt without photos counts as one.

@@ -9,7 +9,7 @@ from transformers.utils import logging
 
 
 @contextmanager
-def silent_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """While it lasts, `transformers` shows no bar and logs nothing below an error."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from inference.captioners.base import Prompt
-from inference.captioners.generation.prompts import completion
+from inference.captioners.generation.prompts import build_completion
 from inference.checkpoints.registry import Card
 from inference.errors import CheckpointError
 
@@ -71,7 +71,7 @@ class Generation:
         for name, value in card.generation.items():
             kind = wanted.get(name)
             if kind is None or not (type(value) is kind or (kind is float and type(value) is int)):
-                raise card.wrong(f"generation.{name}")
+                raise card.field_error(f"generation.{name}")
             least, most = cls.LIMITS.get(name, (0, 0))
             if isinstance(value, int | float) and not least <= value <= most:
                 raise CheckpointError("card-generation", checkpoint=card.id, field=name, least=least, most=most)
@@ -111,7 +111,7 @@ class Writer:
         """
 
         def spelled(asked: Prompt) -> list[int]:
-            return self._ids(completion(asked, template), special=special)
+            return self._ids(build_completion(asked, template), special=special)
 
         return fitted(self.readable(prompt), room, spelled, self.shorter)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.captioners.base import Prompt
-from inference.captioners.generation.prompts import sentences
+from inference.captioners.generation.prompts import load_prompts
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, head
 from inference.masking.morphology import agreed
 
@@ -45,7 +45,7 @@ class Advert:
         """What is seen, phrases behind the lead as `prompts.po` has it; without a lead, a sentence of theirs."""
         said = [part for part in (self.lead, ", ".join(phrases)) if part]
         if len(said) == 2:
-            first = sentences()[template].format(caption=said[0], phrases=said[1])
+            first = load_prompts()[template].format(caption=said[0], phrases=said[1])
         else:
             first = f"{said[0][:1].upper()}{said[0][1:]}." if said else ""
         return " ".join(part for part in (first, self.more) if part)

@@ -19,16 +19,16 @@ from typing import Final
 
 from torch import Tensor
 
-from inference.captioners.base import Captioner, Prompt, Surroundings
-from inference.captioners.generation.prompts import sentences
+from inference.captioners.base import Captioner, LoadContext, Prompt
+from inference.captioners.generation.prompts import load_prompts
 from inference.captioners.interrogator.advert import Advert, spelled, thing_of, with_all_fields
 from inference.captioners.interrogator.labels import remembered
 from inference.captioners.interrogator.modes import WAYS, Asked, Found, Seen, likest
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, head, read
 from inference.captioners.interrogator.ranking import Labels, album_of
 from inference.captioners.interrogator.settings import Settings
-from inference.checkpoints.registry import Card, get
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.checkpoints.registry import Card, get_card
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.scoring import best_photos
 
 __all__ = ["Interrogation", "Interrogator"]
@@ -126,28 +126,28 @@ class Interrogator:
         self._views_fit = views_fit
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> Interrogator:
+    def load(cls, card: Card, context: LoadContext) -> Interrogator:
         """The interrogator of a card; its tables are read anew when they are not remembered.
 
         Raises `CheckpointError` for adapters and ways of writing, too: it has no weights and writes no tokens.
         """
         for field in ("adapters", "generation"):
             if getattr(card, field):
-                raise card.wrong(field)
+                raise card.field_error(field)
         phrases = read(next(iter(card.languages), "ru"))
         settings = Settings.of(card, phrases.areas)
-        clip = surroundings.load_clip(settings.clip)
-        captioner = surroundings.load_captioner(settings.captioner)
+        clip = context.load_clip(settings.clip)
+        captioner = context.load_captioner(settings.captioner)
         root, tables = card.folder.parent.parent, phrases.of(settings.areas)
         labels = remembered(
             root / _CACHE / f"{card.name}.safetensors",
-            get(root, "clip", settings.clip).files,
-            clip.text_features,
+            get_card(root, "clip", settings.clip).files,
+            clip.project_texts,
             tables,
             templates(tables, settings.areas),
         )
         found = Tables(phrases, settings.areas, labels, _thresholds(card))
-        return cls(card, captioner, clip, found, settings, views_fit=clip is surroundings.clip)
+        return cls(card, captioner, clip, found, settings, views_fit=clip is context.clip)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt: what the captioner says of the fields, and more than it says of the photos."""
@@ -162,12 +162,12 @@ class Interrogator:
         """The prompt with no more photos than the captioner reads."""
         if len(prompt.images) <= self.captioner.max_photos:
             return prompt
-        kept = best_photos(prompt.views.embeddings, None, self.captioner.max_photos)
-        views = PhotoViews(prompt.views.embeddings[kept], prompt.views.states[kept])
-        return replace(prompt, images=tuple(prompt.images[number] for number in kept), views=views)
+        kept = best_photos(prompt.features.embeddings, None, self.captioner.max_photos)
+        views = ImageFeatures(prompt.features.embeddings[kept], prompt.features.states[kept])
+        return replace(prompt, images=tuple(prompt.images[number] for number in kept), features=views)
 
     def _asked(self, prompt: Prompt, caption: str, mode: str) -> Interrogation:
-        photos = prompt.views.embeddings if self._views_fit else self._clip.look(prompt.images).embeddings
+        photos = prompt.features.embeddings if self._views_fit else self._clip.encode_images(prompt.images).embeddings
         if not len(photos):
             return Interrogation(caption, (), with_all_fields(caption, prompt), None)
         album, advert = album_of(photos), Advert.of(caption, self.tables.phrases)
@@ -190,7 +190,7 @@ class Interrogator:
         known = [trait for trait in phrases.areas[area] if trait in self.tables.labels]
         traits = [trait for trait in known if not phrases.is_said(trait, advert.seen)]
         found = self.tables.found(album, traits, advert.thing, self.settings.candidates)
-        return Asked(album, advert, traits, found, self._clip.text_features, self.settings)
+        return Asked(album, advert, traits, found, self._clip.project_texts, self.settings)
 
     def _several(self, photos: Tensor, advert: Advert) -> Seen:
         """Of different things sold together, the likest of each photo is named, unless the caption names several.
@@ -204,7 +204,7 @@ class Interrogator:
                 things.setdefault(head(phrase), phrase)
         more = list(things.values()) if len(named) < _SEVERAL else []
         text = advert.saying(more, "interrogator-several") if more else advert.seen
-        return likest(album_of(photos), self._clip.text_features, [text])
+        return likest(album_of(photos), self._clip.project_texts, [text])
 
 
 def _thresholds(card: Card) -> Mapping[str, float]:
@@ -216,4 +216,4 @@ def _thresholds(card: Card) -> Mapping[str, float]:
 def templates(tables: Mapping[str, object], areas: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Table → the sentences of `prompts.po` in which its phrases are read."""
     kinds = {table: "thing" if table in areas else "colour" if table == COLOURS else "trait" for table in tables}
-    return {table: tuple(sentences()[f"interrogator-{kind}"].split("\n")) for table, kind in kinds.items()}
+    return {table: tuple(load_prompts()[f"interrogator-{kind}"].split("\n")) for table, kind in kinds.items()}

@@ -44,7 +44,7 @@ class Settings:
         if not wrong:
             wrong = ["mode"] * (asked["mode"] not in MODES) + ["areas"] * (not _are_known(asked["areas"], areas))
         if wrong:
-            raise card.wrong(f"settings.{wrong[0]}")
+            raise card.field_error(f"settings.{wrong[0]}")
         return cls(**asked)  # type: ignore[arg-type]
 
 

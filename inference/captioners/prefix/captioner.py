@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from tokenizers import Tokenizer
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.prefix.choice import best
 from inference.captioners.prefix.decoding import Sampling, Speller, write
 from inference.captioners.prefix.format import PHOTO, ids_of, prompt_ids
@@ -30,25 +30,27 @@ class PrefixCaptioner:
         self._clip = clip
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> PrefixCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> PrefixCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
         sizes = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
         sizes.pop("model_type")
         model = Decoder(DecoderConfig(**sizes))
         model.load_state_dict({name: weight.float() for name, weight in read(card.folder).items()})
         if card.adapters:
-            from inference.checkpoints.adapters import adapted  # PEFT: takes seconds, and the embedded ones need none
+            from inference.checkpoints.adapters import (
+                merge_adapters,  # PEFT: takes seconds, the embedded ones need none
+            )
 
-            adapted(model, card)
+            merge_adapters(model, card)
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
-        return cls(model, tokenizer, surroundings.clip, card.name, card.max_photos)
+        return cls(model, tokenizer, context.clip, card.name, card.max_photos)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt: the best of several sampled ones."""
         tokenizer, vectors = self._speller.tokenizer, self._model.config.photo_vectors
-        rows = [prompt_ids(tokenizer, p.token, len(p.views), vectors, p.masked) for p in prompts]
+        rows = [prompt_ids(tokenizer, p.token, len(p.features), vectors, p.masked) for p in prompts]
         slot = ids_of(tokenizer, (PHOTO,))[0]
-        states = torch.cat([prompt.views.states for prompt in prompts])
+        states = torch.cat([prompt.features.states for prompt in prompts])
         drafts = write(self._model, self._speller, rows, states, slot, prompts, self.sampling)
         return best(self._clip, prompts, drafts)

@@ -25,7 +25,7 @@ STRANGER_COST, CLAIM_COST, ECHO = 10.0, 5.0, 10.0
 
 def best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]]) -> list[str]:
     """The best draft of each prompt; the texts of all prompts are read by the dual encoder as one batch."""
-    embeddings = clip.read([draft.text for several in drafts for draft in several]).embeddings
+    embeddings = clip.encode_texts([draft.text for several in drafts for draft in several]).embeddings
     likeness = embeddings.split([len(several) for several in drafts])
     return [_best(*each) for each in zip(prompts, drafts, likeness, strict=True)]
 
@@ -33,10 +33,10 @@ def best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]
 def _best(prompt: Prompt, drafts: Sequence[Draft], embeddings: Tensor) -> str:
     scores = LIKELIHOOD * torch.tensor([draft.likelihood for draft in drafts])
     scores += CONSENSUS * agreement([draft.text for draft in drafts])
-    if len(prompt.views):
-        scores += CLIPSCORE * (embeddings @ prompt.views.embeddings.mean(0))
+    if len(prompt.features):
+        scores += CLIPSCORE * (embeddings @ prompt.features.embeddings.mean(0))
     scores -= torch.tensor([_left_out(prompt, d.text) + unfounded(prompt.masked, d.text) for d in drafts])
-    return grounded(prompt.masked, drafts[int(scores.argmax())].text, seen=bool(len(prompt.views)))
+    return grounded(prompt.masked, drafts[int(scores.argmax())].text, seen=bool(len(prompt.features)))
 
 
 def _left_out(prompt: Prompt, text: str) -> float:

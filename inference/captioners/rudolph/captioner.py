@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from inference.captioners.base import Prompt, Surroundings
+from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.generation.writer import Generation, limits
 from inference.captioners.rudolph.decoding import Reading, Sampling, size_of_row, write
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
@@ -25,7 +25,7 @@ from inference.captioners.rudolph.ranking import best
 from inference.captioners.rudolph.spelling import Speller, Task, framed, sentence
 from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, pixels
 from inference.captioners.settings import Valid, read_settings
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.devices import Device
 
@@ -77,22 +77,22 @@ class RudolphCaptioner:
         unfit = [f"generation.{name}" for name in _BEAMS if name in card.generation]
         unfit += ["settings.template"] if len(self._begun) >= model.config.right else []
         if unfit:
-            raise card.wrong(unfit[0])
+            raise card.field_error(unfit[0])
         weights = sum(weight.nbytes for weight in model.parameters())
         # Numbers that may be in use at a time: half of what the weights leave free.
         self._budget = max(0, device.free - weights) // (2 * device.width)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> RudolphCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> RudolphCaptioner:
         """The captioner of a folder: `config.json`, `model.safetensors`, `vqgan.safetensors`, `tokenizer.json`."""
         config = json.loads((card.folder / "config.json").read_text("utf-8"))
-        device = surroundings.device
+        device = context.device
         with torch.device("meta"):
             model, vqgan = Rudolph(RudolphConfig(**config["model"])), Vqgan(VqganConfig(**config["vqgan"]))
         model.load_state_dict(load_file(card.folder / MODEL), assign=True)
         vqgan.load_state_dict(load_file(card.folder / IMAGES), assign=True)
         if card.adapters:
-            adapted(model.float(), card)  # published weights are halves, too narrow to add small numbers to
+            merge_adapters(model.float(), card)  # published weights are halves, too narrow to add small numbers to
         model.to(device.name, device.dtype)
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         speller = Speller(tokenizer, special=model.config.text_special > 0)

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, tensor
 
 from inference.captioners.base import Prompt
-from inference.captioners.generation.prompts import completion
+from inference.captioners.generation.prompts import build_completion
 from inference.captioners.generation.writer import digit_ids, fitted, unhalved, with_brackets, without_brackets
 
 PAD, UNK, BOS, EOS = range(4)
@@ -48,7 +48,7 @@ class Speller:
         """The ids of `wording.completion` on one line, at most `room`: of long fields the end is left out."""
 
         def spelled(asked: Prompt) -> list[int]:
-            text = completion(asked, template).replace("\n", ", ")
+            text = build_completion(asked, template).replace("\n", ", ")
             return self.ids(self.masked(text, asked.mask_tokens), task)
 
         return fitted(prompt, room, spelled, self._shorter)

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.captioners.base import Prompt, Surroundings
-from inference.captioners.generation.microbatches import passes
+from inference.captioners.base import LoadContext, Prompt
+from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation
 from inference.captioners.parts import cast, enough
 from inference.captioners.settings import read_settings
 from inference.captioners.soft_prompt.decoders import Speaker, speaker
 from inference.captioners.soft_prompt.model import SoftPrompt, read
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.clip.preprocessing import PixelRule
 from inference.devices import Device
@@ -53,21 +53,21 @@ class SoftPromptCaptioner:
         self.max_photos = min(card.max_photos, (room - FEWEST_WORDS) // photo)
 
     @classmethod
-    def load(cls, card: Card, surroundings: Surroundings) -> SoftPromptCaptioner:
+    def load(cls, card: Card, context: LoadContext) -> SoftPromptCaptioner:
         """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer, the rule of pixels.
 
         Raises `CheckpointError` for settings that are not known and for texts that leave no room for a photo.
         """
         model = read(card.folder)
-        adapted(model, card)
+        merge_adapters(model, card)
         writes = speaker(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        return cls(model, writes, rule, surroundings.device, card)
+        return cls(model, writes, rule, context.device, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts are looked at together."""
-        return [text for part in passes(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._written(part)]
 
     def _written(self, prompts: Sequence[Prompt]) -> list[str]:
         seen = self._look([image for prompt in prompts for image in prompt.images])

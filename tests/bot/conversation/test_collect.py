@@ -14,13 +14,13 @@ from aiogram.types import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.conversation.chat import Chat, Desk, Rules
+from bot.conversation.chat import Chat, Rules, UnitOfWork
 from bot.conversation.collect import amend, collect, photo_of
 from bot.conversation.notify import close_window, deliver
 from bot.routers.listing import generate
 from bot.views.keyboards import Generate
 from inference.listing.types import Description, Moderation, Scores, Timings, Verdict
-from storage.records import Listing, Outgoing
+from storage.records import ListingRecord, Outgoing
 from storage.store import Store
 
 QUIET_S, LIMIT_S = 1.0, 8.0
@@ -59,7 +59,7 @@ class Stage:
     async def act(self, what: Callable[[Chat], Awaitable[object]]) -> None:
         """Do it in a transaction, then send."""
         async with self.store.transaction() as tx:
-            chat = Chat(Desk(tx, (), self.rules, self.now), await tx.users.get(USER, self.now))
+            chat = Chat(UnitOfWork(tx, (), self.rules, self.now), await tx.users.get(USER, self.now))
             await what(chat)
         await self._send()
 
@@ -72,7 +72,7 @@ class Stage:
                     break
                 self.now = max(self.now, due)
                 for listing in await tx.listings.due(self.now, 10):
-                    await close_window(Desk(tx, (), self.rules, self.now), listing)
+                    await close_window(UnitOfWork(tx, (), self.rules, self.now), listing)
             await self._send()
         self.now = until
 
@@ -87,10 +87,10 @@ class Stage:
             listing = await tx.listings.get(request.listing_id) if request is not None else None
             if request is not None and listing is not None:
                 self.written_about = len(listing.photos)
-                await deliver(Desk(tx, (), self.rules, self.now), request, [RESULT])
+                await deliver(UnitOfWork(tx, (), self.rules, self.now), request, [RESULT])
         await self._send()
 
-    async def listings(self) -> list[Listing]:
+    async def listings(self) -> list[ListingRecord]:
         """The user's listings, the newest first."""
         async with self.store.transaction() as tx:
             return await tx.listings.recent(USER, 10)

@@ -16,7 +16,7 @@ def test_start_and_help_say_what_to_do(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.command("start")
         hello = await talk.hear("hello", limit=10)
-        assert buttons(hello) == [talk.say("button-cases")]
+        assert buttons(hello) == [talk.translate("button-cases")]
         await talk.command("help")
         overview = await talk.hear("help", limit=10)
         for each in commands(language, admin=True):
@@ -48,13 +48,13 @@ def test_a_model_is_chosen_and_writes(tmp_path: Path, language: str) -> None:
         shown = await talk.hear("card-title")
         await talk.press("button-model", shown, model="mini")
         listed = await talk.hear("model-title")
-        assert talk.say("model-photos", count=10) in listed["text"]
-        assert talk.say("model-languages", languages="ru") in listed["text"]
+        assert talk.translate("model-photos", count=10) in listed["text"]
+        assert talk.translate("model-languages", languages="ru") in listed["text"]
         assert buttons(listed) == ["mini ✓", "nano"]
-        assert await talk.touch("mini", listed) == talk.say("model-same", model="mini")
-        assert await talk.touch("nano", listed) == talk.say("model-chosen", model="nano")
+        assert await talk.touch("mini", listed) == talk.translate("model-same", model="mini")
+        assert await talk.touch("nano", listed) == talk.translate("model-chosen", model="nano")
         await talk.person.wait(lambda one: "nano ✓" in buttons(one))
-        await talk.person.wait(lambda one: talk.say("button-model", model="nano") in buttons(one))
+        await talk.person.wait(lambda one: talk.translate("button-model", model="nano") in buttons(one))
         await talk.press("button-generate", shown)
         assert await talk.written(1, "nano") == ["nano пишет: Цена: 5000 (0, 0)"]
         await talk.command("model")
@@ -171,7 +171,7 @@ def test_the_language_is_changed_by_a_button(tmp_path: Path, before: str, after:
     async def script(talk: Talk) -> None:
         await talk.command("language")
         asked = await talk.hear("language-now")
-        ticked = f"{talk.say(f'language-{before}')} ✓"
+        ticked = f"{talk.translate(f'language-{before}')} ✓"
         assert ticked in buttons(asked)
         await talk.press(f"language-{after}", asked)
         talk.language = after
@@ -191,7 +191,7 @@ def test_privacy_says_what_is_kept(tmp_path: Path, language: str, kept: bool, co
     async def script(talk: Talk) -> None:
         await talk.command("privacy")
         told = await talk.hear(code)
-        assert talk.say("privacy-forget") in told["text"]
+        assert talk.translate("privacy-forget") in told["text"]
 
     converse(script, tmp_path, language, keep_photos=kept)
 
@@ -216,7 +216,7 @@ def test_everything_is_forgotten_after_a_question(tmp_path: Path, language: str)
         await talk.command("forget")
         await talk.hear("forget-question", after=asked["message_id"])
         await talk.press("button-forget")
-        left = talk.say("forgotten", count=2, left=0).rpartition(",")[2]
+        left = talk.translate("forgotten", count=2, left=0).rpartition(",")[2]
         told = await talk.person.wait(left, after=asked["message_id"])
         assert told["text"].split()[1 if language == "ru" else 0] not in ("0", "1")
         assert not folder.exists()
@@ -244,7 +244,7 @@ def test_a_text_that_is_written_for_who_is_forgotten_reaches_nobody(tmp_path: Pa
         other = talk.sandbox.user(2, "Борис")
         await other.text("Цена: 100")
         shown = await other.wait("100")
-        await other.press(talk.say("button-generate"), shown["message_id"])
+        await other.press(talk.translate("button-generate"), shown["message_id"])
         await other.wait("пишет: Цена: 100")
         assert talk.texts("пишет:") == []
         async with talk.app.store.transaction() as tx:
@@ -266,12 +266,12 @@ def test_the_owner_sees_numbers_and_takes_the_data(tmp_path: Path, language: str
         await talk.press("button-again")
         await talk.scores(2)
         await talk.touch("👎")
-        await talk.person.wait(lambda one: talk.say("reason-item") in buttons(one))
+        await talk.person.wait(lambda one: talk.translate("reason-item") in buttons(one))
         await talk.press("reason-item")
         await talk.command("stats")
         told = await talk.hear("stats-title")
-        assert talk.say("stats-counts", users=1, blocked=0, listings=1) in told["text"]
-        assert talk.say("reason-item") in told["text"]
+        assert talk.translate("stats-counts", users=1, blocked=0, listings=1) in told["text"]
+        assert talk.translate("reason-item") in told["text"]
         await talk.command("export")
         for code in ("export-listings", "export-pairs"):
             message = await talk.hear(code)

@@ -7,24 +7,24 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.diff import difference
+from bot.conversation.diff import diff_texts
 
 
 def test_changes_are_words_with_their_places() -> None:
-    assert json.loads(difference("Синяя куртка, 42.", "Голубая куртка, 42, тёплая.")) == [
+    assert json.loads(diff_texts("Синяя куртка, 42.", "Голубая куртка, 42, тёплая.")) == [
         [0, "Синяя", "Голубая"],
         [16, "", ", тёплая"],
     ]
 
 
 def test_the_same_text_has_no_changes() -> None:
-    assert difference("Куртка", "Куртка") == "[]"
+    assert diff_texts("Куртка", "Куртка") == "[]"
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_the_changes_make_one_text_the_other(before: str, after: str) -> None:
     text, shift = before, 0
-    for place, old, new in json.loads(difference(before, after)):
+    for place, old, new in json.loads(diff_texts(before, after)):
         start = place + shift
         assert text[start : start + len(old)] == old
         text = text[:start] + new + text[start + len(old) :]

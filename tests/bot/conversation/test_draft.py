@@ -7,11 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.draft import Draft, read
+from bot.conversation.draft import Draft, build_draft
 from inference.errors import Message
-from storage.records import Listing, Note, PhotoFile
+from storage.records import ListingRecord, Note, PhotoFile
 
-EMPTY = Listing(1, 2, True, 0, (), (), None, None, None, False, 0.0)
+EMPTY = ListingRecord(1, 2, True, 0, (), (), None, None, None, False, 0.0)
 MEGABYTE = 2**20
 
 
@@ -29,7 +29,7 @@ def document(number: int, name: str | None, mime: str | None, size: int = 1000) 
 def draft(*photos: PhotoFile, text: str = "", limit: int = 20) -> Draft:
     """The draft of these photos and one note."""
     notes = (Note(1, text),) if text else ()
-    return read(replace(EMPTY, photos=photos, notes=notes), limit)
+    return build_draft(replace(EMPTY, photos=photos, notes=notes), limit)
 
 
 def codes(messages: tuple[Message, ...]) -> list[str]:
@@ -94,7 +94,7 @@ class TestPhotos:
 class TestText:
     def test_notes_are_joined_in_the_order_of_their_messages(self) -> None:
         notes = (Note(9, "Размер: 42"), Note(3, "Цена: 5000"))
-        found = read(replace(EMPTY, notes=notes), 20)
+        found = build_draft(replace(EMPTY, notes=notes), 20)
         assert found.text == "Цена: 5000\nРазмер: 42"
         assert found.attributes.items == (("Цена", "5000"), ("Размер", "42"))
 
@@ -143,7 +143,7 @@ def test_the_order_of_arrival_changes_nothing(photos: list[PhotoFile], notes: li
     shuffled_photos, shuffled_notes = list(photos), list(notes)
     random.shuffle(shuffled_photos)  # type: ignore[attr-defined]
     random.shuffle(shuffled_notes)  # type: ignore[attr-defined]
-    one = read(replace(EMPTY, photos=tuple(photos), notes=tuple(notes)), 20)
-    other = read(replace(EMPTY, photos=tuple(shuffled_photos), notes=tuple(shuffled_notes)), 20)
+    one = build_draft(replace(EMPTY, photos=tuple(photos), notes=tuple(notes)), 20)
+    other = build_draft(replace(EMPTY, photos=tuple(shuffled_photos), notes=tuple(shuffled_notes)), 20)
     assert one == other
     assert len(one.photos) <= 10

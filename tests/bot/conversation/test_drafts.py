@@ -10,13 +10,13 @@ from tests.support.bot.conversation import Json, Talk, both_languages, buttons, 
 
 async def card(talk: Talk, fragment: str = "") -> Json:
     """Wait for a card that says so."""
-    title = talk.say("card-title")
+    title = talk.translate("card-title")
     return await talk.person.wait(lambda message: title in message.get("text", "") and fragment in message["text"])
 
 
 def photos(talk: Talk, count: int) -> str:
     """The line that counts them."""
-    return talk.say("card-photos", count=count, limit=10)
+    return talk.translate("card-photos", count=count, limit=10)
 
 
 @both_languages
@@ -28,12 +28,12 @@ def test_an_album_with_a_caption_gets_one_card(tmp_path: Path, language: str) ->
         await talk.person.album([picture(colour) for colour in colours], caption="Цена: 5000; мягкая & тёплая")
         shown = await card(talk, photos(talk, 5))
         assert "• Цена: 5000; мягкая & тёплая" in shown["text"]
-        assert talk.say("missing-size") in shown["text"]
-        assert talk.say("missing-price") not in shown["text"]
+        assert talk.translate("missing-size") in shown["text"]
+        assert talk.translate("missing-price") not in shown["text"]
         assert buttons(shown) == [
-            talk.say("button-generate"),
-            talk.say("button-clear"),
-            talk.say("button-model", model="mini"),
+            talk.translate("button-generate"),
+            talk.translate("button-clear"),
+            talk.translate("button-model", model="mini"),
         ]
         assert len(talk.bots) == 1
 
@@ -46,7 +46,7 @@ def test_messages_before_and_after_join_and_edits_are_followed(tmp_path: Path, l
 
     async def script(talk: Talk) -> None:
         text = await talk.person.text("Цена: 5000")
-        shown = await card(talk, talk.say("missing-photos"))
+        shown = await card(talk, talk.translate("missing-photos"))
         await talk.person.photo(picture("red"))
         await talk.person.photo(picture("blue"), caption="Размер: 42")
         await card(talk, photos(talk, 2))
@@ -70,8 +70,8 @@ def test_files_and_gifs_are_photos_and_other_files_are_refused_by_name(tmp_path:
         await talk.person.document(b"RIFF....WEBP", "back.webp", "image/webp")
         shown = await card(talk, "back.webp")
         assert photos(talk, 2) in shown["text"]
-        assert talk.say("file-no-image", name="Договор.pdf", number=3) in shown["text"]
-        assert talk.say("photo-format", name="back.webp", number=3) in shown["text"]
+        assert talk.translate("file-no-image", name="Договор.pdf", number=3) in shown["text"]
+        assert talk.translate("photo-format", name="back.webp", number=3) in shown["text"]
 
     converse(script, tmp_path)
 
@@ -83,8 +83,8 @@ def test_photos_after_the_tenth_are_refused_by_name(tmp_path: Path, language: st
         await talk.person.album([picture(colour, form="PNG") for colour in colours[:10]])
         await talk.person.album([picture(colour, form="PNG") for colour in colours[10:15]], as_documents=True)
         shown = await card(talk, photos(talk, 10))
-        shown = await card(talk, talk.say("photo-extra", name="1.jpg", number=11, limit=10))
-        assert talk.say("photos-extra-more", count=2) in shown["text"]
+        shown = await card(talk, talk.translate("photo-extra", name="1.jpg", number=11, limit=10))
+        assert talk.translate("photos-extra-more", count=2) in shown["text"]
 
     converse(script, tmp_path, language)
 
@@ -174,7 +174,7 @@ def test_stale_and_foreign_buttons_are_answered_with_a_word(tmp_path: Path, lang
         await stranger.text("/start")
         shown = await stranger.wait(lambda message: buttons(message))
         for data in [*(each.pack() for each in STALE), "nonsense:1", "vote:1:perhaps"]:
-            assert await talk.push(shown, data, stranger) == talk.say("button-stale"), data
+            assert await talk.push(shown, data, stranger) == talk.translate("button-stale"), data
 
     converse(script, tmp_path, language)
 
@@ -195,7 +195,7 @@ def test_a_draft_with_nothing_to_write_about_offers_cases(tmp_path: Path, langua
 def test_attributes_that_cannot_be_read_are_explained_and_mended_by_an_edit(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         text = await talk.person.text('{"Цена": 5000,}')
-        problem = talk.say("attributes-bad-json", line=1, column=15)
+        problem = talk.translate("attributes-bad-json", line=1, column=15)
         shown = await card(talk, problem)
         await talk.press("button-generate")
         await talk.person.wait(problem, after=shown["message_id"])

@@ -24,7 +24,7 @@ from tests.support.bot.conversation import (
 
 async def card(talk: Talk, fragment: str = "", after: int = 0) -> Json:
     """Wait for a card that says so."""
-    title = talk.say("card-title")
+    title = talk.translate("card-title")
     return await talk.person.wait(
         lambda message: title in message.get("text", "") and fragment in message["text"], after=after
     )
@@ -32,7 +32,7 @@ async def card(talk: Talk, fragment: str = "", after: int = 0) -> Json:
 
 def photos(talk: Talk, count: int) -> str:
     """The line that counts them."""
-    return talk.say("card-photos", count=count, limit=10)
+    return talk.translate("card-photos", count=count, limit=10)
 
 
 async def ask(talk: Talk, text: str) -> Json:
@@ -50,7 +50,7 @@ def test_the_card_walks_through_the_steps_and_ends(tmp_path: Path, language: str
     async def script(talk: Talk) -> None:
         talk.engine.gate.clear()
         shown = await ask(talk, "Цена: 5000")
-        steps = await talk.person.wait(f"→ {talk.say('stage-scoring')}")
+        steps = await talk.person.wait(f"→ {talk.translate('stage-scoring')}")
         assert steps["message_id"] == shown["message_id"]
         assert buttons(steps) == []
         talk.engine.gate.set()
@@ -68,7 +68,7 @@ def test_pressed_within_the_window_it_waits_for_the_last_photo(tmp_path: Path, l
         shown = await card(talk)
         album = asyncio.create_task(talk.person.album([picture("green"), picture("blue")], delays=[0.0, 0.15]))
         await talk.collected(2)
-        assert await talk.press("button-generate", shown) == talk.say("waiting-for-photos")
+        assert await talk.press("button-generate", shown) == talk.translate("waiting-for-photos")
         await album
         await talk.scores()
         assert await talk.written() == ["mini пишет:  (3, 0)"]
@@ -104,7 +104,7 @@ def test_a_photo_that_comes_after_the_answer_brings_the_card_again(tmp_path: Pat
         judged = await talk.scores()
         await album
         again = await card(talk, photos(talk, 2), after=judged["message_id"])
-        assert talk.say("card-rewritten") in again["text"]
+        assert talk.translate("card-rewritten") in again["text"]
         assert again["message_id"] != first["message_id"]
         await talk.press("button-generate", again)
         assert (await talk.written(2))[1] == "mini пишет: Цена: 5000 (2, 1)"
@@ -124,7 +124,7 @@ def test_an_edit_after_the_answer_offers_a_new_text_and_a_new_message_a_new_draf
         await talk.person.text("Размер: 42")
         new = await card(talk, "42", after=judged["message_id"])
         assert "4000" not in new["text"]
-        assert talk.say("card-rewritten") not in new["text"]
+        assert talk.translate("card-rewritten") not in new["text"]
 
     converse(script, tmp_path)
 
@@ -148,7 +148,7 @@ def test_who_waits_is_told_the_place_and_may_cancel(tmp_path: Path, language: st
         await talk.press("button-generate", last)
         waiting = await talk.hear("place", count=1)
         assert waiting["message_id"] == last["message_id"]
-        assert await talk.push(last, data) == talk.say("already-writing")
+        assert await talk.push(last, data) == talk.translate("already-writing")
         talk.engine.gate.set()
         assert len(await talk.written(4)) == 4
 
@@ -160,7 +160,7 @@ def test_what_is_being_written_cannot_be_cancelled(tmp_path: Path) -> None:
         talk.engine.gate.clear()
         shown = await ask(talk, "Цена: 100")
         await talk.person.wait(lambda _: talk.engine.asked)
-        assert await talk.push(shown, "cancel:1") == talk.say("too-late-to-cancel")
+        assert await talk.push(shown, "cancel:1") == talk.translate("too-late-to-cancel")
         talk.engine.gate.set()
         await talk.written()
 
@@ -198,11 +198,11 @@ def test_a_refused_listing_says_why_and_opens_its_draft_again(tmp_path: Path, la
     async def script(talk: Talk) -> None:
         shown = await ask(talk, REFUSED)
         refusal = await talk.hear("match-refused")
-        assert talk.say("service-is-for") in refusal["text"]
-        assert buttons(refusal) == [talk.say("button-cases")]
+        assert talk.translate("service-is-for") in refusal["text"]
+        assert buttons(refusal) == [talk.translate("button-cases")]
         open_again = await card(talk, REFUSED)
         assert open_again["message_id"] == shown["message_id"]
-        assert talk.say("card-rewritten") not in open_again["text"]
+        assert talk.translate("card-rewritten") not in open_again["text"]
         await talk.person.edit(talk.person.messages[0]["message_id"], "Цена: 5000")
         await card(talk, "5000")
         await talk.press("button-generate", shown)
@@ -220,14 +220,14 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
         shown = await card(talk, photos(talk, 2))
         await talk.press("button-generate", shown)
         refusal = await talk.hear("photos-refused", count=1, numbers="2")
-        assert await talk.press("button-drop", refusal, position=2) == talk.say("photo-dropped")
+        assert await talk.press("button-drop", refusal, position=2) == talk.translate("photo-dropped")
         await card(talk, photos(talk, 1))
         await talk.press("button-drop", refusal, position=2)
         broken = await talk.person.document(picture("green")[:300], "half.jpg", "image/jpeg")
         await card(talk, photos(talk, 2))
         await talk.press("button-generate", shown)
         refusal = await talk.person.wait("half.jpg", after=broken["message_id"])
-        assert talk.say("photo-damaged", name="half.jpg", number=2) in refusal["text"]
+        assert talk.translate("photo-damaged", name="half.jpg", number=2) in refusal["text"]
         await talk.press("button-drop", refusal, position=2)
         left = await card(talk, photos(talk, 1))
         assert BAD_PHOTO in left["text"]
@@ -240,13 +240,13 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
 def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, word: str, code: str) -> None:
     async def script(talk: Talk) -> None:
         shown = await ask(talk, word)
-        beginning = talk.say(code, id="…").partition("…")[0]
+        beginning = talk.translate(code, id="…").partition("…")[0]
         told = await talk.person.wait(beginning)
         assert "Traceback" not in told["text"]
         assert "ZeroDivision" not in told["text"]
         again = await card(talk, word)
         assert again["message_id"] == shown["message_id"]
-        assert talk.say("button-generate") in buttons(again)
+        assert talk.translate("button-generate") in buttons(again)
 
     converse(script, tmp_path, language)
 
@@ -255,7 +255,7 @@ def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, wo
 def test_photos_that_telegram_keeps_back_are_no_bug(
     tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("bot.telegram.downloads.pause_after", lambda *_: 0.01)
+    monkeypatch.setattr("bot.telegram.downloads.backoff_s", lambda *_: 0.01)
 
     async def script(talk: Talk) -> None:
         talk.sandbox.faults.add("getFile", code=502, times=None)
@@ -274,7 +274,7 @@ async def choose(talk: Talk, *models: str) -> None:
     for model in models:
         sent = await talk.command("model")
         listed = await talk.hear("model-title", after=sent)
-        assert await talk.touch(model, listed) == talk.say("model-chosen", model=model)
+        assert await talk.touch(model, listed) == talk.translate("model-chosen", model=model)
 
 
 async def choice(talk: Talk) -> tuple[str | None, str | None]:
@@ -318,7 +318,7 @@ def test_the_old_model_is_the_one_that_was_chosen_before(tmp_path: Path, left_ou
             await talk.hear("model-failed", model="huge", other="nano")
         await talk.person.wait("nano пишет: Цена: 5000")
         await talk.person.text("Цвет: синий")
-        assert talk.say("button-model", model="nano") in buttons(await card(talk, "синий"))
+        assert talk.translate("button-model", model="nano") in buttons(await card(talk, "синий"))
 
     converse(script, tmp_path, names=("mini", "nano", "huge"))
 
@@ -377,7 +377,7 @@ def test_the_bot_s_own_model_that_fails_to_write_is_a_bug(tmp_path: Path, caplog
     async def script(talk: Talk) -> None:
         talk.engine.faults = {"mini": "checkpoint-unusable"}
         await ask(talk, "Цена: 5000")
-        told = await talk.person.wait(talk.say("request-failed", id="…").partition("…")[0])
+        told = await talk.person.wait(talk.translate("request-failed", id="…").partition("…")[0])
         await card(talk, "5000")
         (logged,) = [record.getMessage() for record in caplog.records if "mini" in record.getMessage()]
         assert logged.rpartition("[")[2].rstrip("]") in told["text"]
@@ -390,7 +390,7 @@ def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, l
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
         refusal = await talk.hear("written-empty")
-        assert buttons(refusal) == [talk.say("button-others"), talk.say("button-cases")]
+        assert buttons(refusal) == [talk.translate("button-others"), talk.translate("button-cases")]
         await card(talk, WORDLESS)
         await talk.press("button-others", refusal)
         await talk.hear("model-title")
@@ -402,6 +402,6 @@ def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, l
 def test_where_there_is_no_other_model_none_is_offered(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
-        assert buttons(await talk.hear("written-empty")) == [talk.say("button-cases")]
+        assert buttons(await talk.hear("written-empty")) == [talk.translate("button-cases")]
 
     converse(script, tmp_path, names=("mini",))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.records import Description
+from storage.records import DescriptionRecord
 from tests.support.bot.conversation import Json, Talk, both_languages, buttons, converse, picture
 
 TEXT = "Цена: 5000"
@@ -21,7 +21,7 @@ async def answered(talk: Talk, text: str = TEXT, count: int = 1) -> Json:
     return await talk.scores(count)
 
 
-async def description(talk: Talk, number: int = 1) -> Description:
+async def description(talk: Talk, number: int = 1) -> DescriptionRecord:
     """What storage holds."""
     async with talk.app.store.transaction() as tx:
         found = await tx.feedback.get(number)
@@ -45,9 +45,9 @@ def test_the_text_comes_alone_and_its_scores_folded(tmp_path: Path, language: st
         assert await talk.written() == ["mini пишет: <b>Цена</b> & скидка: 5000 (2, 0)"]
         assert judged["entities"][0]["type"] == "expandable_blockquote"
         for code in ("score-clipscore-mean", "score-many-things", "time-total"):
-            assert talk.say(code) in judged["text"]
-        assert talk.say("page-scores", checkpoint="mini") in judged["text"]
-        assert talk.say("score-bertscore") not in judged["text"]
+            assert talk.translate(code) in judged["text"]
+        assert talk.translate("page-scores", checkpoint="mini") in judged["text"]
+        assert talk.translate("score-bertscore") not in judged["text"]
 
     converse(script, tmp_path, language)
 
@@ -56,23 +56,23 @@ def test_the_text_comes_alone_and_its_scores_folded(tmp_path: Path, language: st
 def test_a_vote_is_shown_and_may_be_changed(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         judged = await answered(talk)
-        assert await talk.touch("👍", judged) == talk.say("thanks")
+        assert await talk.touch("👍", judged) == talk.translate("thanks")
         await shows(talk, judged, "👍 ✓")
         assert (await description(talk)).vote == 1
         await talk.touch("👍 ✓", judged)
         await talk.touch("👎", judged)
-        await shows(talk, judged, "👍", "👎 ✓", talk.say("reason-invented"))
+        await shows(talk, judged, "👍", "👎 ✓", talk.translate("reason-invented"))
         await talk.press("reason-invented", judged)
         await shows(talk, judged, "👎 ✓")
         found = await description(talk)
         assert (found.vote, found.reason) == (-1, "invented")
         await talk.touch("👎 ✓", judged)
-        await shows(talk, judged, f"{talk.say('reason-invented')} ✓", talk.say("reason-colour"))
+        await shows(talk, judged, f"{talk.translate('reason-invented')} ✓", talk.translate("reason-colour"))
         await talk.touch("👍", judged)
         await shows(talk, judged, "👍 ✓", "👎")
         found = await description(talk)
         assert (found.vote, found.reason) == (1, None)
-        await talk.person.wait(lambda _: talk.say("why-bad") not in talk.bots[-1]["text"])
+        await talk.person.wait(lambda _: talk.translate("why-bad") not in talk.bots[-1]["text"])
 
     converse(script, tmp_path, language)
 
@@ -124,7 +124,7 @@ def test_another_version_has_another_seed_and_another_model_another_name(tmp_pat
         await talk.scores(3)
         assert [(name, seed) for name, seed, _ in talk.engine.asked] == [("mini", 0), ("mini", 1), ("nano", 0)]
         assert len(await talk.written(3)) == 3
-        done = talk.say("card-done")
+        done = talk.translate("card-done")
         await talk.person.wait(lambda _: [one["text"] for one in talk.bots].count(done) == 3)
 
     converse(script, tmp_path, language)
@@ -150,9 +150,9 @@ def test_without_a_choice_nothing_offers_one(tmp_path: Path, given: dict[str, An
     async def script(talk: Talk) -> None:
         await talk.person.text(TEXT)
         shown = await talk.person.wait(TEXT)
-        assert buttons(shown) == [talk.say("button-generate"), talk.say("button-clear")]
+        assert buttons(shown) == [talk.translate("button-generate"), talk.translate("button-clear")]
         await talk.press("button-generate")
-        assert talk.say("button-others") not in buttons(await talk.scores())
+        assert talk.translate("button-others") not in buttons(await talk.scores())
 
     converse(script, tmp_path, **given)
 
@@ -169,14 +169,19 @@ def test_two_models_are_compared_blindly(tmp_path: Path, language: str, choice: 
         await talk.command("compare")
         question = await talk.hear("compare-question")
         texts = [message["text"] for message in talk.bots if "пишет" in message["text"]]
-        assert [text.split("\n")[0] for text in texts] == [talk.say("candidate-first"), talk.say("candidate-second")]
+        assert [text.split("\n")[0] for text in texts] == [
+            talk.translate("candidate-first"),
+            talk.translate("candidate-second"),
+        ]
         assert "mini" not in question["text"]
         await talk.press(f"choice-{choice}", question)
         names = ["mini" if "mini" in text else "nano" for text in texts]
-        told = await talk.hear("compare-revealed", choice=talk.say(f"choice-{choice}"), first=names[0], second=names[1])
+        told = await talk.hear(
+            "compare-revealed", choice=talk.translate(f"choice-{choice}"), first=names[0], second=names[1]
+        )
         assert told["message_id"] == question["message_id"]
         assert buttons(told) == []
-        assert await talk.push(told, "prefer:1:equal") == talk.say("compare-chosen")
+        assert await talk.push(told, "prefer:1:equal") == talk.translate("compare-chosen")
         async with talk.app.store.transaction() as tx:
             found = await tx.feedback.get_comparison(1)
         assert found is not None

@@ -16,7 +16,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.types import File
 
 from bot.telegram.downloads import Downloaded, Downloads
-from bot.telegram.photo_store import PhotoFolder
+from bot.telegram.photo_store import PhotoStore
 from inference.errors import Message, UserError
 from inference.listing.types import Upload
 from sandbox.server import Sandbox
@@ -30,7 +30,7 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that a test can wait out."""
-    monkeypatch.setattr("bot.telegram.downloads.pause_after", lambda *_: 0.01)
+    monkeypatch.setattr("bot.telegram.downloads.backoff_s", lambda *_: 0.01)
 
 
 async def sent(sandbox: Sandbox, data: bytes, name: str | None = "куртка.jpg") -> PhotoFile:
@@ -202,7 +202,7 @@ class TestPhotoFolder:
                 async with store.transaction() as tx:
                     await tx.users.get(7, 1.0)
             for _ in range(2):
-                await PhotoFolder(folder, store).keep(7, self.photos)
+                await PhotoStore(folder, store).keep(7, self.photos)
             await store.close()
 
         asyncio.run(script())

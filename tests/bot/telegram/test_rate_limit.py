@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.telegram.rate_limit import Rates
+from bot.telegram.rate_limit import RateLimiter
 
 CALLS = st.lists(
     st.tuples(
@@ -21,7 +21,7 @@ CALLS = st.lists(
 )
 
 
-def arrivals(rates: Rates, calls: list[tuple[int, float, float, float]]) -> list[tuple[float, int]]:
+def arrivals(rates: RateLimiter, calls: list[tuple[int, float, float, float]]) -> list[tuple[float, int]]:
     """When each message arrives, with its chat, at a bot that sends whenever it may."""
     now = 0.0
     ends: list[tuple[float, int]] = []
@@ -47,7 +47,7 @@ def arrivals(rates: Rates, calls: list[tuple[int, float, float, float]]) -> list
 def test_no_second_holds_more_messages_than_allowed(
     calls: list[tuple[int, float, float, float]], total: int, chat: float
 ) -> None:
-    arrived = arrivals(Rates(total, chat), calls)
+    arrived = arrivals(RateLimiter(total, chat), calls)
     assert len(arrived) == len(calls)
     for place, (first, _) in enumerate(arrived):
         within = [at for at, _ in arrived[place:] if at < first + 1.0 - 1e-9]
@@ -58,21 +58,21 @@ def test_no_second_holds_more_messages_than_allowed(
 def test_a_chat_is_left_alone_between_two_messages(
     calls: list[tuple[int, float, float, float]], total: int, chat: float
 ) -> None:
-    arrived = arrivals(Rates(total, chat), calls)
+    arrived = arrivals(RateLimiter(total, chat), calls)
     for chat_id in range(5):
         own = [at for at, of in arrived if of == chat_id]
         assert all(later - earlier >= 1 / chat - 1e-9 for earlier, later in pairwise(own))
 
 
 def test_a_flood_holds_the_chat_alone() -> None:
-    rates = Rates(30, 1)
+    rates = RateLimiter(30, 1)
     rates.flood(1, 0.0, 7.0)
     assert (rates.busy(6.9), rates.free(6.9)) == ({1}, 30)
     assert rates.busy(7.0) == set()
 
 
 def test_floods_in_two_chats_hold_everybody() -> None:
-    rates = Rates(30, 1)
+    rates = RateLimiter(30, 1)
     rates.flood(1, 0.0, 3.0)
     rates.flood(2, 1.0, 5.0)
     assert (rates.free(4.9), rates.next_change(4.0)) == (0, 5.0)
@@ -80,14 +80,14 @@ def test_floods_in_two_chats_hold_everybody() -> None:
 
 
 def test_a_flood_that_is_over_does_not_count() -> None:
-    rates = Rates(30, 1)
+    rates = RateLimiter(30, 1)
     rates.flood(1, 0.0, 3.0)
     rates.flood(2, 4.0, 6.0)
     assert rates.free(5.0) == 30
 
 
 def test_a_free_bot_waits_for_nothing() -> None:
-    rates = Rates(2, 1)
+    rates = RateLimiter(2, 1)
     assert rates.next_change(0.0) == float("inf")
     rates.start(1)
     rates.end(1, 0.5)

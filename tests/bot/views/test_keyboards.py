@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
-from tests.bot.views.test_replies import WRITTEN
 
 from bot.views import keyboards, replies
 from inference.checkpoints.registry import Card
 from inference.listing.cases import find_cases
-from locales.translate import LANGUAGES, render
-from storage.records import Description
+from locales.translate import LANGUAGES, translate
+from storage.records import DescriptionRecord
+from tests.bot.views.test_replies import WRITTEN
 
 BIG = 2**63 - 1
 EACH = [
@@ -64,15 +64,15 @@ def captions(keyboard: InlineKeyboardMarkup) -> list[list[str]]:
     return [[button.text for button in row] for row in keyboard.inline_keyboard]
 
 
-def description(**given: object) -> Description:
+def description(**given: object) -> DescriptionRecord:
     """A stored text."""
     usual = {"vote": None, "reason": None, "correction": None}
-    return Description(1, 1, 1, 1, 0, WRITTEN, **{**usual, **given}, created_at=0.0)  # type: ignore[arg-type]
+    return DescriptionRecord(1, 1, 1, 1, 0, WRITTEN, **{**usual, **given}, created_at=0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_votes_are_ticked_and_more_is_unfolded_below_them(language: str) -> None:
-    say = partial(render, language=language)
+    say = partial(translate, language=language)
     others = cards("nano", "pico")
     assert captions(keyboards.judge(description(), say, []))[0] == ["👍", "👎", "✏️"]
     assert len(captions(keyboards.judge(description(), say, []))[-1]) == 1
@@ -99,5 +99,5 @@ def test_models_come_in_pages_with_a_way_to_those_beside() -> None:
 
 
 def test_no_keyboard_has_more_buttons_than_telegram_takes() -> None:
-    keyboard = keyboards.judge(description(), render, cards(*(f"{number}" for number in range(200))), "models")
+    keyboard = keyboards.judge(description(), translate, cards(*(f"{number}" for number in range(200))), "models")
     assert sum(map(len, captions(keyboard))) <= 100

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bot.conversation.test_draft import EMPTY, parts, photo
 
-from bot.conversation.draft import read
+from bot.conversation.draft import build_draft
 from bot.views import replies
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case, find_cases
-from locales.translate import LANGUAGES, Say, render
+from locales.translate import LANGUAGES, Translate, translate
 from storage.records import CheckpointStats, Note, PhotoFile, Stats, Written
+from tests.bot.conversation.test_draft import EMPTY, parts, photo
 
 both_languages = pytest.mark.parametrize("language", LANGUAGES)
 ROOT = Path(__file__).parents[3]
@@ -37,9 +37,9 @@ WRITTEN = Written(
 )
 
 
-def say(language: str) -> Say:
+def say(language: str) -> Translate:
     """Sentences in a language."""
-    return partial(render, language=language)
+    return partial(translate, language=language)
 
 
 class Tags(HTMLParser):
@@ -66,7 +66,7 @@ class TestCard:
         self, photos: list[PhotoFile], texts: list[str], language: str
     ) -> None:
         notes = tuple(Note(number, text) for number, text in enumerate(texts))
-        draft = read(replace(EMPTY, photos=tuple(photos), notes=notes), 20)
+        draft = build_draft(replace(EMPTY, photos=tuple(photos), notes=notes), 20)
         shown = replies.card(draft, say(language), rewritten=True)
         assert len(shown) <= replies.LENGTH
         Tags(shown)
@@ -79,13 +79,13 @@ class TestCard:
             replace(each, kind="document", name="&" * 60, mime="application/pdf") for each in map(photo, range(30))
         )
         shown = replies.card(
-            read(replace(EMPTY, photos=photos, notes=(Note(1, text),)), 20), say(language), rewritten=True
+            build_draft(replace(EMPTY, photos=photos, notes=(Note(1, text),)), 20), say(language), rewritten=True
         )
         assert len(shown) <= replies.LENGTH
-        assert render(Message("and-more", {"count": 1}), language).partition("1")[0] in unescape(shown)
+        assert translate(Message("and-more", {"count": 1}), language).partition("1")[0] in unescape(shown)
 
     def test_free_text_is_shown_as_it_is(self) -> None:
-        draft = read(replace(EMPTY, notes=(Note(1, "Почти <новая> & тёплая\nЦена: 5000"),)), 20)
+        draft = build_draft(replace(EMPTY, notes=(Note(1, "Почти <новая> & тёплая\nЦена: 5000"),)), 20)
         shown = replies.card(draft, say("ru"))
         assert "• Почти &lt;новая&gt; &amp; тёплая\n• <b>Цена:</b> 5000" in shown
 
@@ -105,14 +105,14 @@ class TestTexts:
         shown = replies.scores(WRITTEN, say(language), note="?")
         Tags(shown)
         assert shown.startswith("?\n\n<blockquote expandable>")
-        assert render(Message("score-clipscore-mean"), language) in shown
-        assert render(Message("score-bertscore"), language) not in shown
+        assert translate(Message("score-clipscore-mean"), language) in shown
+        assert translate(Message("score-bertscore"), language) not in shown
         assert ("0,31" if language == "ru" else "0.31") in shown
 
     def test_each_reason_is_said_once(self) -> None:
         reason = Message("match-refused")
         shown = replies.refusal([reason, reason], say("ru"))
-        assert shown.count(render(reason)) == 1
+        assert shown.count(translate(reason)) == 1
 
     @pytest.mark.parametrize("case", find_cases(ROOT / "testcases"), ids=lambda case: case.name)
     @both_languages
@@ -149,11 +149,11 @@ class TestLines:
         )
         shown = replies.model(card, 0.456, say(language), language)
         assert shown.startswith(f"<b>mini</b> — {'Р' if language == 'ru' else 'E'}\n")
-        assert render(Message("model-photos", {"count": 1}), language) in shown
-        assert render(Message("model-speed", {"seconds": 0.46}), language) in shown
+        assert translate(Message("model-photos", {"count": 1}), language) in shown
+        assert translate(Message("model-speed", {"seconds": 0.46}), language) in shown
         blind = replies.model(replace(card, max_photos=0), None, say(language), language)
-        assert render(Message("model-no-photos"), language) in blind
-        languages = render(Message("model-languages", {"languages": "ru"}), language)
+        assert translate(Message("model-no-photos"), language) in blind
+        languages = translate(Message("model-languages", {"languages": "ru"}), language)
         assert languages in shown
         assert languages not in replies.model(replace(card, languages=()), None, say(language), language)
 
@@ -163,8 +163,8 @@ class TestLines:
         stats = Stats(2, 1, 4, {"done": 3}, {"mini": judged}, None)
         shown = replies.statistics(stats, say(language))
         Tags(shown)
-        assert render(Message("reason-item"), language) in shown
-        assert render(Message("stats-counts", {"users": 2, "blocked": 1, "listings": 4}), language) in shown
+        assert translate(Message("reason-item"), language) in shown
+        assert translate(Message("stats-counts", {"users": 2, "blocked": 1, "listings": 4}), language) in shown
 
     def test_a_beginning_is_one_line(self) -> None:
         assert replies.beginning("Куртка\nтёплая", 40) == "Куртка тёплая"
@@ -174,5 +174,5 @@ class TestLines:
 def test_what_moderation_only_warns_of_is_said_once_below_the_card() -> None:
     warning = Message("contact-phone")
     said = replies.done([warning, warning], say("ru"))
-    assert said.startswith(render(Message("card-done")))
-    assert said.count(render(warning)) == 1
+    assert said.startswith(translate(Message("card-done")))
+    assert said.count(translate(warning)) == 1

@@ -8,31 +8,31 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from bot.workers.concurrency import Loop, all_of, insist, pause_after
-from bot.workers.signals import Bell
+from bot.workers.concurrency import PeriodicTask, backoff_s, gather_all, retry_until_done
+from bot.workers.signals import Signal
 
 Script = Callable[[], Coroutine[None, None, None]]
 
 
 def test_pauses_grow_and_stay_bounded() -> None:
-    assert [pause_after(failures, 0.5, 4) for failures in (1, 2, 3, 4, 5, 10_000)] == [0.5, 1, 2, 4, 4, 4]
+    assert [backoff_s(failures, 0.5, 4) for failures in (1, 2, 3, 4, 5, 10_000)] == [0.5, 1, 2, 4, 4, 4]
 
 
 class TestLoop:
     def test_it_waits_for_its_bell_and_no_longer(self) -> None:
         async def script() -> None:
-            bell, steps = Bell(), asyncio.Queue[int]()
+            signal, steps = Signal(), asyncio.Queue[int]()
 
             async def step() -> float:
                 steps.put_nowait(1)
                 return 3600
 
-            loop = Loop("test", step, bell)
+            loop = PeriodicTask("test", step, signal)
             task = asyncio.create_task(loop.run())
             await steps.get()
             await asyncio.sleep(0)
             assert steps.empty()
-            bell.ring()
+            signal.notify()
             await steps.get()
             loop.stop()
             await task
@@ -41,10 +41,10 @@ class TestLoop:
 
     def test_a_bell_that_rang_before_is_heard(self) -> None:
         async def script() -> None:
-            bell = Bell()
-            bell.ring()
+            signal = Signal()
+            signal.notify()
             async with asyncio.timeout(1):
-                await bell.wait(3600)
+                await signal.wait(3600)
 
         asyncio.run(script())
 
@@ -59,7 +59,7 @@ class TestLoop:
                 failed.set()
                 raise ZeroDivisionError
 
-            loop = Loop("test", step, Bell())
+            loop = PeriodicTask("test", step, Signal())
             await loop.run()
 
         with caplog.at_level(logging.ERROR):
@@ -77,7 +77,7 @@ class TestLoop:
                 ended.set()
                 return 0
 
-            loop = Loop("test", step, Bell())
+            loop = PeriodicTask("test", step, Signal())
             task = asyncio.create_task(loop.run())
             await begun.wait()
             loop.stop()
@@ -98,14 +98,14 @@ class TestInsist:
                 raise error
             return "done"
 
-        assert asyncio.run(insist(action, "test")) == "done"
+        assert asyncio.run(retry_until_done(action, "test")) == "done"
 
     def test_it_insists_only_where_that_may_help(self) -> None:
         async def action() -> None:
             raise KeyError
 
         with pytest.raises(KeyError):
-            asyncio.run(insist(action, "test", OSError))
+            asyncio.run(retry_until_done(action, "test", OSError))
 
 
 class TestAllOf:
@@ -115,7 +115,7 @@ class TestAllOf:
                 await asyncio.sleep(0)
             return number
 
-        assert asyncio.run(all_of(work(number) for number in range(3))) == [0, 1, 2]
+        assert asyncio.run(gather_all(work(number) for number in range(3))) == [0, 1, 2]
 
     def test_a_failure_ends_the_others(self) -> None:
         ended = []
@@ -131,5 +131,5 @@ class TestAllOf:
             raise KeyError
 
         with pytest.raises(KeyError):
-            asyncio.run(all_of([wait_for_ever(), fail()]))
+            asyncio.run(gather_all([wait_for_ever(), fail()]))
         assert ended == [1]

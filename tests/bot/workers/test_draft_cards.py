@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from bot.conversation.chat import Desk, Rules
+from bot.conversation.chat import Rules, UnitOfWork
 from bot.conversation.notify import close_window
 from bot.workers import draft_cards
-from bot.workers.draft_cards import Albums
-from bot.workers.signals import Bells
-from storage.records import Listing, Note
+from bot.workers.draft_cards import DraftCardWorker
+from bot.workers.signals import Signals
+from storage.records import ListingRecord, Note
 from storage.store import Store
 
 
 class Window:
     """A store with drafts, and the loop that closes their windows, step by step."""
 
-    def __init__(self, store: Store, loop: Albums) -> None:
+    def __init__(self, store: Store, loop: DraftCardWorker) -> None:
         self.store = store
         self.loop = loop
 
-    async def draft(self, user: int, due_in: float) -> Listing:
+    async def draft(self, user: int, due_in: float) -> ListingRecord:
         """A draft whose window is over in so many seconds."""
         now = time.time()
         async with self.store.transaction() as tx:
@@ -48,7 +48,9 @@ def run(script: Callable[[Window], Awaitable[None]], folder: Path) -> None:
         store = await Store.open(f"sqlite+aiosqlite:///{folder / 'base.db'}")
         rules = Rules(default="mini", data=folder)
         try:
-            await script(Window(store, Albums(store, lambda tx: Desk(tx, [], rules, time.time()), Bells())))
+            await script(
+                Window(store, DraftCardWorker(store, lambda tx: UnitOfWork(tx, [], rules, time.time()), Signals()))
+            )
         finally:
             await store.close()
 
@@ -82,8 +84,8 @@ def test_a_window_stays_open_for_what_lies_in_the_inbox_but_not_for_long(tmp_pat
 
 
 def test_a_card_that_fails_is_told_and_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(desk: Desk, listing: Listing) -> None:
-        await close_window(desk, listing)
+    async def fail(uow: UnitOfWork, listing: ListingRecord) -> None:
+        await close_window(uow, listing)
         if listing.user_id == 1:
             raise ZeroDivisionError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.workers.polling import Inbox, Polling, sender_of
-from bot.workers.signals import Bell
+from bot.workers.signals import Signal
 from inference.errors import InvalidInput
 from sandbox.server import Sandbox
 from storage.store import Store
@@ -26,7 +26,7 @@ def run(script: Script, folder: Path) -> None:
         async with Sandbox() as sandbox, client(sandbox) as bot:
             store = await Store.open(f"sqlite+aiosqlite:///{folder / 'inbox.db'}")
             try:
-                await script(sandbox, store, Polling(bot, Inbox(store, Bell()), ["message"]))
+                await script(sandbox, store, Polling(bot, Inbox(store, Signal()), ["message"]))
             finally:
                 await store.close()
 
@@ -150,7 +150,7 @@ class TestTwoPollers:
     ) -> None:
         async def script(sandbox: Sandbox, store: Store, second: Polling) -> None:
             async with client(sandbox) as bot:
-                first = Polling(bot, Inbox(store, Bell()), ["message"], start_s=0)
+                first = Polling(bot, Inbox(store, Signal()), ["message"], start_s=0)
                 task = asyncio.create_task(first.run())
                 await sandbox.user(1).text("one")
                 await stored(store, 1)

@@ -13,9 +13,9 @@ import pytest
 from aiogram import Dispatcher
 from aiogram.types import CallbackQuery, Message
 
-from bot.conversation.chat import Chat, Desk, Rules
-from bot.workers.signals import Bells
-from bot.workers.updates import Handling
+from bot.conversation.chat import Chat, Rules, UnitOfWork
+from bot.workers.signals import Signals
+from bot.workers.updates import UpdateWorker
 from sandbox.server import Sandbox
 from storage.errors import StorageError
 from storage.store import Store
@@ -27,7 +27,7 @@ Json = dict[str, object]
 class Desks:
     """Handling on a sandbox and a store, with handlers of the test's own."""
 
-    def __init__(self, sandbox: Sandbox, store: Store, handling: Handling, dispatcher: Dispatcher) -> None:
+    def __init__(self, sandbox: Sandbox, store: Store, handling: UpdateWorker, dispatcher: Dispatcher) -> None:
         self.sandbox = sandbox
         self.store = store
         self.handling = handling
@@ -62,7 +62,9 @@ async def desks(folder: Path) -> AsyncGenerator[Desks]:
     async with Sandbox() as sandbox, client(sandbox) as bot:
         store = await Store.open(f"sqlite+aiosqlite:///{folder / 'inbox.db'}")
         rules, dispatcher = Rules(default="mini", data=folder), Dispatcher(disable_fsm=True)
-        handling = Handling(store, bot, dispatcher, lambda tx: Desk(tx, [], rules, time.time()), "here", Bells())
+        handling = UpdateWorker(
+            store, bot, dispatcher, lambda tx: UnitOfWork(tx, [], rules, time.time()), "here", Signals()
+        )
         try:
             yield Desks(sandbox, store, handling, dispatcher)
         finally:

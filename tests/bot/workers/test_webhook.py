@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 
 from bot.app import App
 from bot.workers.polling import Inbox
-from bot.workers.signals import Bell
+from bot.workers.signals import Signal
 from bot.workers.webhook import Webhook
 from inference.errors import InvalidInput
 from sandbox.server import Sandbox
@@ -37,7 +37,7 @@ def run(script: Callable[[Post, Store], Awaitable[None]], folder: Path) -> None:
 
     async def opened() -> None:
         store = await Store.open(f"sqlite+aiosqlite:///{folder / 'inbox.db'}")
-        webhook = Webhook(Inbox(store, Bell()), "https://example.org/hook", SECRET, "127.0.0.1", 0)
+        webhook = Webhook(Inbox(store, Signal()), "https://example.org/hook", SECRET, "127.0.0.1", 0)
         await webhook.start()
         try:
             async with ClientSession(f"http://127.0.0.1:{webhook.port}") as session:
@@ -138,7 +138,7 @@ class TestDoor:
                 taken.bind(("127.0.0.1", 0))
                 taken.listen()
                 port = taken.getsockname()[1]
-                webhook = Webhook(Inbox(store, Bell()), "https://example.org/hook", SECRET, "127.0.0.1", port)
+                webhook = Webhook(Inbox(store, Signal()), "https://example.org/hook", SECRET, "127.0.0.1", port)
                 with pytest.raises(InvalidInput) as refused:
                     await webhook.start()
             await store.close()
@@ -154,7 +154,7 @@ class TestRegistration:
                 store = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'inbox.db'}")
                 url = "http://127.0.0.1:1/hook"
                 sandbox.faults.add("setWebhook", code=502)
-                await Webhook(Inbox(store, Bell()), url, SECRET, "127.0.0.1", 0).register(bot, ["message"])
+                await Webhook(Inbox(store, Signal()), url, SECRET, "127.0.0.1", 0).register(bot, ["message"])
                 await store.close()
                 _, call = [call for call in sandbox.calls if call.method == "setWebhook"]
                 assert call.params["url"] == url

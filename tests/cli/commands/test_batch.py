@@ -11,7 +11,7 @@ import pytest
 
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing.types import Checked, Description, Numbers, Submission
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 from tests.cli.conftest import Opisalka
 from tests.support.doubles import REFUSED, PretendDescriber
 
@@ -170,7 +170,7 @@ def test_the_next_batch_is_decoded_while_the_models_work(
     whole, met = PretendDescriber.describe, []
 
     def announced(submission: Submission) -> Checked | InvalidInput:
-        checked = check(submission)
+        checked = validate_timed(submission)
         next(arrived).set()
         return checked
 
@@ -182,7 +182,7 @@ def test_the_next_batch_is_decoded_while_the_models_work(
             met.append(decoded[following].wait(timeout=30))
         return whole(self, checked, numbers, seed)
 
-    monkeypatch.setattr("cli.commands.batch.check", announced)
+    monkeypatch.setattr("cli.commands.batch.validate_timed", announced)
     monkeypatch.setattr(PretendDescriber, "describe", patient)
     lines = listings.read_bytes().splitlines(keepends=True)[: len(decoded)]
     listings.write_bytes(b"".join(lines))

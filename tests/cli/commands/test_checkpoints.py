@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import tomli_w
 
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from tests.cli.conftest import Opisalka
 
 
@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         (folder / "model.safetensors").write_bytes(b"0" * 1_500_000)
         (folder / "config.json").write_text("{}")
-        seal(Card(folder=folder, family="prefix", version="1", summary={"ru": "Пробный", "en": "A sample"}))
+        save_card(Card(folder=folder, family="prefix", version="1", summary={"ru": "Пробный", "en": "A sample"}))
     return tmp_path
 
 

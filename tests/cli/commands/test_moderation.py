@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
-from inference.checkpoints.registry import read_card, seal, verify
+from inference.checkpoints.registry import load_card, save_card, verify
 from inference.moderation.overrides import Overrides
 from inference.moderation.photos import Limits
 from tests.cli.conftest import Opisalka
@@ -64,20 +64,20 @@ def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_calibration_writes_the_thresholds_onto_the_card(run: Run, root: Path, data: Path) -> None:
     """Nothing is typed by hand; what was sealed before still verifies, and other thresholds stay."""
     folder = root / "clip" / "mini"
-    seal(replace(read_card(folder), calibration={"other": 0.5, "match_threshold": 0.9, "nudity_threshold": 0.1}))
+    save_card(replace(load_card(folder), calibration={"other": 0.5, "match_threshold": 0.9, "nudity_threshold": 0.1}))
     code, out, _ = run("calibrate", "--data", str(data))
     found = json.loads(out)
     assert code == 0
     assert set(found) == {"match_threshold", "match_photo_threshold"}
-    assert read_card(folder).calibration == {"other": 0.5, **found}
-    verify(read_card(folder))
+    assert load_card(folder).calibration == {"other": 0.5, **found}
+    verify(load_card(folder))
 
 
 def test_a_second_opinion_that_does_not_help_is_not_asked(run: Run, root: Path, data: Path) -> None:
     code, out, _ = run("calibrate", "--data", str(data), "--nude", str(data / "photos"))
     assert code == 0
     assert json.loads(out.splitlines()[0])["second_opinion"]["helps"] == 0.0
-    assert "nudity_threshold" not in read_card(root / "clip" / "mini").calibration
+    assert "nudity_threshold" not in load_card(root / "clip" / "mini").calibration
 
 
 def test_the_report_prints_figures_and_writes_a_page(run: Run, data: Path, tmp_path: Path) -> None:

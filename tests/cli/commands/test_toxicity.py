@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
-from inference.checkpoints.registry import get, verify
+from inference.checkpoints.registry import get_card, verify
 from tests.support.comments import save_folders
 from tests.support.models.originals import save_rubert
 
@@ -26,7 +26,7 @@ def imported(root: Path, source: Path) -> int:
 
 def test_an_imported_checkpoint_is_whole(root: Path, tmp_path: Path) -> None:
     assert imported(root, save_rubert(tmp_path / "source")) == 0
-    card = get(root, "toxicity", "rubert")
+    card = get_card(root, "toxicity", "rubert")
     verify(card)
     assert card.risk == "not-harmless"
 
@@ -51,7 +51,7 @@ def test_figures_are_those_of_the_threshold_just_measured(
     options = ["--comments", comments, "--texts", texts, "--data", clothes, "--checkpoints", str(root)]
     capsys.readouterr()
     assert main(["evaluate", "toxicity", *options, "--checkpoint", "rubert", "--calibrate"]) == 0
-    threshold = get(root, "toxicity", "rubert").calibration["toxicity_threshold"]
+    threshold = get_card(root, "toxicity", "rubert").calibration["toxicity_threshold"]
     assert json.loads(capsys.readouterr().out)["threshold"] == threshold != 0.5
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 from transformers.pytorch_utils import Conv1D
 
-from inference.checkpoints.adapters import adapted
+from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.weights import save
 from inference.errors import CheckpointError
@@ -89,7 +89,7 @@ class TestMerged:
         base, asked = Port(), card(tmp_path, "a")
         linear, mixed = pair(), pair(outputs=7)
         save_adapter(asked, "a", {"linear": linear, "mixed": mixed})
-        merged = adapted(deepcopy(base), asked)
+        merged = merge_adapters(deepcopy(base), asked)
         scale = ALPHA / RANK
         assert_close(
             merged.get_parameter("linear.weight"), base.get_parameter("linear.weight") + scale * linear[1] @ linear[0]
@@ -102,7 +102,7 @@ class TestMerged:
     def test_nothing_of_the_adapter_stays(self, tmp_path: Path) -> None:
         asked = card(tmp_path, "a")
         save_adapter(asked, "a", {"linear": pair()})
-        merged = adapted(Port(), asked)
+        merged = merge_adapters(Port(), asked)
         assert type(merged) is Port
         assert merged.state_dict().keys() == Port().state_dict().keys()
 
@@ -113,7 +113,7 @@ class TestMerged:
         config = asked.folder / "first" / "adapter_config.json"
         config.write_text(json.dumps(json.loads(config.read_text("utf-8")) | {"modules_to_save": ["head"]}), "utf-8")
         save_adapter(asked, "second", {"linear": second, "head": (torch.ones(RANK, 5), torch.ones(2, RANK))})
-        merged = adapted(deepcopy(base), asked)
+        merged = merge_adapters(deepcopy(base), asked)
         scale = ALPHA / RANK
         expected = base.get_parameter("linear.weight") + scale * (first[1] @ first[0] + second[1] @ second[0])
         assert_close(merged.get_parameter("linear.weight"), expected)
@@ -122,14 +122,14 @@ class TestMerged:
 
     def test_a_model_without_adapters_is_itself(self, tmp_path: Path) -> None:
         model = Port()
-        assert adapted(model, card(tmp_path)) is model
+        assert merge_adapters(model, card(tmp_path)) is model
 
     def test_ranks_and_factors_are_those_of_each_module(self, tmp_path: Path) -> None:
         base, asked = Port(), card(tmp_path, "a")
         outer, inner = pair(), pair(rank=2)
         pairs = {"linear": outer, "inner.linear": inner}
         save_adapter(asked, "a", pairs, rank_pattern={"inner.linear": 2}, alpha_pattern={"inner.linear": 9})
-        merged = adapted(deepcopy(base), asked)
+        merged = merge_adapters(deepcopy(base), asked)
         assert_close(
             merged.get_parameter("linear.weight"), base.get_parameter("linear.weight") + 2 * outer[1] @ outer[0]
         )
@@ -141,7 +141,7 @@ class TestMerged:
         a, b = pair()
         save_adapter(asked, "a", {"linear": (a, b)}, use_rslora=True)
         expected = base.get_parameter("linear.weight") + ALPHA / math.sqrt(RANK) * b @ a
-        assert_close(adapted(deepcopy(base), asked).get_parameter("linear.weight"), expected)
+        assert_close(merge_adapters(deepcopy(base), asked).get_parameter("linear.weight"), expected)
 
     def test_dora_keeps_the_length_of_each_row_as_it_was_learnt(self, tmp_path: Path) -> None:
         """The new weight is magnitude · direction ("DoRA", Liu et al., 2024)."""
@@ -151,7 +151,7 @@ class TestMerged:
         save_adapter(asked, "a", {"linear": (a, b)}, {"linear.lora_magnitude_vector": magnitude}, use_dora=True)
         direction = base.get_parameter("linear.weight") + ALPHA / RANK * b @ a
         expected = magnitude[:, None] * direction / direction.norm(dim=1, keepdim=True)
-        assert_close(adapted(deepcopy(base), asked).get_parameter("linear.weight"), expected)
+        assert_close(merge_adapters(deepcopy(base), asked).get_parameter("linear.weight"), expected)
 
     def test_a_head_that_shares_its_weight_with_the_words_is_tuned_alone(self, tmp_path: Path) -> None:
         base, asked = Port(), card(tmp_path, "a")
@@ -160,7 +160,7 @@ class TestMerged:
         words = base.words.weight.detach().clone()
         a, b = pair(outputs=11)
         save_adapter(asked, "a", {"lm_head": (a, b)})
-        merged = adapted(model, asked)
+        merged = merge_adapters(model, asked)
         assert_close(merged.get_parameter("lm_head.weight"), words + ALPHA / RANK * b @ a)
         assert torch.equal(merged.get_parameter("words.weight"), words)
 
@@ -169,7 +169,7 @@ class TestMerged:
         a, b = torch.randn(RANK, 11), torch.randn(WIDTH, RANK)
         save_adapter(asked, "a", {}, {"words.lora_embedding_A": a, "words.lora_embedding_B": b})
         expected = base.get_parameter("words.weight") + ALPHA / RANK * (b @ a).T
-        assert_close(adapted(deepcopy(base), asked).get_parameter("words.weight"), expected)
+        assert_close(merge_adapters(deepcopy(base), asked).get_parameter("words.weight"), expected)
 
 
 class TestOldNames:
@@ -186,7 +186,7 @@ class TestOldNames:
         base, asked = vit(), card(tmp_path, "a")
         pairs = {f"encoder.encoder.layer.1.{old}": pair(*sizes) for old, _, *sizes in self.PATHS}
         save_adapter(asked, "a", pairs, alpha_pattern={"attention.output.dense": 3, "query": 12})
-        merged = adapted(deepcopy(base), asked)
+        merged = merge_adapters(deepcopy(base), asked)
         alphas = {"attention.output.dense": 3, "attention.attention.query": 12}
         for old, new, *_ in self.PATHS:
             a, b = pairs[f"encoder.encoder.layer.1.{old}"]
@@ -202,13 +202,13 @@ class TestOldNames:
         name = "attention.output.dense.weight"
         expected = model.get_parameter(name) + ALPHA / RANK * b @ a
         save_adapter(asked, "a", {"attention.output.dense": (a, b)})
-        assert_close(adapted(model, asked).get_parameter(name), expected)
+        assert_close(merge_adapters(model, asked).get_parameter(name), expected)
 
 
 class TestRefused:
     def refused(self, asked: Card, code: str) -> None:
         with pytest.raises(CheckpointError) as caught:
-            adapted(Port(), asked)
+            merge_adapters(Port(), asked)
         assert caught.value.message.code == code
         assert caught.value.message.details == {"checkpoint": "captioner/tuned", "adapter": "a"}
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from inference.checkpoints import weights
 from inference.checkpoints.convert import copy_transformers, import_original
-from inference.checkpoints.registry import get, verify
+from inference.checkpoints.registry import get_card, verify
 from inference.errors import CheckpointError, InvalidInput
 from tests.support.models.originals import save_detoxify, save_rubert
 
@@ -171,7 +171,7 @@ class TestImport:
 
     def test_what_an_interrupted_one_left_is_no_checkpoint(self, source: Path, tmp_path: Path) -> None:
         (tmp_path / "toxicity" / ".new.new" / "half").mkdir(parents=True)
-        assert import_original("rubert-toxicity", source, tmp_path, "new") == get(tmp_path, "toxicity", "new")
+        assert import_original("rubert-toxicity", source, tmp_path, "new") == get_card(tmp_path, "toxicity", "new")
         assert [path.name for path in (tmp_path / "toxicity").iterdir()] == ["new"]
 
     def test_an_empty_folder_is_filled_and_another_is_not(self, source: Path, tmp_path: Path) -> None:

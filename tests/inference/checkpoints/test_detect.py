@@ -9,9 +9,9 @@ import pytest
 
 from inference.checkpoints.convert import copy_transformers
 from inference.checkpoints.download import pull
-from inference.checkpoints.registry import Card, get, seal, verify
+from inference.checkpoints.registry import Card, get_card, save_card, verify
 from inference.errors import CheckpointError
-from inference.serving.smoke_test import try_out
+from inference.serving.smoke_test import run_smoke_test
 from tests.support.hub import the_hub
 from tests.support.models import blip2, encoder_decoder, tiny, vision_language
 
@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("root")
     folder = root / "clip" / "mini"
     tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), folder)
-    seal(Card(folder=folder, family="vision-text-dual-encoder", version="1"))
+    save_card(Card(folder=folder, family="vision-text-dual-encoder", version="1"))
     return root
 
 
@@ -42,7 +42,7 @@ def test_the_hub_s_name_is_enough(root: Path, tmp_path: Path, name: str) -> None
         card = pull(root, f"people/{name}", lambda message: None)
     assert (card.id, card.family) == (f"captioner/{name}", family)
     verify(card)
-    try_out(root, card)
+    run_smoke_test(root, card)
 
 
 @pytest.mark.parametrize("name", CAPTIONERS)
@@ -52,9 +52,9 @@ def test_a_folder_with_safetensors_is_enough(root: Path, tmp_path: Path, name: s
     folder = root / "captioner" / f"{name}-put"
     folder.mkdir()
     copy_transformers(tmp_path / "published", folder)
-    card = get(root, "captioner", folder.name)
+    card = get_card(root, "captioner", folder.name)
     assert (card.family, card.files) == (family, {})
-    try_out(root, card)
+    run_smoke_test(root, card)
 
 
 def test_a_folder_without_a_vocabulary_says_so(root: Path, tmp_path: Path) -> None:
@@ -65,4 +65,4 @@ def test_a_folder_without_a_vocabulary_says_so(root: Path, tmp_path: Path) -> No
     folder.mkdir()
     copy_transformers(tmp_path / "published", folder)
     with pytest.raises(CheckpointError, match=r"checkpoint-file-missing.*tokenizer\.json"):
-        try_out(root, get(root, "captioner", folder.name))
+        run_smoke_test(root, get_card(root, "captioner", folder.name))

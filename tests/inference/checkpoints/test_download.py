@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from inference.checkpoints import hub
 from inference.checkpoints.convert import convert
 from inference.checkpoints.download import pull
-from inference.checkpoints.registry import Card, get, seal, verify
+from inference.checkpoints.registry import Card, get_card, save_card, verify
 from inference.errors import Message, UserError
 from tests.support.hub import COMMIT, Hub, the_hub
 from tests.support.models import tiny
@@ -90,7 +90,7 @@ class TestAShippedCard:
     @pytest.mark.parametrize("name", ["captioner/public", REPO])
     def test_it_is_found_by_its_kind_or_its_repository(self, root: Path, served: Hub, name: str) -> None:
         assert pulled(root, name).id == "captioner/public"
-        assert get(root, "captioner", name).is_here
+        assert get_card(root, "captioner", name).is_here
 
     def test_git_sees_nothing_of_it(self, root: Path, served: Hub) -> None:
         def git(*arguments: str) -> str:
@@ -120,7 +120,7 @@ class TestAShippedCard:
 
     def test_a_lost_file_is_pulled_again(self, root: Path, served: Hub) -> None:
         (pulled(root, "public").folder / "config.json").unlink()
-        assert not get(root, "captioner", "public").is_here
+        assert not get_card(root, "captioner", "public").is_here
         assert pulled(root, "public").is_here
 
     def test_weights_that_are_not_asked_for_any_more_go(self, root: Path, served: Hub) -> None:
@@ -159,19 +159,19 @@ class TestAShippedCard:
         folder = pulled(root, "public").folder
         table = {"family": "prefix", "version": "2", "download": [part(REPO, list(FILES)) | change]}
         (folder / "card.toml").write_text(tomli_w.dumps(table))
-        assert get(root, "captioner", "public").is_here == is_here
+        assert get_card(root, "captioner", "public").is_here == is_here
 
     def test_what_it_requires_comes_with_it(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
         verify(pulled(root, "above"))
-        assert get(root, "captioner", "public").is_here
+        assert get_card(root, "captioner", "public").is_here
 
     def test_what_it_requires_comes_again_where_it_was_lost(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
         pulled(root, "above")
         (root / "captioner" / "public" / "model.safetensors").unlink()
         served.asked.clear()
-        assert not get(root, "captioner", "above").is_here
+        assert not get_card(root, "captioner", "above").is_here
         assert pulled(root, "above").is_here
         assert [name.rpartition("/")[2] for name in served.asked] == list(FILES)
 
@@ -189,10 +189,10 @@ class TestAShippedCard:
     def test_what_has_no_files_of_its_own_is_here_with_what_it_requires(self, root: Path, served: Hub) -> None:
         folder = root / "captioner" / "standing"
         folder.mkdir()
-        seal(Card(folder=folder, family="interrogator", version="1", requires=("captioner/public",)))
-        assert not get(root, "captioner", "standing").is_here
+        save_card(Card(folder=folder, family="interrogator", version="1", requires=("captioner/public",)))
+        assert not get_card(root, "captioner", "standing").is_here
         assert pulled(root, "standing").is_here
-        assert get(root, "captioner", "public").is_here
+        assert get_card(root, "captioner", "public").is_here
 
     def test_parts_land_in_their_folders(self, root: Path, served: Hub) -> None:
         served.repos["people/base"] = served.repos[REPO]
@@ -245,7 +245,7 @@ class TestTheNetwork:
         served.damaged.add("model.safetensors")
         message = refused(root, "public")
         assert (message.code, message.details["file"]) == ("hub-damaged", "model.safetensors")
-        assert not get(root, "captioner", "public").is_here
+        assert not get_card(root, "captioner", "public").is_here
         assert visible(root / "captioner" / "public") == {"card.toml"}
         served.damaged.clear()
         assert pulled(root, "public").is_here
@@ -388,7 +388,7 @@ class TestRepositoriesWithoutACard:
         assert (card.id, card.format, card.download[0]["revision"]) == ("clip/tiny-clip", "clip", COMMIT)
         assert load_file(card.folder / "model.safetensors").keys() == load_file(folder / "model.safetensors").keys()
         verify(card)
-        assert get(root, "clip", "People/Tiny-CLIP") == card
+        assert get_card(root, "clip", "People/Tiny-CLIP") == card
         assert pulled(root, "People/Tiny-CLIP") == card
 
     def test_a_format_that_is_not_told_has_to_be_named(self, root: Path, served: Hub, tmp_path: Path) -> None:
@@ -411,7 +411,7 @@ class TestRepositoriesWithoutACard:
 
     def test_a_card_of_joined_models_is_not_called_after_one(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "joined", part("people/vision", ["config.json"], folder="vision"))
-        assert get(root, "captioner", "joined").repo == ""
+        assert get_card(root, "captioner", "joined").repo == ""
 
     def test_a_repository_s_weights_come_once(self, root: Path, served: Hub, tmp_path: Path) -> None:
         folder = served.repos["people/other"] = save_rubert(tmp_path / "rubert")

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from inference.checkpoints.registry import Card, get, lock, named, read_card, required, seal, survey, verify
+from inference.checkpoints.registry import (
+    Card,
+    find_cards,
+    get_card,
+    list_cards,
+    list_dependencies,
+    load_card,
+    save_card,
+    save_lock,
+    verify,
+)
 from inference.errors import CheckpointError
 
 
@@ -18,7 +28,7 @@ def root(tmp_path: Path) -> Path:
         (folder / "tokenizer").mkdir(parents=True)
         (folder / "model.safetensors").write_bytes(b"weights of " + kind.encode())
         (folder / "tokenizer" / "vocab.json").write_text("{}")
-        seal(
+        save_card(
             Card(
                 folder=folder,
                 family="prefix",
@@ -43,7 +53,7 @@ def error_of(code: str) -> "pytest.RaisesExc[CheckpointError]":
 
 def test_a_sealed_card_is_read_back_whole(root: Path) -> None:
     """Everything that training wrote is on the card that serving reads, with a hash for each file."""
-    card = get(root, "captioner", "mini")
+    card = get_card(root, "captioner", "mini")
     assert (card.id, card.family, card.version, card.max_photos) == ("captioner/mini", "prefix", "1", 10)
     assert card.requires == ("clip/mini",)
     assert card.languages == ("ru",)
@@ -56,62 +66,62 @@ def test_a_sealed_card_is_read_back_whole(root: Path) -> None:
 
 
 def test_sealing_twice_changes_nothing(root: Path) -> None:
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     before = (card.folder / "card.toml").read_bytes()
-    assert seal(card) == card
+    assert save_card(card) == card
     assert (card.folder / "card.toml").read_bytes() == before
 
 
 def test_a_survey_tells_all_kinds_or_one(root: Path) -> None:
-    assert [card.id for card in survey(root)[0]] == ["captioner/mini", "clip/mini"]
-    assert [card.id for card in survey(root, "clip")[0]] == ["clip/mini"]
-    assert survey(root, "diversity") == ([], [])
+    assert [card.id for card in list_cards(root)[0]] == ["captioner/mini", "clip/mini"]
+    assert [card.id for card in list_cards(root, "clip")[0]] == ["clip/mini"]
+    assert list_cards(root, "diversity") == ([], [])
 
 
 def test_a_folder_dropped_in_is_known(root: Path) -> None:
     """A new checkpoint needs a folder and no change of code."""
     (root / "clip" / "mini").rename(root / "clip" / "strangers")
-    assert get(root, "clip", "strangers").name == "strangers"
+    assert get_card(root, "clip", "strangers").name == "strangers"
 
 
 @pytest.mark.parametrize("name", ["other", "..", ".", "", "../clip/mini"])
 def test_what_is_not_a_name_in_the_folder_is_missing(root: Path, name: str) -> None:
     with error_of("checkpoint-missing"):
-        get(root, "captioner", name)
+        get_card(root, "captioner", name)
 
 
 def test_a_checkpoint_of_another_kind_is_no_repository_of_the_hub(root: Path) -> None:
     with error_of("checkpoint-missing"):
-        get(root, "captioner", "clip/mini")
+        get_card(root, "captioner", "clip/mini")
 
 
 def test_a_survey_tells_cards_and_errors(root: Path) -> None:
     (root / "clip" / "mini" / "card.toml").write_text("family = ")
-    cards, errors = survey(root)
+    cards, errors = list_cards(root)
     assert [card.id for card in cards] == ["captioner/mini"]
     assert [error.message.code for error in errors] == ["card-unreadable"]
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
-    for call in (lambda: survey(tmp_path / "no"), lambda: get(tmp_path / "no", "clip", "mini")):
+    for call in (lambda: list_cards(tmp_path / "no"), lambda: get_card(tmp_path / "no", "clip", "mini")):
         with error_of("checkpoints-root-missing"):
             call()
 
 
 def test_whole_checkpoints_verify(root: Path) -> None:
-    for card in survey(root)[0]:
+    for card in list_cards(root)[0]:
         verify(card)
 
 
 def test_a_flipped_bit_is_damage(root: Path) -> None:
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     (card.folder / "model.safetensors").write_bytes(b"weights of clyp")
     with error_of("checkpoint-damaged"):
         verify(card)
 
 
 def test_a_lost_file_is_named(root: Path) -> None:
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     (card.folder / "tokenizer" / "vocab.json").unlink()
     with error_of("checkpoint-file-missing"):
         verify(card)
@@ -119,7 +129,7 @@ def test_a_lost_file_is_named(root: Path) -> None:
 
 def test_a_file_beside_the_card_is_reported(root: Path) -> None:
     """Nothing that nobody vouched for lies in a verified folder."""
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     (card.folder / "pytorch_model.bin").write_bytes(b"pickle")
     with error_of("checkpoint-file-unknown"):
         verify(card)
@@ -127,23 +137,23 @@ def test_a_file_beside_the_card_is_reported(root: Path) -> None:
 
 @pytest.mark.parametrize("name", [".DS_Store", "tokenizer/.DS_Store", ".cache/huggingface/lock", "Thumbs.db"])
 def test_what_systems_leave_in_folders_is_nobody_s(root: Path, name: str) -> None:
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     (card.folder / name).parent.mkdir(parents=True, exist_ok=True)
     (card.folder / name).write_bytes(b"")
     verify(card)
-    assert seal(card) == card
+    assert save_card(card) == card
 
 
 def test_a_card_in_a_folder_inside_is_a_file_as_any_other(root: Path) -> None:
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     (card.folder / "tokenizer" / "card.toml").write_text("of another checkpoint")
     with error_of("checkpoint-file-unknown"):
         verify(card)
-    assert "tokenizer/card.toml" in seal(card).files
+    assert "tokenizer/card.toml" in save_card(card).files
 
 
 def test_an_adapter_that_was_put_there_later_is_not_compared(root: Path) -> None:
-    card = get(root, "clip", "mini")
+    card = get_card(root, "clip", "mini")
     (card.folder / "lora").mkdir()
     (card.folder / "lora" / "adapter_config.json").write_text("{}")
     with error_of("checkpoint-file-unknown"):
@@ -156,14 +166,14 @@ def test_an_adapter_that_was_put_there_later_is_not_compared(root: Path) -> None
 def test_a_required_checkpoint_must_be_there(root: Path) -> None:
     (root / "clip" / "mini").rename(root / "clip" / "gone")
     with error_of("checkpoint-missing"):
-        verify(get(root, "captioner", "mini"))
+        verify(get_card(root, "captioner", "mini"))
 
 
 def stand(root: Path, name: str, *requires: str) -> Card:
     """The card of a captioner without files of its own."""
     folder = root / "captioner" / name
     folder.mkdir()
-    return seal(Card(folder=folder, family="interrogator", version="1", requires=requires))
+    return save_card(Card(folder=folder, family="interrogator", version="1", requires=requires))
 
 
 def test_all_that_a_card_stands_on_is_required_once_and_from_below(root: Path) -> None:
@@ -171,18 +181,18 @@ def test_all_that_a_card_stands_on_is_required_once_and_from_below(root: Path) -
     stand(root, "right", "clip/mini", "captioner/left")
     above = stand(root, "above", "captioner/left", "captioner/right")
     expected = ["clip/mini", "captioner/mini", "captioner/left", "captioner/right"]
-    assert [card.id for card in required(above)] == expected
+    assert [card.id for card in list_dependencies(above)] == expected
 
 
 def test_cards_that_require_each_other_are_not_here(root: Path) -> None:
     stand(root, "itself", "captioner/itself")
     stand(root, "first", "captioner/second")
     stand(root, "second", "captioner/first")
-    cards, errors = survey(root)
+    cards, errors = list_cards(root)
     assert [card.id for card in cards if card.is_here] == ["captioner/mini", "clip/mini"]
     assert errors == []
     with error_of("card-field"):
-        verify(get(root, "captioner", "first"))
+        verify(get_card(root, "captioner", "first"))
 
 
 @pytest.mark.parametrize("missing", ["captioner/gone", "nothing", ""])
@@ -199,11 +209,11 @@ def test_a_card_that_cannot_be_read_keeps_no_other_from_its_name_on_the_hub(root
     table = {"family": "prefix", "version": "1", "download": [part]}
     (root / "captioner" / "public" / "card.toml").write_text(tomli_w.dumps(table))
     (root / "captioner" / "mini" / "card.toml").write_text("family = ")
-    assert get(root, "captioner", "people/public").id == "captioner/public"
-    assert [card.id for card in named(root, "people/public")] == ["captioner/public"]
-    assert [card.id for card in named(root, "clip/mini")] == ["clip/mini"]
+    assert get_card(root, "captioner", "people/public").id == "captioner/public"
+    assert [card.id for card in find_cards(root, "people/public")] == ["captioner/public"]
+    assert [card.id for card in find_cards(root, "clip/mini")] == ["clip/mini"]
     with error_of("card-unreadable"):
-        named(root, "mini")
+        find_cards(root, "mini")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +240,7 @@ def test_a_wrong_field_is_named(tmp_path: Path, text: str) -> None:
     """A missing, unknown or ill-typed field is an error of the card, not a crash later."""
     (tmp_path / "card.toml").write_text(text)
     with error_of("card-field"):
-        read_card(tmp_path)
+        load_card(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"family = ", b"\xff\xfe", None])
@@ -238,7 +248,7 @@ def test_an_unreadable_card_is_named(tmp_path: Path, data: bytes | None) -> None
     if data is not None:
         (tmp_path / "card.toml").write_bytes(data)
     with error_of("card-unreadable"):
-        read_card(tmp_path)
+        load_card(tmp_path)
 
 
 class TestAPublicModel:
@@ -255,19 +265,19 @@ class TestAPublicModel:
 
     def fill(self, folder: Path) -> None:
         (folder / "model.safetensors").write_bytes(b"weights")
-        lock(folder, {"people/public": "c0ffee"}, read_card(folder))
+        save_lock(folder, {"people/public": "c0ffee"}, load_card(folder))
 
     def test_it_is_not_here_before_its_lock(self, folder: Path) -> None:
-        assert not read_card(folder).is_here
-        assert read_card(folder).published_size == 4_000
+        assert not load_card(folder).is_here
+        assert load_card(folder).published_size == 4_000
         (folder / "model.safetensors").write_bytes(b"half of the weights")
-        assert not read_card(folder).is_here
+        assert not load_card(folder).is_here
 
     def test_the_lock_completes_the_card(self, folder: Path) -> None:
         before = (folder / "card.toml").read_bytes()
         self.fill(folder)
         (folder / ".gitignore").write_text("*\n")
-        card = read_card(folder)
+        card = load_card(folder)
         assert card.is_here
         assert card.download[0]["revision"] == "c0ffee"
         verify(card)
@@ -276,37 +286,37 @@ class TestAPublicModel:
     def test_what_was_lost_has_to_be_pulled_again(self, folder: Path) -> None:
         self.fill(folder)
         (folder / "model.safetensors").unlink()
-        assert not read_card(folder).is_here
+        assert not load_card(folder).is_here
 
     def test_a_card_that_is_sealed_needs_no_lock(self, folder: Path) -> None:
         self.fill(folder)
-        locked = read_card(folder)
-        assert seal(locked) == locked
+        locked = load_card(folder)
+        assert save_card(locked) == locked
         assert not (folder / "lock.toml").exists()
 
     @pytest.mark.parametrize("text", ["files = 1", "[files]\n", '[revisions]\n[files]\n"../x" = ""', "broken"])
     def test_a_wrong_lock_is_named(self, folder: Path, text: str) -> None:
         (folder / "lock.toml").write_text(text)
         with pytest.raises(CheckpointError, match="card-"):
-            read_card(folder)
+            load_card(folder)
 
     def test_it_is_not_here_without_what_it_requires(self, folder: Path, tmp_path: Path) -> None:
         card = (folder / "card.toml").read_text()
         (folder / "card.toml").write_text('requires = ["clip/gone"]\n' + card)
         self.fill(folder)
-        assert read_card(folder).has_files
-        assert not read_card(folder).is_here
+        assert load_card(folder).has_files
+        assert not load_card(folder).is_here
 
     def test_it_is_found_by_its_name_on_the_hub(self, folder: Path, tmp_path: Path) -> None:
-        assert get(tmp_path, "captioner", "people/public").id == "captioner/public"
-        assert get(tmp_path, "captioner", "captioner/public").id == "captioner/public"
+        assert get_card(tmp_path, "captioner", "people/public").id == "captioner/public"
+        assert get_card(tmp_path, "captioner", "captioner/public").id == "captioner/public"
         with error_of("checkpoint-not-here"):
-            get(tmp_path, "captioner", "people/other")
+            get_card(tmp_path, "captioner", "people/other")
 
     def test_what_requires_it_waits_for_it(self, folder: Path, tmp_path: Path) -> None:
         above = tmp_path / "captioner" / "above"
         above.mkdir()
-        card = seal(Card(folder=above, family="prefix", version="1", requires=("captioner/public",)))
+        card = save_card(Card(folder=above, family="prefix", version="1", requires=("captioner/public",)))
         with error_of("checkpoint-not-here"):
             verify(card)
 
@@ -322,7 +332,7 @@ class TestAPublicModel:
     def test_a_wrong_download_is_named(self, folder: Path, part: dict[str, object]) -> None:
         (folder / "card.toml").write_text(tomli_w.dumps({"family": "x", "version": "1", "download": [part]}))
         with error_of("card-field"):
-            read_card(folder)
+            load_card(folder)
 
 
 class TestAFolderWithoutACard:
@@ -340,12 +350,12 @@ class TestAFolderWithoutACard:
         self.drop(tmp_path, "mine", config='{"model_type": "blip-2"}')
         chat = {"preprocessor_config": "{}", "tokenizer_config": '{"chat_template": "{{ messages }}"}'}
         self.drop(tmp_path, "talks", config='{"model_type": "qwen9_vl"}', **chat)
-        cards, _ = survey(tmp_path)
+        cards, _ = list_cards(tmp_path)
         assert [(card.id, card.family, card.is_here) for card in cards] == [
             ("captioner/mine", "blip2", True),
             ("captioner/talks", "chat-vlm", True),
         ]
-        card = get(tmp_path, "captioner", "mine")
+        card = get_card(tmp_path, "captioner", "mine")
         assert (card.files, card.size) == ({}, len('weights{"model_type": "blip-2"}'))
         verify(card)  # there is nothing to compare with
 
@@ -353,28 +363,28 @@ class TestAFolderWithoutACard:
     def test_what_is_not_told_is_asked_for_a_card(self, tmp_path: Path, config: str) -> None:
         """A language model that chats but sees nothing is none; nor is a dual encoder among the captioners."""
         self.drop(tmp_path, "odd", config=config, tokenizer_config='{"chat_template": ""}')
-        assert survey(tmp_path) == ([], [])
+        assert list_cards(tmp_path) == ([], [])
         with error_of("checkpoint-cardless"):
-            get(tmp_path, "captioner", "odd")
+            get_card(tmp_path, "captioner", "odd")
 
     def test_pickles_are_said_to_be_pickles(self, tmp_path: Path) -> None:
         folder = self.drop(tmp_path, "raw", config='{"model_type": "vision-encoder-decoder"}')
         (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
         with pytest.raises(CheckpointError) as caught:
-            get(tmp_path, "captioner", "raw")
+            get_card(tmp_path, "captioner", "raw")
         assert caught.value.message.code == "checkpoint-unsafe"
         assert caught.value.message.details == {"folder": str(folder), "format": "encoder-decoder"}
 
     def test_an_adapter_among_the_weights_is_refused(self, tmp_path: Path) -> None:
         """`transformers` would read it, and the model that it names, in place of what lies there."""
         folder = self.drop(tmp_path, "mine", config='{"model_type": "blip-2"}', adapter_config="{}")
-        assert [error.message.code for error in survey(tmp_path)[1]] == ["adapter-loose"]
+        assert [error.message.code for error in list_cards(tmp_path)[1]] == ["adapter-loose"]
         (folder / "card.toml").write_text('family = "blip2"\nversion = "1"\n[files]')
         with error_of("adapter-loose"):
-            get(tmp_path, "captioner", "mine")
+            get_card(tmp_path, "captioner", "mine")
 
     def test_what_is_not_finished_is_not_there(self, tmp_path: Path) -> None:
         self.drop(tmp_path, ".mine.new", config='{"model_type": "blip-2"}')
-        assert survey(tmp_path) == ([], [])
+        assert list_cards(tmp_path) == ([], [])
         with error_of("checkpoint-missing"):
-            get(tmp_path, "captioner", ".mine")
+            get_card(tmp_path, "captioner", ".mine")

@@ -84,7 +84,7 @@ def residual(tmp_path_factory: pytest.TempPathFactory) -> Card:
 class TestRuclip:
     def test_photos_become_its_processor_s_pixels(self, ruclip: Card) -> None:
         """Wide, tall, square, small and large photos, to 1e-6."""
-        pixels = Clip.load(ruclip.folder).pixels(dual_encoders.photos())
+        pixels = Clip.load(ruclip.folder).preprocess(dual_encoders.photos())
         torch.testing.assert_close(pixels, normalised(recorded("ruclip")["pixels"]), atol=1e-6, rtol=0)
 
     def test_where_the_original_s_crop_is_a_matter_of_luck_ours_is_one_of_its_two(self, ruclip: Card) -> None:
@@ -92,27 +92,27 @@ class TestRuclip:
         photo = hashed.photo("luck", (33, 32))
         left, right = (photo.crop((start, 0, start + 32, 32)) for start in (0, 1))
         clip = Clip.load(ruclip.folder)
-        assert torch.equal(clip.pixels([photo]), clip.pixels([left]))
-        assert not torch.equal(clip.pixels([left]), clip.pixels([right]))
+        assert torch.equal(clip.preprocess([photo]), clip.preprocess([left]))
+        assert not torch.equal(clip.preprocess([left]), clip.preprocess([right]))
 
     def test_texts_become_its_processor_s_ids(self, ruclip: Card) -> None:
         """Lower case, at most 75 tokens, <BOS> before and <EOS> behind them."""
         clip = Clip.load(ruclip.folder)
-        tokens = [len(states) for states in clip.read(TEXTS).tokens]
+        tokens = [len(states) for states in clip.encode_texts(TEXTS).tokens]
         ids = recorded("ruclip")["ids"]
         assert tokens == [int((row == 3).nonzero()[0]) + 1 for row in ids]
         assert max(tokens) == 77
 
     def test_embeddings_of_photos_are_the_original_s(self, ruclip: Card) -> None:
         clip, expected = Clip.load(ruclip.folder), recorded("ruclip")["photos"]
-        torch.testing.assert_close(clip.photo_features(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
-        seen = clip.look(dual_encoders.photos()).embeddings
+        torch.testing.assert_close(clip.project_images(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
+        seen = clip.encode_images(dual_encoders.photos()).embeddings
         torch.testing.assert_close(seen, normalize(expected, dim=-1), atol=1e-5, rtol=0)
 
     def test_embeddings_of_texts_are_the_original_s(self, ruclip: Card) -> None:
         clip, expected = Clip.load(ruclip.folder), recorded("ruclip")["texts"]
-        torch.testing.assert_close(clip.text_features(TEXTS), expected, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(clip.read(TEXTS).embeddings, normalize(expected, dim=-1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(clip.project_texts(TEXTS), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(clip.encode_texts(TEXTS).embeddings, normalize(expected, dim=-1), atol=1e-5, rtol=0)
 
     def test_the_recorded_embeddings_are_far_apart(self) -> None:
         """Otherwise the tests above would pass with any photo and any text."""
@@ -141,13 +141,13 @@ class TestOpenai:
         """The weights, which are published in half precision, compute in full."""
         clip, expected = Clip.load(openai.folder), recorded("openai")
         pixels = normalised(expected["pixels"])
-        seen = clip.look_at(pixels).embeddings
+        seen = clip.encode_pixels(pixels).embeddings
         torch.testing.assert_close(seen, normalize(expected["photos"], dim=-1), atol=1e-5, rtol=0)
-        torch.testing.assert_close(clip.text_features(TEXTS), expected["texts"], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(clip.project_texts(TEXTS), expected["texts"], atol=1e-5, rtol=1e-5)
 
     def test_photos_become_its_pixels_but_where_it_rounds_up(self, openai: Card) -> None:
         """To 1e-6; torchvision halves what is cut off to the nearest pixel, transformers and we downwards."""
-        pixels = Clip.load(openai.folder).pixels(dual_encoders.photos())
+        pixels = Clip.load(openai.folder).preprocess(dual_encoders.photos())
         expected = normalised(recorded("openai")["pixels"])
         same = [torch.allclose(*pair, atol=1e-6, rtol=0) for pair in zip(pixels, expected, strict=True)]
         cut = [32 * max(size) // min(size) - 32 for size in PHOTOS]
@@ -170,7 +170,7 @@ class TestOpenai:
         assert (vision["num_attention_heads"], text["num_attention_heads"]) == (4, 8)
         clip = Clip.load(card.folder)
         assert clip.rule.mean == (0.5,) * 3
-        assert torch.isfinite(clip.read(TEXTS).embeddings).all()
+        assert torch.isfinite(clip.encode_texts(TEXTS).embeddings).all()
 
     def test_a_torchscript_archive_is_read_like_its_state_dict(self, openai: Card, tmp_path: Path) -> None:
         """As OpenAI publishes them."""
@@ -185,12 +185,12 @@ class TestResidual:
 
     def test_embeddings_of_photos_are_the_original_s(self, residual: Card) -> None:
         clip, expected = Clip.load(residual.folder), recorded("residual")["photos"]
-        torch.testing.assert_close(clip.photo_features(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(clip.project_images(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
         apart = (expected[:, None] - expected[None]).abs().amax(-1) + torch.eye(len(expected))
         assert apart.min() > 0.02
 
     def test_states_are_the_cells_of_the_last_stage(self, residual: Card) -> None:
-        seen = Clip.load(residual.folder).look(dual_encoders.photos())
+        seen = Clip.load(residual.folder).encode_images(dual_encoders.photos())
         assert seen.states.shape == (len(PHOTOS), 1 + GRID**2, 512)
 
     def test_openclip_s_configuration_tells_its_stages(self, residual: Card, tmp_path: Path) -> None:
@@ -245,10 +245,10 @@ class TestTransformers:
         clip = Clip.load(card.folder)
         texts = tokenizer(list(TEXTS), padding=True, truncation=True, max_length=77, return_tensors="pt")
         expected = model.get_text_features(**texts).pooler_output
-        torch.testing.assert_close(clip.text_features(TEXTS), expected, atol=1e-5, rtol=1e-5)
-        pixels = clip.pixels(dual_encoders.photos())
+        torch.testing.assert_close(clip.project_texts(TEXTS), expected, atol=1e-5, rtol=1e-5)
+        pixels = clip.preprocess(dual_encoders.photos())
         seen = model.get_image_features(pixel_values=pixels).pooler_output
-        torch.testing.assert_close(clip.photo_features(dual_encoders.photos()), seen, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(clip.project_images(dual_encoders.photos()), seen, atol=1e-5, rtol=1e-5)
 
     @staticmethod
     def clip(**ids: int) -> CLIPModel:
@@ -270,11 +270,11 @@ class TestTransformers:
         ids = [tokenizer.encode(text).ids for text in TEXTS]
         padded = torch.tensor([row + [tokenizer.token_to_id("[UNK]")] * (16 - len(row)) for row in ids])
         expected = model.get_text_features(padded).pooler_output
-        torch.testing.assert_close(clip.text_features(TEXTS), expected, atol=1e-5, rtol=1e-5)
-        assert [len(states) for states in clip.read(TEXTS).tokens] == [len(row) for row in ids]
+        torch.testing.assert_close(clip.project_texts(TEXTS), expected, atol=1e-5, rtol=1e-5)
+        assert [len(states) for states in clip.encode_texts(TEXTS).tokens] == [len(row) for row in ids]
         processor = SiglipImageProcessorPil(size={"height": 32, "width": 32})
         pixels = processor(dual_encoders.photos(), return_tensors="pt").pixel_values
-        seen = clip.look(dual_encoders.photos())
+        seen = clip.encode_images(dual_encoders.photos())
         expected = normalize(model.get_image_features(pixels).pooler_output, dim=-1)
         torch.testing.assert_close(seen.embeddings, expected, atol=1e-5, rtol=0)
         assert seen.states.shape == (len(PHOTOS), 1 + GRID**2, TOWER["hidden_size"])
@@ -283,7 +283,7 @@ class TestTransformers:
         """Its tokenizer is Gemma's, which does not say so."""
         source, _ = self.siglip(tmp_path, {"pad_token": {"content": "[PAD]"}}, normalizer=None)
         clip = Clip.load(import_original("clip", source, tmp_path, "siglip-tiny").folder)
-        upper, lower = clip.text_features(["КУРТКА", "куртка"])
+        upper, lower = clip.project_texts(["КУРТКА", "куртка"])
         assert torch.equal(upper, lower)
 
     def test_a_siglip_without_its_tokenizer_names_the_file(self, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_clip_sees_in_photos_what_transformers_sees(ruclip: tuple[Path, CLIPMo
     mean, std = torch.tensor([0.48, 0.46, 0.41]), torch.tensor([0.27, 0.26, 0.28])
     pixels = torch.stack([(square(i, 32) - mean.view(3, 1, 1)) / std.view(3, 1, 1) for i in images])
     expected = normalize(model.get_image_features(pixel_values=pixels).pooler_output, dim=-1)
-    seen = Clip.load(folder).look(images).embeddings
+    seen = Clip.load(folder).encode_images(images).embeddings
     assert torch.allclose(seen, expected, atol=1e-5)
     assert (expected[0] - expected[1]).abs().max() > 1e-2
 
@@ -57,7 +57,7 @@ def test_a_clip_reads_in_texts_what_transformers_reads(ruclip: tuple[Path, CLIPM
         model.get_text_features(input_ids=torch.tensor([tokenizer.encode(text).ids])).pooler_output[0]
         for text in tiny.TEXTS
     ]
-    read = Clip.load(folder).read(tiny.TEXTS)
+    read = Clip.load(folder).encode_texts(tiny.TEXTS)
     assert torch.allclose(read.embeddings, normalize(torch.stack(expected), dim=-1), atol=1e-5)
     assert [len(states) for states in read.tokens] == [len(tokenizer.encode(text).ids) for text in tiny.TEXTS]
 
@@ -68,7 +68,7 @@ def test_a_large_photo_is_shrunk_in_two_steps_without_harm(ruclip: tuple[Path, C
     image = Image.effect_mandelbrot((640, 480), (-2, -1.5, 1, 1.5), 60).convert("RGB")
     clip = Clip.load(ruclip[0])
     plain = (square(image, 32) - torch.tensor(clip.rule.mean).view(3, 1, 1)) / torch.tensor(clip.rule.std).view(3, 1, 1)
-    assert float(clip.look([image]).embeddings[0] @ clip.look_at(plain[None]).embeddings[0]) > 0.999
+    assert float(clip.encode_images([image]).embeddings[0] @ clip.encode_pixels(plain[None]).embeddings[0]) > 0.999
 
 
 @torch.no_grad()
@@ -81,7 +81,7 @@ def test_a_dual_encoder_is_the_same_after_saving_and_loading(tmp_path: Path) -> 
     images = [tiny.picture(number) for number in range(4)]
     ids = [tokenizer.encode(text).ids for text in tiny.TEXTS]
     padded = torch.tensor([row + [0] * (48 - len(row)) for row in ids])
-    seen, read = clip.look(images), clip.read(tiny.TEXTS)
+    seen, read = clip.encode_images(images), clip.encode_texts(tiny.TEXTS)
     for rounded, tolerance in ((model, 5e-3), (deepcopy(model).half().float(), 1e-5)):
         pooled, photos = rounded.look(clip.rule.pixels(images))
         assert torch.allclose(seen.embeddings, photos, atol=tolerance)
@@ -98,32 +98,32 @@ def test_the_student_s_batch_norms_have_something_to_fold() -> None:
 
 def test_padding_changes_nothing(tiny_clip: Clip) -> None:
     """A text reads the same alone and beside a long one."""
-    batch = tiny_clip.read((*tiny.TEXTS, LONG))
+    batch = tiny_clip.encode_texts((*tiny.TEXTS, LONG))
     for number, text in enumerate((*tiny.TEXTS, LONG)):
-        alone = tiny_clip.read([text])
+        alone = tiny_clip.encode_texts([text])
         assert torch.allclose(batch.embeddings[number], alone.embeddings[0], atol=1e-5)
         assert torch.allclose(batch.tokens[number], alone.tokens[0], atol=1e-5)
 
 
 def test_photos_do_not_change_each_other(tiny_clip: Clip) -> None:
     images = [tiny.picture(number) for number in range(5)]
-    batch = tiny_clip.look(images)
+    batch = tiny_clip.encode_images(images)
     for number, image in enumerate(images):
-        alone = tiny_clip.look([image])
+        alone = tiny_clip.encode_images([image])
         assert torch.allclose(batch.embeddings[number], alone.embeddings[0], atol=1e-5)
         assert torch.allclose(batch.states[number], alone.states[0], atol=1e-5)
 
 
 def test_a_text_that_is_too_long_is_cut_and_keeps_its_end_token(tiny_clip: Clip) -> None:
     """What stands beyond the encoder's length makes no difference."""
-    cut, longer = tiny_clip.read([LONG, f"{LONG} и шапка"]).tokens
+    cut, longer = tiny_clip.encode_texts([LONG, f"{LONG} и шапка"]).tokens
     assert len(cut) == tiny.TEXT_LENGTH
     assert torch.equal(cut, longer)
 
 
 def test_nothing_gives_empty_views(tiny_clip: Clip) -> None:
-    seen, read = tiny_clip.look([]), tiny_clip.read([])
-    some = tiny_clip.look([tiny.picture(0)])
+    seen, read = tiny_clip.encode_images([]), tiny_clip.encode_texts([])
+    some = tiny_clip.encode_images([tiny.picture(0)])
     assert len(seen) == 0
     assert seen.embeddings.shape == (0, some.embeddings.shape[1])
     assert seen.states.shape == (0, *some.states.shape[1:])
@@ -132,7 +132,7 @@ def test_nothing_gives_empty_views(tiny_clip: Clip) -> None:
 
 
 def test_embeddings_have_unit_length(tiny_clip: Clip) -> None:
-    seen, read = tiny_clip.look([tiny.picture(n) for n in range(3)]), tiny_clip.read(["", *tiny.TEXTS])
+    seen, read = tiny_clip.encode_images([tiny.picture(n) for n in range(3)]), tiny_clip.encode_texts(["", *tiny.TEXTS])
     for embeddings in (seen.embeddings, read.embeddings):
         assert torch.allclose(embeddings.norm(dim=1), torch.ones(len(embeddings)), atol=1e-5)
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from inference.errors import InvalidInput, Message
 from inference.listing.types import Checked, Photo, Submission, Upload
-from inference.listing.validation import check, validate
+from inference.listing.validation import validate, validate_timed
 
 _REAL = Path(__file__).parents[4] / "shared" / "data" / "clothing" / "photos"
 _RED, _BLUE = (200, 30, 40), (20, 40, 210)
@@ -76,10 +76,10 @@ class TestSubmission:
 
     def test_checking_returns_the_listing_with_its_seconds_or_the_error(self) -> None:
         """Errors are values here, so that one bad listing stops no other."""
-        checked = check(Submission((Upload(_encoded(_halves())),)))
+        checked = validate_timed(Submission((Upload(_encoded(_halves())),)))
         assert isinstance(checked, Checked)
         assert (checked.listing.mode, checked.seconds > 0) == ("photos", True)
-        error = check(Submission((Upload(b"text"),)))
+        error = validate_timed(Submission((Upload(b"text"),)))
         assert isinstance(error, InvalidInput)
         assert error.message.code == "photo-format"
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.listing.types import Masked
-from inference.masking import mask, mask_against, unmask
+from inference.masking import mask, mask_against, restore
 from inference.masking.numbers import DIGIT
 
 WORDS = (
@@ -22,9 +22,9 @@ TEXTS = st.text(max_size=40) | st.lists(PIECES, max_size=20).map("".join) | st.l
 
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
-def test_unmask_is_the_inverse_of_mask(text: str) -> None:
+def test_restore_is_the_inverse_of_mask(text: str) -> None:
     """Masking loses nothing of any string, literal tokens among them."""
-    assert unmask(mask(text)) == text
+    assert restore(mask(text)) == text
 
 
 @settings(deadline=None, max_examples=300)
@@ -108,7 +108,7 @@ def test_letters_are_sizes_only_where_they_stand_as_sizes(text: str, sizes: list
 
 
 def test_a_number_of_thousands_of_digits_is_masked() -> None:
-    assert unmask(mask("размер " + "1" * 5000)) == "размер " + "1" * 5000
+    assert restore(mask("размер " + "1" * 5000)) == "размер " + "1" * 5000
 
 
 @pytest.mark.parametrize(

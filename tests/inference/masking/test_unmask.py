@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.masking import TOKEN_KINDS, fill, mask, mask_against
+from inference.masking import TOKEN_KINDS, mask, mask_against, unmask
 from inference.masking.numbers import DIGIT
 
 LISTINGS = Path(__file__).resolve().parents[4] / "shared/data/clothing/listings.jsonl"
@@ -34,14 +34,14 @@ INPUTS = st.dictionaries(TOKENS, st.sampled_from(["5", "42", "1 200", "44-46", "
 def test_every_number_of_the_text_is_a_number_of_the_input(draft: str, values: dict[str, str]) -> None:
     """No draft can bring a group of digits into the text that no value holds."""
     allowed = {digits for value in values.values() for digits in re.findall(rf"{DIGIT}+", value)}
-    assert set(re.findall(rf"{DIGIT}+", fill(draft, values))) <= allowed
+    assert set(re.findall(rf"{DIGIT}+", unmask(draft, values))) <= allowed
 
 
 @settings(deadline=None, max_examples=300)
 @given(DRAFTS, INPUTS)
 def test_blanks_hold_no_digit(draft: str, values: dict[str, str]) -> None:
     """With blanks there is no digit in the text at all."""
-    assert not re.search(DIGIT, fill(draft, values, "blanks"))
+    assert not re.search(DIGIT, unmask(draft, values, "blanks"))
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_blanks_hold_no_digit(draft: str, values: dict[str, str]) -> None:
 )
 def test_known_numbers_become_values_or_blanks(draft: str, text: str, blanks: str) -> None:
     """A token, or a number that the model wrote out and the input holds, is the seller's own spelling or a blank."""
-    assert fill(draft, VALUES) == text
-    assert fill(draft, VALUES, "blanks") == blanks
+    assert unmask(draft, VALUES) == text
+    assert unmask(draft, VALUES, "blanks") == blanks
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_known_numbers_become_values_or_blanks(draft: str, text: str, blanks: st
 )
 def test_an_unknown_token_goes_with_the_words_that_hang_on_it(draft: str, text: str) -> None:
     """What is left reads as if the erased number had never been there."""
-    assert fill(draft, VALUES) == text
+    assert unmask(draft, VALUES) == text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_unknown_token_goes_with_the_words_that_hang_on_it(draft: str, text: 
     ],
 )
 def test_a_number_that_the_model_made_up_is_erased(draft: str, text: str) -> None:
-    assert fill(draft, VALUES) == text
+    assert unmask(draft, VALUES) == text
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_a_number_that_the_model_made_up_is_erased(draft: str, text: str) -> Non
 )
 def test_a_torn_token_is_erased_like_an_unknown_one(draft: str, text: str) -> None:
     """What merely stands behind a < is none."""
-    assert fill(draft, VALUES) == text
+    assert unmask(draft, VALUES) == text
 
 
 def test_values_keep_their_spelling() -> None:
     """Tidying the sentence never touches what the seller wrote."""
-    assert fill("Цена  <PRICE> .", {"<PRICE>": "1 ,  5"}) == "Цена 1 ,  5."
+    assert unmask("Цена  <PRICE> .", {"<PRICE>": "1 ,  5"}) == "Цена 1 ,  5."
 
 
 def test_real_ads_still_read_when_all_of_their_numbers_go() -> None:
@@ -155,7 +155,7 @@ def test_real_ads_still_read_when_all_of_their_numbers_go() -> None:
         listing = json.loads(line)
         text = listing["gpt_description"]
         values = mask("\n".join(f"{name}: {value}" for name, value in listing["attributes"].items())).values
-        filled = fill(mask_against(text, values), {})
+        filled = unmask(mask_against(text, values), {})
         assert not re.search(DIGIT, filled)
         assert not dangling.search(filled), filled
         assert all(sentence[0].isupper() for sentence in re.findall(r"(?<=[а-яё][.!?] )\w+", filled)), filled

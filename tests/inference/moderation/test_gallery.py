@@ -10,12 +10,12 @@ from torch import Tensor
 
 from inference.clip.dual_encoder import Clip
 from inference.moderation import gallery
-from inference.moderation.gallery import Gallery, look
-from inference.moderation.out_of_domain import ForeignDetector
+from inference.moderation.gallery import Gallery, encode_photos
+from inference.moderation.out_of_domain import OutOfDomainDetector
 from tests.support.models import tiny
 
 
-class Reddish(ForeignDetector):
+class Reddish(OutOfDomainDetector):
     """Finds a photo as foreign as it is red; remembers how many it was shown at once."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ def test_an_album_is_what_its_photos_are_alone(
     kept = Gallery.of(tiny_clip, detector, [*paths, *paths[::-1]])
     assert sum(detector.shown) == 5
     views, foreign = kept.album([paths[3], paths[0]])
-    alone, red = look(tiny_clip, detector, [tiny.picture(3), tiny.picture(0)])
+    alone, red = encode_photos(tiny_clip, detector, [tiny.picture(3), tiny.picture(0)])
     assert foreign is not None
     assert red is not None
     assert torch.allclose(views.embeddings, alone.embeddings, atol=1e-5)

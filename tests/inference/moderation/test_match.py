@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import PhotoViews
+from inference.clip.dual_encoder import ImageFeatures
 from inference.errors import Message
 from inference.moderation.match import FOREIGN_COSTS, USUAL, MatchRule
 
 RULE = MatchRule(0.3, frozenset({"кроссовок", "кроссовки", "куртка", "платье", "свитер", "елка"}))
 
 
-def views(*first: float) -> PhotoViews:
+def views(*first: float) -> ImageFeatures:
     """Photos whose similarity to `TEXT` is as given."""
     embeddings = torch.tensor([[x, (1 - x * x) ** 0.5] for x in first]).view(-1, 2)
-    return PhotoViews(embeddings, torch.zeros(len(first), 10, 3))
+    return ImageFeatures(embeddings, torch.zeros(len(first), 10, 3))
 
 
 TEXT = torch.tensor([1.0, 0.0])

@@ -12,7 +12,7 @@ from nudenet import NudeDetector
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from inference.moderation import nudity
-from inference.moderation.nudity import LABELS, Found, NudityDetector
+from inference.moderation.nudity import LABELS, Detection, NudityDetector
 from inference.moderation.photos import POLICY, PhotoRule
 from tests.support.models import tiny
 
@@ -38,7 +38,7 @@ def expected(package: NudeDetector, image: Image.Image) -> list[Row]:
     return [(each["class"], pytest.approx(each["score"], abs=1e-3), tuple(each["box"])) for each in found]
 
 
-def rows(found: Sequence[Found]) -> list[Row]:
+def rows(found: Sequence[Detection]) -> list[Row]:
     return [(each.label, each.score, each.box) for each in found]
 
 

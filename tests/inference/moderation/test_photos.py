@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.checkpoints.registry import Card, read_card
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.checkpoints.registry import Card, load_card
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
-from inference.moderation.nudity import LABELS, Found
+from inference.moderation.nudity import LABELS, Detection
 from inference.moderation.photos import POLICY, Limits, PhotoRule, SecondOpinion
 
 RULE = PhotoRule({"BUTTOCKS_EXPOSED": Limits(refuse=0.6, warn=0.4), "BELLY_EXPOSED": Limits(warn=0.5)})
@@ -19,12 +19,12 @@ RULE = PhotoRule({"BUTTOCKS_EXPOSED": Limits(refuse=0.6, warn=0.4), "BELLY_EXPOS
 SECOND = SecondOpinion(torch.eye(2), nude=1, threshold=0.9)
 
 
-def found(score: float, label: str = "BUTTOCKS_EXPOSED") -> list[Found]:
-    return [Found("FACE_FEMALE", 0.99, (0, 0, 9, 9)), Found(label, score, (0, 0, 9, 9))]
+def found(score: float, label: str = "BUTTOCKS_EXPOSED") -> list[Detection]:
+    return [Detection("FACE_FEMALE", 0.99, (0, 0, 9, 9)), Detection(label, score, (0, 0, 9, 9))]
 
 
-def views(*nude: float) -> PhotoViews:
-    return PhotoViews(torch.tensor([[x, 1 - x] for x in nude]), torch.zeros(len(nude), 10, 3))
+def views(*nude: float) -> ImageFeatures:
+    return ImageFeatures(torch.tensor([[x, 1 - x] for x in nude]), torch.zeros(len(nude), 10, 3))
 
 
 def message(code: str, *numbers: int) -> Message:
@@ -70,12 +70,12 @@ def test_a_second_opinion_alone_refuses_nothing() -> None:
 
 def test_the_card_says_whether_the_dual_encoder_is_asked(tiny_clip: Clip, tiny_root: Path) -> None:
     """Without a threshold on the card the encoder is too weak to help."""
-    card = read_card(tiny_root / "clip" / "mini")
+    card = load_card(tiny_root / "clip" / "mini")
     assert SecondOpinion.of(tiny_clip, card) is None
     asked = SecondOpinion.of(tiny_clip, replace(card, calibration={"nudity_threshold": 0.7}))
     assert asked is not None
     assert asked.threshold == 0.7
-    assert all(0 <= risk <= 1 for risk in asked.risks(tiny_clip.look([])))
+    assert all(0 <= risk <= 1 for risk in asked.risks(tiny_clip.encode_images([])))
 
 
 @pytest.mark.parametrize(("languages", "same"), [(("en",), False), (("ru",), True), (("kk", "ru"), True), ((), True)])

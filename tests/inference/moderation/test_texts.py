@@ -11,7 +11,7 @@ import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from inference.checkpoints.registry import Card, read_card, seal
+from inference.checkpoints.registry import Card, load_card, save_card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
 from inference.moderation.texts import FAMILY, RISKS, TextModeration
@@ -23,7 +23,7 @@ def card(tmp_path: Path) -> Card:
     folder = tmp_path / "toxicity" / "mini"
     save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.7}
-    return seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
+    return save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
 
 class Finder(TextModeration):
@@ -102,7 +102,7 @@ def test_a_card_with_an_unknown_rule_or_family_is_refused(card: Card, changes: d
 @pytest.fixture(scope="module")
 def mini() -> TextModeration:
     root = Path(__file__).resolve().parents[3]
-    return TextModeration.load(read_card(root / "checkpoints" / "toxicity" / "mini"))
+    return TextModeration.load(load_card(root / "checkpoints" / "toxicity" / "mini"))
 
 
 @pytest.mark.parametrize(

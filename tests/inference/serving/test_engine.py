@@ -15,7 +15,7 @@ from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing.types import Description, Submission, Upload
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 from inference.serving import engine as engine_module
 from inference.serving.engine import Engine, Stage
 from inference.serving.loader import Loader
@@ -53,7 +53,7 @@ class TestBatches:
                 return await engine.describe(
                     Submission(attributes="Цена: 5"),
                     "a",
-                    tell=lambda stage: heard.append((stage, threading.current_thread())),
+                    on_progress=lambda stage: heard.append((stage, threading.current_thread())),
                 )
 
         assert run(scene()).text == f"{NOUN}. Цена: 5"
@@ -125,7 +125,7 @@ class TestBatches:
             return texts
 
         together = [description.text for description in run(scene())]
-        assert together == [_only(alone.describe([check(listing)], seed=seed)).text for seed in (5, 6, 7, 5)]
+        assert together == [_only(alone.describe([validate_timed(listing)], seed=seed)).text for seed in (5, 6, 7, 5)]
         assert len(set(together)) == 3
 
     def test_seed_and_numbers_are_each_request_s_own(self, models: PretendModels) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from inference.errors import CheckpointError, InvalidInput
 from inference.listing.types import Description, Submission
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 from inference.serving import engine as engine_module
 from inference.serving.engine import Engine, Stage
 from tests.support.doubles import REFUSED, PretendModels
@@ -53,7 +53,7 @@ class TestFaults:
         async def scene() -> None:
             async with serving(models, max_batch=2, gather_s=15) as engine:
                 bad = ask(engine, "a-bad")
-                await engine.describe(Submission(attributes="a1"), "a", tell=heard.append)
+                await engine.describe(Submission(attributes="a1"), "a", on_progress=heard.append)
                 await ends(bad)
 
         run(scene())
@@ -75,7 +75,7 @@ class TestFaults:
         def checked(submission: Submission) -> object:
             if submission.attributes == "a-bug":
                 raise ZeroDivisionError
-            return check(submission)
+            return validate_timed(submission)
 
         monkeypatch.setattr(engine_module, "check", checked)
 

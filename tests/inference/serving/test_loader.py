@@ -20,11 +20,11 @@ from inference import devices
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import registry
-from inference.checkpoints.registry import Card, read_card, seal
+from inference.checkpoints.registry import Card, load_card, save_card
 from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.listing.types import Description, Submission, Upload
-from inference.listing.validation import check
+from inference.listing.validation import validate_timed
 from inference.moderation.match import MatchRule
 from inference.serving.loader import Describer, Loader, load_describer
 from tests.support.models import tiny
@@ -48,7 +48,7 @@ def describer(tiny_root: Path) -> Describer:
 
 
 def describe(describer: Describer, *submissions: Submission, seed: int = 0) -> list[Description]:
-    results = describer.describe([check(each) for each in submissions], seed=seed)
+    results = describer.describe([validate_timed(each) for each in submissions], seed=seed)
     assert all(isinstance(result, Description) for result in results)
     return [result for result in results if isinstance(result, Description)]
 
@@ -59,7 +59,7 @@ def submission(photos: int, attributes: str = "") -> Submission:
 
 def test_an_engine_knows_what_the_cards_say(root: Path) -> None:
     """Threshold and known things come from the card of the dual encoder, the number of photos from the captioner's."""
-    seal(replace(read_card(root / "clip" / "mini"), calibration={"match_threshold": 0.37}))
+    save_card(replace(load_card(root / "clip" / "mini"), calibration={"match_threshold": 0.37}))
     describer = load_describer(root)
     assert describer.models.checks.match == MatchRule(0.37, frozenset({"куртка"}))
     assert (describer.models.captioner.name, describer.models.captioner.max_photos) == ("mini", 10)
@@ -151,7 +151,7 @@ CASES += [("clip", without("preprocessor_config.json")), ("diversity", with_an_u
 def test_a_folder_that_does_not_load_is_named(root: Path, kind: str, broken: Break) -> None:
     """Whatever is wrong with files that are as the card says becomes one error that a user can act on."""
     broken(root / kind / "mini")
-    seal(read_card(root / kind / "mini"))
+    save_card(load_card(root / kind / "mini"))
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
     assert raised.value.message.code == "checkpoint-broken"
@@ -161,7 +161,7 @@ def test_a_folder_that_does_not_load_is_named(root: Path, kind: str, broken: Bre
 def test_the_tokenizer_of_another_model_is_named(root: Path) -> None:
     """The dual encoder's tokenizer has the same form, but lacks the captioner's tokens."""
     shutil.copy(root / "clip" / "mini" / "tokenizer.json", root / "captioner" / "mini" / "tokenizer.json")
-    seal(read_card(root / "captioner" / "mini"))
+    save_card(load_card(root / "captioner" / "mini"))
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
     assert raised.value.message.details == {"checkpoint": "captioner/mini"}
@@ -187,7 +187,7 @@ def test_a_missing_checkpoint_is_named(root: Path, kind: str) -> None:
 def test_another_captioner_is_found_by_its_folder(root: Path) -> None:
     """A folder dropped in is known without a code change."""
     shutil.copytree(root / "captioner" / "mini", root / "captioner" / "mine")
-    seal(read_card(root / "captioner" / "mine"))
+    save_card(load_card(root / "captioner" / "mine"))
     assert load_describer(root, "mine").models.captioner.name == "mine"
 
 
@@ -272,7 +272,7 @@ def test_quantised_weights_are_weighed_as_they_will_be(
     folder = root / "captioner" / "chats"
     SAVED[kind](folder)
     model = AutoModelForImageTextToText.from_pretrained(folder)
-    seal(Card(folder=folder, family="chat-vlm", version="1", max_photos=3, settings={"bits": bits}))
+    save_card(Card(folder=folder, family="chat-vlm", version="1", max_photos=3, settings={"bits": bits}))
     numbers = sum(weight.numel() for weight in model.parameters())
     assert Loader(root).weigh("chats") == numbers * 4
     monkeypatch.setattr(Device, "quantises", True)
@@ -300,7 +300,7 @@ def test_what_is_read_as_it_was_published_is_weighed_so(
     published = load_file(path)
     width = torch.float16 if family == "rudolph" else torch.float32
     save_file({name: weight.to(width) for name, weight in published.items()}, path)
-    seal(replace(read_card(path.parent), family=family, adapters=adapters))
+    save_card(replace(load_card(path.parent), family=family, adapters=adapters))
     numbers = sum(weight.numel() for weight in published.values())
     for name, each in (("cpu", wide), ("mps", wide), ("cuda", 2)):
         device = Device(name, torch.bfloat16, free=1 << 40, total=1 << 40)
@@ -314,7 +314,9 @@ def test_what_a_captioner_requires_is_weighed_and_not_loaded_twice(root: Path) -
     folder.mkdir()
     settings = {"captioner": "mini", "clip": "mini", "mode": "fast", "areas": ["tops"]}
     requires = ("captioner/mini", "clip/mini")
-    seal(Card(folder=folder, family="interrogator", version="1", max_photos=3, settings=settings, requires=requires))
+    save_card(
+        Card(folder=folder, family="interrogator", version="1", max_photos=3, settings=settings, requires=requires)
+    )
     loader = Loader(root)
     assert loader.weigh("asks") == loader.weigh("mini")
     mini = loader.load("mini").models.captioner
@@ -324,7 +326,7 @@ def test_what_a_captioner_requires_is_weighed_and_not_loaded_twice(root: Path) -
 
 def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
     part = {"repo": "owner/model", "revision": "", "files": ["model.safetensors"], "folder": ""}
-    seal(replace(read_card(root / "captioner" / "mini"), download=(part,)))
+    save_card(replace(load_card(root / "captioner" / "mini"), download=(part,)))
     (root / "captioner" / "mini" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
@@ -332,7 +334,7 @@ def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
 
 
 def test_what_a_captioner_lacks_is_named(root: Path) -> None:
-    seal(replace(read_card(root / "captioner" / "mini"), requires=("clip/none",)))
+    save_card(replace(load_card(root / "captioner" / "mini"), requires=("clip/none",)))
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
     assert raised.value.message.code == "checkpoint-missing"
@@ -367,7 +369,7 @@ def test_a_cut_adapter_is_named(root: Path) -> None:
 
 def test_weighing_a_broken_captioner_names_it(root: Path) -> None:
     cut_off(root / "captioner" / "mini")
-    seal(read_card(root / "captioner" / "mini"))
+    save_card(load_card(root / "captioner" / "mini"))
     with pytest.raises(CheckpointError) as raised:
         Loader(root).weigh("mini")
     assert raised.value.message.details == {"checkpoint": "captioner/mini"}

@@ -49,4 +49,4 @@ def test_large_blocks_are_given_back() -> None:
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    malloc.give_back_large_blocks()
+    malloc.set_mmap_threshold()

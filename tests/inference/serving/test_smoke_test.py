@@ -16,9 +16,9 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from inference.captioners.prefix.captioner import PrefixCaptioner
-from inference.checkpoints.registry import KINDS, Card, get, seal, survey
+from inference.checkpoints.registry import KINDS, Card, get_card, list_cards, save_card
 from inference.errors import CheckpointError, first_line
-from inference.serving.smoke_test import try_out
+from inference.serving.smoke_test import run_smoke_test
 from tests.support.models import encoder_decoder, tiny
 from tests.support.models.hollow import save_hollow
 from tests.support.sources import ROOT
@@ -38,12 +38,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_used_once(root: Path, kind: str) -> None:
-    try_out(root, get(root, kind, "mini"))
+    run_smoke_test(root, get_card(root, kind, "mini"))
 
 
-@pytest.mark.parametrize("name", [card.name for card in survey(EMBEDDED, "captioner")[0] if card.is_here])
+@pytest.mark.parametrize("name", [card.name for card in list_cards(EMBEDDED, "captioner")[0] if card.is_here])
 def test_every_embedded_captioner_works(name: str) -> None:
-    try_out(EMBEDDED, get(EMBEDDED, "captioner", name))
+    run_smoke_test(EMBEDDED, get_card(EMBEDDED, "captioner", name))
 
 
 @contextmanager
@@ -55,12 +55,12 @@ def refused(code: str) -> Iterator[pytest.ExceptionInfo[CheckpointError]]:
 
 def odd(root: Path, kind: str, change: Change, **fields: Any) -> Card:
     """A sealed copy of a working checkpoint with changed weights and other fields on its card."""
-    mini = get(root, kind, "mini")
+    mini = get_card(root, kind, "mini")
     folder = root / kind / "odd"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(mini.folder, folder)
     save_file(change(load_file(folder / "model.safetensors")), folder / "model.safetensors")
-    return seal(replace(mini, folder=folder, **fields))
+    return save_card(replace(mini, folder=folder, **fields))
 
 
 def same(weights: Weights) -> Weights:
@@ -87,14 +87,14 @@ def test_weights_that_do_not_fit_are_said_to(root: Path, kind: str, change: Chan
     """Files that are whole by their hashes may still be no model."""
     card = odd(root, kind, change)
     with refused("checkpoint-misfit"):
-        try_out(root, card)
+        run_smoke_test(root, card)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_that_are_no_numbers_do_not_work(root: Path, kind: str) -> None:
     card = odd(root, kind, nan)
     with refused("checkpoint-nan"):
-        try_out(root, card)
+        run_smoke_test(root, card)
 
 
 def test_half_a_file_is_no_model(root: Path) -> None:
@@ -102,20 +102,20 @@ def test_half_a_file_is_no_model(root: Path) -> None:
     path = card.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with refused("checkpoint-misfit"):
-        try_out(root, seal(card))
+        run_smoke_test(root, save_card(card))
 
 
 def test_a_model_that_no_memory_holds_is_whole(root: Path) -> None:
     card = odd(root, "captioner", same)
     save_hollow(card.folder / "model.safetensors", 1 << 40)
     with refused("memory-short"):
-        try_out(root, card)
+        run_smoke_test(root, card)
 
 
 def test_a_captioner_without_words_does_not_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PrefixCaptioner, "generate", lambda self, prompts: [" " for _ in prompts])
     with refused("checkpoint-silent"):
-        try_out(root, get(root, "captioner", "mini"))
+        run_smoke_test(root, get_card(root, "captioner", "mini"))
 
 
 def test_an_encoder_that_tells_no_texts_apart_does_not_work(root: Path) -> None:
@@ -123,12 +123,12 @@ def test_an_encoder_that_tells_no_texts_apart_does_not_work(root: Path) -> None:
     card = odd(root, "clip", same)
     CLIPTokenizer().backend_tokenizer.save(str(card.folder / "tokenizer.json"))
     with refused("checkpoint-alike"):
-        try_out(root, seal(card))
+        run_smoke_test(root, save_card(card))
 
 
 def test_a_card_that_says_another_family_than_its_files_is_told_so(root: Path) -> None:
     with refused("checkpoint-family-other") as caught:
-        try_out(root, odd(root, "captioner", same, family="rudolph"))
+        run_smoke_test(root, odd(root, "captioner", same, family="rudolph"))
     assert caught.value.message.details["family"] == "prefix"
 
 
@@ -136,20 +136,20 @@ def test_a_file_that_is_missing_is_named(root: Path) -> None:
     card = odd(root, "captioner", same)
     (card.folder / "config.json").unlink()
     with refused("checkpoint-file-missing") as caught:
-        try_out(root, card)
+        run_smoke_test(root, card)
     assert caught.value.message.details["file"] == "config.json"
 
 
 def test_how_the_card_itself_writes_is_checked(root: Path) -> None:
     with refused("card-generation"):
-        try_out(root, odd(root, "captioner", same, generation={"max_new_tokens": 0}))
+        run_smoke_test(root, odd(root, "captioner", same, generation={"max_new_tokens": 0}))
 
 
 def test_a_text_too_long_for_the_model_is_refused_as_when_it_is_loaded(root: Path) -> None:
     """Positions for 256 tokens in all."""
     card = encoder_decoder.imported(root, generation={"max_new_tokens": 256})
     with refused("card-field") as caught:
-        try_out(root, card)
+        run_smoke_test(root, card)
     assert caught.value.message.details["field"] == "generation.max_new_tokens"
 
 
@@ -163,5 +163,5 @@ def test_files_that_make_no_model_are_not_sent_to_where_they_were_tried(root: Pa
     card = odd(root, "captioner", same)
     (card.folder / "config.json").write_text("{")
     with refused("checkpoint-unfit") as caught:
-        try_out(root, seal(card))
+        run_smoke_test(root, save_card(card))
     assert caught.value.message.details["reason"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from storage.records import CheckpointStats, Choice, Comparison, Description, Note, Stats
+from storage.records import CheckpointStats, Choice, Comparison, DescriptionRecord, Note, Stats
 from storage.repositories.feedback import SPEED_OF
 from storage.store import Store, Transaction
 from storage.tables import corrections, descriptions, votes
@@ -15,7 +15,7 @@ NANO = replace(WRITTEN, checkpoint="nano", text="Куртка, 5000 рублей
 REFUSED = replace(WRITTEN, text=None, draft=None, diversity=None, timings={}, photo_sha256=())
 
 
-async def _get(tx: Transaction, description_id: int) -> Description:
+async def _get(tx: Transaction, description_id: int) -> DescriptionRecord:
     description = await tx.feedback.get(description_id)
     assert description
     return description
@@ -26,7 +26,7 @@ async def test_what_was_written_is_kept_whole(store: Store) -> None:
     async with store.transaction() as tx:
         request = await new_request(tx)
         first = await tx.feedback.add(request, WRITTEN, NOW)
-        expected = Description(
+        expected = DescriptionRecord(
             first.id,
             request.listing_id,
             request.id,
@@ -148,7 +148,7 @@ async def test_the_numbers_of_the_service(store: Store) -> None:
         await tx.feedback.vote(nano.id, USER, -1, "invented", NOW)
         await tx.feedback.vote(slow.id, USER, -1, "invented", NOW)
         await tx.feedback.correct(nano.id, USER, "исправлено", "", NOW)
-        shown: list[tuple[Description, Description, Choice]] = [
+        shown: list[tuple[DescriptionRecord, DescriptionRecord, Choice]] = [
             (mini, nano, "first"),
             (nano, mini, "first"),
             (nano, mini, "second"),

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import asyncio
 
-from storage.records import Listing, Note
+from storage.records import ListingRecord, Note
 from storage.repositories.listings import MAX_PHOTOS
 from storage.store import Store, Transaction
 from tests.storage.conftest import stored
 from tests.support.storage.samples import NOW, OTHER, USER, new_listing, photo
 
 
-async def _get(tx: Transaction, listing_id: int) -> Listing:
+async def _get(tx: Transaction, listing_id: int) -> ListingRecord:
     listing = await tx.listings.get(listing_id)
     assert listing
     return listing
@@ -20,7 +20,7 @@ async def test_a_new_listing_is_empty_and_collects(store: Store) -> None:
     async with store.transaction() as tx:
         assert await tx.listings.current(USER) is None
         opened = await new_listing(tx)
-        assert opened == Listing(opened.id, USER, True, 0, (), (), None, None, None, False, NOW)
+        assert opened == ListingRecord(opened.id, USER, True, 0, (), (), None, None, None, False, NOW)
     async with store.transaction() as tx:
         assert await _get(tx, opened.id) == await tx.listings.current(USER) == opened
         assert await tx.listings.get(opened.id + 1) is None

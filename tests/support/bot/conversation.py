@@ -19,7 +19,7 @@ from inference.errors import CheckpointError, Message
 from inference.listing.cases import Case, find_cases
 from inference.listing.types import Description, Diversity, Moderation, Scores, Stage, Submission, Timings, Verdict
 from inference.listing.validation import validate
-from locales.translate import LANGUAGES, render
+from locales.translate import LANGUAGES, translate
 from sandbox.server import Sandbox
 from sandbox.testing.person import Person
 
@@ -75,7 +75,7 @@ class PretendEngine:
         checkpoint: str,
         *,
         seed: int = 0,
-        tell: Callable[[Stage], None] | None = None,
+        on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
         """Check as the real one does, wait for the gate, and write."""
@@ -84,8 +84,8 @@ class PretendEngine:
             raise CheckpointError(self.faults[checkpoint], checkpoint=checkpoint, reason="…")
         listing = await asyncio.to_thread(validate, submission)
         for stage in ("checking", "reading", "writing", "scoring"):
-            if tell is not None:
-                tell(stage)
+            if on_progress is not None:
+                on_progress(stage)
         await self.gate.wait()
         text = listing.attributes.text
         if SLOW in text:
@@ -139,17 +139,17 @@ class Talk:
         """The preloaded cases."""
         return find_cases(settings.ROOT / "testcases")
 
-    def say(self, code: str, /, **details: str | int | float) -> str:
+    def translate(self, code: str, /, **details: str | int | float) -> str:
         """A sentence of the bot's, as plain text."""
-        return render(Message(code, details), self.language)
+        return translate(Message(code, details), self.language)
 
     async def hear(self, code: str, /, *, after: int = 0, **details: str | int | float) -> Json:
         """Wait for a message of the bot's that holds the sentence."""
-        return await self.person.wait(self.say(code, **details), after=after)
+        return await self.person.wait(self.translate(code, **details), after=after)
 
     async def press(self, code: str, /, message: Json | None = None, **details: str | int | float) -> str:
         """Press a button by its caption, and return what is said over it."""
-        return await self.touch(self.say(code, **details), message)
+        return await self.touch(self.translate(code, **details), message)
 
     async def touch(self, button: str, message: Json | None = None) -> str:
         """Press a button by what stands on it, and return what is said over it."""
@@ -231,7 +231,7 @@ async def conversation(
             "rate_chat": 100,
             "admins": {1},
         }
-        app = await App.build(settings.read(**{**usual, **given}), engine=engine)
+        app = await App.build(settings.load_settings(**{**usual, **given}), engine=engine)
         async with app.running():
             yield Talk(app, sandbox, engine, sandbox.user(1, "Анна", language), language)
 

@@ -14,11 +14,11 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.conversation.chat import Desk, Rules
-from bot.telegram.rate_limit import Rates
-from bot.workers.concurrency import Loop
+from bot.conversation.chat import Rules, UnitOfWork
+from bot.telegram.rate_limit import RateLimiter
+from bot.workers.concurrency import PeriodicTask
 from bot.workers.sender import Sender
-from bot.workers.signals import Bell
+from bot.workers.signals import Signal
 from sandbox.server import Sandbox
 from sandbox.state.telegram import Call
 from sandbox.testing.person import Person
@@ -46,7 +46,7 @@ class Office:
     store: Store
     bot: Bot
     folder: Path
-    bell: Bell = field(default_factory=Bell)
+    signal: Signal = field(default_factory=Signal)
 
     async def user(self, number: int = 1) -> Person:
         """A user who has written to the bot before."""
@@ -61,7 +61,7 @@ class Office:
         async with self.store.transaction() as tx:
             for message in messages:
                 await tx.outbox.put(message, time.time())
-        self.bell.ring()
+        self.signal.notify()
 
     async def pending(self) -> int:
         """How many messages are not sent yet."""
@@ -78,14 +78,19 @@ class Office:
         """A sender that is not running yet."""
         rules = Rules(default="mini", data=self.folder)
         return Sender(
-            self.store, self.bot, Rates(total, chat), lambda tx: Desk(tx, [], rules, time.time()), owner, self.bell
+            self.store,
+            self.bot,
+            RateLimiter(total, chat),
+            lambda tx: UnitOfWork(tx, [], rules, time.time()),
+            owner,
+            self.signal,
         )
 
     @asynccontextmanager
     async def sending(self, sender: Sender | None = None) -> AsyncGenerator[Sender]:
         """The sender at work."""
         sender = sender or self.sender()
-        loop = Loop("sending", partial(sender.step, 0.05), self.bell)
+        loop = PeriodicTask("sending", partial(sender.step, 0.05), self.signal)
         task = asyncio.create_task(loop.run())
         try:
             yield sender

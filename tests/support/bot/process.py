@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bot.app import App
 from bot.logs import set_up
-from bot.settings import read
+from bot.settings import load_settings
 from tests.support.bot.conversation import PretendEngine
 
 
 async def main() -> None:
     """Run until SIGTERM, and say when it runs."""
-    settings = read()
+    settings = load_settings()
     set_up(settings.log_level, settings.secrets)
     app = await App.build(settings, PretendEngine(Path(settings.data), ["mini"]))
     async with app.running():

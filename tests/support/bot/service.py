@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bot.app import App
-from bot.settings import Settings, read
-from bot.workers.generation import Writer
+from bot.settings import Settings, load_settings
+from bot.workers.generation import TextEngine
 from sandbox.server import Sandbox
 from tests.support.bot.conversation import PretendEngine
 
@@ -27,11 +27,13 @@ def settings_for(sandbox: Sandbox, folder: Path, **given: object) -> Settings:
         "rate_total": 1000,
         "rate_chat": 100,
     }
-    return read(**usual | given)
+    return load_settings(**usual | given)
 
 
 @asynccontextmanager
-async def service(sandbox: Sandbox, folder: Path, engine: Writer | None = None, **given: object) -> AsyncGenerator[App]:
+async def service(
+    sandbox: Sandbox, folder: Path, engine: TextEngine | None = None, **given: object
+) -> AsyncGenerator[App]:
     """A bot that runs."""
     app = await App.build(settings_for(sandbox, folder, **given), engine or PretendEngine(folder, ["mini", "nano"]))
     async with app.running():

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.captioners.base import Captioner, Prompt, Surroundings
+from inference.captioners.base import Captioner, LoadContext, Prompt
 from inference.clip.dual_encoder import Clip
 from inference.clip.preprocessing import PixelRule
 from inference.devices import Device
@@ -20,13 +20,13 @@ FIELDS = "Название: куртка\nЦена: <PRICE>\nРазмер: <SIZE
 CPU = Device("cpu", torch.float32, free=1 << 40, total=1 << 40)
 
 
-def surroundings(clip: Clip) -> Surroundings:
+def context(clip: Clip) -> LoadContext:
     """A CPU and one dual encoder, which stands for every other; there is no second captioner."""
 
     def no_captioner(name: str) -> Captioner:
         raise AssertionError(f"nobody asked for captioner/{name}")
 
-    return Surroundings(clip, CPU, lambda name: clip, no_captioner)
+    return LoadContext(clip, CPU, lambda name: clip, no_captioner)
 
 
 def prompt(clip: Clip, photos: int, masked: str = "", *, many: bool = False, seed: int = 0) -> Prompt:
@@ -34,7 +34,7 @@ def prompt(clip: Clip, photos: int, masked: str = "", *, many: bool = False, see
     images = tuple(tiny.picture(number + 3 * seed, (64, 48 + 4 * number)) for number in range(photos))
     tokens = frozenset(token for token in ("<PRICE>", "<SIZE>") if token in masked)
     token: DiversityToken = "<VARIATIVE>" if many else "<SINGLE>"
-    return Prompt(images, clip.look(images), masked, token, tokens, seed)
+    return Prompt(images, clip.encode_images(images), masked, token, tokens, seed)
 
 
 def mixed_prompts(clip: Clip) -> list[Prompt]:
@@ -80,5 +80,5 @@ def photos_of_passes(captioner: Captioner, clip: Clip, monkeypatch: pytest.Monke
 
 
 def _cut(prompt: Prompt, photos: int) -> Prompt:
-    images, views = prompt.images[:photos], prompt.views[:photos]
+    images, views = prompt.images[:photos], prompt.features[:photos]
     return Prompt(images, views, prompt.masked, prompt.token, prompt.mask_tokens, prompt.seed)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from tests.support.models import tiny
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "encoder-decoder"
@@ -70,4 +70,4 @@ def imported(root: Path, *, adapter: bool = False, **fields: Any) -> Card:
         save_published_adapter(source / "listings")
     card = import_original("encoder-decoder", source, root, "tiny")
     table = {name: getattr(card, name) for name in Card.__dataclass_fields__}
-    return seal(Card(**(table | fields)))
+    return save_card(Card(**(table | fields)))

@@ -16,7 +16,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from inference.captioners.prefix.format import SPECIAL_TOKENS
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from inference.clip.dual_encoder import GRID
 from inference.diversity import DiversityClassifier
 from inference.moderation.texts import FAMILY
@@ -114,9 +114,11 @@ def save_root(root: Path) -> None:
     save_dual_encoder(student(reading_tokenizer().get_vocab_size()), root / "clip" / "mini")
     save_captioner(decoder(words.get_vocab_size()), words, root / "captioner" / "mini")
     save_diversity(DiversityClassifier(DIM, WIDTHS[-1], 8), root / "diversity" / "mini")
-    seal(Card(folder=root / "clip" / "mini", family="vision-text-dual-encoder", version="1", knows=("куртка",)))
-    seal(Card(folder=root / "captioner" / "mini", family="prefix", version="1", max_photos=10, requires=("clip/mini",)))
-    seal(Card(folder=root / "diversity" / "mini", family="album", version="1", requires=("clip/mini",)))
+    save_card(Card(folder=root / "clip" / "mini", family="vision-text-dual-encoder", version="1", knows=("куртка",)))
+    save_card(
+        Card(folder=root / "captioner" / "mini", family="prefix", version="1", max_photos=10, requires=("clip/mini",))
+    )
+    save_card(Card(folder=root / "diversity" / "mini", family="album", version="1", requires=("clip/mini",)))
     save_toxicity_card(root / "toxicity" / "mini")
 
 
@@ -124,7 +126,7 @@ def save_toxicity_card(folder: Path) -> None:
     """A classifier that finds every text a little harmless: its weights are fresh."""
     toxicity.save_toxicity(toxicity.fresh_model(1024), toxicity.letters_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.95}
-    seal(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
+    save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
 
 def picture(number: int, size: tuple[int, int] = (60, 48)) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from storage.records import Description, Listing, Outgoing, PhotoFile, Request, Written
+from storage.records import DescriptionRecord, ListingRecord, Outgoing, PhotoFile, Request, Written
 from storage.store import Transaction
 
 USER = 5_000_000_000  # more than 32 bits, as Telegram's newer ids
@@ -36,7 +36,7 @@ def message(chat_id: int = USER, text: str = "текст", **more: object) -> Ou
     return replace(Outgoing(chat_id, text), **more)  # type: ignore[arg-type]  # fields by name
 
 
-async def new_listing(tx: Transaction, user_id: int = USER) -> Listing:
+async def new_listing(tx: Transaction, user_id: int = USER) -> ListingRecord:
     """An open listing of a user who is made where needed."""
     await tx.users.get(user_id, NOW)
     return await tx.listings.open(user_id, NOW)
@@ -47,6 +47,6 @@ async def new_request(tx: Transaction, user_id: int = USER) -> Request:
     return await tx.requests.add(await new_listing(tx, user_id), "describe", ["mini"], 0, NOW)
 
 
-async def new_description(tx: Transaction, written: Written = WRITTEN, user_id: int = USER) -> Description:
+async def new_description(tx: Transaction, written: Written = WRITTEN, user_id: int = USER) -> DescriptionRecord:
     """A description of a new listing."""
     return await tx.feedback.add(await new_request(tx, user_id), written, NOW)

@@ -12,7 +12,7 @@ import torch
 from tests.support.models import tiny
 from tests.training.conftest import TRAIN, VAL
 from training.data import dataset
-from training.data.dataset import STORED, TEXTS, Picture, Pool, clothes, drawn, load, others
+from training.data.dataset import STORED, TEXTS, Dataset, Picture, clothes, drawn, load, others
 from training.data.examples import load_pixels, read_photo_labels
 from training.data.labels import UNKNOWN, Vocabulary, vocabulary
 from training.data.negatives import held_out
@@ -31,7 +31,7 @@ def pictures(data_set: Path) -> list[Picture]:
 
 
 @pytest.fixture(scope="module")
-def loaded(pictures: list[Picture], words: Vocabulary) -> Pool:
+def loaded(pictures: list[Picture], words: Vocabulary) -> Dataset:
     return load(pictures, TOKENIZER, words, 1)
 
 
@@ -46,7 +46,7 @@ def test_clothes_are_those_of_the_split(data_set: Path, pictures: list[Picture])
     assert len(pictures[0].texts) == 4
 
 
-def test_a_pool_holds_everything_of_every_picture(pictures: list[Picture], loaded: Pool) -> None:
+def test_a_pool_holds_everything_of_every_picture(pictures: list[Picture], loaded: Dataset) -> None:
     assert (loaded.pixels.shape, loaded.pixels.dtype) == ((TRAIN, 3, STORED, STORED), torch.uint8)
     assert loaded.tokens.shape[:2] == (TRAIN, TEXTS)
     assert loaded.groups.shape == (TRAIN,)
@@ -58,7 +58,7 @@ def test_a_pool_holds_everything_of_every_picture(pictures: list[Picture], loade
         assert loaded.tokens[3, number].tolist() == ids + [0] * (loaded.tokens.shape[2] - len(ids))
 
 
-def test_alike_garments_share_a_group(pictures: list[Picture], loaded: Pool) -> None:
+def test_alike_garments_share_a_group(pictures: list[Picture], loaded: Dataset) -> None:
     """The same item in the same main colour and pattern, and nothing else."""
     for first in range(TRAIN):
         for second in range(first):
@@ -78,7 +78,7 @@ def test_things_of_one_name_share_a_group(pictures: list[Picture], words: Vocabu
     assert torch.equal(mixed.tokens[0, 0], mixed.tokens[0, 3])
 
 
-def test_a_sample_keeps_picture_text_and_labels_together(loaded: Pool) -> None:
+def test_a_sample_keeps_picture_text_and_labels_together(loaded: Dataset) -> None:
     torch.manual_seed(0)
     sample = loaded.sample(40)
     rows = [int((loaded.pixels == pixels).flatten(1).all(1).nonzero()[0]) for pixels in sample.pixels]

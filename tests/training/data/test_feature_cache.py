@@ -61,6 +61,6 @@ def test_the_bank_holds_several_views_of_every_scene(tiny_clip: Clip, scenes: li
 def test_the_first_view_is_what_serving_sees(tiny_clip: Clip, scenes: list[Scene]) -> None:
     """Up to the way in which the photo is made small, and the same at every time."""
     first, again = (see(tiny_clip, scenes, 1)[:, 0].float() for _ in range(2))
-    served = tiny_clip.look([picture(scene) for scene in scenes]).states
+    served = tiny_clip.encode_images([picture(scene) for scene in scenes]).states
     assert torch.equal(first, again)
     assert bool((cosine_similarity(first, served, dim=-1).mean(1) > 0.97).all())

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from inference.captioners.blip2.captioner import Blip2Captioner
 from inference.captioners.blip2.model import Blip2
-from inference.captioners.generation.prompts import completion
+from inference.captioners.generation.prompts import build_completion
 from inference.captioners.generation.writer import Writer
 from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import blip2, hashed, languages, tiny
-from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, photos_of_passes, prompt, surroundings
+from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, context, photos_of_passes, prompt
 
 KINDS = ("opt", "gpt2", "bloom", "llama", "t5", "mt5", "bart")
 
@@ -63,11 +63,11 @@ def _swapped(root: Path, kind: str) -> Card:
 
 def load(card: Card, clip: Clip, photos: str = "each", **generation: object) -> Blip2Captioner:
     card = replace(card, settings={"photos": photos}, generation={"max_new_tokens": 8} | generation)
-    return Blip2Captioner.load(card, surroundings(clip))
+    return Blip2Captioner.load(card, context(clip))
 
 
 def narrowed(card: Card, clip: Clip, dtype: torch.dtype) -> Blip2Captioner:
-    wide = surroundings(clip)
+    wide = context(clip)
     card = replace(card, generation={"max_new_tokens": 4})
     return Blip2Captioner.load(card, replace(wide, device=replace(wide.device, dtype=dtype)))
 
@@ -170,7 +170,7 @@ class TestRows:
         asked = prompt(clip, 0, FIELDS)
         language = captioner.model.language_model
         start = {"decoder_input_ids": torch.zeros(1, 1, dtype=torch.long)} if kind in ("t5", "mt5", "bart") else {}
-        ids = captioner.writer.tokenizer(completion(asked), return_tensors="pt").input_ids
+        ids = captioner.writer.tokenizer(build_completion(asked), return_tensors="pt").input_ids
         with torch.inference_mode():
             [row] = captioner.rows([asked])
             embedded = language(inputs_embeds=row[None], **start).logits
@@ -203,7 +203,7 @@ class TestCard:
     @pytest.mark.parametrize("settings", [{"photo": "each"}, {"photos": "all"}, {"prompt": 1}])
     def test_unknown_settings_are_refused(self, cards: dict[str, Card], settings: dict[str, object]) -> None:
         with pytest.raises(CheckpointError, match="card-field"):
-            Blip2Captioner.load(replace(cards["gpt2"], settings=settings), surroundings(None))  # type: ignore[arg-type]
+            Blip2Captioner.load(replace(cards["gpt2"], settings=settings), context(None))  # type: ignore[arg-type]
 
     def test_more_photos_than_the_model_has_positions_for_are_refused(self, cards: dict[str, Card], clip: Clip) -> None:
         with pytest.raises(CheckpointError, match="card-field"):

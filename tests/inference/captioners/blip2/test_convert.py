@@ -24,7 +24,7 @@ from inference.checkpoints.registry import Card
 from inference.clip.preprocessing import PixelRule
 from inference.errors import CheckpointError
 from tests.support.models import blip2, hashed, tiny
-from tests.support.models.captioners import CPU, surroundings
+from tests.support.models.captioners import CPU, context
 from tests.support.models.languages import byte_level_tokenizer
 
 WRITING = {"max_new_tokens": 12, "no_repeat_ngram_size": 0}
@@ -50,7 +50,7 @@ def load(card: Card, **generation: object) -> Blip2Captioner:
     """The captioner; a prompt's text is its fields alone, as the recorded ones are."""
     written = dict(card.generation) | WRITING | generation
     card = replace(card, settings={"prompt": "{attributes}"}, generation=written)
-    return Blip2Captioner.load(card, surroundings(None))  # type: ignore[arg-type]
+    return Blip2Captioner.load(card, context(None))  # type: ignore[arg-type]
 
 
 def spelled(captioner: Blip2Captioner, rows: Tensor) -> list[str]:
@@ -292,7 +292,7 @@ class TestSwap:
 
 
 def test_weights_are_as_narrow_as_the_device_wants(imported: dict[str, Card]) -> None:
-    narrow = replace(surroundings(None), device=replace(CPU, dtype=torch.bfloat16))  # type: ignore[arg-type]
+    narrow = replace(context(None), device=replace(CPU, dtype=torch.bfloat16))  # type: ignore[arg-type]
     captioner = Blip2Captioner.load(imported["opt"], narrow)
     assert {weight.dtype for weight in captioner.model.parameters()} == {torch.bfloat16}
     assert captioner.generate([blip2.photo_prompt("Куртка", 0)])[0]

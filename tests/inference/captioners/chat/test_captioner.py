@@ -16,10 +16,10 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 from transformers import AutoModelForImageTextToText
 
-from inference.captioners.base import Captioner, Prompt, Surroundings, load
+from inference.captioners.base import Captioner, LoadContext, Prompt, load_captioner
 from inference.captioners.chat.captioner import ChatCaptioner
 from inference.captioners.chat.processing import load_processor
-from inference.captioners.generation.prompts import request
+from inference.captioners.generation.prompts import build_request
 from inference.captioners.parts import thumbnail
 from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import Card
@@ -27,7 +27,7 @@ from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.errors import CheckpointError
 from tests.support.models import tiny
-from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, prompt, surroundings
+from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, context, prompt
 from tests.support.models.vision_language import SAVED, WORDS
 
 RECORDED = Path(__file__).parents[3] / "support" / "recorded" / "chat"
@@ -56,23 +56,23 @@ def card(folder: Path, settings: Mapping[str, object] = SMALL, **generation: obj
 
 
 def test_every_kind_reads_one_three_and_ten_photos_and_none(folder: Path, tiny_clip: Clip) -> None:
-    texts = assert_keeps_the_promises(load(card(folder), surroundings(tiny_clip)), tiny_clip)
+    texts = assert_keeps_the_promises(load_captioner(card(folder), context(tiny_clip)), tiny_clip)
     assert len(set(texts[:6])) > 2
 
 
 def test_a_beam_search_keeps_the_promises_too(qwen: Path, tiny_clip: Clip) -> None:
-    assert_keeps_the_promises(load(card(qwen, num_beams=2), surroundings(tiny_clip)), tiny_clip)
+    assert_keeps_the_promises(load_captioner(card(qwen, num_beams=2), context(tiny_clip)), tiny_clip)
 
 
 def test_a_text_is_what_the_library_s_own_recipe_writes(folder: Path, tiny_clip: Clip) -> None:
     """One conversation at a time through processor and model, as the publishers' examples do it."""
-    captioner = load(card(folder, no_repeat_ngram_size=0), surroundings(tiny_clip))
+    captioner = load_captioner(card(folder, no_repeat_ngram_size=0), context(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     model: Any = AutoModelForImageTextToText.from_pretrained(folder).eval()
     processor: Any = load_processor(folder)
     for asked in (prompt(tiny_clip, 2, "Цвет: синий"), prompt(tiny_clip, 1), prompt(tiny_clip, 0, "Платье")):
         photos = [{"type": "image"} for _ in asked.images]
-        turn = {"role": "user", "content": [*photos, {"type": "text", "text": request(asked)}]}
+        turn = {"role": "user", "content": [*photos, {"type": "text", "text": build_request(asked)}]}
         text = processor.tokenizer.apply_chat_template(
             [turn], chat_template=processor.chat_template, tokenize=False, add_generation_prompt=True
         )
@@ -106,7 +106,7 @@ def test_a_folder_of_the_time_of_publication_gives_the_same_numbers(qwen: Path, 
 
 def test_a_seller_who_writes_the_model_s_own_tokens_is_answered(folder: Path, tiny_clip: Clip) -> None:
     """A stray `<image>` would be one photo too many, an end of turn somebody else's turn."""
-    captioner = load(card(folder), surroundings(tiny_clip))
+    captioner = load_captioner(card(folder), context(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     tokens = " ".join(sorted(captioner._writer.tokenizer.get_added_vocab()))
     evil, plain = (
@@ -118,7 +118,7 @@ def test_a_seller_who_writes_the_model_s_own_tokens_is_answered(folder: Path, ti
 
 def test_photos_and_their_order_matter(folder: Path, tiny_clip: Clip) -> None:
     """The states before the first word differ with the order, so no photo is passed over."""
-    captioner = load(card(folder), surroundings(tiny_clip))
+    captioner = load_captioner(card(folder), context(tiny_clip))
     forth = prompt(tiny_clip, 3, FIELDS)
     back = replace(forth, images=forth.images[::-1])
     fewer = replace(forth, images=forth.images[:2])
@@ -155,7 +155,7 @@ def test_a_published_folder_is_imported_with_its_pickle(qwen: Path, tmp_path: Pa
     assert not list(imported.folder.glob("*.bin"))
     asked = [prompt(tiny_clip, 2, FIELDS)]
     texts = [
-        load(replace(each, settings=SMALL, generation=QUICK), surroundings(tiny_clip)).generate(asked)
+        load_captioner(replace(each, settings=SMALL, generation=QUICK), context(tiny_clip)).generate(asked)
         for each in (imported, card(qwen))
     ]
     assert texts[0] == texts[1]
@@ -181,7 +181,7 @@ def test_a_template_that_stands_with_the_tokenizer_alone_is_found(
     asked = [prompt(tiny_clip, 2, FIELDS)]
     imported = import_original("chat-vlm", source, tmp_path, "imported")
     texts = [
-        load(replace(each, settings=SMALL, generation=QUICK), surroundings(tiny_clip)).generate(asked)
+        load_captioner(replace(each, settings=SMALL, generation=QUICK), context(tiny_clip)).generate(asked)
         for each in (imported, card(source), card(folder))
     ]
     assert texts[0] == texts[1] == texts[2]
@@ -192,8 +192,8 @@ def test_a_tokenizer_without_padding_pads_with_its_end(folder: Path, tmp_path: P
     copy = shutil.copytree(folder, tmp_path / "copy")
     change_tokenizer(copy, pad_token=None)
     asked = [prompt(tiny_clip, 2, FIELDS), prompt(tiny_clip, 0, "Платье")]
-    assert load(card(copy), surroundings(tiny_clip)).generate(asked) == load(
-        card(folder), surroundings(tiny_clip)
+    assert load_captioner(card(copy), context(tiny_clip)).generate(asked) == load_captioner(
+        card(folder), context(tiny_clip)
     ).generate(asked)
 
 
@@ -214,8 +214,8 @@ def tuned(qwen: Path, tmp_path: Path) -> Any:
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
 def test_an_adapter_is_merged_before_the_weights_become_narrower(tuned: Any, tiny_clip: Clip, tmp_path: Path) -> None:
-    captioner = load(replace(card(tmp_path / "tuned"), adapters=("lora",)), halved(tiny_clip))
-    plain = load(card(tmp_path / "tuned"), halved(tiny_clip))
+    captioner = load_captioner(replace(card(tmp_path / "tuned"), adapters=("lora",)), halved(tiny_clip))
+    plain = load_captioner(card(tmp_path / "tuned"), halved(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     assert isinstance(plain, ChatCaptioner)
     merged, expected = captioner._model.state_dict(), tuned.merge_and_unload().state_dict()
@@ -228,12 +228,12 @@ def test_an_adapter_is_merged_before_the_weights_become_narrower(tuned: Any, tin
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
 def test_an_adapter_of_the_card_is_merged(qwen: Path, tuned: Any, tiny_clip: Clip, tmp_path: Path) -> None:
     folder = tmp_path / "tuned"
-    captioner = load(replace(card(folder), adapters=("lora",)), surroundings(tiny_clip))
+    captioner = load_captioner(replace(card(folder), adapters=("lora",)), context(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     merged, expected = captioner._model.state_dict(), tuned.merge_and_unload().state_dict()
     assert all(torch.allclose(merged[name], expected[name], atol=1e-6) for name in expected)
     asked = [prompt(tiny_clip, 2, FIELDS)]
-    assert captioner.generate(asked) != load(card(qwen), surroundings(tiny_clip)).generate(asked)
+    assert captioner.generate(asked) != load_captioner(card(qwen), context(tiny_clip)).generate(asked)
 
 
 @pytest.mark.parametrize(
@@ -256,11 +256,11 @@ def test_how_a_model_writes_is_the_card_s_business_not_the_publisher_s(
 ) -> None:
     """Of a `generation_config.json` only the ends of a turn count; the rest neither counts nor warns."""
     asked = [prompt(tiny_clip, 1, FIELDS), prompt(tiny_clip, 0, "Платье")]
-    expected = load(card(qwen), surroundings(tiny_clip)).generate(asked)
+    expected = load_captioner(card(qwen), context(tiny_clip)).generate(asked)
     folder = shutil.copytree(qwen, tmp_path / "published")
     path = folder / "generation_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | published))
-    captioner = load(card(folder), surroundings(tiny_clip))
+    captioner = load_captioner(card(folder), context(tiny_clip))
     caplog.clear()  # the library's own, of what it read
     assert captioner.generate(asked) == expected
     assert not caplog.records
@@ -270,7 +270,7 @@ def test_a_turn_ends_where_the_publisher_says(qwen: Path, tiny_clip: Clip, tmp_p
     """Whatever is written first, when everything is an end."""
     folder = shutil.copytree(qwen, tmp_path / "published")
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": list(range(WORDS))}))
-    captioner = load(card(folder), surroundings(tiny_clip))
+    captioner = load_captioner(card(folder), context(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     steps: list[object] = []
     hook = captioner._model.register_forward_hook(lambda model, arguments, output: steps.append(output))
@@ -282,7 +282,7 @@ def test_a_turn_ends_where_the_publisher_says(qwen: Path, tiny_clip: Clip, tmp_p
 @pytest.mark.parametrize("settings", [{"photo_edge": 5}, {"photo_edge": "448"}, {"bits": 3}, {"zoom": 1}])
 def test_a_setting_that_cannot_be_is_named(qwen: Path, tiny_clip: Clip, settings: Mapping[str, object]) -> None:
     with pytest.raises(CheckpointError) as raised:
-        load(card(qwen, settings), surroundings(tiny_clip))
+        load_captioner(card(qwen, settings), context(tiny_clip))
     assert raised.value.message.details["field"] == f"settings.{next(iter(settings))}"
 
 
@@ -290,27 +290,27 @@ def test_where_nothing_can_quantise_the_weights_stay_whole(
     qwen: Path, tiny_clip: Clip, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        captioner = load(card(qwen, SMALL | {"bits": 4}), surroundings(tiny_clip))
+        captioner = load_captioner(card(qwen, SMALL | {"bits": 4}), context(tiny_clip))
     assert "4 bits" in caplog.text
     asked = [prompt(tiny_clip, 1)]
-    assert captioner.generate(asked) == load(card(qwen), surroundings(tiny_clip)).generate(asked)
+    assert captioner.generate(asked) == load_captioner(card(qwen), context(tiny_clip)).generate(asked)
 
 
 def test_weights_and_pixels_have_the_width_of_the_device(folder: Path, tiny_clip: Clip) -> None:
-    captioner = load(card(folder), halved(tiny_clip))
+    captioner = load_captioner(card(folder), halved(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     assert {weight.dtype for weight in captioner._model.parameters()} == {torch.bfloat16}
     assert first_logits(captioner, prompt(tiny_clip, 2, FIELDS)).isfinite().all()
 
 
-def halved(clip: Clip) -> Surroundings:
-    return replace(surroundings(clip), device=Device("cpu", torch.bfloat16, free=1 << 40, total=1 << 40))
+def halved(clip: Clip) -> LoadContext:
+    return replace(context(clip), device=Device("cpu", torch.bfloat16, free=1 << 40, total=1 << 40))
 
 
 def test_the_request_holds_the_fields_and_says_whether_it_is_one_thing(tiny_clip: Clip) -> None:
-    one, many = request(prompt(tiny_clip, 2, FIELDS)), request(prompt(tiny_clip, 2, FIELDS, many=True))
+    one, many = build_request(prompt(tiny_clip, 2, FIELDS)), build_request(prompt(tiny_clip, 2, FIELDS, many=True))
     assert "одна вещь" in one
     assert "несколько разных вещей" in many
     assert one.endswith(FIELDS)
-    assert "<PRICE>" not in request(prompt(tiny_clip, 1))
-    assert "На фото одна" not in request(prompt(tiny_clip, 0, FIELDS))
+    assert "<PRICE>" not in build_request(prompt(tiny_clip, 1))
+    assert "На фото одна" not in build_request(prompt(tiny_clip, 0, FIELDS))

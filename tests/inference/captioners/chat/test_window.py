@@ -15,7 +15,7 @@ from PIL import Image
 from transformers import GenerationConfig
 from transformers.models.gemma3.processing_gemma3 import Gemma3Processor
 
-from inference.captioners.base import Captioner, Prompt, load
+from inference.captioners.base import Captioner, Prompt, load_captioner
 from inference.captioners.chat.captioner import ChatCaptioner, Settings
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation.writer import Generation
@@ -24,7 +24,7 @@ from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from inference.listing.validation import MAX_RATIO, MAX_SIDE
-from tests.support.models.captioners import FIELDS, mixed_prompts, prompt, surroundings
+from tests.support.models.captioners import FIELDS, context, mixed_prompts, prompt
 from tests.support.models.vision_language import SAVED
 
 WORDS = 6
@@ -60,7 +60,7 @@ def loaded(folder: Path, clip: Clip, photos: int = 10) -> ChatCaptioner:
     card = Card(
         folder=folder, family="chat-vlm", version="1", max_photos=photos, settings=settings, generation=generation
     )
-    captioner: Captioner = load(card, surroundings(clip))
+    captioner: Captioner = load_captioner(card, context(clip))
     assert isinstance(captioner, ChatCaptioner)
     return captioner
 

@@ -19,7 +19,7 @@ from PIL import Image
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from inference.captioners.base import Prompt, load
+from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.clipcap.captioner import ClipCapCaptioner, read_model
 from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import Card
@@ -50,7 +50,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Card]:
 
 
 def captioner(card: Card, clip: Clip) -> ClipCapCaptioner:
-    loaded = load(card, captioners.surroundings(clip))
+    loaded = load_captioner(card, captioners.context(clip))
     assert isinstance(loaded, ClipCapCaptioner)
     return loaded
 
@@ -143,7 +143,7 @@ class TestCaptioner:
     def test_a_photo_is_its_projected_vector_as_long_as_it_is(self, cards: dict[str, Card], clip: Clip) -> None:
         card = replace(cards["mlp"], generation={"max_new_tokens": 30, "no_repeat_ngram_size": 0, "stop": "."})
         prompt = captioners.prompt(clip, 2)
-        pixels = clip.pixels(prompt.images)
+        pixels = clip.preprocess(prompt.images)
         model = read_model(card)
         with torch.inference_mode():
             vectors = clip.model.get_image_features(pixel_values=pixels).pooler_output
@@ -214,9 +214,9 @@ class TestCaptioner:
             captioner(cards["mlp"], other)
 
     def test_it_writes_with_half_the_memory(self, cards: dict[str, Card], clip: Clip) -> None:
-        narrow = replace(captioners.surroundings(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
+        narrow = replace(captioners.context(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
         card = replace(cards["transformer"], generation=GENERATION)
-        assert len(load(card, narrow).generate(captioners.mixed_prompts(clip)[:4])) == 4
+        assert len(load_captioner(card, narrow).generate(captioners.mixed_prompts(clip)[:4])) == 4
 
     def test_an_unknown_setting_is_named(self, cards: dict[str, Card], clip: Clip) -> None:
         with pytest.raises(CheckpointError) as raised:
@@ -237,7 +237,7 @@ def test_a_text_without_photos_has_no_prefix(cards: dict[str, Card], clip: Clip)
     """The fields alone stand before the text."""
     card = replace(cards["mlp"], generation=GENERATION)
     loaded = captioner(card, clip)
-    prompt = Prompt((), clip.look(()), "Платье белое", "<SINGLE>")
+    prompt = Prompt((), clip.encode_images(()), "Платье белое", "<SINGLE>")
     model = read_model(card)
     ids = loaded._writer.prompt_ids(prompt, 100)
     with torch.inference_mode():

@@ -23,7 +23,7 @@ from inference.checkpoints.weights import read
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import languages, tiny
-from tests.support.models.captioners import assert_keeps_the_promises, photos_of_passes, surroundings
+from tests.support.models.captioners import assert_keeps_the_promises, context, photos_of_passes
 from tests.support.models.encoder_decoder import FIELDS, PICTURES, PROMPT, imported, record, save_published, tensors
 
 GREEDY = {"max_new_tokens": 24, "no_repeat_ngram_size": 0}
@@ -44,11 +44,11 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Card:
 def captioner(card: Card, clip: Clip, **fields: object) -> EncoderDecoderCaptioner:
     """The captioner of the imported folder whose card says something else."""
     table = {name: getattr(card, name) for name in Card.__dataclass_fields__}
-    return EncoderDecoderCaptioner.load(Card(**(table | fields)), surroundings(clip))
+    return EncoderDecoderCaptioner.load(Card(**(table | fields)), context(clip))
 
 
 def shown(clip: Clip, pictures: Sequence[Image.Image], masked: str = "", seed: int = 0) -> Prompt:
-    return Prompt(tuple(pictures), clip.look(()), masked, "<SINGLE>", frozenset(), seed)
+    return Prompt(tuple(pictures), clip.encode_images(()), masked, "<SINGLE>", frozenset(), seed)
 
 
 def recorded(captioner: EncoderDecoderCaptioner, name: str, prompt: int = 1) -> list[str]:
@@ -122,9 +122,7 @@ class TestImported:
         del state["decoder.transformer.h.0.crossattention.c_attn.weight"]
         torch.save(state, source / "pytorch_model.bin")
         with pytest.raises(ValueError, match="crossattention"):
-            EncoderDecoderCaptioner.load(
-                import_original("encoder-decoder", source, tmp_path, "part"), surroundings(clip)
-            )
+            EncoderDecoderCaptioner.load(import_original("encoder-decoder", source, tmp_path, "part"), context(clip))
 
     def test_another_decoder_is_refused(self, tmp_path: Path) -> None:
         source = save_published(tmp_path / "source")
@@ -191,13 +189,13 @@ class TestOriginal:
     def test_an_adapter_of_that_time_attaches_everywhere(self, tmp_path: Path, clip: Clip) -> None:
         tuned = imported(tmp_path, adapter=True, settings=PROMPT, generation=GREEDY)
         assert tuned.adapters == ("listings",)
-        mine = EncoderDecoderCaptioner.load(tuned, surroundings(clip))
+        mine = EncoderDecoderCaptioner.load(tuned, context(clip))
         for photos, name in ((1, "logits_adapted"), (3, "logits_three_adapted")):
             found = logits(mine, shown(clip, PICTURES[:photos], FIELDS))[-3:]
             torch.testing.assert_close(found, tensors("result")[name], atol=5e-5, rtol=0)
 
     def test_an_adapter_is_merged_before_the_numbers_become_narrower(self, tmp_path: Path, clip: Clip) -> None:
-        tuned, wide = imported(tmp_path, adapter=True), surroundings(clip)
+        tuned, wide = imported(tmp_path, adapter=True), context(clip)
         narrow = replace(wide, device=replace(wide.device, dtype=torch.bfloat16))
         decoders = [EncoderDecoderCaptioner.load(tuned, each).model.decoder for each in (wide, narrow)]
         for exact, rounded in zip(*(decoder.parameters() for decoder in decoders), strict=True):

@@ -32,14 +32,14 @@ from transformers import (
 )
 
 from benchmarks import shapes
-from inference.captioners.base import load
+from inference.captioners.base import load_captioner
 from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import CrossAttention, GatedCrossAttentionBlock, Media
 from inference.captioners.flamingo.captioner import FlamingoCaptioner, Settings
 from inference.captioners.parts import positions
 from inference.captioners.settings import read_settings
 from inference.checkpoints import weights
-from inference.checkpoints.registry import Card, seal
+from inference.checkpoints.registry import Card, save_card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, languages, tiny
@@ -97,7 +97,9 @@ def save_trained(name: str, vision: Path, root: Path) -> Card:
             weight.copy_(filled(key, list(weight.shape)))
     flamingo.save(model, tokenizer, vision, folder)
     generation = {"max_new_tokens": 10, "no_repeat_ngram_size": 2}
-    return seal(Card(folder=folder, family="flamingo", version="1", max_photos=10, generation=generation, settings={}))
+    return save_card(
+        Card(folder=folder, family="flamingo", version="1", max_photos=10, generation=generation, settings={})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def card(vision: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
 
 
 def captioner(card: Card, clip: Clip) -> FlamingoCaptioner:
-    loaded = load(card, captioners.surroundings(clip))
+    loaded = load_captioner(card, captioners.context(clip))
     assert isinstance(loaded, FlamingoCaptioner)
     return loaded
 
@@ -138,7 +140,7 @@ class TestPhotos:
     def test_together_the_first_photo_is_seen_too(self, card: Card, clip: Clip) -> None:
         """At one `<image>` the text sees all photos; interleaved, the last of them."""
         prompt = captioners.prompt(clip, 3, captioners.FIELDS)
-        without_first = replace(prompt, images=prompt.images[1:], views=prompt.views[1:])
+        without_first = replace(prompt, images=prompt.images[1:], features=prompt.features[1:])
         together = captioner(card, clip)
         assert together.generate([prompt]) != together.generate([without_first])
 
@@ -306,7 +308,7 @@ class TestFresh:
 
     def test_numbers_are_as_narrow_as_asked(self, card: Card, clip: Clip) -> None:
         device = replace(captioners.CPU, dtype=torch.bfloat16)
-        loaded = load(card, replace(captioners.surroundings(clip), device=device))
+        loaded = load_captioner(card, replace(captioners.context(clip), device=device))
         assert isinstance(loaded, FlamingoCaptioner)
         assert {weight.dtype for weight in loaded.model.parameters()} == {torch.bfloat16}
         assert loaded.generate([captioners.prompt(clip, 2, captioners.FIELDS)]) != [""]

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoTokenizer, GenerationConfig
 
-from inference.captioners.base import Prompt, load
+from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import Media
 from inference.checkpoints.convert import import_original
@@ -114,8 +114,8 @@ class TestOriginal:
             generation={"max_new_tokens": 12, "no_repeat_ngram_size": 0},
         )
         images = tuple(Image.new("RGB", (40, 30), colour) for colour in COLOURS)
-        prompt = Prompt(images, clip.look(images), "", "<SINGLE>")
-        assert load(card, captioners.surroundings(clip)).generate([prompt]) == [recorded(name).text]
+        prompt = Prompt(images, clip.encode_images(images), "", "<SINGLE>")
+        assert load_captioner(card, captioners.context(clip)).generate([prompt]) == [recorded(name).text]
 
 
 class TestVision:

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from inference.captioners.base import Prompt
-from inference.captioners.generation.microbatches import passes
-from inference.clip.dual_encoder import PhotoViews
+from inference.captioners.generation.microbatches import split_microbatches
+from inference.clip.dual_encoder import ImageFeatures
 from tests.support.models import tiny
 
 
 def prompt(photos: int) -> Prompt:
-    views = PhotoViews(torch.zeros(photos, 8), torch.zeros(photos, 5, 8))
+    views = ImageFeatures(torch.zeros(photos, 8), torch.zeros(photos, 5, 8))
     return Prompt((tiny.picture(0, (8, 8)),) * photos, views, "", "<SINGLE>")
 
 
@@ -30,4 +30,6 @@ def prompt(photos: int) -> Prompt:
 def test_a_batch_is_cut_where_its_photos_would_be_too_many(
     batch: list[int], photos: int, parts: list[list[int]]
 ) -> None:
-    assert [[len(each.images) for each in part] for part in passes([prompt(n) for n in batch], photos)] == parts
+    assert [
+        [len(each.images) for each in part] for part in split_microbatches([prompt(n) for n in batch], photos)
+    ] == parts

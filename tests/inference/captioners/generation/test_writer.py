@@ -15,13 +15,13 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase
 
 from inference.captioners.base import Prompt
-from inference.captioners.generation.prompts import completion, sentences
+from inference.captioners.generation.prompts import build_completion, load_prompts
 from inference.captioners.generation.writer import Generation, NoDigits, Variety, Writer, padded_left, unhalved
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from inference.listing.types import Masked
-from inference.masking import fill, mask
+from inference.masking import mask, unmask
 from tests.support.models import languages
 from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt
 
@@ -52,7 +52,7 @@ class Completer:
         )
 
     def _row(self, prompt: Prompt) -> Tensor:
-        ids = torch.tensor(TOKENIZER(completion(prompt)).input_ids)
+        ids = torch.tensor(TOKENIZER(build_completion(prompt)).input_ids)
         return torch.cat((self.model.transformer.wte.weight[: len(prompt.images)], self.model.transformer.wte(ids)))
 
 
@@ -201,7 +201,7 @@ class TestSecondNumber:
         writer = Writer(TOKENIZER, self.HELD)
         ids = sure_of(self.TEXT, TOKENIZER, writer.processors([self.asked(masked)]))
         (draft,) = writer.spell(torch.tensor([ids]), [self.asked(masked)])
-        assert fill(draft, masked.values) == "Куртка, размер 44, есть размер 46, цена 5000."
+        assert unmask(draft, masked.values) == "Куртка, размер 44, есть размер 46, цена 5000."
 
     def test_it_reaches_the_buyer_from_a_vocabulary_without_brackets(self) -> None:
         masked = mask("Цена: 5000\nЦена: 6000")
@@ -209,7 +209,7 @@ class TestSecondNumber:
         writer = Writer(tokenizer, self.HELD)
         ids = sure_of("Цена PRICE или PRICE_2.", tokenizer, writer.processors([self.asked(masked)]))
         (draft,) = writer.spell(torch.tensor([ids]), [self.asked(masked)])
-        assert fill(draft, masked.values) == "Цена 5000 или 6000."
+        assert unmask(draft, masked.values) == "Цена 5000 или 6000."
 
     def test_each_prompt_has_its_own_tokens_in_all_of_its_beams(self) -> None:
         """Two prompts of two beams: the second knows no size, and may not repeat itself."""
@@ -319,15 +319,15 @@ def test_rows_are_padded_on_the_left() -> None:
 
 def test_a_prompt_is_completed_in_the_words_of_the_catalogue_or_of_the_card(tiny_clip: Clip) -> None:
     asked = prompt(tiny_clip, 1, "Цена: <PRICE>", many=True)
-    assert completion(asked) == "<VARIATIVE>\nЦена: <PRICE>\nОписание:"
-    assert completion(prompt(tiny_clip, 1)) == "<SINGLE>\nОписание:"
-    assert completion(asked, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"
-    assert completion(asked, "") == ""
-    assert completion(asked, "a photo of") == "a photo of"
-    assert sentences("ru").keys() == sentences("en").keys()
+    assert build_completion(asked) == "<VARIATIVE>\nЦена: <PRICE>\nОписание:"
+    assert build_completion(prompt(tiny_clip, 1)) == "<SINGLE>\nОписание:"
+    assert build_completion(asked, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"
+    assert build_completion(asked, "") == ""
+    assert build_completion(asked, "a photo of") == "a photo of"
+    assert load_prompts("ru").keys() == load_prompts("en").keys()
 
 
 def test_a_card_whose_words_are_of_photos_alone_tells_a_text_only_listing_as_usual(tiny_clip: Clip) -> None:
     fields = prompt(tiny_clip, 0, "Цена: <PRICE>")
-    assert completion(fields, "a photo of") == completion(fields)
-    assert completion(fields, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"
+    assert build_completion(fields, "a photo of") == build_completion(fields)
+    assert build_completion(fields, "{attributes}. Объявление:") == "Цена: <PRICE>. Объявление:"

@@ -15,12 +15,12 @@ from inference.captioners.interrogator.captioner import Interrogator
 from inference.captioners.interrogator.settings import MODES
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.checkpoints.registry import Card, read_card, seal
+from inference.checkpoints.registry import Card, load_card, save_card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from inference.serving.loader import Loader
 from tests.support.models import tiny
-from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt, surroundings
+from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, context, mixed_prompts, prompt
 from tests.support.sources import ROOT
 
 SETTINGS = {"captioner": "mini", "clip": "mini", "mode": "best", "areas": ["tops", "bottoms", "shoes"]}
@@ -58,15 +58,15 @@ def save(root: Path, name: str = "interrogator", **settings: object) -> Card:
     folder.mkdir(exist_ok=True)
     requires = ("captioner/mini", "clip/mini")
     asked = {**SETTINGS, **settings}
-    return seal(
+    return save_card(
         Card(folder=folder, family="interrogator", version="1", max_photos=10, requires=requires, settings=asked)
     )
 
 
 def load(root: Path, clip: Clip, captioner: Captioner, mode: str = "best") -> Interrogator:
-    card = read_card(root / "captioner" / "interrogator")
-    around = replace(surroundings(clip), load_captioner=lambda name: captioner)
-    loaded = base.load(replace(card, settings={**card.settings, "mode": mode}), around)
+    card = load_card(root / "captioner" / "interrogator")
+    around = replace(context(clip), load_captioner=lambda name: captioner)
+    loaded = base.load_captioner(replace(card, settings={**card.settings, "mode": mode}), around)
     assert isinstance(loaded, Interrogator)
     return loaded
 
@@ -81,7 +81,7 @@ def test_the_promises_are_kept_in_every_mode(root: Path, clip: Clip, mode: str) 
 
 def test_it_stands_on_the_embedded_kind_of_captioner(root: Path) -> None:
     """Loaded as the bot loads it, over a captioner that reads the views of the same encoder."""
-    loaded, clip = Loader(root).load_alone(read_card(root / "captioner" / "interrogator"))
+    loaded, clip = Loader(root).load_alone(load_card(root / "captioner" / "interrogator"))
     assert isinstance(loaded, Interrogator)
     assert isinstance(loaded.captioner, PrefixCaptioner)
     loaded.captioner.sampling = Sampling(drafts=2, things_length=4, text_length=12)
@@ -99,8 +99,8 @@ def test_what_the_caption_leaves_open_is_added_once(root: Path, clip: Clip, mode
     assert found.text.endswith(".")
     assert "подошв" not in found.text
     with torch.inference_mode():
-        album = asked.views.embeddings.mean(0)
-        assert found.similarity == pytest.approx(float(clip.read([found.text]).embeddings[0] @ album), abs=1e-5)
+        album = asked.features.embeddings.mean(0)
+        assert found.similarity == pytest.approx(float(clip.encode_texts([found.text]).embeddings[0] @ album), abs=1e-5)
 
 
 def test_best_is_the_likest_of_all(root: Path, clip: Clip) -> None:
@@ -108,8 +108,8 @@ def test_best_is_the_likest_of_all(root: Path, clip: Clip) -> None:
     asked = [prompt(clip, 1), prompt(clip, 3)]
     found = {mode: captioner.interrogate(asked, mode) for mode in MODES}
     for number, each in enumerate(asked):
-        album = each.views.embeddings.mean(0)
-        alone = float(clip.read(["Белая рубашка."]).embeddings[0] @ album)
+        album = each.features.embeddings.mean(0)
+        alone = float(clip.encode_texts(["Белая рубашка."]).embeddings[0] @ album)
         others = [found[mode][number].similarity or 0 for mode in ("classic", "fast")]
         assert (found["best"][number].similarity or 0) >= max(alone, *others) - 1e-6
 
@@ -148,7 +148,7 @@ def test_of_many_things_the_likest_of_each_photo_is_named(root: Path, clip: Clip
     captioner = load(root, clip, Told("Куртка."))
     asked = prompt(clip, 3, many=True)
     (text,) = captioner.generate([asked])
-    likest = [captioner.tables.thing(photo)[0] for photo in asked.views.embeddings]
+    likest = [captioner.tables.thing(photo)[0] for photo in asked.features.embeddings]
     assert text.startswith("Куртка. ")
     assert likest[0] in text
     several = load(root, clip, Told("Куртка и белые кроссовки."))
@@ -184,12 +184,12 @@ def test_a_captioner_of_one_photo_gets_the_one_that_is_most_like_the_others(root
 def test_another_encoder_looks_for_itself(root: Path, clip: Clip) -> None:
     """Views of the shared encoder say nothing to it."""
     other = Clip.load(root / "clip" / "mini")
-    card = read_card(root / "captioner" / "interrogator")
-    around = replace(surroundings(clip), load_clip=lambda name: other, load_captioner=lambda name: Told("Рубашка."))
+    card = load_card(root / "captioner" / "interrogator")
+    around = replace(context(clip), load_clip=lambda name: other, load_captioner=lambda name: Told("Рубашка."))
     asked = prompt(clip, 2)
-    strange = replace(asked, views=replace(asked.views, embeddings=-asked.views.embeddings))
+    strange = replace(asked, features=replace(asked.features, embeddings=-asked.features.embeddings))
     expected = load(root, clip, Told("Рубашка.")).interrogate([asked])[0]
-    found = base.load(card, around).generate([strange])
+    found = base.load_captioner(card, around).generate([strange])
     assert found == [expected.text]
 
 
@@ -208,17 +208,17 @@ def test_another_encoder_looks_for_itself(root: Path, clip: Clip) -> None:
 def test_a_setting_that_cannot_be_meant_is_named(
     root: Path, clip: Clip, field: str, value: object, tmp_path: Path
 ) -> None:
-    card = replace(read_card(root / "captioner" / "interrogator"), settings={**SETTINGS, field: value})
+    card = replace(load_card(root / "captioner" / "interrogator"), settings={**SETTINGS, field: value})
     with pytest.raises(CheckpointError) as raised:
-        base.load(card, surroundings(clip))
+        base.load_captioner(card, context(clip))
     assert raised.value.message.details["field"] == f"settings.{field}"
 
 
 def test_a_setting_that_is_missing_is_named(root: Path, clip: Clip) -> None:
     settings = {name: value for name, value in SETTINGS.items() if name != "captioner"}
-    card = replace(read_card(root / "captioner" / "interrogator"), settings=settings)
+    card = replace(load_card(root / "captioner" / "interrogator"), settings=settings)
     with pytest.raises(CheckpointError) as raised:
-        base.load(card, surroundings(clip))
+        base.load_captioner(card, context(clip))
     assert raised.value.message.details["field"] == "settings.captioner"
 
 
@@ -230,16 +230,16 @@ def test_it_waits_for_what_it_requires(root: Path) -> None:
 
 def test_the_shipped_ones_are_shown_when_they_can_write() -> None:
     folder = ROOT / "checkpoints" / "captioner"
-    card, other = read_card(folder / "interrogator"), read_card(folder / "interrogator-ruclip")
+    card, other = load_card(folder / "interrogator"), load_card(folder / "interrogator-ruclip")
     assert card.is_here
     assert card.family == other.family == "interrogator"
-    clip = read_card(ROOT / "checkpoints" / "clip" / str(other.settings["clip"]))
+    clip = load_card(ROOT / "checkpoints" / "clip" / str(other.settings["clip"]))
     assert other.is_here == clip.is_here
 
 
 @pytest.mark.parametrize(("field", "value"), [("adapters", ("lora",)), ("generation", {"num_beams": 2})])
 def test_what_only_models_with_weights_can_do_is_refused(root: Path, clip: Clip, field: str, value: object) -> None:
-    card = replace(read_card(root / "captioner" / "interrogator"), **{field: value})  # type: ignore[arg-type]
+    card = replace(load_card(root / "captioner" / "interrogator"), **{field: value})  # type: ignore[arg-type]
     with pytest.raises(CheckpointError) as raised:
-        base.load(card, replace(surroundings(clip), load_captioner=lambda name: Told("Рубашка.")))
+        base.load_captioner(card, replace(context(clip), load_captioner=lambda name: Told("Рубашка.")))
     assert raised.value.message.details["field"] == field

@@ -11,7 +11,7 @@ from pymorphy3 import MorphAnalyzer
 
 import inference.captioners.interrogator.phrases
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, head, read
-from inference.masking import fill, mask
+from inference.masking import mask, unmask
 from inference.masking.morphology import agreed
 
 FOLDER = Path(inference.captioners.interrogator.phrases.__file__).parent / "phrases" / "ru"
@@ -57,7 +57,7 @@ def test_every_word_is_spelled_as_the_dictionary_has_it(phrases: Phrases) -> Non
 def test_there_is_no_number_no_brand_and_nothing_but_small_russian_letters(phrases: Phrases) -> None:
     assert [phrase for phrase in every(phrases) if not re.fullmatch("[а-яё]+(?:[ -][а-яё]+)*", phrase)] == []
     assert [phrase for phrase in every(phrases) for word in phrase.split() if word.startswith(BRANDS)] == []
-    assert [phrase for phrase in every(phrases) if mask(phrase).values or fill(phrase, {}) != phrase] == []
+    assert [phrase for phrase in every(phrases) if mask(phrase).values or unmask(phrase, {}) != phrase] == []
 
 
 def test_every_table_belongs_to_something(phrases: Phrases) -> None:

@@ -11,17 +11,17 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from inference.captioners.base import Prompt, load
+from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling, Speller
 from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
 from inference.captioners.prefix.model import Decoder
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import Clip, PhotoViews
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.listing.types import DiversityToken
 from inference.masking import mask
 from tests.support.models import tiny
-from tests.support.models.captioners import surroundings
+from tests.support.models.captioners import context
 from training.captioner import save_captioner
 
 TOKENIZER = tiny.writing_tokenizer()
@@ -29,7 +29,7 @@ QUICK = Sampling(drafts=3, things_length=12, text_length=30)
 ROOMY = Sampling(drafts=3, things_length=20, text_length=80)
 MASKS = ids_of(TOKENIZER, MASK_TOKENS)
 DIGITS = [word for word in range(TOKENIZER.get_vocab_size()) if re.search(r"\d", TOKENIZER.decode([word]))]
-NO_VIEWS = PhotoViews(torch.zeros(0, tiny.DIM), torch.zeros(0, 10, tiny.WIDTHS[-1]))
+NO_VIEWS = ImageFeatures(torch.zeros(0, tiny.DIM), torch.zeros(0, 10, tiny.WIDTHS[-1]))
 TOKEN = re.compile(r"<[^<>]*>")
 FIELDS = "Цена: 5000 руб.\nРазмер: 44-46\nРост: 170 см\nДоставка: 300"
 
@@ -53,7 +53,7 @@ def prompt(clip: Clip, photos: int, text: str = "", seed: int = 0, first: int = 
     images = tuple(tiny.picture(first + number) for number in range(photos))
     masked = mask(text)
     token: DiversityToken = "<VARIATIVE>" if photos > 2 else "<SINGLE>"
-    return Prompt(images, clip.look(images), masked.text, token, frozenset(masked.values), seed)
+    return Prompt(images, clip.encode_images(images), masked.text, token, frozenset(masked.values), seed)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_drafts_end_at_different_lengths(tiny_clip: Clip, prompts: list[Prompt])
 def test_photos_text_and_token_each_make_a_difference(tiny_clip: Clip) -> None:
     writer = captioner(tiny_clip, ending())
     base, other = prompt(tiny_clip, 1, "Куртка"), prompt(tiny_clip, 1, "Куртка", first=5)
-    variative = Prompt(base.images, base.views, base.masked, "<VARIATIVE>", base.mask_tokens, base.seed)
+    variative = Prompt(base.images, base.features, base.masked, "<VARIATIVE>", base.mask_tokens, base.seed)
     drafts = writer.generate([base, other, prompt(tiny_clip, 1, "Платье"), variative, prompt(tiny_clip, 0, "Куртка")])
     assert len(set(drafts)) == len(drafts)
 
@@ -162,7 +162,7 @@ def test_a_captioner_is_the_same_after_saving_and_loading(tiny_clip: Clip, tmp_p
     model = ending().half().float()
     save_captioner(model, TOKENIZER, tmp_path / "tiny")
     card = Card(folder=tmp_path / "tiny", family="prefix", version="1", max_photos=7)
-    loaded = load(card, surroundings(tiny_clip))
+    loaded = load_captioner(card, context(tiny_clip))
     assert (loaded.name, loaded.max_photos) == ("tiny", 7)
     assert isinstance(loaded, PrefixCaptioner)
     loaded.sampling = QUICK
@@ -178,7 +178,7 @@ def test_an_adapter_of_the_card_is_merged(tiny_clip: Clip, tmp_path: Path) -> No
     tuned: Any = get_peft_model(deepcopy(model), rank)
     tuned.save_pretrained(tmp_path / "tiny" / "lora")
     card = Card(folder=tmp_path / "tiny", family="prefix", version="1", max_photos=7, adapters=("lora",))
-    loaded = load(card, surroundings(tiny_clip))
+    loaded = load_captioner(card, context(tiny_clip))
     assert isinstance(loaded, PrefixCaptioner)
     merged, expected = loaded._model.state_dict(), tuned.merge_and_unload().state_dict()
     assert all(torch.allclose(merged[name], expected[name], atol=1e-6) for name in expected)

@@ -21,7 +21,7 @@ TEXTS = st.lists(st.lists(WORDS, max_size=8).map(" ".join), min_size=1, max_size
 
 def prompt(clip: Clip, *tokens: str, photos: int = 0) -> Prompt:
     images = tuple(tiny.picture(number) for number in range(photos))
-    return Prompt(images, clip.look(images), " ".join(tokens), "<SINGLE>", frozenset(tokens))
+    return Prompt(images, clip.encode_images(images), " ".join(tokens), "<SINGLE>", frozenset(tokens))
 
 
 def test_price_and_size_win_over_a_likelier_draft(tiny_clip: Clip) -> None:
@@ -46,7 +46,7 @@ def test_of_drafts_alike_in_the_rest_the_likelier_one_wins(tiny_clip: Clip) -> N
 def test_of_drafts_alike_in_the_rest_the_one_that_fits_the_photos_wins(tiny_clip: Clip) -> None:
     asked = prompt(tiny_clip, photos=3)
     texts = ["Куртка", "Платье", "Шапка", "Кроссовки", "Джинсы"]
-    likeness = tiny_clip.read(texts).embeddings @ asked.views.embeddings.mean(0)
+    likeness = tiny_clip.encode_texts(texts).embeddings @ asked.features.embeddings.mean(0)
     drafts = [Draft(text, -1.0) for text in texts]
     assert best(tiny_clip, [asked], [drafts]) == [texts[int(likeness.argmax())]]
 

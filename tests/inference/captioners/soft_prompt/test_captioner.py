@@ -28,7 +28,7 @@ from transformers import (
     ViTForImageClassification,
 )
 
-from inference.captioners.base import Prompt, load
+from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.prefix.format import END
 from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.spelling import EOS
@@ -120,7 +120,7 @@ def with_language(source: Path, language: Path) -> Path:
 
 
 def captioner(card: Card, clip: Clip) -> SoftPromptCaptioner:
-    loaded = load(card, captioners.surroundings(clip))
+    loaded = load_captioner(card, captioners.context(clip))
     assert isinstance(loaded, SoftPromptCaptioner)
     return loaded
 
@@ -275,7 +275,7 @@ class TestCaptioner:
         prompts = [captioners.prompt(clip, 2), captioners.prompt(clip, 0, "Юбка")]
         captioners.assert_keeps_the_promises(loaded, clip, prompts)
         exact = read(imported.folder).language.get_buffer("model.rotary_emb.inv_freq")
-        narrow = replace(captioners.surroundings(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
+        narrow = replace(captioners.context(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
         rounded = SoftPromptCaptioner.load(imported, narrow)._model.language
         assert torch.equal(rounded.get_buffer("model.rotary_emb.inv_freq"), exact)
         assert {weight.dtype for weight in rounded.parameters()} == {torch.bfloat16}
@@ -294,9 +294,9 @@ class TestCaptioner:
             torch.testing.assert_close(loaded._model.look(pixels), tuned.base_model.model.look(pixels))
 
     def test_it_writes_with_half_the_memory(self, card: Card, clip: Clip) -> None:
-        narrow = replace(captioners.surroundings(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
+        narrow = replace(captioners.context(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
         prompts = captioners.mixed_prompts(clip)[:4]
-        assert len(load(card, narrow).generate(prompts)) == 4
+        assert len(load_captioner(card, narrow).generate(prompts)) == 4
 
     def test_an_unknown_setting_is_named(self, card: Card, clip: Clip) -> None:
         with pytest.raises(CheckpointError, match="card-field"):
@@ -391,7 +391,7 @@ class TestFresh:
 
 def test_a_text_alone_has_no_photo(card: Card, clip: Clip) -> None:
     loaded = captioner(card, clip)
-    prompt = Prompt((), clip.look(()), "Платье белое", "<SINGLE>")
+    prompt = Prompt((), clip.encode_images(()), "Платье белое", "<SINGLE>")
     with torch.inference_mode():
         row = loaded._row(prompt, loaded._look(()))
     torch.testing.assert_close(row, Rederived(card.folder).row((), "<SINGLE>\nПлатье белое\nОписание:"))
