@@ -13,10 +13,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps
-
 from evaluation.moderation import Judged, nearest, refused_by_kind, roc
 from inference.errors import Message
+from inference.listing.photos import load_photo
 
 SHOWN = 24
 EDGE = 160
@@ -157,7 +156,7 @@ def _card(judged: Judged, words: Words) -> str:
 
 
 def _picture(path: Path) -> str:
-    image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    image = load_photo(path)
     image.thumbnail((EDGE, EDGE))
     data = BytesIO()
     image.save(data, "jpeg", quality=70)

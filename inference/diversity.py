@@ -14,12 +14,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.clip.dual_encoder import Clip, ImageFeatures
+from inference.clip.dual_encoder import LOGIT_SCALE, Clip, ImageFeatures
 
 MANY_PHRASES = ("разнообразие товаров", "много предметов", "много вещей")
 ONE_PHRASES = ("один товар", "один продукт", "одна штука")
 # The dual encoder's logits are cosines times this when phrases compete.
-_SHARPNESS = 20.0
 
 
 class DiversityClassifier(nn.Module):
@@ -67,5 +66,5 @@ class DiversityClassifier(nn.Module):
 def zero_shot(clip: Clip, views: ImageFeatures) -> float:
     """How much nearer the photos are to phrases of many things than to phrases of one, without any training."""
     phrases = clip.encode_texts((*MANY_PHRASES, *ONE_PHRASES)).embeddings
-    logits = _SHARPNESS * views.embeddings.mean(0) @ phrases.T
+    logits = LOGIT_SCALE * views.embeddings.mean(0) @ phrases.T
     return float(logits.softmax(0)[: len(MANY_PHRASES)].sum())

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from inference.captioners.interrogator.captioner import THRESHOLDS, templates
@@ -21,6 +20,7 @@ from inference.captioners.interrogator.labels import label
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, read
 from inference.checkpoints.registry import Card, get_card, load_card, save_card
 from inference.clip.dual_encoder import Clip
+from inference.listing.photos import load_photo
 from training.data.examples import PhotoLabels, read_photo_labels
 
 # A phrase is said where at least this share of the training photos that would get it show it; the labels leave out
@@ -46,11 +46,7 @@ def calibrate(data: Path, out: Path) -> Card:
 def look(clip: Clip, paths: Sequence[Path]) -> Tensor:
     """Photos → (photos, dim)."""
     parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    return torch.cat([clip.encode_images([_upright(path) for path in part]).embeddings for part in parts])
-
-
-def _upright(path: Path) -> Image.Image:
-    return ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    return torch.cat([clip.encode_images([load_photo(path) for path in part]).embeddings for part in parts])
 
 
 def thresholds(

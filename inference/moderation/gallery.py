@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from inference.clip.dual_encoder import Clip, ImageFeatures
+from inference.listing.photos import load_photo
 from inference.moderation.out_of_domain import OutOfDomainDetector
 
 AT_ONCE = 32
@@ -33,7 +34,9 @@ class Gallery:
         names = list(dict.fromkeys(paths))
         seen, risks = [], []
         for start in range(0, len(names), AT_ONCE):
-            views, foreign = encode_photos(clip, detector, [_read(path) for path in names[start : start + AT_ONCE]])
+            views, foreign = encode_photos(
+                clip, detector, [load_photo(path) for path in names[start : start + AT_ONCE]]
+            )
             seen.append(views)
             risks += [] if foreign is None else [foreign]
         every = ImageFeatures(torch.cat([each.embeddings for each in seen]), torch.cat([each.states for each in seen]))
@@ -53,7 +56,3 @@ def encode_photos(
     """What the dual encoder sees in RGB images and how foreign they are, as one batch of the same pixels."""
     pixels = clip.preprocess(images)
     return clip.encode_pixels(pixels), None if detector is None else detector.judge(pixels)
-
-
-def _read(path: Path) -> Image.Image:
-    return ImageOps.exif_transpose(Image.open(path)).convert("RGB")

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
+
+from inference.listing.photos import load_photo
 
 SIZE = 320
 # The package's own numbers: what is less sure is not there, and boxes that overlap by more are one thing.
@@ -88,7 +90,7 @@ class NudityDetector:
         """What is found in each photo file, upright, a few files in memory at a time."""
         for start in range(0, len(paths), AT_ONCE):
             part = paths[start : start + AT_ONCE]
-            images = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in part]
+            images = [load_photo(path) for path in part]
             yield from zip(part, self.look(images), strict=True)
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from inference.checkpoints.registry import Card
-from inference.clip.dual_encoder import Clip, ImageFeatures
+from inference.clip.dual_encoder import LOGIT_SCALE, Clip, ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Verdict
 from inference.moderation.nudity import LABELS, Detection
 
 # The dual encoder's logits are cosines times this when phrases compete.
-_SHARPNESS = 20.0
 _PHRASES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ru": (
         ("голое тело", "обнажённая женщина", "обнажённый мужчина", "порнография"),
@@ -74,7 +73,7 @@ class SecondOpinion:
 
     def risks(self, views: ImageFeatures) -> list[float]:
         """How much nearer each photo is to phrases of nudity than to the others, (photos,) in [0, 1]."""
-        likeness = (_SHARPNESS * views.embeddings @ self.phrases.T).softmax(1)
+        likeness = (LOGIT_SCALE * views.embeddings @ self.phrases.T).softmax(1)
         risks: list[float] = likeness[:, : self.nude].sum(1).tolist()
         return risks
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from inference.listing.photos import load_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,8 @@ def read_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
 def load_pixels(paths: list[Path], size: int) -> Tensor:
     """Photos squeezed to a square: (len(paths), 3, size, size) uint8."""
 
-    def load(path: Path) -> Tensor:
-        image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-        return square(image, size)
-
     with ThreadPoolExecutor() as pool:
-        return torch.stack(list(pool.map(load, paths)))
+        return torch.stack(list(pool.map(lambda path: square(load_photo(path), size), paths)))
 
 
 def square(image: Image.Image, size: int) -> Tensor:

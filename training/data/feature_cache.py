@@ -13,6 +13,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from inference.clip.dual_encoder import Clip
+from inference.listing.photos import load_photo
 from training import loop
 from training.data.augment import views
 from training.data.dataset import STORED
@@ -27,7 +28,7 @@ def picture(scene: Scene) -> Image.Image:
     """The scene as one RGB image: the photo, the collage of its photos, or the drawing."""
     if scene.garments:
         return draw(scene.garments, scene.seed)
-    photos = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in scene.photos]
+    photos = [load_photo(path) for path in scene.photos]
     return photos[0] if len(photos) == 1 else collage(photos, random.Random(scene.seed))
 
 
