@@ -11,7 +11,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 _ROOT = Path(__file__).parents[2]
-_ROOMS = ["bot", "cli", "evaluation", "inference", "sandbox", "storage", "training"]
+_ROOMS = ["bot", "cli", "evaluation", "inference", "locales", "sandbox", "storage", "training"]
 _MAKERS = {"InvalidInput", "CheckpointError", "UserError", "StorageError", "Message"}
 _LANGUAGES = ["en", "ru"]
 

@@ -181,5 +181,5 @@ def test_random_bytes_behind_the_magic_are_refused(tail: bytes) -> None:
 
 def test_the_service_itself_reads_no_film() -> None:
     """FFmpeg runs in a process of its own, so that none of its faults ends the service."""
-    code = "import sys, inference.validation; sys.exit('av' in sys.modules)"
+    code = "import sys, inference.listing.validation; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

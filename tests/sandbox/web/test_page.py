@@ -18,7 +18,7 @@ from sandbox.server import Sandbox
 from tests.support.browser import DESKTOP, PHONE, Stage
 from tests.support.sources import ROOT
 
-STATIC = ROOT / "sandbox" / "static"
+STATIC = ROOT / "sandbox" / "web" / "static"
 KEYBOARD = {"inline_keyboard": [[{"text": "Да", "callback_data": "yes"}, {"text": "Нет", "callback_data": "no"}]]}
 
 
