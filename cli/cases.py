@@ -1,4 +1,4 @@
-"""Preloaded cases on the command line: their public photos pulled, and whether they came out as they must."""
+"""Preloaded cases on the command line: download their public photos, and compare results with expectations."""
 
 from __future__ import annotations
 
@@ -20,23 +20,26 @@ _TIMEOUT_S = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """One expectation: what was wanted, and what was found."""
+class Expectation:
+    """One expectation of a case beside the actual value."""
 
     name: str
-    wanted: object
-    found: object
+    expected: object
+    actual: object
 
     @property
-    def met(self) -> bool:
-        """Whether the case came out as expected here."""
-        return self.wanted == self.found
+    def is_met(self) -> bool:
+        """True when the actual value is the expected one."""
+        return self.expected == self.actual
 
 
-def pull(photos: Iterable[RemotePhoto], folder: Path) -> int:
-    """Download the photos that `folder` does not hold whole and return how many; raises `InvalidInput`."""
+def download_missing(photos: Iterable[RemotePhoto], folder: Path) -> int:
+    """Download the photos that `folder` lacks or holds incomplete, and return their number.
+
+    Raises `InvalidInput` for a failed download or a photo with another hash, which is not saved.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [photo for photo in dict.fromkeys(photos) if not _is_whole(folder / photo.name, photo)]
+    missing = [photo for photo in dict.fromkeys(photos) if not _is_complete(folder / photo.name, photo)]
     for photo in missing:
         data = _download(photo.url)
         check_hash(photo, data)
@@ -44,30 +47,33 @@ def pull(photos: Iterable[RemotePhoto], folder: Path) -> int:
     return len(missing)
 
 
-def check_expectations(case: Case) -> None:
-    """Raise `InvalidInput` when the case expects what nobody can judge."""
+def validate_expectations(case: Case) -> None:
+    """Raise `InvalidInput` when the case expects a value with an unknown name."""
     for name in case.expect:
-        if name not in {*_FOUND, *_HAS}:
+        if name not in {*_VALUES, *_CONTAINS}:
             raise InvalidInput("case-unreadable", file=str(case.folder / "case.toml"), reason=name)
 
 
-def judge(case: Case, result: Description | InvalidInput) -> list[Judgement]:
-    """Compare what came out with every expectation of the case."""
+def compare(case: Case, result: Description | InvalidInput) -> list[Expectation]:
+    """Compare the result with every expectation of the case.
+
+    No case needs to say that a text holds no digits but those of its attributes: that is always expected.
+    """
     if isinstance(result, InvalidInput):
-        found = {"code": result.message.code}
-        wanted = {"code": None, **case.expect}
-        return [Judgement(name, wanted[name], found.get(name)) for name in wanted]
-    foreign = Judgement("foreign_numbers", [], _foreign_numbers(result, case.attributes))
-    return [foreign, *(Judgement(name, wanted, _found(name, wanted, result)) for name, wanted in case.expect.items())]
+        actual = {"code": result.message.code}
+        expected = {"code": None, **case.expect}
+        return [Expectation(name, expected[name], actual.get(name)) for name in expected]
+    foreign = Expectation("foreign_numbers", [], _find_foreign_numbers(result, case.attributes))
+    return [foreign, *(Expectation(name, value, _get(name, value, result)) for name, value in case.expect.items())]
 
 
-def _found(name: str, wanted: Any, description: Description) -> object:
-    if name in _HAS:
-        return [each for each in wanted if _HAS[name](description, each)]
-    return _FOUND[name](description)
+def _get(name: str, expected: Any, description: Description) -> object:
+    if name in _CONTAINS:
+        return [each for each in expected if _CONTAINS[name](description, each)]
+    return _VALUES[name](description)
 
 
-def _foreign_numbers(description: Description, attributes: str) -> list[str]:
+def _find_foreign_numbers(description: Description, attributes: str) -> list[str]:
     known = set(re.findall(r"\d+", attributes))
     return [number for number in re.findall(r"\d+", description.text or "") if number not in known]
 
@@ -81,19 +87,19 @@ def _download(url: str) -> bytes:
     return data
 
 
-def _is_whole(path: Path, photo: RemotePhoto) -> bool:
+def _is_complete(path: Path, photo: RemotePhoto) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == photo.sha256
 
 
-# What a description says for itself, and what it is asked to hold.
-_FOUND: Mapping[str, Callable[[Description], object]] = {
+# Expectations of a single value, and those of a list whose items must all be in the description.
+_VALUES: Mapping[str, Callable[[Description], object]] = {
     "code": lambda description: None,
     "passed": lambda description: description.moderation.passed,
     "mode": lambda description: description.mode,
     "diversity": lambda description: description.diversity and description.diversity.token,
     "failed_checks": lambda description: [check.name for check in description.moderation.checks if not check.passed],
 }
-_HAS: Mapping[str, Callable[[Description, Any], bool]] = {
+_CONTAINS: Mapping[str, Callable[[Description, Any], bool]] = {
     "masked_tokens": lambda description, token: token in (description.masked or ""),
     "numbers_kept": lambda description, number: number in (description.text or ""),
     "text_has_any": lambda description, words: any(word in (description.text or "").lower() for word in words),

@@ -1,4 +1,4 @@
-"""A description as the JSON of `--json` and as a page for reading."""
+"""Descriptions as JSON for programs and as pages for people."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from locales.translate import Translate
 DIGITS = 4
 
 
-def as_json(description: Description, translate: Translate) -> dict[str, object]:
-    """The object that `describe --json` and `batch` print; reasons are sentences in the user's language."""
+def to_json(description: Description, translate: Translate) -> dict[str, object]:
+    """Return the object that `describe --json` and `batch` print, with reasons in the user's language."""
     diversity = description.diversity
     return {
         "text": description.text,
@@ -23,35 +23,36 @@ def as_json(description: Description, translate: Translate) -> dict[str, object]
         "diversity": diversity and {"score": round(diversity.score, DIGITS), "token": diversity.token},
         "masked": description.masked,
         "draft": description.draft,
-        "moderation": _moderation(description.moderation, translate),
-        "scores": _rounded(asdict(description.scores)),
-        "timings": _rounded(asdict(description.timings)),
+        "moderation": _moderation_to_json(description.moderation, translate),
+        "scores": _round(asdict(description.scores)),
+        "timings": _round(asdict(description.timings)),
     }
 
 
-def page(description: Description, translate: Translate) -> str:
-    """The text of a listing that passed, then its scores and times, one row each."""
-    scores = _rows(asdict(description.scores), SCORES, translate)
+def format_page(description: Description, translate: Translate) -> str:
+    """Return the text of a listing that passed moderation, its scores and its times."""
+    scores = _label(asdict(description.scores), SCORES, translate)
     if description.diversity is not None:
         label = translate(Message("score-diversity", {"token": description.diversity.token}))
         scores[label] = description.diversity.score
-    times = _rows(asdict(description.timings), TIMINGS, translate)
+    times = _label(asdict(description.timings), TIMINGS, translate)
     width = max(len(label) for label in (*scores, *times))
     return "\n\n".join(
         [
             description.text or "",
-            _table(translate(Message("page-scores", {"checkpoint": description.checkpoint})), scores, width),
-            _table(translate(Message("page-times")), times, width),
+            _format_table(translate(Message("page-scores", {"checkpoint": description.checkpoint})), scores, width),
+            _format_table(translate(Message("page-times")), times, width),
         ]
     )
 
 
-def refusals(moderation: Moderation, translate: Translate) -> list[str]:
-    """A sentence for each check that said no."""
-    return [translate(check.reason) for check in moderation.checks if check.reason is not None and not check.passed]
+def format_rejection(moderation: Moderation, translate: Translate) -> str:
+    """Return the reasons of the checks that failed, one a line."""
+    failed = (check.reason for check in moderation.checks if not check.passed)
+    return "\n".join(translate(reason) for reason in failed if reason is not None)
 
 
-def _moderation(moderation: Moderation, translate: Translate) -> dict[str, object]:
+def _moderation_to_json(moderation: Moderation, translate: Translate) -> dict[str, object]:
     checks = [
         {
             "name": check.name,
@@ -64,16 +65,16 @@ def _moderation(moderation: Moderation, translate: Translate) -> dict[str, objec
     return {"passed": moderation.passed, "checks": checks}
 
 
-def _rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
+def _round(values: Mapping[str, float | None]) -> dict[str, float | None]:
     return {name: None if value is None else round(value, DIGITS) for name, value in values.items()}
 
 
-def _rows(
+def _label(
     values: Mapping[str, float | None], labels: Mapping[str, Message], translate: Translate
 ) -> dict[str, float | None]:
     return {translate(labels[name]): value for name, value in values.items()}
 
 
-def _table(title: str, rows: Mapping[str, float | None], width: int) -> str:
+def _format_table(title: str, rows: Mapping[str, float | None], width: int) -> str:
     lines = (f"  {label:<{width}}  {'—' if value is None else f'{value:.2f}':>5}" for label, value in rows.items())
     return "\n".join([title, *lines])

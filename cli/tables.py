@@ -1,6 +1,6 @@
 """Tables that grow row by row in a file: CSV as a Russian Excel opens it, TSV and JSON lines for programs.
 
-A row is one line and is written whole; a line that was cut off is dropped when the table is opened again.
+A row is one line. A last line without its end was cut off, and is dropped when the table is opened again.
 """
 
 from __future__ import annotations
@@ -18,60 +18,64 @@ from inference.listing.files import explained
 Row = Mapping[str, object]
 
 
-class Form(Protocol):
-    """How a kind of file writes rows, and how it reads its own back."""
+class TableFormat(Protocol):
+    """A file format: the text that begins a table, and the coding of rows."""
 
-    start: str
+    header: str
 
-    def write(self, row: Row) -> str:
-        """The row as one line with its end."""
+    def encode(self, row: Row) -> str:
+        """Return the row as one line with its end."""
 
-    def read(self, line: str) -> Row:
-        """The row of a line. Raises `ValueError` for a line that is none."""
+    def decode(self, line: str) -> Row:
+        """Return the row of a line. Raises `ValueError` for an invalid line."""
 
 
-class Separated:
-    """Rows between separators, under a line of names; `mark`: the decimal mark that the reader wants in numbers."""
+class DelimitedFormat:
+    """Values with a delimiter between them, below a line of column names.
 
-    def __init__(self, names: Sequence[str], separator: str, mark: str, start: str = "") -> None:
+    decimal_mark: the character before the fraction of a number.
+    bom: the text before the column names.
+    """
+
+    def __init__(self, names: Sequence[str], delimiter: str, decimal_mark: str, bom: str = "") -> None:
         self._names = names
-        self._separator = separator
-        self._mark = mark
-        self.start = start + self._line(names)
+        self._delimiter = delimiter
+        self._decimal_mark = decimal_mark
+        self.header = bom + self._join(names)
 
-    def write(self, row: Row) -> str:
-        """The row as one line with its end."""
-        return self._line([self._cell(row[name]) for name in self._names])
+    def encode(self, row: Row) -> str:
+        """Return the row as one line with its end."""
+        return self._join([self._format(row[name]) for name in self._names])
 
-    def read(self, line: str) -> Row:
-        """The row of a line, its values as text. Raises `ValueError` for a line of another length."""
-        values = next(csv.reader([line], delimiter=self._separator), [])
+    def decode(self, line: str) -> Row:
+        """Return the row of a line, its values as text. Raises `ValueError` for another number of values."""
+        values = next(csv.reader([line], delimiter=self._delimiter), [])
         return dict(zip(self._names, values, strict=True))
 
-    def _cell(self, value: object) -> str:
+    def _format(self, value: object) -> str:
         if isinstance(value, float):
-            return str(value).replace(".", self._mark)
+            return str(value).replace(".", self._decimal_mark)
         if isinstance(value, list):
-            return " | ".join(f"{phrase} {self._cell(number)}" for phrase, number in value)
+            return " | ".join(f"{phrase} {self._format(number)}" for phrase, number in value)
         return "" if value is None else " ".join(str(value).split("\n"))
 
-    def _line(self, values: Iterable[str]) -> str:
+    def _join(self, values: Iterable[str]) -> str:
         line = StringIO()
-        csv.writer(line, delimiter=self._separator, lineterminator="\r\n").writerow(values)
+        csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(values)
         return line.getvalue()
 
 
-class Lines:
+class JsonLinesFormat:
     """One JSON object a line."""
 
-    start = ""
+    header = ""
 
-    def write(self, row: Row) -> str:
-        """The row as one line with its end."""
+    def encode(self, row: Row) -> str:
+        """Return the row as one line with its end."""
         return json.dumps(row, ensure_ascii=False) + "\n"
 
-    def read(self, line: str) -> Row:
-        """The row of a line. Raises `ValueError` for a line that is no object."""
+    def decode(self, line: str) -> Row:
+        """Return the row of a line. Raises `ValueError` for anything but an object."""
         row = json.loads(line)
         if not isinstance(row, dict):
             raise ValueError(line)
@@ -81,38 +85,38 @@ class Lines:
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
 
 
-def form_of(path: Path, names: Sequence[str]) -> Form:
-    """The form that a file's suffix asks for. Raises `InvalidInput` for any other suffix."""
-    forms: dict[str, Form] = {
-        # Excel takes a UTF-8 file for one only by its first mark, and splits by what the system calls a list separator.
-        ".csv": Separated(names, ";", ",", start="\N{ZERO WIDTH NO-BREAK SPACE}"),
-        ".tsv": Separated(names, "\t", "."),
-        ".jsonl": Lines(),
+def get_format(path: Path, names: Sequence[str]) -> TableFormat:
+    """Return the format that a file's suffix stands for. Raises `InvalidInput` for an unknown suffix."""
+    formats: dict[str, TableFormat] = {
+        # Excel detects UTF-8 by its byte order mark alone, and a Russian one splits at semicolons.
+        ".csv": DelimitedFormat(names, ";", ",", bom="\N{ZERO WIDTH NO-BREAK SPACE}"),
+        ".tsv": DelimitedFormat(names, "\t", "."),
+        ".jsonl": JsonLinesFormat(),
     }
-    if path.suffix.lower() not in forms:
+    if path.suffix.lower() not in formats:
         raise InvalidInput("table-suffix", out=str(path), suffixes=", ".join(SUFFIXES))
-    return forms[path.suffix.lower()]
+    return formats[path.suffix.lower()]
 
 
-def resume(path: Path, form: Form, key: str) -> set[str]:
-    """Begin a table, or go on with one: the values of `key` in the rows that are there.
+def open_table(path: Path, table_format: TableFormat, key: str) -> set[str]:
+    """Create a table or drop the incomplete last row of an existing one; return the values of `key` in its rows.
 
-    Raises `InvalidInput` when the file holds anything else, and leaves it as it is.
+    Raises `InvalidInput` and leaves the file as it is when it holds anything else.
     """
     with explained(path), path.open("ab"):
         pass
     with explained(path):
         data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if not whole and form.start.encode().startswith(data):
-        path.write_text(form.start, "utf-8", newline="")
+    header, complete = table_format.header, data[: data.rfind(b"\n") + 1]
+    if not complete and header.encode().startswith(data):
+        path.write_text(header, "utf-8", newline="")
         return set()
     try:
-        text = whole.decode()
-        if not text.startswith(form.start) or not whole:  # a lone line that never ended is nobody's but its owner's
+        text = complete.decode()
+        if not text.startswith(header) or not complete:  # a single line without an end may be anybody's text
             raise ValueError(path)
-        done = {str(form.read(line)[key]) for line in text[len(form.start) :].split("\n")[:-1]}
+        keys = {str(table_format.decode(line)[key]) for line in text[len(header) :].split("\n")[:-1]}
     except (ValueError, KeyError) as error:
         raise InvalidInput("table-other", out=str(path)) from error
-    path.write_bytes(whole)
-    return done
+    path.write_bytes(complete)
+    return keys

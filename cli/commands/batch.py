@@ -1,4 +1,7 @@
-"""`opisalka batch`: one answer a line of a data set, in its order; a second run goes on where the first ended."""
+"""`opisalka batch`: describe every line of a data set, in order.
+
+A run that was interrupted resumes at the first line that has no answer yet.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from cli.output import as_json
-from cli.parser import Commands, natural, positive
+from cli.output import to_json
+from cli.parser import Parser, non_negative_int, positive_int
 from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message
 from inference.listing.files import explained, read_overrides, read_uploads
@@ -32,44 +35,37 @@ _ANSWER_START = b'{"id": '
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A line of the data set: its id, and the decoded listing or what is wrong with it."""
+    """A line of the data set: its id, and the decoded listing or the reason why it is invalid."""
 
     id: object
     checked: Checked | InvalidInput
 
 
-def add(commands: Commands, translate: Translate) -> None:
+def add(parser: Parser) -> None:
     """Add the subcommand and its arguments."""
-    parser = commands.add_parser("batch", translate=translate, help=translate(Message("help-batch")))
-    parser.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=translate(Message("help-listings")))
-    parser.arguments.add_argument("out", metavar="OUT", type=Path, help=translate(Message("help-out")))
-    parser.options.add_argument(
-        "--checkpoint", metavar="NAME", default="mini", help=translate(Message("help-checkpoint"))
-    )
-    parser.options.add_argument(
-        "--batch-size", metavar="N", type=positive, default=16, help=translate(Message("help-batch-size"))
-    )
-    parser.options.add_argument("--seed", metavar="N", type=natural, default=0, help=translate(Message("help-seed")))
-    parser.options.add_argument(
-        "--moderation", metavar="FILE", type=Path, help=translate(Message("help-moderation-settings"))
-    )
-    parser.set_defaults(run=run)
+    command = parser.add_command("batch", Message("help-batch"), run)
+    command.add_positional("listings", Message("help-listings"), metavar="LISTINGS", type=Path)
+    command.add_positional("out", Message("help-out"), metavar="OUT", type=Path)
+    command.add_option("--checkpoint", Message("help-checkpoint"), metavar="NAME", default="mini")
+    command.add_option("--batch-size", Message("help-batch-size"), metavar="N", type=positive_int, default=16)
+    command.add_option("--seed", Message("help-seed"), metavar="N", type=non_negative_int, default=0)
+    command.add_option("--moderation", Message("help-moderation-settings"), metavar="FILE", type=Path)
 
 
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Answer every line that OUT does not answer yet."""
+    """Answer the lines that have no answer in OUT."""
     with explained(arguments.listings), arguments.listings.open("rb") as listings:
         total = sum(1 for _ in listings)
-    with _no_file_without_answers(arguments.out):
-        done = _resume(arguments.listings, arguments.out)
+    with _remove_if_empty(arguments.out):
+        done = _truncate_to_answers(arguments.listings, arguments.out)
         if done < total:
-            _answer(arguments, translate, done, total)
+            _append_answers(arguments, translate, done, total)
     return 0
 
 
 @contextmanager
-def _no_file_without_answers(out: Path) -> Iterator[None]:
-    """Where a run ends before its first answer, OUT does not come to be."""
+def _remove_if_empty(out: Path) -> Iterator[None]:
+    """Remove a new OUT when the block fails before the first answer."""
     is_new = not out.exists()
     try:
         yield
@@ -79,10 +75,8 @@ def _no_file_without_answers(out: Path) -> Iterator[None]:
         raise
 
 
-def _answer(arguments: argparse.Namespace, translate: Translate, done: int, total: int) -> None:
-    get_card(
-        arguments.checkpoints, "captioner", arguments.checkpoint
-    )  # loading takes seconds: a wrong name is told before
+def _append_answers(arguments: argparse.Namespace, translate: Translate, done: int, total: int) -> None:
+    get_card(arguments.checkpoints, "captioner", arguments.checkpoint)  # fail before torch is imported, which is slow
     from inference.serving.loader import load_describer  # torch: not for --help
 
     describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
@@ -92,33 +86,33 @@ def _answer(arguments: argparse.Namespace, translate: Translate, done: int, tota
         tqdm(total=total, initial=done, file=sys.stderr) as progress,
     ):
         items = (_read_item(line, arguments.listings.parent) for line in islice(listings, done, None))
-        for batch in _ahead(_batches(items, arguments.batch_size)):
-            for answer in _answers(describer, batch, arguments.seed, translate):
+        for batch in _prefetch(_split(items, arguments.batch_size)):
+            for answer in _describe(describer, batch, arguments.seed, translate):
                 out.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             out.flush()
             progress.update(len(batch))
 
 
-def _resume(listings: Path, out: Path) -> int:
-    """How many lines OUT answers already; an answer that was cut off is dropped.
+def _truncate_to_answers(listings: Path, out: Path) -> int:
+    """Drop an incomplete last answer from OUT and return the number of answers that remain.
 
-    Raises `InvalidInput` when OUT holds anything but answers to these listings, which it never touches.
+    Raises `InvalidInput` and leaves OUT as it is when it holds anything but answers to these listings.
     """
     with explained(out), out.open("ab"):
         pass
-    kept = done = 0
+    size = done = 0
     with listings.open("rb") as source, out.open("rb") as answers:
         for answer in answers:
-            if not _answers_line(answer, next(source, None)):
+            if not _is_answer(answer, next(source, None)):
                 raise InvalidInput("batch-other-answers", out=str(out), line=done + 1)
             if answer.endswith(b"\n"):
-                kept, done = kept + len(answer), done + 1
+                size, done = size + len(answer), done + 1
     with out.open("r+b") as answers:
-        answers.truncate(kept)
+        answers.truncate(size)
     return done
 
 
-def _answers_line(answer: bytes, line: bytes | None) -> bool:
+def _is_answer(answer: bytes, line: bytes | None) -> bool:
     if line is None:
         return False
     if not answer.endswith(b"\n"):
@@ -128,7 +122,10 @@ def _answers_line(answer: bytes, line: bytes | None) -> bool:
 
 
 def _read_json(line: bytes) -> dict[str, object]:
-    """The object of a line, or an empty one. The digits of a price such as 50.00 stay as they were written."""
+    """Return the JSON object of a line, empty for an invalid one.
+
+    Decimal numbers become text, so that a price keeps its digits: 50.00, not 50.0.
+    """
     try:
         row = json.loads(line, parse_float=str)
     except (ValueError, RecursionError):
@@ -145,7 +142,10 @@ def _read_item(line: bytes, folder: Path) -> _Item:
 
 
 def read_submission(row: dict[str, object], folder: Path) -> Submission:
-    """What a line of a data set sends; raises `InvalidInput` for a line of another form or an unreadable photo."""
+    """Return the submission of a line whose photos are relative to `folder`.
+
+    Raises `InvalidInput` for a malformed line or an unreadable photo.
+    """
     photos, attributes = row.get("photos", []), row.get("attributes", {})
     if not row or not isinstance(photos, list) or not isinstance(attributes, dict | str):
         raise InvalidInput("listing-malformed")
@@ -154,12 +154,12 @@ def read_submission(row: dict[str, object], folder: Path) -> Submission:
     return Submission(read_uploads(folder / photo for photo in photos), attributes)
 
 
-def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+def _split(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
     return iter(lambda: list(islice(items, size)), [])
 
 
-def _ahead(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
-    """The same batches; the next one is read and decoded by a thread while the caller works on the last."""
+def _prefetch(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
+    """Yield the batches, and decode the next one in a thread while the caller works on the current one."""
     with ThreadPoolExecutor(1) as reader:
         pending: Future[list[_Item]] = reader.submit(next, batches, [])
         while batch := pending.result():
@@ -167,13 +167,13 @@ def _ahead(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
             yield batch
 
 
-def _answers(
+def _describe(
     describer: Describer, items: Sequence[_Item], seed: int, translate: Translate
 ) -> Iterable[dict[str, object]]:
     results = describer.describe([item.checked for item in items], seed=seed)
     for item, result in zip(items, results, strict=True):
-        yield {"id": item.id, **_render(result, translate)}
+        yield {"id": item.id, **_to_answer(result, translate)}
 
 
-def _render(result: Description | InvalidInput, translate: Translate) -> dict[str, object]:
-    return {"error": translate(result.message)} if isinstance(result, InvalidInput) else as_json(result, translate)
+def _to_answer(result: Description | InvalidInput, translate: Translate) -> dict[str, object]:
+    return {"error": translate(result.message)} if isinstance(result, InvalidInput) else to_json(result, translate)

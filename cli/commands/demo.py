@@ -1,4 +1,7 @@
-"""`opisalka demo`: the bot on the local sandbox, to be tried in a browser. One process, nothing leaves the machine."""
+"""`opisalka demo`: try the bot in a browser, on the local sandbox.
+
+Bot and sandbox share one process. Nothing leaves the machine, and nothing is kept.
+"""
 
 from __future__ import annotations
 
@@ -8,42 +11,41 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from cli.parser import Commands, natural
+from cli.parser import Parser, non_negative_int
 from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
 if TYPE_CHECKING:
     from bot.settings import Settings
 
-_DRAIN_S: Final = 3
+_DRAIN_S: Final = 3  # somebody waits at a terminal for Ctrl-C to work
 _LAST_PORT: Final = 65_535
 
 
-def add(commands: Commands, translate: Translate) -> None:
+def add(parser: Parser) -> None:
     """Add the subcommand and its argument."""
-    parser = commands.add_parser("demo", translate=translate, help=translate(Message("help-demo")))
-    parser.options.add_argument("--port", metavar="N", type=_port, default=8080, help=translate(Message("help-port")))
-    parser.set_defaults(run=run)
+    command = parser.add_command("demo", Message("help-demo"), run)
+    command.add_option("--port", Message("help-port"), metavar="N", type=_parse_port, default=8080)
 
 
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Run both until Ctrl-C; what was sent is gone afterwards."""
+    """Run bot and sandbox until Ctrl-C, with a database that is deleted afterwards."""
     from bot.__main__ import run as run_bot  # aiogram: not for --help
 
     level = "DEBUG" if arguments.debug else "WARNING"
     with TemporaryDirectory(prefix="opisalka-demo-") as folder:
-        return run_bot(_demo(arguments.port, Path(folder), arguments.checkpoints, translate), level, [])
+        return run_bot(_serve(arguments.port, Path(folder), arguments.checkpoints, translate), level, [])
 
 
-def _port(value: str) -> int:
-    """A number that a port can have; 0 takes a free one."""
-    number = natural(value)
+def _parse_port(value: str) -> int:
+    """Return a port number; 0 stands for any free port. Raises `ValueError`."""
+    number = non_negative_int(value)
     if number > _LAST_PORT:
         raise ValueError(value)
     return number
 
 
-async def _demo(port: int, data: Path, checkpoints: Path, translate: Translate) -> None:
+async def _serve(port: int, data: Path, checkpoints: Path, translate: Translate) -> None:
     from bot.app import serve
     from sandbox.server import Sandbox
 
@@ -52,13 +54,13 @@ async def _demo(port: int, data: Path, checkpoints: Path, translate: Translate) 
             sandbox = await stack.enter_async_context(Sandbox(port=port))
         except OSError as error:
             raise InvalidInput("port-taken", port=str(port)) from error
-        settings = _settings(sandbox.url, sandbox.token, data, checkpoints)
+        settings = _load_settings(sandbox.url, sandbox.token, data, checkpoints)
         address = translate(Message("demo-address", {"url": sandbox.url}))
         await serve(settings, lambda: print(address, flush=True))
 
 
-def _settings(url: str, token: str, data: Path, checkpoints: Path) -> Settings:
-    """Where the demo differs from the owner's bot: it has a Telegram and a database of its own, and no `.env`."""
+def _load_settings(url: str, token: str, data: Path, checkpoints: Path) -> Settings:
+    """Load settings with an API server and a database of the demo's own, without `.env`."""
     from bot.settings import load_settings
 
     own = {"bot_token": token, "api_server": url, "data": data, "checkpoints": checkpoints, "drain_s": _DRAIN_S}

@@ -1,4 +1,4 @@
-"""`opisalka evaluate answers|diversity|match|toxicity`: figures of answers and of the models that judge, as JSON."""
+"""`opisalka evaluate`: print metrics of answers, of the diversity classifier and of the toxicity check as JSON."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.commands.batch import read_submission
-from cli.parser import Commands
+from cli.parser import Parser
 from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
 from inference.listing.files import explained
@@ -18,64 +18,44 @@ from inference.listing.types import Listing
 from inference.listing.validation import parse_attributes, validate
 from locales.translate import Translate
 
-if TYPE_CHECKING:
-    pass
 
-
-def add(commands: Commands, translate: Translate) -> None:
-    """Add the subcommand and what can be evaluated."""
-    parser = commands.add_parser("evaluate", translate=translate, help=translate(Message("help-evaluate")))
-    subjects = parser.add_subparsers(title=translate(Message("help-commands")), metavar="SUBJECT", required=True)
-    answers = subjects.add_parser("answers", translate=translate, help=translate(Message("help-evaluate-answers")))
-    answers.arguments.add_argument("answers", metavar="ANSWERS", type=Path, help=translate(Message("help-answers")))
-    answers.arguments.add_argument("listings", metavar="LISTINGS", type=Path, help=translate(Message("help-listings")))
-    answers.set_defaults(run=evaluate_answers)
-    diversity = subjects.add_parser(
-        "diversity", translate=translate, help=translate(Message("help-evaluate-diversity"))
-    )
-    diversity.arguments.add_argument(
-        "listings", metavar="LISTINGS", type=Path, help=translate(Message("help-listings"))
-    )
-    diversity.set_defaults(run=evaluate_diversity)
-    toxicity = subjects.add_parser("toxicity", translate=translate, help=translate(Message("help-evaluate-toxicity")))
-    toxicity.options.add_argument(
-        "--comments", metavar="DIR", type=Path, required=True, help=translate(Message("help-comments"))
-    )
-    toxicity.options.add_argument(
-        "--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data"))
-    )
-    toxicity.options.add_argument("--texts", metavar="DIR", type=Path, help=translate(Message("help-texts")))
-    toxicity.options.add_argument(
-        "--part", choices=("val", "test"), default="test", help=translate(Message("help-split"))
-    )
-    toxicity.options.add_argument(
-        "--checkpoint", metavar="NAME", default="mini", help=translate(Message("help-checkpoint"))
-    )
-    toxicity.options.add_argument(
-        "--calibrate", action="store_true", help=translate(Message("help-calibrate-toxicity"))
-    )
-    toxicity.set_defaults(run=evaluate_toxicity)
+def add(parser: Parser) -> None:
+    """Add the subcommand and its subjects."""
+    evaluate = parser.add_command("evaluate", Message("help-evaluate"))
+    evaluate.require_command("SUBJECT")
+    answers = evaluate.add_command("answers", Message("help-evaluate-answers"), evaluate_answers)
+    answers.add_positional("answers", Message("help-answers"), metavar="ANSWERS", type=Path)
+    diversity = evaluate.add_command("diversity", Message("help-evaluate-diversity"), evaluate_diversity)
+    for subject in (answers, diversity):
+        subject.add_positional("listings", Message("help-listings"), metavar="LISTINGS", type=Path)
+    toxicity = evaluate.add_command("toxicity", Message("help-evaluate-toxicity"), evaluate_toxicity)
+    toxicity.add_option("--comments", Message("help-comments"), metavar="DIR", type=Path, required=True)
+    toxicity.add_option("--data", Message("help-data"), metavar="DIR", type=Path, required=True)
+    toxicity.add_option("--texts", Message("help-texts"), metavar="DIR", type=Path)
+    toxicity.add_option("--part", Message("help-split"), choices=("val", "test"), default="test")
+    toxicity.add_option("--checkpoint", Message("help-checkpoint"), metavar="NAME", default="mini")
+    toxicity.add_option("--calibrate", Message("help-calibrate-toxicity"), action="store_true")
 
 
 def evaluate_answers(arguments: argparse.Namespace, translate: Translate) -> int:
-    """What `batch` wrote, beside the listings it answered."""
+    """Compare answers of `batch` with the fields of the listings."""
     from evaluation.answers import answer_figures
 
-    fields = {row["id"]: parse_attributes(row["attributes"]).text for row in _rows(arguments.listings)}
-    answered = [row for row in _rows(arguments.answers) if row.get("text") and row["id"] in fields]
-    figures = answer_figures([row["text"] for row in answered], [fields[row["id"]] for row in answered])
+    fields = {row["id"]: parse_attributes(row["attributes"]).text for row in _read_rows(arguments.listings)}
+    answers = [row for row in _read_rows(arguments.answers) if row.get("text") and row["id"] in fields]
+    figures = answer_figures([row["text"] for row in answers], [fields[row["id"]] for row in answers])
     print(json.dumps(asdict(figures)))
     return 0
 
 
 def evaluate_diversity(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Labelled albums, by the kind that stands in their `source`."""
+    """Measure the accuracy on labelled albums, grouped by their `source`."""
     from evaluation.albums import album_accuracy
     from inference.clip.dual_encoder import Clip
     from inference.diversity import DiversityClassifier
 
     albums: dict[str, list[tuple[Listing, bool]]] = {}
-    for row in _rows(arguments.listings):
+    for row in _read_rows(arguments.listings):
         listing = validate(read_submission(row, arguments.listings.parent))
         albums.setdefault(row["source"], []).append((listing, row["diversity_score"] >= 0.5))
     root = arguments.checkpoints
@@ -86,7 +66,7 @@ def evaluate_diversity(arguments: argparse.Namespace, translate: Translate) -> i
 
 
 def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Comments with their rewrites, ads, and obscenities disguised in every way, of a part nothing was trained on."""
+    """Measure the check on held-out comments with their rewrites, on ads, and on obscenities in disguise."""
     for path in filter(None, (arguments.comments, arguments.data, arguments.texts)):
         if not path.is_dir():
             raise InvalidInput("data-missing", path=str(path))
@@ -110,8 +90,8 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
     return 0
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a data set; raises `InvalidInput` for a file that is none."""
+def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines of a data set. Raises `InvalidInput` for a line that is no JSON."""
     with explained(path), path.open(encoding="utf-8") as lines:
         for line in lines:
             try:

@@ -1,4 +1,7 @@
-"""`opisalka interrogate`: a folder of photos in, a table of captions, phrases and texts out; a second run goes on."""
+"""`opisalka interrogate`: write a table of captions, phrases and texts for a folder of photos.
+
+A second run adds the rows that are missing.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from tqdm import tqdm
 
 from cli.output import DIGITS
-from cli.parser import Commands
-from cli.tables import form_of, resume
+from cli.parser import Parser
+from cli.tables import get_format, open_table
 from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message
 from inference.listing.files import explained, read_uploads
@@ -34,52 +37,50 @@ Interrogate = Callable[[Sequence[Checked]], Sequence["Interrogation"]]
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """One row's photos, and the path that names them, relative to the folder."""
+    """The photos of one row, and their name: a path relative to the folder."""
 
     path: str
     photos: tuple[Path, ...]
 
 
-def add(commands: Commands, translate: Translate) -> None:
+def add(parser: Parser) -> None:
     """Add the subcommand and its arguments."""
-    parser = commands.add_parser("interrogate", translate=translate, help=translate(Message("help-interrogate")))
-    parser.arguments.add_argument(
-        "folder", metavar="FOLDER", type=Path, help=translate(Message("help-interrogate-folder"))
-    )
-    parser.arguments.add_argument("out", metavar="OUT", type=Path, help=translate(Message("help-interrogate-out")))
-    parser.options.add_argument("--albums", action="store_true", help=translate(Message("help-interrogate-albums")))
-    parser.options.add_argument("--mode", choices=MODES, default="", help=translate(Message("help-interrogate-mode")))
-    parser.options.add_argument(
-        "--checkpoint", metavar="NAME", default=FAMILY, help=translate(Message("help-interrogate-checkpoint"))
-    )
-    parser.set_defaults(run=run)
+    command = parser.add_command("interrogate", Message("help-interrogate"), run)
+    command.add_positional("folder", Message("help-interrogate-folder"), metavar="FOLDER", type=Path)
+    command.add_positional("out", Message("help-interrogate-out"), metavar="OUT", type=Path)
+    command.add_option("--albums", Message("help-interrogate-albums"), action="store_true")
+    command.add_option("--mode", Message("help-interrogate-mode"), choices=MODES, default="")
+    command.add_option("--checkpoint", Message("help-interrogate-checkpoint"), metavar="NAME", default=FAMILY)
 
 
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Write a row for every photo, or for every sub-folder, that OUT does not have yet."""
-    form = form_of(arguments.out, COLUMNS)
-    albums = _albums(arguments.folder, arguments.albums, arguments.out)
+    """Write the rows of photos, or of sub-folders, that OUT does not have yet."""
+    table_format = get_format(arguments.out, COLUMNS)
+    albums = _find_albums(arguments.folder, arguments.albums, arguments.out)
     card = get_card(arguments.checkpoints, "captioner", arguments.checkpoint)
     if card.family != FAMILY:
         raise InvalidInput("interrogate-family", checkpoint=card.id)
-    done = resume(arguments.out, form, "path")
-    left = [album for album in albums if album.path not in done]
-    if left:
-        interrogate = loaded(arguments.checkpoints, card.name, arguments.mode)
+    done = open_table(arguments.out, table_format, "path")
+    pending = [album for album in albums if album.path not in done]
+    if pending:
+        interrogate = load_interrogator(arguments.checkpoints, card.name, arguments.mode)
         with (
             arguments.out.open("a", encoding="utf-8", newline="") as out,
-            tqdm(total=len(albums), initial=len(albums) - len(left), file=sys.stderr) as progress,
+            tqdm(total=len(albums), initial=len(albums) - len(pending), file=sys.stderr) as progress,
         ):
-            for start in range(0, len(left), BATCH):
-                batch = left[start : start + BATCH]
-                out.writelines(form.write(row) for row in _rows(batch, interrogate, translate))
+            for start in range(0, len(pending), BATCH):
+                batch = pending[start : start + BATCH]
+                out.writelines(table_format.encode(row) for row in _describe(batch, interrogate, translate))
                 out.flush()
                 progress.update(len(batch))
     return 0
 
 
-def loaded(root: Path, checkpoint: str, mode: str) -> Interrogate:
-    """Load the interrogator; what it answers are the interrogations of checked albums without fields."""
+def load_interrogator(root: Path, checkpoint: str, mode: str) -> Interrogate:
+    """Load an interrogator and return the function that interrogates a batch of albums.
+
+    Raises `InvalidInput` for a checkpoint of another family.
+    """
     from inference.captioners.base import Prompt  # torch: not for --help
     from inference.captioners.interrogator.captioner import Interrogator
     from inference.listing.types import Diversity
@@ -90,27 +91,30 @@ def loaded(root: Path, checkpoint: str, mode: str) -> Interrogate:
         raise InvalidInput("interrogate-family", checkpoint=checkpoint)
     captioner = models.captioner
 
-    def prompt(checked: Checked) -> Prompt:
+    def build_prompt(checked: Checked) -> Prompt:
         images = tuple(photo.image for photo in checked.listing.photos)
-        views = models.clip.encode_images(images)
-        token = Diversity(models.diversity.score(views, None)).token
-        return Prompt(images, views, "", token)
+        features = models.clip.encode_images(images)
+        token = Diversity(models.diversity.score(features, None)).token
+        return Prompt(images, features, "", token)
 
-    return lambda several: captioner.interrogate([prompt(each) for each in several], mode)
+    return lambda batch: captioner.interrogate([build_prompt(checked) for checked in batch], mode)
 
 
-def _albums(folder: Path, by_folder: bool, out: Path) -> list[Album]:
-    """Every file below the folder, or every folder in it with the files of its own; what is hidden is left out."""
+def _find_albums(folder: Path, by_folder: bool, out: Path) -> list[Album]:
+    """Return every file below `folder` as an album, or every sub-folder with its files; hidden ones are skipped.
+
+    Raises `InvalidInput` when the folder cannot be read.
+    """
     with explained(folder):
         entries = sorted(folder.iterdir())
     if by_folder:
         folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-        albums = [Album(_named(each, folder), tuple(_files(each.iterdir(), folder, out))) for each in folders]
+        albums = [Album(_to_name(each, folder), tuple(_filter_files(each.iterdir(), folder, out))) for each in folders]
         return [album for album in albums if album.photos]
-    return [Album(_named(path, folder), (path,)) for path in _files(folder.rglob("*"), folder, out)]
+    return [Album(_to_name(path, folder), (path,)) for path in _filter_files(folder.rglob("*"), folder, out)]
 
 
-def _files(paths: Iterator[Path], folder: Path, out: Path) -> list[Path]:
+def _filter_files(paths: Iterator[Path], folder: Path, out: Path) -> list[Path]:
     return sorted(
         path
         for path in paths
@@ -120,37 +124,38 @@ def _files(paths: Iterator[Path], folder: Path, out: Path) -> list[Path]:
     )
 
 
-def _named(path: Path, folder: Path) -> str:
-    """The path below the folder, on one line; a table program would take «=…» for a formula."""
+def _to_name(path: Path, folder: Path) -> str:
+    """Return the path below the folder on one line."""
     name = path.relative_to(folder).as_posix().replace("\n", r"\n")
+    # A spreadsheet would run «=…» as a formula.
     return f"./{name}" if name[0] in "=+-@" else name
 
 
-def _rows(albums: Sequence[Album], interrogate: Interrogate, translate: Translate) -> Iterator[dict[str, object]]:
-    checked = [_checked(album) for album in albums]
-    answers = iter(interrogate([each for each in checked if isinstance(each, Checked)]))
+def _describe(albums: Sequence[Album], interrogate: Interrogate, translate: Translate) -> Iterator[dict[str, object]]:
+    checked = [_load(album) for album in albums]
+    interrogations = iter(interrogate([each for each in checked if isinstance(each, Checked)]))
     for album, each in zip(albums, checked, strict=True):
         if isinstance(each, Checked):
-            yield _row(album, next(answers))
+            yield _to_row(album, next(interrogations))
         else:
             yield dict.fromkeys(COLUMNS) | {"path": album.path, "phrases": [], "error": translate(each.message)}
 
 
-def _checked(album: Album) -> Checked | InvalidInput:
+def _load(album: Album) -> Checked | InvalidInput:
     try:
         return validate_timed(Submission(read_uploads(album.photos)))
     except InvalidInput as error:
         return error
 
 
-def _row(album: Album, answer: Interrogation) -> dict[str, object]:
-    phrases = [[phrase, round(similarity, DIGITS)] for phrase, similarity in answer.phrases]
-    similarity = None if answer.similarity is None else round(answer.similarity, DIGITS)
+def _to_row(album: Album, interrogation: Interrogation) -> dict[str, object]:
+    phrases = [[phrase, round(similarity, DIGITS)] for phrase, similarity in interrogation.phrases]
+    similarity = None if interrogation.similarity is None else round(interrogation.similarity, DIGITS)
     return {
         "path": album.path,
-        "caption": answer.caption,
+        "caption": interrogation.caption,
         "phrases": phrases,
-        "text": answer.text,
+        "text": interrogation.text,
         "similarity": similarity,
         "error": None,
     }

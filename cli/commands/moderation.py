@@ -1,4 +1,4 @@
-"""`opisalka moderation calibrate|report`: thresholds measured on the owner's data, and what they refuse."""
+"""`opisalka moderation`: measure thresholds on labelled data, and report what the checks reject."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.parser import Commands, Parser
+from cli.parser import Parser
 from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
 from locales.translate import Translate
@@ -22,52 +22,46 @@ if TYPE_CHECKING:
 SEED = 1
 
 
-def add(commands: Commands, translate: Translate) -> None:
-    """Add the subcommand and its two actions."""
-    parser = commands.add_parser("moderation", translate=translate, help=translate(Message("help-moderation")))
-    actions = parser.add_subparsers(title=translate(Message("help-commands")), metavar="ACTION", required=True)
-    calibrate = actions.add_parser(
-        "calibrate", translate=translate, help=translate(Message("help-moderation-calibrate"))
-    )
-    _add_common(calibrate, translate)
-    calibrate.set_defaults(run=run_calibrate)
-    report = actions.add_parser("report", translate=translate, help=translate(Message("help-moderation-report")))
-    _add_common(report, translate)
-    report.options.add_argument("--foreign", metavar="DIR", type=Path, help=translate(Message("help-foreign")))
-    report.options.add_argument("--out", metavar="FILE", type=Path, help=translate(Message("help-moderation-out")))
-    report.set_defaults(run=run_report)
+def add(parser: Parser) -> None:
+    """Add the subcommand and its actions."""
+    moderation = parser.add_command("moderation", Message("help-moderation"))
+    moderation.require_command("ACTION")
+    _add_common(moderation.add_command("calibrate", Message("help-moderation-calibrate"), run_calibrate))
+    report = moderation.add_command("report", Message("help-moderation-report"), run_report)
+    _add_common(report)
+    report.add_option("--foreign", Message("help-foreign"), metavar="DIR", type=Path)
+    report.add_option("--out", Message("help-moderation-out"), metavar="FILE", type=Path)
 
 
-def _add_common(action: Parser, translate: Translate) -> None:
-    add_option = action.options.add_argument
-    add_option("--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data")))
-    add_option("--nude", metavar="DIR", type=Path, help=translate(Message("help-nude")))
-    add_option("--split", metavar="NAME", default="val", help=translate(Message("help-split")))
-    add_option("--clip", metavar="NAME", default="mini", help=translate(Message("help-moderation-clip")))
+def _add_common(action: Parser) -> None:
+    action.add_option("--data", Message("help-data"), metavar="DIR", type=Path, required=True)
+    action.add_option("--nude", Message("help-nude"), metavar="DIR", type=Path)
+    action.add_option("--split", Message("help-split"), metavar="NAME", default="val")
+    action.add_option("--clip", Message("help-moderation-clip"), metavar="NAME", default="mini")
 
 
 def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Measure the thresholds of a dual encoder on right listings and write them onto its card."""
+    """Measure the thresholds of a dual encoder on valid listings and write them to its card."""
     card = registry.get_card(arguments.checkpoints, "clip", arguments.clip)
-    _needed(arguments)
+    _check_data(arguments)
     from training import calibration, stages
 
-    found = stages.match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
-    kept = {name: value for name, value in card.calibration.items() if name != "nudity_threshold"}
+    measured = stages.match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
+    unchanged = {name: value for name, value in card.calibration.items() if name != "nudity_threshold"}
     if arguments.nude:
         clothes = [pair.photos[0] for pair in _pairs(arguments, "captions.jsonl")]
         second = calibration.second_opinion(card, clothes, _photos(arguments.nude))
         print(json.dumps({"second_opinion": second}))
-        found |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
-    registry.save_card(replace(card, calibration=kept | found))
-    print(json.dumps(found))
+        measured |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
+    registry.save_card(replace(card, calibration=unchanged | measured))
+    print(json.dumps(measured))
     return 0
 
 
 def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Print what the checks refuse, and write the page with the judgements nearest to the thresholds."""
-    _needed(arguments)
-    chapters = [*_match(arguments), *_nudity(arguments)]
+    """Print what the checks reject, and write a page with the verdicts nearest to the thresholds."""
+    _check_data(arguments)
+    chapters = [*_measure_match(arguments), *_measure_nudity(arguments)]
     print(json.dumps({chapter.name: chapter.summary() for chapter in chapters}, ensure_ascii=False, indent=1))
     if arguments.out:
         from evaluation.report import page
@@ -76,12 +70,12 @@ def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
     return 0
 
 
-def _match(arguments: argparse.Namespace) -> list[Chapter]:
-    """Right pairs of three kinds, swapped ones, and photos of other things, alone and in albums."""
+def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
+    """Judge matching pairs of three kinds, swapped pairs, and photos out of the domain, alone and in albums."""
     from evaluation.moderation import auc, swapped
     from evaluation.report import Chapter
 
-    kinds = {kind: _pairs(arguments, *where) for kind, where in _KINDS.items()}
+    kinds = {kind: _pairs(arguments, *location) for kind, location in _KINDS.items()}
     foreign = _photos(arguments.foreign) if arguments.foreign else []
     matching = _matching(
         arguments, [*foreign, *(photo for pairs in kinds.values() for p in pairs for photo in p.photos)]
@@ -91,8 +85,8 @@ def _match(arguments: argparse.Namespace) -> list[Chapter]:
     wrong = matching.judged("swapped", swapped(kinds["caption"], rule.of_other_things, rnd), wrong=True)
     captions = [each for each in right if each.kind == "caption"]
     figures = {"own_against_other_caption_auc": auc([*captions, *wrong], higher_is_worse=False)}
-    strangers = _strangers(matching, kinds, foreign, rnd, figures) if foreign else []
-    return [Chapter("match", [*right, *wrong, *strangers], rule.threshold, False, figures)]
+    negatives = _judge_out_of_domain(matching, kinds, foreign, rnd, figures) if foreign else []
+    return [Chapter("match", [*right, *wrong, *negatives], rule.threshold, False, figures)]
 
 
 _KINDS = {
@@ -102,14 +96,14 @@ _KINDS = {
 }
 
 
-def _strangers(
+def _judge_out_of_domain(
     matching: Matching,
     kinds: dict[str, list[Pair]],
     foreign: Sequence[Path],
     rnd: random.Random,
     figures: dict[str, float | None],
 ) -> list[Judged]:
-    """Photos of other things with texts about clothes, and albums that hold one; their figures are added."""
+    """Judge photos without clothes beside texts about clothes, and albums with one such photo; add to `figures`."""
     from evaluation.moderation import auc, mixed, named, strange
 
     texts = [pair.text for pairs in kinds.values() for pair in pairs]
@@ -123,8 +117,8 @@ def _strangers(
     return [*alone, *judged]
 
 
-def _nudity(arguments: argparse.Namespace) -> list[Chapter]:
-    """Clothes, and the owner's own examples of what must be refused, through NudeNet and the table."""
+def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
+    """Judge photos of clothes, and examples that must be rejected, by NudeNet and the policy."""
     from evaluation.moderation import auc, label_counts, photo_judgements
     from evaluation.report import Chapter
     from inference.moderation.nudity import NudityDetector
@@ -154,7 +148,7 @@ def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching
 
 
 def _pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:
-    """The listings of a data set's split with one of their texts; those without it are left out."""
+    """Return the listings of the requested split that have this text, with their photos."""
     from evaluation.moderation import Pair
     from training.data.examples import read_examples
 
@@ -169,7 +163,7 @@ def _photos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
 
 
-def _needed(arguments: argparse.Namespace) -> None:
+def _check_data(arguments: argparse.Namespace) -> None:
     files = [arguments.data / name for name in ("captions.jsonl", "listings.jsonl")]
     for path in filter(None, (*files, arguments.nude, getattr(arguments, "foreign", None))):
         if not path.exists():

@@ -1,4 +1,4 @@
-"""`opisalka train clip|foreign|captioner|interrogator|…`: checkpoints from data; what was broken off resumes."""
+"""`opisalka train`: train or calibrate a checkpoint; an interrupted stage resumes from its last saved step."""
 
 from __future__ import annotations
 
@@ -6,96 +6,88 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.parser import ROOT, Commands, Parser, natural, positive
+from cli.parser import ROOT, Parser, non_negative_int, positive_int
 from inference.errors import CheckpointError, InvalidInput, Message
 from locales.translate import Translate
 
 if TYPE_CHECKING:
     from training.stages import Sources
 
-NEEDED = ("captions.jsonl", "listings.jsonl", "photos.tsv", "photos")
+CLIP = ROOT / "checkpoints" / "clip" / "mini"
+DATA_FILES = ("captions.jsonl", "listings.jsonl", "photos.tsv", "photos")
 
 
-def add(commands: Commands, translate: Translate) -> None:
+def add(parser: Parser) -> None:
     """Add the subcommand and its stages."""
-    parser = commands.add_parser("train", translate=translate, help=translate(Message("help-train")))
-    stages = parser.add_subparsers(title=translate(Message("help-commands")), metavar="STAGE", required=True)
-    clip = stages.add_parser("clip", translate=translate, help=translate(Message("help-train-clip")))
-    _add_common(clip, translate, steps=3200)
-    clip.options.add_argument(
-        "--teacher", metavar="FILE", type=Path, required=True, help=translate(Message("help-teacher"))
-    )
-    clip.options.add_argument("--others", metavar="DIR", type=Path, help=translate(Message("help-others")))
-    clip.options.add_argument(
-        "--teacher-steps", metavar="N", type=natural, default=500, help=translate(Message("help-steps"))
-    )
-    clip.options.add_argument(
-        "--drawings", metavar="N", type=natural, default=1500, help=translate(Message("help-drawings"))
-    )
-    clip.set_defaults(run=train_clip)
-    captioner = stages.add_parser("captioner", translate=translate, help=translate(Message("help-train-captioner")))
-    _add_common(captioner, translate, steps=2700)
-    captioner.options.add_argument(
-        "--language-steps", metavar="N", type=natural, default=300, help=translate(Message("help-steps"))
-    )
-    captioner.options.add_argument(
-        "--layers", metavar="N", type=positive, default=5, help=translate(Message("help-layers"))
-    )
-    captioner.set_defaults(run=train_captioner)
-    diversity = stages.add_parser("diversity", translate=translate, help=translate(Message("help-train-diversity")))
-    _add_common(diversity, translate, steps=1500)
-    diversity.set_defaults(run=train_diversity)
-    foreign = stages.add_parser("foreign", translate=translate, help=translate(Message("help-train-foreign")))
-    _add_common(foreign, translate, steps=2000)
-    foreign.options.add_argument(
-        "--teacher", metavar="FILE", type=Path, required=True, help=translate(Message("help-teacher"))
-    )
-    foreign.options.add_argument(
-        "--others", metavar="DIR", type=Path, required=True, help=translate(Message("help-others"))
-    )
-    foreign.options.add_argument(
-        "--drawings", metavar="N", type=natural, default=400, help=translate(Message("help-drawings"))
-    )
-    foreign.set_defaults(run=train_foreign)
-    interrogator = stages.add_parser(
-        "interrogator", translate=translate, help=translate(Message("help-train-interrogator"))
-    )
-    interrogator.options.add_argument(
-        "--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data"))
-    )
-    interrogator.options.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help=translate(Message("help-out"))
-    )
-    interrogator.set_defaults(run=train_interrogator)
-    toxicity = stages.add_parser("toxicity", translate=translate, help=translate(Message("help-train-toxicity")))
-    add_option = toxicity.options.add_argument
-    add_option("--comments", metavar="DIR", type=Path, required=True, help=translate(Message("help-comments")))
-    add_option("--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data")))
-    add_option("--texts", metavar="DIR", type=Path, help=translate(Message("help-texts")))
-    add_option("--out", metavar="DIR", type=Path, required=True, help=translate(Message("help-out")))
-    add_option("--seed", metavar="N", type=natural, default=1, help=translate(Message("help-train-seed")))
-    toxicity.set_defaults(run=train_toxicity)
-    for stage in (captioner, diversity):
-        folder = ROOT / "checkpoints" / "clip" / "mini"
-        stage.options.add_argument(
-            "--clip", metavar="DIR", type=Path, default=folder, help=translate(Message("help-clip"))
-        )
+    train = parser.add_command("train", Message("help-train"))
+    train.require_command("STAGE")
+    _add_clip(train)
+    _add_captioner(train)
+    _add_diversity(train)
+    _add_foreign(train)
+    _add_interrogator(train)
+    _add_toxicity(train)
 
 
-def _add_common(stage: Parser, translate: Translate, steps: int) -> None:
-    add_option = stage.options.add_argument
-    add_option("--data", metavar="DIR", type=Path, required=True, help=translate(Message("help-data")))
-    add_option("--texts", metavar="DIR", type=Path, help=translate(Message("help-texts")))
-    add_option("--out", metavar="DIR", type=Path, required=True, help=translate(Message("help-out")))
-    add_option("--work", metavar="DIR", type=Path, default=ROOT / "runs", help=translate(Message("help-work")))
-    add_option("--steps", metavar="N", type=natural, default=steps, help=translate(Message("help-steps")))
-    add_option("--seed", metavar="N", type=natural, default=1, help=translate(Message("help-train-seed")))
+def _add_clip(train: Parser) -> None:
+    stage = train.add_command("clip", Message("help-train-clip"), train_clip)
+    _add_common(stage, steps=3200)
+    stage.add_option("--teacher", Message("help-teacher"), metavar="FILE", type=Path, required=True)
+    stage.add_option("--others", Message("help-others"), metavar="DIR", type=Path)
+    stage.add_option("--teacher-steps", Message("help-steps"), metavar="N", type=non_negative_int, default=500)
+    stage.add_option("--drawings", Message("help-drawings"), metavar="N", type=non_negative_int, default=1500)
+
+
+def _add_captioner(train: Parser) -> None:
+    stage = train.add_command("captioner", Message("help-train-captioner"), train_captioner)
+    _add_common(stage, steps=2700)
+    stage.add_option("--language-steps", Message("help-steps"), metavar="N", type=non_negative_int, default=300)
+    stage.add_option("--layers", Message("help-layers"), metavar="N", type=positive_int, default=5)
+    stage.add_option("--clip", Message("help-clip"), metavar="DIR", type=Path, default=CLIP)
+
+
+def _add_diversity(train: Parser) -> None:
+    stage = train.add_command("diversity", Message("help-train-diversity"), train_diversity)
+    _add_common(stage, steps=1500)
+    stage.add_option("--clip", Message("help-clip"), metavar="DIR", type=Path, default=CLIP)
+
+
+def _add_foreign(train: Parser) -> None:
+    stage = train.add_command("foreign", Message("help-train-foreign"), train_foreign)
+    _add_common(stage, steps=2000)
+    stage.add_option("--teacher", Message("help-teacher"), metavar="FILE", type=Path, required=True)
+    stage.add_option("--others", Message("help-others"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--drawings", Message("help-drawings"), metavar="N", type=non_negative_int, default=400)
+
+
+def _add_interrogator(train: Parser) -> None:
+    stage = train.add_command("interrogator", Message("help-train-interrogator"), train_interrogator)
+    stage.add_option("--data", Message("help-data"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--out", Message("help-out"), metavar="DIR", type=Path, required=True)
+
+
+def _add_toxicity(train: Parser) -> None:
+    stage = train.add_command("toxicity", Message("help-train-toxicity"), train_toxicity)
+    stage.add_option("--comments", Message("help-comments"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--data", Message("help-data"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--texts", Message("help-texts"), metavar="DIR", type=Path)
+    stage.add_option("--out", Message("help-out"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--seed", Message("help-train-seed"), metavar="N", type=non_negative_int, default=1)
+
+
+def _add_common(stage: Parser, steps: int) -> None:
+    stage.add_option("--data", Message("help-data"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--texts", Message("help-texts"), metavar="DIR", type=Path)
+    stage.add_option("--out", Message("help-out"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--work", Message("help-work"), metavar="DIR", type=Path, default=ROOT / "runs")
+    stage.add_option("--steps", Message("help-steps"), metavar="N", type=non_negative_int, default=steps)
+    stage.add_option("--seed", Message("help-train-seed"), metavar="N", type=non_negative_int, default=1)
 
 
 def train_clip(arguments: argparse.Namespace, translate: Translate) -> int:
     """Train the photo–text dual encoder."""
-    sources = _sources(arguments, arguments.others, arguments.drawings)
-    _needed(arguments.teacher)
+    sources = _find_sources(arguments, arguments.others, arguments.drawings)
+    _require(arguments.teacher)
     from training import stages
 
     work = arguments.work / "clip"
@@ -105,10 +97,10 @@ def train_clip(arguments: argparse.Namespace, translate: Translate) -> int:
 
 
 def train_foreign(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Train the detector of photos that show no clothes into the folder of a dual encoder (`--out`)."""
-    sources = _sources(arguments, arguments.others, arguments.drawings)
-    _needed(arguments.teacher)
-    folder, work = _encoder(arguments.out), arguments.work / "foreign"
+    """Train the detector of photos without clothes and save it in the folder of a dual encoder (`--out`)."""
+    sources = _find_sources(arguments, arguments.others, arguments.drawings)
+    _require(arguments.teacher)
+    folder, work = _find_encoder(arguments.out), arguments.work / "foreign"
     from training import stages
 
     stages.train_foreign(sources, arguments.teacher, folder, work, arguments.steps, arguments.seed)
@@ -116,8 +108,8 @@ def train_foreign(arguments: argparse.Namespace, translate: Translate) -> int:
 
 
 def train_captioner(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Train the captioner that reads the dual encoder's views."""
-    sources, encoder, work = _sources(arguments), _encoder(arguments.clip), arguments.work / "captioner"
+    """Train the captioner on the features of a dual encoder."""
+    sources, encoder, work = _find_sources(arguments), _find_encoder(arguments.clip), arguments.work / "captioner"
     from training import stages
 
     steps, language_steps, layers = arguments.steps, arguments.language_steps, arguments.layers
@@ -126,8 +118,8 @@ def train_captioner(arguments: argparse.Namespace, translate: Translate) -> int:
 
 
 def train_diversity(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Train the classifier of one thing or many."""
-    sources, encoder, work = _sources(arguments), _encoder(arguments.clip), arguments.work / "diversity"
+    """Train the classifier that tells one item from several."""
+    sources, encoder, work = _find_sources(arguments), _find_encoder(arguments.clip), arguments.work / "diversity"
     from training import stages
 
     stages.train_diversity(sources, encoder, arguments.out, work, arguments.steps, arguments.seed)
@@ -135,9 +127,9 @@ def train_diversity(arguments: argparse.Namespace, translate: Translate) -> int:
 
 
 def train_interrogator(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Measure what the encoder of an interrogator (`--out`) can tell, and from which similarity on."""
-    _needed(arguments.data / "photos.tsv")
-    _needed(arguments.out / "card.toml")
+    """Calibrate the similarity thresholds of an interrogator's phrases (`--out`)."""
+    _require(arguments.data / "photos.tsv")
+    _require(arguments.out / "card.toml")
     from training.phrases import calibrate
 
     calibrate(arguments.data, arguments.out)
@@ -146,8 +138,8 @@ def train_interrogator(arguments: argparse.Namespace, translate: Translate) -> i
 
 def train_toxicity(arguments: argparse.Namespace, translate: Translate) -> int:
     """Train the classifier of insults."""
-    sources = _sources(arguments)
-    _needed(arguments.comments)
+    sources = _find_sources(arguments)
+    _require(arguments.comments)
     from training import toxicity
     from training.data.comments import read_corpus
 
@@ -156,23 +148,23 @@ def train_toxicity(arguments: argparse.Namespace, translate: Translate) -> int:
     return 0
 
 
-def _sources(arguments: argparse.Namespace, others: Path | None = None, drawings: int = 0) -> Sources:
-    """The data folders, each checked to be there before anything heavy starts."""
-    for name in NEEDED:
-        _needed(arguments.data / name)
+def _find_sources(arguments: argparse.Namespace, others: Path | None = None, drawings: int = 0) -> Sources:
+    """Return the data folders. Raises `InvalidInput` when one is missing, before training starts."""
+    for name in DATA_FILES:
+        _require(arguments.data / name)
     for folder in filter(None, (others, arguments.texts)):
-        _needed(folder)
+        _require(folder)
     from training.stages import Sources
 
     return Sources(arguments.data, others, arguments.texts, drawings)
 
 
-def _encoder(folder: Path) -> Path:
+def _find_encoder(folder: Path) -> Path:
     if not (folder / "model.safetensors").is_file():
         raise CheckpointError("checkpoint-missing", checkpoint=str(folder), known="—")
     return folder
 
 
-def _needed(path: Path) -> None:
+def _require(path: Path) -> None:
     if not path.exists():
         raise InvalidInput("data-missing", path=str(path))

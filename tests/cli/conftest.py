@@ -1,4 +1,4 @@
-"""The command line with a pretend engine behind it."""
+"""The command line with a fake describer behind it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.doubles import PretendDescriber
 
 
 class Outcome(NamedTuple):
-    """What a run of `opisalka` left behind."""
+    """Exit code and output of a run of `opisalka`."""
 
     code: int
     out: str
@@ -28,7 +28,7 @@ Opisalka: TypeAlias = Callable[..., Outcome]
 
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendDescriber]:
-    """The engines that were loaded during the test."""
+    """Describers that the test loads."""
     loaded: list[PretendDescriber] = []
 
     def load_describer(root: Path, captioner: str = "mini", overrides: object = None) -> PretendDescriber:
@@ -43,7 +43,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[PretendDescriber]:
 
 @pytest.fixture
 def opisalka(engines: list[PretendDescriber], capsys: pytest.CaptureFixture[str]) -> Opisalka:
-    """Runs the command with the given arguments."""
+    """Function that runs the command in this process."""
 
     def run(*argv: str | Path) -> Outcome:
         capsys.readouterr()
@@ -55,7 +55,7 @@ def opisalka(engines: list[PretendDescriber], capsys: pytest.CaptureFixture[str]
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photo that passes validation."""
+    """Path of a photo that passes validation."""
     path = tmp_path / "куртка.png"
     Image.new("RGB", (64, 64), "navy").save(path)
     return path

@@ -1,4 +1,4 @@
-"""Wrong arguments and failures are one clear line and an exit code."""
+"""Invalid arguments and failures print one line and set an exit code."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.cli.conftest import Opisalka
         (["describe", "--seed", "-1"], "«-1»"),
         (["describe", "--seed", "много"], "«много»"),
         (["describe", "--numbers", "some"], "values, blanks"),
+        (["describe", "--numbers", "it's"], "«it's»"),
         (["describe", "--attributes", "a", "--attributes-file", "b"], "--attributes-file"),
         (["describe", "--see", "1"], "--see"),
         (["describe", "no.jpg"], "no.jpg"),
@@ -38,7 +39,7 @@ from tests.cli.conftest import Opisalka
     ],
 )
 def test_wrong_arguments_are_one_russian_sentence(opisalka: Opisalka, arguments: list[str], named: str) -> None:
-    """Each names what was wrong, ends with a full stop, and exits with 2."""
+    """The line names the argument, ends with a full stop, and the exit code is 2."""
     outcome = opisalka(*arguments)
     assert outcome.code == 2
     assert outcome.out == ""
@@ -49,7 +50,7 @@ def test_wrong_arguments_are_one_russian_sentence(opisalka: Opisalka, arguments:
 
 
 def test_an_unreadable_file_is_explained(opisalka: Opisalka, tmp_path: Path) -> None:
-    """A path through a file is no crash."""
+    """A path below a file is invalid input."""
     (tmp_path / "file").write_text("")
     outcome = opisalka("describe", tmp_path / "file" / "photo.jpg")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
@@ -79,7 +80,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("opisalka 0.")
 
 
-def _failing(error: BaseException) -> object:
+def _raise(error: BaseException) -> object:
     def fail(*_: object) -> int:
         raise error
 
@@ -97,8 +98,8 @@ def _failing(error: BaseException) -> object:
 def test_failures_have_exit_codes(
     opisalka: Opisalka, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
 ) -> None:
-    """A broken checkpoint is 4, a bug is 1, Ctrl-C is 130 and says nothing; no traceback in any of them."""
-    monkeypatch.setattr(describe, "run", _failing(error))
+    """A broken checkpoint exits with 4, a bug with 1, Ctrl-C silently with 130; none prints a traceback."""
+    monkeypatch.setattr(describe, "run", _raise(error))
     outcome = opisalka("describe")
     assert outcome.code == code
     assert outcome.err.count("\n") == (0 if code == 130 else 1)
@@ -106,13 +107,13 @@ def test_failures_have_exit_codes(
 
 
 def test_debug_shows_the_traceback(opisalka: Opisalka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(describe, "run", _failing(ZeroDivisionError("oops")))
+    monkeypatch.setattr(describe, "run", _raise(ZeroDivisionError("oops")))
     assert "ZeroDivisionError: oops" in opisalka("describe", "--debug").err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["describe"], ["describe", "no.jpg"], ["checkpoints", "list"]])
 def test_help_and_wrong_input_answer_without_the_models(arguments: list[str]) -> None:
-    """Neither torch nor transformers is imported, so that the answer comes at once."""
+    """Neither torch nor transformers is imported, which would take seconds."""
     script = "import sys; from cli.__main__ import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
     script += "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True).returncode == 0
@@ -127,7 +128,7 @@ def test_a_reader_that_leaves_the_pipe_ends_the_run_quietly() -> None:
 def test_a_file_that_is_closed_to_the_user_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Wherever a command comes upon it: no fault of the program."""
+    """It is invalid input in any command, and no bug."""
 
     def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied", "checkpoints/captioner/closed")

@@ -1,4 +1,4 @@
-"""Tables grow row by row, are opened again where they ended, and never overwrite what is something else."""
+"""Tables grow row by row, resume at their end, and never overwrite another file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.tables import form_of, resume
+from cli.tables import get_format, open_table
 from inference.errors import InvalidInput
 
 NAMES = ("path", "phrases", "similarity", "text")
@@ -25,15 +25,15 @@ ROWS: list[dict[str, Any]] = [
 
 
 def write(path: Path) -> bytes:
-    form = form_of(path, NAMES)
-    assert resume(path, form, "path") == set()
+    table_format = get_format(path, NAMES)
+    assert open_table(path, table_format, "path") == set()
     with path.open("a", encoding="utf-8", newline="") as out:
-        out.writelines(form.write(row) for row in ROWS)
+        out.writelines(table_format.encode(row) for row in ROWS)
     return path.read_bytes()
 
 
 def test_a_russian_excel_opens_the_csv(tmp_path: Path) -> None:
-    """UTF-8 with its mark, semicolons, decimal commas, no line end inside a cell."""
+    """UTF-8 with a byte order mark, semicolons, decimal commas, no line end inside a cell."""
     data = write(tmp_path / "out.csv")
     assert data.startswith(b"\xef\xbb\xbfpath;phrases;similarity;text\r\n")
     first, second = list(csv.DictReader(data.decode("utf-8-sig").splitlines(), delimiter=";"))
@@ -57,13 +57,13 @@ def test_the_others_are_for_programs(tmp_path: Path) -> None:
 def test_a_table_goes_on_where_it_was_cut_off(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
     whole = write(path)
-    form = form_of(path, NAMES)
-    assert resume(path, form, "path") == {row["path"] for row in ROWS}
+    table_format = get_format(path, NAMES)
+    assert open_table(path, table_format, "path") == {row["path"] for row in ROWS}
     assert path.read_bytes() == whole
     first_end = whole.index(b"\n", whole.index("вторая".encode())) + 1
     for cut in range(first_end, len(whole)):
         path.write_bytes(whole[:cut])
-        assert resume(path, form, "path") == {"а;б.jpg"}
+        assert open_table(path, table_format, "path") == {"а;б.jpg"}
         assert path.read_bytes() == whole[:first_end]
 
 
@@ -73,10 +73,10 @@ def test_another_file_is_left_alone(tmp_path: Path, suffix: str, content: str) -
     path = tmp_path / f"out{suffix}"
     path.write_text(content)
     with pytest.raises(InvalidInput):
-        resume(path, form_of(path, NAMES), "path")
+        open_table(path, get_format(path, NAMES), "path")
     assert path.read_text() == content
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="table-suffix"):
-        form_of(tmp_path / "out.xlsx", NAMES)
+        get_format(tmp_path / "out.xlsx", NAMES)

@@ -1,4 +1,4 @@
-"""`opisalka batch` answers every line once, in order, and goes on where it was stopped."""
+"""`opisalka batch` answers every line once, in order, and resumes an interrupted run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.doubles import REFUSED, PretendDescriber
 
 @pytest.fixture
 def listings(tmp_path: Path, photo: Path) -> Path:
-    """Nine lines: good, refused and unreadable ones."""
+    """Write nine lines: valid, rejected and malformed ones."""
     rows: list[object] = [
         {"id": "both", "photos": [photo.name], "attributes": {"Цена": "100"}, "description": "ignored"},
         {"id": "text", "photos": [], "attributes": {"Цена": "200"}},
@@ -55,7 +55,7 @@ def test_every_line_is_answered_in_order(opisalka: Opisalka, listings: Path, tmp
 
 
 def test_prices_keep_their_digits(opisalka: Opisalka, tmp_path: Path) -> None:
-    """A JSON number is read as it was written: 50.00 does not become 50.0."""
+    """A JSON number keeps its digits: 50.00 does not become 50.0."""
     (tmp_path / "listings.jsonl").write_text('{"id": 1, "photos": [], "attributes": {"Цена": 50.00, "Рост": 164}}')
     opisalka("batch", tmp_path / "listings.jsonl", tmp_path / "out.jsonl")
     assert read(tmp_path / "out.jsonl")[0]["text"] == "Куртка. Цена: 50.00\nРост: 164"
@@ -65,7 +65,7 @@ def test_prices_keep_their_digits(opisalka: Opisalka, tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on(
     opisalka: Opisalka, engines: list[PretendDescriber], listings: Path, tmp_path: Path, cut: int
 ) -> None:
-    """Whole lines are kept and not asked again; a cut last line is answered anew."""
+    """Complete lines are kept; an incomplete last line is answered again."""
     out = tmp_path / "out.jsonl"
     opisalka("batch", listings, out)
     whole = out.read_bytes()
@@ -100,7 +100,7 @@ def test_a_finished_run_loads_no_model(
 def test_a_file_with_other_content_is_not_touched(
     opisalka: Opisalka, listings: Path, tmp_path: Path, content: str
 ) -> None:
-    """Only answers to these very listings are continued; anything else stays byte for byte."""
+    """Only answers to these listings are resumed; any other file stays byte for byte."""
     out = tmp_path / "out.jsonl"
     out.write_text(content)
     outcome = opisalka("batch", listings, out)
@@ -118,9 +118,9 @@ def test_a_missing_checkpoint_leaves_no_file(opisalka: Opisalka, listings: Path,
 def test_a_checkpoint_that_cannot_write_changes_no_file(
     opisalka: Opisalka, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
-    """What was there stays, and what was not does not appear."""
+    """An existing file stays as it is, and a missing one stays missing."""
 
-    def fail(*given: object, **named: object) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
         raise CheckpointError("checkpoint-unusable", checkpoint="captioner/mini", reason="…")
 
     monkeypatch.setattr(PretendDescriber, "describe", fail)
@@ -164,30 +164,30 @@ def test_answers_that_were_ready_survive_a_crash(
 def test_the_next_batch_is_decoded_while_the_models_work(
     opisalka: Opisalka, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each batch but the last finds the first listing of the next one decoded before it ends."""
+    """The first listing of the next batch is decoded before the current batch ends."""
     decoded: list[threading.Event] = [threading.Event() for _ in range(4)]
-    arrived = iter(decoded)
-    whole, met = PretendDescriber.describe, []
+    events = iter(decoded)
+    describe_checked, overlaps = PretendDescriber.describe, []
 
-    def announced(submission: Submission) -> Checked | InvalidInput:
+    def validate(submission: Submission) -> Checked | InvalidInput:
         checked = validate_timed(submission)
-        next(arrived).set()
+        next(events).set()
         return checked
 
-    def patient(
+    def describe(
         self: PretendDescriber, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
         following = len(self.calls) + 1
         if following < len(decoded):
-            met.append(decoded[following].wait(timeout=30))
-        return whole(self, checked, numbers, seed)
+            overlaps.append(decoded[following].wait(timeout=30))
+        return describe_checked(self, checked, numbers, seed)
 
-    monkeypatch.setattr("cli.commands.batch.validate_timed", announced)
-    monkeypatch.setattr(PretendDescriber, "describe", patient)
+    monkeypatch.setattr("cli.commands.batch.validate_timed", validate)
+    monkeypatch.setattr(PretendDescriber, "describe", describe)
     lines = listings.read_bytes().splitlines(keepends=True)[: len(decoded)]
     listings.write_bytes(b"".join(lines))
     opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "1")
-    assert met == [True] * 3
+    assert overlaps == [True] * 3
 
 
 def test_the_seed_reaches_the_engine(

@@ -1,4 +1,4 @@
-"""`opisalka checkpoints` lists, shows and verifies."""
+"""`opisalka checkpoints` lists, shows and verifies checkpoints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.conftest import Opisalka
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A root with captioner/mini and clip/mini, two files each."""
+    """Save captioner/mini and clip/mini, two files each."""
     for kind in ("captioner", "clip"):
         folder = tmp_path / kind / "mini"
         folder.mkdir(parents=True)
@@ -57,16 +57,16 @@ def test_large_sizes_are_in_gigabytes(opisalka: Opisalka, root: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The checkpoints that were used once; nothing is loaded for it."""
+def smoke_tests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the checkpoints that were tested; none is loaded."""
     ids: list[str] = []
     module = ModuleType("inference.serving.smoke_test")
-    module.try_out = lambda root, card: ids.append(card.id)  # type: ignore[attr-defined]
+    module.run_smoke_test = lambda root, card: ids.append(card.id)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "inference.serving.smoke_test", module)
     return ids
 
 
-def test_verify_takes_a_name_in_all_kinds(opisalka: Opisalka, root: Path, tried: list[str]) -> None:
+def test_verify_takes_a_name_in_all_kinds(opisalka: Opisalka, root: Path, smoke_tests: list[str]) -> None:
     outcome = opisalka("checkpoints", "verify", "mini", "--checkpoints", root)
     lines = outcome.out.splitlines()
     assert outcome.code == 0
@@ -74,11 +74,11 @@ def test_verify_takes_a_name_in_all_kinds(opisalka: Opisalka, root: Path, tried:
         "captioner/mini: 2 файла целы, модель работает",
         "clip/mini: 2 файла целы, модель работает",
     ]
-    assert tried == ["captioner/mini", "clip/mini"]
+    assert smoke_tests == ["captioner/mini", "clip/mini"]
 
 
-def wait_for(root: Path) -> None:
-    """A shipped card whose weights have not been pulled."""
+def add_downloadable(root: Path) -> None:
+    """Add a card whose weights have not been downloaded."""
     folder = root / "captioner" / "public"
     folder.mkdir()
     part = {
@@ -94,7 +94,7 @@ def wait_for(root: Path) -> None:
 
 
 def test_what_is_not_here_says_how_to_get_it(opisalka: Opisalka, root: Path) -> None:
-    wait_for(root)
+    add_downloadable(root)
     lines = opisalka("checkpoints", "list", "--checkpoints", root).out.splitlines()
     head, row = lines[-2:]
     assert head == "Можно скачать: opisalka checkpoints pull ИМЯ"

@@ -1,4 +1,4 @@
-"""`opisalka demo`: the bot in a browser, started and ended like any command."""
+"""`opisalka demo` serves the bot in a browser until Ctrl-C."""
 
 from __future__ import annotations
 

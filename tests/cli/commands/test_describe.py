@@ -1,4 +1,4 @@
-"""`opisalka describe` prints a page or the JSON object, and says no in the right place."""
+"""`opisalka describe` prints a page or the JSON object, and rejections on stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.doubles import REFUSED, PretendDescriber
 
 
 def test_json_has_the_shape_that_others_rely_on(opisalka: Opisalka, photo: Path) -> None:
-    """The object of the design, with names in its order and numbers rounded to four digits."""
+    """The documented object, with its order of names and numbers rounded to four digits."""
     outcome = opisalka("describe", photo, "--attributes", "Цена: 5000", "--json")
     assert outcome.code == 0
     assert outcome.err == ""
@@ -75,7 +75,7 @@ def test_a_refusal_without_json_says_why_on_stderr(opisalka: Opisalka) -> None:
 
 
 def test_nothing_sent_names_the_fields_and_the_cases(opisalka: Opisalka, engines: list[PretendDescriber]) -> None:
-    """An empty call costs no model and tells what to send."""
+    """Without input no model is loaded, and the message names what to send."""
     outcome = opisalka("describe")
     assert (outcome.code, outcome.out, engines) == (2, "", [])
     assert "opisalka testcase" in outcome.err
@@ -124,7 +124,7 @@ def test_options_reach_the_engine(opisalka: Opisalka, engines: list[PretendDescr
 
 @pytest.mark.usefixtures("engines")
 def test_an_unknown_checkpoint_exits_with_4(opisalka: Opisalka, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before any model loads."""
+    """No model is loaded."""
     monkeypatch.setattr(sys.modules["inference.serving.loader"], "load_describer", pytest.fail)
     outcome = opisalka("describe", "--attributes", "Куртка", "--checkpoint", "maxi")
     assert outcome.code == 4

@@ -1,4 +1,4 @@
-"""`opisalka feedback export`, on a database as the bot leaves it."""
+"""`opisalka feedback export` on a database as the bot leaves it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.storage.samples import NOW, USER, WRITTEN, new_request
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The bot's data folder, in which a user has corrected a text."""
+    """Data folder of a bot whose user has corrected a text."""
     data = tmp_path / "data"
     monkeypatch.setenv("DATA", str(data))
     monkeypatch.setenv("DATABASE_URL", "")
@@ -57,7 +57,7 @@ def test_the_data_set_and_its_pairs_are_written(opisalka: Opisalka, data: Path, 
 
 
 def test_photos_that_the_owner_keeps_come_along(opisalka: Opisalka, data: Path, tmp_path: Path) -> None:
-    """Without a trace of whose they are; a film is left out."""
+    """Nothing names the user, and videos are skipped."""
     kept = data / "photos" / str(USER)
     kept.mkdir(parents=True)
     (kept / f"{WRITTEN.photo_sha256[1]}.png").write_bytes(b"picture")

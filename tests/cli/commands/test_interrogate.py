@@ -1,4 +1,4 @@
-"""`opisalka interrogate`: one row a photo or an album, whatever the folder holds, and a second run goes on."""
+"""`opisalka interrogate` writes one row for each photo or album, and a second run resumes."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ Row = dict[str, str]
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
-    """A pretend interrogator: its mode, and the photos of every album that it was asked about."""
-    asked: list[tuple[str, list[int]]] = []
+    """Calls of a fake interrogator: the mode, and the number of photos in each album."""
+    batches: list[tuple[str, list[int]]] = []
 
-    def loaded(root: Path, checkpoint: str, mode: str) -> interrogate.Interrogate:
-        def answer(several: Sequence[Checked]) -> list[Interrogation]:
-            asked.append((mode, [len(each.listing.photos) for each in several]))
-            found = Interrogation("Куртка.", (("куртка", 0.56789), ("на молнии", 0.25)), "Куртка, на молнии.", 0.5)
-            return [found] * len(several)
+    def load_interrogator(root: Path, checkpoint: str, mode: str) -> interrogate.Interrogate:
+        def interrogate_batch(checked: Sequence[Checked]) -> list[Interrogation]:
+            batches.append((mode, [len(each.listing.photos) for each in checked]))
+            interrogation = Interrogation(
+                "Куртка.", (("куртка", 0.56789), ("на молнии", 0.25)), "Куртка, на молнии.", 0.5
+            )
+            return [interrogation] * len(checked)
 
-        return answer
+        return interrogate_batch
 
-    monkeypatch.setattr(interrogate, "loaded", loaded)
-    return asked
+    monkeypatch.setattr(interrogate, "load_interrogator", load_interrogator)
+    return batches
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two albums, a photo outside of them, and files that are no photos."""
+    """Save two albums, a photo beside them, and files that are no photos."""
     folder = tmp_path / "фото"
     for name in ("а/1.jpg", "а/2.png", "б/1.jpg", "=1.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,7 @@ def test_every_file_has_its_row(
 def test_a_sub_folder_is_an_album(
     opisalka: Opisalka, calls: list[tuple[str, list[int]]], folder: Path, tmp_path: Path
 ) -> None:
-    """One broken file spoils its album, which says so; the others are answered."""
+    """One broken file makes its album an error row; the other albums have answers."""
     out = tmp_path / "out.jsonl"
     (folder / "пусто").mkdir()
     assert opisalka("interrogate", folder, out, "--albums", "--mode", "fast").code == 0
@@ -92,7 +94,7 @@ def test_a_sub_folder_is_an_album(
 def test_a_second_run_asks_only_what_is_new(
     opisalka: Opisalka, calls: list[tuple[str, list[int]]], folder: Path
 ) -> None:
-    """Also when the table lies among the photos."""
+    """The table may lie in the folder of photos."""
     out = folder / "out.csv"
     opisalka("interrogate", folder, out)
     whole = out.read_bytes()

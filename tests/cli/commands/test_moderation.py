@@ -1,4 +1,4 @@
-"""`opisalka moderation`: thresholds onto the card, figures as JSON, a page; and the owner's own thresholds."""
+"""`opisalka moderation` measures thresholds and prints metrics; `--moderation` overrides the thresholds of a card."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.support.models import tiny
 
 @pytest.fixture
 def root(tiny_root: Path, tmp_path: Path) -> Path:
-    """A copy whose card may be written anew; its encoder knows jackets."""
+    """Copy of the tiny checkpoints whose card may be overwritten; the encoder knows jackets."""
     return shutil.copytree(tiny_root, tmp_path / "checkpoints")
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Six photos of jackets and dresses, and two albums of three."""
+    """Save six photos of jackets and dresses, and two albums of three."""
     folder = tmp_path / "clothing"
     (folder / "photos").mkdir(parents=True)
     names = [f"photos/{number}.png" for number in range(6)]
@@ -62,7 +62,7 @@ def run(root: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_calibration_writes_the_thresholds_onto_the_card(run: Run, root: Path, data: Path) -> None:
-    """Nothing is typed by hand; what was sealed before still verifies, and other thresholds stay."""
+    """The card still verifies, and other thresholds stay."""
     folder = root / "clip" / "mini"
     save_card(replace(load_card(folder), calibration={"other": 0.5, "match_threshold": 0.9, "nudity_threshold": 0.1}))
     code, out, _ = run("calibrate", "--data", str(data))

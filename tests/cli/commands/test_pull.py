@@ -1,4 +1,4 @@
-"""From nothing to a public model: the command as people give it, against a hub on this machine."""
+"""`opisalka checkpoints pull` in a process of its own, against a local hub."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Start: TypeAlias = Callable[..., Process]
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tiny checkpoints that work, made once."""
+    """Save tiny checkpoints that work."""
     root = tmp_path_factory.mktemp("checkpoints")
     tiny.save_root(root)
     return root
@@ -35,7 +35,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(checkpoints: Path, tmp_path: Path) -> Path:
-    """Tiny checkpoints, and the shipped card of a public model without its weights."""
+    """Save tiny checkpoints and the shipped card of a public model without its weights."""
     root = tmp_path / "checkpoints"
     shutil.copytree(checkpoints, root)
     folder = root / "captioner" / "public"
@@ -48,21 +48,21 @@ def root(checkpoints: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(root: Path, tmp_path: Path) -> Iterator[Hub]:
-    """A hub with the weights."""
-    with hub() as started:
-        started.repos[REPO] = tmp_path / "repository"
-        started.repos[REPO].mkdir()
+def hub_server(root: Path, tmp_path: Path) -> Iterator[Hub]:
+    """Start a hub that has the weights."""
+    with hub() as server:
+        server.repos[REPO] = tmp_path / "repository"
+        server.repos[REPO].mkdir()
         for path in (root / "captioner" / "mini").iterdir():
             if path.name != "card.toml":
-                shutil.copy(path, started.repos[REPO])
-        yield started
+                shutil.copy(path, server.repos[REPO])
+        yield server
 
 
 @pytest.fixture
-def start(root: Path, served: Hub, tmp_path: Path) -> Start:
-    """Starts `opisalka` in a process of its own."""
-    environment = os.environ | {"HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": SECRET}
+def start(root: Path, hub_server: Hub, tmp_path: Path) -> Start:
+    """Start `opisalka` in a process of its own."""
+    environment = os.environ | {"HF_ENDPOINT": hub_server.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": SECRET}
     environment.pop("HF_HUB_OFFLINE", None)
     environment["HF_HUB_DOWNLOAD_TIMEOUT"] = "90"  # on a busy machine a pause must not become the client's own retry
 
@@ -70,14 +70,14 @@ def start(root: Path, served: Hub, tmp_path: Path) -> Start:
         command = [sys.executable, "-m", "cli", *map(str, arguments), "--checkpoints", str(root)]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_hear_interrupts
+            command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, preexec_fn=_handle_interrupts
         )
 
     return run
 
 
-def _hear_interrupts() -> None:
-    """As at a terminal: what a shell starts in the background would be deaf to Ctrl-C, and hand that on."""
+def _handle_interrupts() -> None:
+    """Handle Ctrl-C as at a terminal; a shell makes its background processes ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -86,12 +86,12 @@ def finish(process: Process) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_pull_verify_describe(start: Start, served: Hub, tmp_path: Path) -> None:
-    """Two commands, and the check between them."""
+def test_pull_verify_describe(start: Start, hub_server: Hub, tmp_path: Path) -> None:
+    """A downloaded model passes its check and describes a photo."""
     code, out, err = finish(start("checkpoints", "pull", REPO))
     assert (code, out.partition(",")[0]) == (0, "captioner/public на месте")
     assert err.splitlines()[0].startswith(f"Скачиваю {REPO}@c0ffee0: ещё ")
-    assert served.tokens == {f"Bearer {SECRET}"}
+    assert hub_server.tokens == {f"Bearer {SECRET}"}
     assert SECRET not in out + err
     code, out, err = finish(start("checkpoints", "verify", "public"))
     assert (code, err) == (0, "")
@@ -104,14 +104,14 @@ def test_pull_verify_describe(start: Start, served: Hub, tmp_path: Path) -> None
     assert (code in (0, 3), '"checkpoint": "public"' in out) == (True, True), err
 
 
-def test_an_interrupted_pull_says_how_to_go_on_and_does(start: Start, served: Hub, root: Path) -> None:
-    """The client hands on ten megabytes at a time, so the file is larger than that."""
-    weights = served.repos[REPO] / "model.safetensors"
+def test_an_interrupted_pull_says_how_to_go_on_and_does(start: Start, hub_server: Hub, root: Path) -> None:
+    """The hub's client writes ten megabytes at a time, so the file is larger than that."""
+    weights = hub_server.repos[REPO] / "model.safetensors"
     weights.write_bytes(os.urandom(12_000_000))
-    served.stall = 11_000_000
+    hub_server.stall = 11_000_000
     options = ("--name", "other", "--format", "encoder-decoder", "--keep-original")
     process = start("checkpoints", "pull", "public", *options)
-    assert served.stalled.wait(60)
+    assert hub_server.stalled.wait(60)
     part = root / "captioner" / ".public.download" / "source"
     while not any(path.stat().st_size for path in part.glob("model.safetensors.*.part")):
         sleep(0.02)
@@ -120,15 +120,15 @@ def test_an_interrupted_pull_says_how_to_go_on_and_does(start: Start, served: Hu
     assert code == 130
     again = f"--format encoder-decoder --name other --checkpoints {root} --keep-original"
     assert err.splitlines()[-1].endswith(f"opisalka checkpoints pull public {again}")
-    served.stall = 0
+    hub_server.stall = 0
     assert finish(start("checkpoints", "pull", "public"))[0] == 0
-    assert len(served.ranges) == 1
+    assert len(hub_server.ranges) == 1
     assert (root / "captioner" / "public" / "model.safetensors").read_bytes() == weights.read_bytes()
 
 
 @pytest.mark.parametrize(("language", "sentence"), [("ru", "пришёл не таким"), ("en", "is not what the hub says")])
-def test_damage_exits_with_4_in_one_sentence(start: Start, served: Hub, language: str, sentence: str) -> None:
-    served.damaged.add("model.safetensors")
+def test_damage_exits_with_4_in_one_sentence(start: Start, hub_server: Hub, language: str, sentence: str) -> None:
+    hub_server.damaged.add("model.safetensors")
     code, out, err = finish(start("checkpoints", "pull", "public", "--language", language))
     assert (code, out, len(err.splitlines())) == (4, "", 2)
     assert sentence in err.splitlines()[1]

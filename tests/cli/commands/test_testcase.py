@@ -1,4 +1,4 @@
-"""Preloaded cases are listed, run, judged, and can run on public photos."""
+"""`opisalka testcase` lists cases, runs one, checks expectations, and takes public photos."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "testcases"
     root.mkdir()
     monkeypatch.setattr(testcase, "CASES", root)
-    monkeypatch.setattr(testcase, "PULLED", root / "photos")
+    monkeypatch.setattr(testcase, "DOWNLOADS", root / "photos")
     return root
 
 
@@ -89,7 +89,7 @@ def test_an_unmet_expectation_is_named_and_exits_with_1(opisalka: Opisalka, case
 def test_a_number_from_nowhere_fails_every_case(
     opisalka: Opisalka, cases: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A digit that the attributes do not hold is a failure whatever else the case expects."""
+    """A digit that the attributes do not hold fails the case whatever it expects."""
     monkeypatch.setattr("tests.support.doubles.NOUN", "Куртка 2024 года")
     add_case(cases, "1.1", GOOD)
     outcome = opisalka("testcase", "1.1")
@@ -98,7 +98,7 @@ def test_a_number_from_nowhere_fails_every_case(
 
 
 def test_an_expected_refusal_is_a_success(opisalka: Opisalka, cases: Path) -> None:
-    """The reason is printed, and the exit code is that of a passed case, not 3."""
+    """The reason is printed, and the exit code is 0, not 3."""
     add_case(cases, "4", 'title = {ru = "Чужой текст"}\n[expect]\npassed = false\nfailed_checks = ["match"]', REFUSED)
     outcome = opisalka("testcase", "4")
     assert (outcome.code, outcome.out.count("✓")) == (0, 3)
@@ -134,7 +134,7 @@ def test_an_unknown_case_tells_the_known_ones(opisalka: Opisalka, cases: Path) -
     ],
 )
 def test_an_unreadable_case_is_named(opisalka: Opisalka, cases: Path, case: str) -> None:
-    """A case that nobody can judge, or that would fetch from or write to a wrong place, is refused."""
+    """An unknown expectation, an insecure address and a path out of the folder are invalid."""
     add_case(cases, "1.1", case)
     outcome = opisalka("testcase", "1.1")
     assert outcome.code == 2
@@ -143,7 +143,7 @@ def test_an_unreadable_case_is_named(opisalka: Opisalka, cases: Path, case: str)
 
 @pytest.fixture
 def public(cases: Path, photo: Path) -> bytes:
-    """A case with one public photo; its bytes."""
+    """Add a case with one public photo and return its bytes."""
     data = photo.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
     remote = f'[[remote]]\nname = "a.png"\nurl = "https://photos.invalid/a.png"\nsha256 = "{sha256}"'
@@ -177,7 +177,7 @@ def test_a_case_without_public_photos_says_so(opisalka: Opisalka, tmp_path: Path
 
 
 def test_pull_downloads_once(opisalka: Opisalka, public: bytes, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The photos lie where `--photos-from` finds them; what is there and whole is not asked for again."""
+    """Photos are saved for `--photos-from`, and complete ones are not downloaded again."""
     asked: list[str] = []
 
     def urlopen(url: str, timeout: float) -> BytesIO:

@@ -1,4 +1,4 @@
-"""Toxicity on the command line: imports, training, figures, thresholds."""
+"""Toxicity checkpoints on the command line: import, training, metrics, thresholds."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def imported(root: Path, source: Path) -> int:
+def import_rubert(root: Path, source: Path) -> int:
     return main(["checkpoints", "import", "rubert-toxicity", str(source), "rubert", "--checkpoints", str(root)])
 
 
 def test_an_imported_checkpoint_is_whole(root: Path, tmp_path: Path) -> None:
-    assert imported(root, save_rubert(tmp_path / "source")) == 0
+    assert import_rubert(root, save_rubert(tmp_path / "source")) == 0
     card = get_card(root, "toxicity", "rubert")
     verify(card)
     assert card.risk == "not-harmless"
@@ -33,20 +33,20 @@ def test_an_imported_checkpoint_is_whole(root: Path, tmp_path: Path) -> None:
 
 def test_nothing_is_written_over(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = save_rubert(tmp_path / "source")
-    assert imported(root, source) == 0
-    assert imported(root, source) == 2
+    assert import_rubert(root, source) == 0
+    assert import_rubert(root, source) == 2
     assert "toxicity/rubert" in capsys.readouterr().err
 
 
-def test_a_folder_without_weights_is_told_of(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert imported(root, tmp_path) == 4
+def test_a_folder_without_weights_is_named(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert import_rubert(root, tmp_path) == 4
     assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_figures_are_those_of_the_threshold_just_measured(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    imported(root, save_rubert(tmp_path / "source"))
+    import_rubert(root, save_rubert(tmp_path / "source"))
     comments, texts, clothes = map(str, save_folders(tmp_path))
     options = ["--comments", comments, "--texts", texts, "--data", clothes, "--checkpoints", str(root)]
     capsys.readouterr()
@@ -56,7 +56,7 @@ def test_figures_are_those_of_the_threshold_just_measured(
 
 
 @pytest.mark.parametrize("command", [["evaluate", "toxicity"], ["train", "toxicity", "--out", "mini"]])
-def test_a_missing_folder_is_told_of(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_folder_is_named(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = str(tmp_path / "nowhere")
     assert main([*command, "--comments", missing, "--data", missing]) == 2
     assert missing in capsys.readouterr().err
