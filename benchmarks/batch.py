@@ -1,8 +1,8 @@
-"""What a batch brings: eight prompts at once against one after the other, ViT-B/16 and ruGPT3small at full size.
+"""Speed of a batch of eight prompts against one prompt after the other; ViT-B/16 and ruGPT3small at full size.
 
 python -m benchmarks.batch [--runs 3]
 
-The weights are random, so the texts mean nothing; each has the same number of tokens, and both ways write the same.
+The weights are random. All texts have the same number of tokens, and both ways must generate the same ones.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor
 from benchmarks.table import Row
 from inference.captioners.encoder_decoder.model import LookingWriter, build
 
-PROMPTS, TOKENS, WORDS_READ = 8, 64, 24
-BAR = 2
+PROMPTS, TOKENS, PREFIX_TOKENS = 8, 64, 24
+MIN_SPEEDUP = 2
 VIT = {
     "model_type": "vit",
     "hidden_size": 768,
@@ -43,45 +43,48 @@ RUGPT3SMALL = {
 
 
 def main() -> None:
-    """Time both ways, in turns, and print the table."""
+    """Time both ways in turn and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=3)
     runs = parser.parse_args().runs
     torch.manual_seed(0)
     model = build({"encoder": VIT, "decoder": RUGPT3SMALL}).eval()
-    print(Row("numbers", f"{sum(weight.numel() for weight in model.parameters()):,}"))
+    print(Row("parameters", f"{sum(weight.numel() for weight in model.parameters()):,}"))
     writer = LookingWriter(model)
     pixels = torch.randn(PROMPTS, 3, 224, 224)
-    words = [torch.randint(3, 50000, (WORDS_READ - number,)).tolist() for number in range(PROMPTS)]
-    together, alone = [], []
+    input_ids = [torch.randint(3, 50000, (PREFIX_TOKENS - number,)).tolist() for number in range(PROMPTS)]
+    batched, single = [], []
     for _ in range(runs):
-        at_once, seconds = timed(writer, pixels, words, PROMPTS)
-        together.append(seconds)
-        one_by_one, seconds = timed(writer, pixels, words, 1)
-        alone.append(seconds)
-        if not at_once.equal(one_by_one):
+        batched_ids, seconds = generate(writer, pixels, input_ids, PROMPTS)
+        batched.append(seconds)
+        single_ids, seconds = generate(writer, pixels, input_ids, 1)
+        single.append(seconds)
+        if not batched_ids.equal(single_ids):
             raise SystemExit("the texts differ")
-    print(Row(f"{PROMPTS} prompts of one photo, {TOKENS} tokens each, at once", f"{median(together):.2f} s"))
-    print(Row("one after the other", f"{median(alone):.2f} s"))
-    print(Row("faster", f"{median(alone) / median(together):.1f} ×", f"≥ {BAR} ×"))
+    print(Row(f"{PROMPTS} prompts of one photo, {TOKENS} tokens each, at once", f"{median(batched):.2f} s"))
+    print(Row("one after the other", f"{median(single):.2f} s"))
+    print(Row("faster", f"{median(single) / median(batched):.1f} ×", f"≥ {MIN_SPEEDUP} ×"))
 
 
 @torch.inference_mode()
-def timed(writer: LookingWriter, pixels: Tensor, words: list[list[int]], size: int) -> tuple[Tensor, float]:
-    """All tokens, written in batches of so many prompts, and the seconds that it took."""
+def generate(writer: LookingWriter, pixels: Tensor, input_ids: list[list[int]], size: int) -> tuple[Tensor, float]:
+    """Generate in batches of `size` prompts.
+
+    pixels: (prompts, 3, 224, 224) float32. Returns the ids, (prompts, tokens) int64, and the seconds it took.
+    """
     start = perf_counter()
-    written = [
+    generated = [
         writer.write(
-            words[first : first + size],
+            input_ids[first : first + size],
             list(writer.look(pixels[first : first + size])),
             min_new_tokens=TOKENS,
             max_new_tokens=TOKENS,
             do_sample=False,
             pad_token_id=0,
         )
-        for first in range(0, len(words), size)
+        for first in range(0, len(input_ids), size)
     ]
-    return torch.cat(written), perf_counter() - start
+    return torch.cat(generated), perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What a cache brings ClipCap at full size: `nice -n -18 python -m benchmarks.clipcap`.
+"""Speed of ClipCap with a key-value cache, at full size: `nice -n -18 python -m benchmarks.clipcap`.
 
-GPT-2 small behind a prefix of 40 embeddings, random weights, one photo, 64 tokens on the CPU. The original reads the
-prefix and all that it wrote again for every token, and sorts the words for a filter whose arg max stays the same; here
-that is written from its description ("ClipCap", Mokady et al., 2021, and its public code). The tokens must be equal.
+GPT-2 small behind a prefix of 40 embeddings, random weights, one photo, 64 tokens on the CPU. The published code
+recomputes prefix and text for every token, and sorts the vocabulary for a top-p filter that never changes the argmax;
+`generate_without_cache` follows its description ("ClipCap", Mokady et al., 2021). The tokens must be equal.
 """
 
 from __future__ import annotations
@@ -39,44 +39,49 @@ def main() -> None:
 
 @torch.inference_mode()
 def measure(model: ClipCap, runs: int) -> list[Row]:
-    """Medians of `runs` runs of each way, after one of each that does not count; raises where the tokens differ."""
+    """Return the medians of `runs` runs of each way, after one of each to warm up.
+
+    Raises `RuntimeError` when the tokens differ.
+    """
     prefix = model.prefix(torch.randn(1, model.config.vector))
-    if cached(model, prefix) != uncached(model, prefix):
+    if generate(model, prefix) != generate_without_cache(model, prefix):
         raise RuntimeError("the two ways write different tokens")
-    pairs = [(_seconds(uncached, model, prefix), _seconds(cached, model, prefix)) for _ in range(runs)]
+    pairs = [
+        (_measure_s(generate_without_cache, model, prefix), _measure_s(generate, model, prefix)) for _ in range(runs)
+    ]
     slow, fast = (median(seconds) for seconds in zip(*pairs, strict=True))
     return [
-        Row(f"{TOKENS} tokens, everything read again for each", f"{slow:.2f} s"),
+        Row(f"{TOKENS} tokens, everything recomputed for each", f"{slow:.2f} s"),
         Row(f"{TOKENS} tokens with a cache", f"{fast:.2f} s"),
         Row("how much faster", f"{slow / fast:.1f} ×", ">= 3 ×"),
     ]
 
 
-def cached(model: ClipCap, prefix: Tensor) -> list[int]:
-    """The likeliest tokens behind a prefix (1, length, width), as the captioner generates them."""
-    language: Any = model.language  # whose types do not say that it generates
-    written: Tensor = language.generate(
+def generate(model: ClipCap, prefix: Tensor) -> list[int]:
+    """Return the greedy tokens after a prefix, (1, length, width) float32, as the captioner generates them."""
+    language: Any = model.language  # its declared type has no `generate`
+    generated: Tensor = language.generate(
         inputs_embeds=prefix, max_new_tokens=TOKENS, do_sample=False, eos_token_id=None, pad_token_id=0
     )
-    return written[0].tolist()
+    return generated[0].tolist()
 
 
-def uncached(model: ClipCap, prefix: Tensor) -> list[int]:
-    """The same without a cache."""
-    read, written = prefix, []
+def generate_without_cache(model: ClipCap, prefix: Tensor) -> list[int]:
+    """Return the same tokens by the published algorithm, which recomputes everything for each token."""
+    inputs, generated = prefix, []
     for _ in range(TOKENS):
-        logits = model.language(inputs_embeds=read, use_cache=False).logits[:, -1]
-        ordered, words = logits.sort(descending=True)
+        logits = model.language(inputs_embeds=inputs, use_cache=False).logits[:, -1]
+        ordered, ids = logits.sort(descending=True)
         likelier = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
-        token = int(words[0, ordered.masked_fill(likelier > TOP_P, float("-inf")).argmax()])
-        written.append(token)
-        read = torch.cat((read, model.embed(torch.tensor([[token]]))), 1)
-    return written
+        token = int(ids[0, ordered.masked_fill(likelier > TOP_P, float("-inf")).argmax()])
+        generated.append(token)
+        inputs = torch.cat((inputs, model.embed(torch.tensor([[token]]))), 1)
+    return generated
 
 
-def _seconds(write: Callable[[ClipCap, Tensor], list[int]], model: ClipCap, prefix: Tensor) -> float:
+def _measure_s(generate: Callable[[ClipCap, Tensor], list[int]], model: ClipCap, prefix: Tensor) -> float:
     start = perf_counter()
-    write(model, prefix)
+    generate(model, prefix)
     return perf_counter() - start
 
 

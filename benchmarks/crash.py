@@ -1,12 +1,12 @@
-"""Kills the bot with SIGKILL at random moments while pretend users send listings, and counts what was lost.
+"""Kill the bot at random moments while simulated users send listings, and count lost and repeated answers.
 
     python -m benchmarks.crash --photos clothing/photos --listings 300 --users 30 --kills 50
     python -m benchmarks.crash --photos clothing/photos --listings 60 --users 20 --kills 0 --copies 3 --spread 2
     python -m benchmarks.crash --photos clothing/photos --listings 60 --users 20 --kills 0 --late 10
 
-The bot is a process of its own with the real models; the local Telegram, which keeps what the bot has not confirmed,
-lives here. `--copies` and `--spread` deliver each update so many times, shuffled within so many seconds; `--late`
-delays each part of an album by up to so many seconds, out of order.
+The bot is a child process with the real models. The sandbox runs in this process and keeps updates that the bot has not
+confirmed. `--copies` and `--spread` deliver each update several times, shuffled within some seconds; `--late` delays
+each photo of an album by up to some seconds, out of order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sandbox.testing.person import Person
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PRICE = 10_000
-PATIENCE_S = 600.0
+TIMEOUT_S = 600.0
 GENERATE = translate(Message("button-generate"))
 TITLE = translate(Message("card-title"))
 FAILED = translate(Message("request-failed", {"id": "•"})).partition("•")[0]
@@ -43,7 +43,7 @@ FAILED = translate(Message("request-failed", {"id": "•"})).partition("•")[0]
 
 @dataclass
 class Outcome:
-    """What became of the listings, and what it took."""
+    """Counts of answers and failures of one run."""
 
     listings: int = 0
     answered: int = 0
@@ -58,7 +58,7 @@ class Outcome:
 
 
 class Bot:
-    """`python -m bot` in a process, started again whenever it was killed."""
+    """`python -m bot` in a child process that can be killed and started again."""
 
     def __init__(self, sandbox: Sandbox, folder: Path, checkpoint: str) -> None:
         self._environment = os.environ | {
@@ -73,55 +73,55 @@ class Bot:
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start it; returns before it answers."""
+        """Start the process without waiting for the bot to answer."""
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", cwd=ROOT, env=self._environment, stdout=self._log, stderr=self._log
         )
 
     async def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait for the end."""
         assert self.process is not None
         self.process.kill()
         await self.process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM; returns its exit code."""
+        """Send SIGTERM and return the exit code."""
         assert self.process is not None
         self.process.terminate()
         return await self.process.wait()
 
 
-async def sell(
+async def send_listings(
     person: Person, numbers: Sequence[int], photos: Sequence[bytes], late_s: float, outcome: Outcome
 ) -> None:
-    """One user: send an album with a price of its own, press the button, wait for the text, and so on."""
+    """Act as one user: for each number send an album with its own price, press the button, wait for the text."""
     rnd = random.Random(person.id)
     for number in numbers:
         price = str(FIRST_PRICE + number)
         album = rnd.sample(photos, rnd.randint(2, 4))
         delays = [rnd.uniform(0, late_s) for _ in album] if late_s else None
         await person.album(album, f"Размер: 46; Цена: {price}", delays=delays)
-        card = await person.wait(partial(_is_card, price=price, photos=len(album)), PATIENCE_S)
-        if await _ask(person, card, price, outcome):
+        card = await person.wait(partial(_is_card, price=price, photos=len(album)), TIMEOUT_S)
+        if await _request_text(person, card, price, outcome):
             outcome.answered += 1
         else:
             outcome.lost.append(number)
 
 
-async def _ask(person: Person, card: Json, price: str, outcome: Outcome) -> bool:
-    """Press «Сгенерировать» until a text comes; a failure that the bot owns up to is pressed again."""
+async def _request_text(person: Person, card: Json, price: str, outcome: Outcome) -> bool:
+    """Press «Сгенерировать» until a text arrives, again after each failure that the bot reports."""
     while True:
-        told = _last_id(person)
-        with suppress(TimeoutError):  # the bot may be dead just now: the press waits in the queue
+        after = _last_id(person)
+        with suppress(TimeoutError):  # a bot that is down gets the press from the queue later
             await person.press(GENERATE, card["message_id"], timeout=1)
         try:
-            answer = await person.wait(partial(_is_outcome, price=price, after=told), PATIENCE_S)
+            answer = await person.wait(partial(_is_outcome, price=price, after=after), TIMEOUT_S)
         except TimeoutError:
             return False
         if _is_answer(answer, price):
             return True
         outcome.asked_again += 1
-        card = await person.wait(partial(_is_offer, price=price), PATIENCE_S)
+        card = await person.wait(partial(_is_offer, price=price), TIMEOUT_S)
 
 
 def _last_id(person: Person) -> int:
@@ -154,8 +154,8 @@ def _is_failure(message: Json, after: int) -> bool:
     return message["message_id"] > after and _text(message).startswith(FAILED)
 
 
-async def torment(bot: Bot, kills: int, rnd: random.Random, outcome: Outcome) -> None:
-    """Kill and start again, so many times, each at a random moment of the bot's life."""
+async def kill_repeatedly(bot: Bot, kills: int, rnd: random.Random, outcome: Outcome) -> None:
+    """Kill and restart the bot, each time after a random delay."""
     for _ in range(kills):
         await asyncio.sleep(rnd.uniform(0.2, 12))
         await bot.kill()
@@ -163,8 +163,8 @@ async def torment(bot: Bot, kills: int, rnd: random.Random, outcome: Outcome) ->
         await bot.start()
 
 
-def judge(people: Sequence[Person], listings: int, database: Path, outcome: Outcome) -> None:
-    """Count what came twice, and what the database says of itself."""
+def count_answers(people: Sequence[Person], listings: int, database: Path, outcome: Outcome) -> None:
+    """Count repeated messages, and read integrity and row counts of the database."""
     answers: Counter[int] = Counter()
     cards = 0
     for person in people:
@@ -182,24 +182,26 @@ def judge(people: Sequence[Person], listings: int, database: Path, outcome: Outc
             outcome.rows[table] = dict(rows.fetchall())
 
 
-async def run(given: argparse.Namespace, folder: Path) -> Outcome:
-    """The whole experiment in an empty folder."""
-    outcome, start = Outcome(listings=given.listings), time.monotonic()
-    photos = [path.read_bytes() for path in sorted(given.photos.glob("*.jpg"))[:40]]
+async def run(arguments: argparse.Namespace, folder: Path) -> Outcome:
+    """Run the experiment in an empty folder."""
+    outcome, start = Outcome(listings=arguments.listings), time.monotonic()
+    photos = [path.read_bytes() for path in sorted(arguments.photos.glob("*.jpg"))[:40]]
     async with Sandbox() as sandbox:
-        sandbox.chaos.copies, sandbox.chaos.spread_s = given.copies, given.spread
-        people = [sandbox.user(number) for number in range(1, given.users + 1)]
-        bot = Bot(sandbox, folder, given.checkpoint)
+        sandbox.chaos.copies, sandbox.chaos.spread_s = arguments.copies, arguments.spread
+        people = [sandbox.user(number) for number in range(1, arguments.users + 1)]
+        bot = Bot(sandbox, folder, arguments.checkpoint)
         await bot.start()
-        killing = asyncio.create_task(torment(bot, given.kills, random.Random(given.seed), outcome))
-        shares = [range(number, given.listings, given.users) for number in range(given.users)]
-        sellers = zip(people, shares, strict=True)
-        await asyncio.gather(*(sell(one, share, photos, given.late, outcome) for one, share in sellers))
-        await killing
-        await asyncio.sleep(5)  # what else may come, comes
+        killer = asyncio.create_task(kill_repeatedly(bot, arguments.kills, random.Random(arguments.seed), outcome))
+        shares = [range(number, arguments.listings, arguments.users) for number in range(arguments.users)]
+        portions = zip(people, shares, strict=True)
+        await asyncio.gather(
+            *(send_listings(person, share, photos, arguments.late, outcome) for person, share in portions)
+        )
+        await killer
+        await asyncio.sleep(5)  # for late and repeated messages
         if await bot.stop() != 0:
-            raise RuntimeError(f"the bot did not end well: {folder / 'bot.log'}")
-        judge(people, given.listings, folder / "opisalka.db", outcome)
+            raise RuntimeError(f"the bot failed at shutdown: {folder / 'bot.log'}")
+        count_answers(people, arguments.listings, folder / "opisalka.db", outcome)
     outcome.seconds = round(time.monotonic() - start, 1)
     return outcome
 
@@ -216,9 +218,9 @@ def main() -> None:
     parser.add_argument("--late", type=float, default=0.0)
     parser.add_argument("--checkpoint", default="nano")
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="opisalka-crash-"))
-    print(json.dumps(asdict(asyncio.run(run(given, folder))), ensure_ascii=False, indent=2))
+    print(json.dumps(asdict(asyncio.run(run(arguments, folder))), ensure_ascii=False, indent=2))
 
 
 if __name__ == "__main__":

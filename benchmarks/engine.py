@@ -1,7 +1,7 @@
-"""What the engine does to the event loop, and what batches are worth: `python -m benchmarks.engine`.
+"""Lag of the event loop and throughput of the engine: `python -m benchmarks.engine`.
 
-A ticker sleeps for a millisecond again and again while listings are generated without a pause; what it sleeps longer
-is the lag that every answer of the bot would have. Without `--photos` the drawn pictures of `testcases/` serve.
+A task sleeps for a millisecond again and again while listings are generated without a pause. The time that it sleeps
+longer is the delay of every answer of the bot. Without `--photos` the drawings of `testcases/` are used.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from statistics import quantiles
 from time import perf_counter
 
 from benchmarks.table import Row
-from benchmarks.watch import megabytes, ticking
+from benchmarks.watch import measure_lag, resident_mb
 from inference.listing.types import Submission, Upload
 from inference.serving.engine import Engine
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTRIBUTES = "Цена: 1500\nРазмер: 46"
-WAITING = 50
+LISTINGS = 50
 PHOTOS = 100
-CROWD = 16
+USERS = 16
 
 
 def main() -> None:
@@ -43,67 +43,67 @@ def main() -> None:
     arguments = parser.parse_args()
     photos = [path.read_bytes() for path in sorted(arguments.photos.rglob("*.jpg"))[:PHOTOS]]
     print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {len(photos)} photos", file=sys.stderr)
-    for row in asyncio.run(_rows(arguments.checkpoints, photos, arguments.seconds)):
+    for row in asyncio.run(_measure(arguments.checkpoints, photos, arguments.seconds)):
         print(row)
 
 
-async def _rows(root: Path, photos: Sequence[bytes], seconds: float) -> list[Row]:
+async def _measure(root: Path, photos: Sequence[bytes], seconds: float) -> list[Row]:
     engine = Engine(root)
     start = perf_counter()
-    async with ticking() as lags:
+    async with measure_lag() as lags:
         await engine.start("mini")
-    rows = [Row("start", f"{perf_counter() - start:.2f} s"), *_lag_rows("while it starts", lags)]
-    rows.append(Row("memory, idle", f"{megabytes():.0f} MB", "≤ 900 MB with the bot"))
-    rows += await _lag(engine, photos, seconds)
-    rows += await _throughput(engine, photos)
-    rows.append(Row("memory, after", f"{megabytes():.0f} MB"))
+    rows = [Row("start", f"{perf_counter() - start:.2f} s"), *_format_lags("while it starts", lags)]
+    rows.append(Row("memory, idle", f"{resident_mb():.0f} MB", "≤ 900 MB with the bot"))
+    rows += await _measure_lag(engine, photos, seconds)
+    rows += await _measure_throughput(engine, photos)
+    rows.append(Row("memory, after", f"{resident_mb():.0f} MB"))
     await engine.close()
     return rows
 
 
-async def _lag(engine: Engine, photos: Sequence[bytes], seconds: float) -> list[Row]:
-    """The loop's lag while a crowd of users asks again and again, and while one does."""
+async def _measure_lag(engine: Engine, photos: Sequence[bytes], seconds: float) -> list[Row]:
+    """Measure the lag under the load of many users, and of one."""
     rows: list[Row] = []
-    for users in (CROWD, 1):
-        async with ticking() as lags:
+    for users in (USERS, 1):
+        async with measure_lag() as lags:
             until = perf_counter() + seconds
-            await asyncio.gather(*[_user(engine, photos, number, until) for number in range(users)])
-        rows += _lag_rows(f"{users} waiting, 3-5 photos", lags)
+            await asyncio.gather(*[_send_listings(engine, photos, number, until) for number in range(users)])
+        rows += _format_lags(f"{users} waiting, 3-5 photos", lags)
     return rows
 
 
-async def _user(engine: Engine, photos: Sequence[bytes], number: int, until: float) -> None:
+async def _send_listings(engine: Engine, photos: Sequence[bytes], number: int, until: float) -> None:
     rnd = random.Random(number)
     while perf_counter() < until:
-        await engine.describe(_listing(rnd.sample(photos, rnd.randint(3, 5))), "mini", seed=number)
+        await engine.describe(_build_submission(rnd.sample(photos, rnd.randint(3, 5))), "mini", seed=number)
 
 
-async def _throughput(engine: Engine, photos: Sequence[bytes]) -> list[Row]:
+async def _measure_throughput(engine: Engine, photos: Sequence[bytes]) -> list[Row]:
     rnd = random.Random(0)
-    listings = [_listing(rnd.sample(photos, 3)) for _ in range(WAITING)]
+    listings = [_build_submission(rnd.sample(photos, 3)) for _ in range(LISTINGS)]
     start = perf_counter()
     for listing in listings:
         await engine.describe(listing, "mini")
-    single = WAITING / (perf_counter() - start)
+    single = LISTINGS / (perf_counter() - start)
     start = perf_counter()
     await asyncio.gather(*[engine.describe(listing, "mini", timeout_s=600) for listing in listings])
-    together = WAITING / (perf_counter() - start)
+    concurrent = LISTINGS / (perf_counter() - start)
     return [
         Row("3 photos, one by one", f"{single:.2f} listings/s"),
-        Row(f"3 photos, {WAITING} waiting", f"{together:.2f} listings/s"),
-        Row("  against one by one", f"{together / single:.2f} times"),
+        Row(f"3 photos, {LISTINGS} waiting", f"{concurrent:.2f} listings/s"),
+        Row("  against one by one", f"{concurrent / single:.2f} times"),
     ]
 
 
-def _listing(photos: Sequence[bytes]) -> Submission:
+def _build_submission(photos: Sequence[bytes]) -> Submission:
     return Submission(tuple(map(Upload, photos)), ATTRIBUTES)
 
 
-def _lag_rows(name: str, lags: Sequence[float]) -> Iterator[Row]:
+def _format_lags(name: str, lags: Sequence[float]) -> Iterator[Row]:
     cuts = quantiles(lags, n=1000)
     values = {"p50": (cuts[499], ""), "p99": (cuts[989], "< 20 ms"), "p99.9": (cuts[998], ""), "max": (max(lags), "")}
-    for figure, (lag, bar) in values.items():
-        yield Row(f"loop lag {name}, {figure}", f"{1000 * lag:.1f} ms", bar)
+    for quantile, (lag, bar) in values.items():
+        yield Row(f"loop lag {name}, {quantile}", f"{1000 * lag:.1f} ms", bar)
 
 
 if __name__ == "__main__":

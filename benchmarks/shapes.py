@@ -1,16 +1,16 @@
-"""Public models at full size, without their weights: how many numbers ours have, and what the publishers say.
+"""Compare the parameter counts of public models, built at full size without weights, with the published ones.
 
 python -m benchmarks.shapes [NAME…]
 
-`published/<name>.json` is one model, and the name is that of its card in `checkpoints/`:
+`published/<name>.json` is one model, named as its card in `checkpoints/`:
 
-    {"build": "module:function",       the function gets `config` and returns the model; it runs on the device `meta`
-     "config": {…},                    as the publisher wrote it
-     "published": {"parameters": 123, or of the weights' file "bytes": 123, "bytes_per_number": 4,
-                   "source": "where the figure stands", "within": 0.01}}
+    {"build": "module:function",       takes `config` and returns the model; runs on the device `meta`
+     "config": {…},                    in the publisher's format
+     "published": {"parameters": 123, or the size of the weights file: "bytes": 123, "bytes_per_number": 4,
+                   "source": "page of the figure", "within": 0.01}}
 
-`within` is the difference that rounding and what else lies in the file explain: 0 where the figure is exact, 0.01
-where nothing is said. A model whose publisher gives no figure has no `published`.
+`within` is the relative difference that rounding and other content of the file explain: 0 for an exact figure, 0.01 by
+default. A model without a published figure has no `published`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ WITHIN = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A public model: what builds it, and the figure that its publisher gives (None where there is none).
+    """A public model: its builder, its configuration, and its published number of parameters.
 
-    within: the share of `published` by which the model may differ from it.
+    published: None when the publisher gives no figure.
+    within: the largest relative difference to `published`, in [0, 1].
     """
 
     name: str
@@ -44,45 +45,50 @@ class Shape:
     within: float
     source: str
 
-    def model(self) -> nn.Module:
-        """The model on the device `meta`: shapes without numbers."""
+    def build_model(self) -> nn.Module:
+        """Build the model on the device `meta`, which holds shapes and no data."""
         module, _, function = self.build.partition(":")
         with torch.device("meta"):
             model: nn.Module = getattr(import_module(module), function)(self.config)
         return model
 
-    def parameters(self) -> int:
-        """How many numbers the model's parameters are; those that are used twice count once."""
-        return sum(weight.numel() for weight in self.model().parameters())
+    def count_parameters(self) -> int:
+        """Return the number of parameters; shared ones count once."""
+        return sum(weight.numel() for weight in self.build_model().parameters())
 
 
 def main(names: Sequence[str]) -> None:
-    """Print the table of the named models, or of all."""
+    """Print the table of the named models, by default of all."""
     print("| model | parameters | published | difference | source |")
     print("| --- | ---: | ---: | ---: | --- |")
-    for name in names or shapes():
-        shape = read(name)
-        print(_row(shape, shape.parameters()))
+    for name in names or list_models():
+        shape = load_shape(name)
+        print(_format_row(shape, shape.count_parameters()))
 
 
-def shapes() -> list[str]:
-    """The names of all public models."""
+def list_models() -> list[str]:
+    """Return the names of all public models."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-def read(name: str) -> Shape:
-    """The entry of a model."""
+def load_shape(name: str) -> Shape:
+    """Load the entry of a model."""
     table = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     published = table.get("published", {})
     figure = published.get("parameters")
     if "bytes" in published:
         figure = published["bytes"] // published["bytes_per_number"]
     return Shape(
-        name, table["build"], table["config"], figure, published.get("within", WITHIN), published.get("source", "")
+        name=name,
+        build=table["build"],
+        config=table["config"],
+        published=figure,
+        within=published.get("within", WITHIN),
+        source=published.get("source", ""),
     )
 
 
-def _row(shape: Shape, parameters: int) -> str:
+def _format_row(shape: Shape, parameters: int) -> str:
     if shape.published is None:
         return f"| {shape.name} | {parameters:,} | — | — | — |"
     difference = parameters / shape.published - 1

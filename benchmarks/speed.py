@@ -1,7 +1,7 @@
-"""How fast describing is and what it costs: `python -m benchmarks.speed --photos DIR`.
+"""Speed and memory of `opisalka describe` and `batch`: `python -m benchmarks.speed --photos DIR`.
 
-What runs in a fresh process comes first, while this one is small: Linux counts the memory of the process that
-starts another as that one's own. So nothing here may import torch before.
+Measurements of child processes come first, before this process imports torch: Linux counts the memory of a parent at
+the time of the fork as peak memory of the child.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ BATCH = 16
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds spent in wrapped functions, which do not call each other."""
+    """Total seconds spent in wrapped functions, which must not call each other."""
 
     seconds: float = 0.0
     _undo: list[Callable[[], None]] = field(default_factory=list)
 
-    def wrap(self, owner: Any, name: str) -> None:
-        """Count the calls of `owner.name` from now on."""
-        function = getattr(owner, name)
+    def wrap(self, target: Any, name: str) -> None:
+        """Measure the calls of `target.name` from now on."""
+        function = getattr(target, name)
 
-        def timed(*args: Any, **kwargs: Any) -> Any:
+        def measure(*args: Any, **kwargs: Any) -> Any:
             start = perf_counter()
             result = function(*args, **kwargs)
             self.seconds += perf_counter() - start
             return result
 
-        setattr(owner, name, timed)
-        self._undo.append(lambda: setattr(owner, name, function))
+        setattr(target, name, measure)
+        self._undo.append(lambda: setattr(target, name, function))
 
-    def release(self) -> None:
-        """Put every function back as it was."""
+    def restore(self) -> None:
+        """Restore the functions."""
         for undo in self._undo:
             undo()
 
@@ -72,21 +72,25 @@ def main() -> None:
     root = arguments.checkpoints.resolve()
     photos = sorted(chain(arguments.photos.resolve().glob("*.jpg"), arguments.photos.resolve().glob("*.png")))
     print(f"{len(os.sched_getaffinity(0))} cores, {len(photos)} photos", file=sys.stderr)
-    rows = [*fresh_processes(root, photos), *loaded(root, photos), *batches(root, photos[: arguments.limit])]
+    rows = [
+        *measure_processes(root, photos),
+        *measure_describe(root, photos),
+        *measure_batch(root, photos[: arguments.limit]),
+    ]
     for row in rows:
         print(row)
 
 
-def fresh_processes(root: Path, photos: list[Path]) -> Iterator[Row]:
-    """Cold start and peak memory of `opisalka describe`."""
-    starts = [_describe_alone(root, photos[n : n + 1]) for n in range(STARTS)]
+def measure_processes(root: Path, photos: list[Path]) -> Iterator[Row]:
+    """Measure cold start and peak memory of `opisalka describe`."""
+    starts = [_run_describe(root, photos[n : n + 1]) for n in range(STARTS)]
     yield Row(f"cold start, 1 photo, median of {STARTS}", f"{median(s for s, _ in starts):.2f} s", "≤ 8 s")
-    _, megabytes = _describe_alone(root, photos[:PHOTOS])
+    _, megabytes = _run_describe(root, photos[:PHOTOS])
     yield Row(f"peak memory of describe, {PHOTOS} photos", f"{megabytes:.0f} MB", "≤ 1200 MB")
 
 
-def _describe_alone(root: Path, photos: list[Path]) -> tuple[float, float]:
-    """Wall-clock seconds and peak resident megabytes of one command."""
+def _run_describe(root: Path, photos: list[Path]) -> tuple[float, float]:
+    """Run one command and return its wall-clock seconds and its peak resident memory in MiB."""
     command = [sys.executable, "-m", "cli", "describe", *map(str, photos)]
     command += ["--attributes", ATTRIBUTES, "--checkpoints", str(root), "--json"]
     start = perf_counter()
@@ -99,24 +103,24 @@ def _describe_alone(root: Path, photos: list[Path]) -> tuple[float, float]:
     return seconds, usage.ru_maxrss / 1024
 
 
-def loaded(root: Path, photos: list[Path]) -> Iterator[Row]:
-    """One listing of several photos on loaded models: all of it, and the part that no model's forward pass takes."""
+def measure_describe(root: Path, photos: list[Path]) -> Iterator[Row]:
+    """Measure one listing on loaded models: its total time, and the share outside of the models' forward passes."""
     from inference.serving.loader import load_describer
 
     describer = load_describer(root)
     albums = [photos[n * PHOTOS : (n + 1) * PHOTOS] for n in range(RUNS)]
     _describe(describer, albums[0])
-    totals, models = zip(*(_timed(describer, album) for album in albums), strict=True)
+    totals, models = zip(*(_measure_s(describer, album) for album in albums), strict=True)
     total, forward = median(totals), median(models)
-    ours = median((t - f) / t for t, f in zip(totals, models, strict=True))
+    overhead = median((t - f) / t for t, f in zip(totals, models, strict=True))
     yield Row(f"describe, {PHOTOS} photos, models loaded, median of {RUNS}", f"{total:.3f} s", "≤ 1.5 s")
     yield Row("  of it the models' forward passes", f"{forward:.3f} s")
-    yield Row("  of it ours: decoding, masking, sampling, scores …", f"{ours:.1%}", "≤ 10 %")
+    yield Row("  of it ours: decoding, masking, sampling, scores …", f"{overhead:.1%}", "≤ 10 %")
 
 
-def _timed(describer: Describer, photos: list[Path]) -> tuple[float, float]:
-    """Seconds of one listing, and those of them that the models' forward passes took."""
-    with _forward_passes(describer) as models:
+def _measure_s(describer: Describer, photos: list[Path]) -> tuple[float, float]:
+    """Return the seconds of one listing, and those of the models' forward passes."""
+    with _watch_models(describer) as models:
         start = perf_counter()
         _describe(describer, photos)
         return perf_counter() - start, models.seconds
@@ -131,8 +135,8 @@ def _describe(describer: Describer, photos: list[Path]) -> None:
 
 
 @contextmanager
-def _forward_passes(describer: Describer) -> Iterator[Stopwatch]:
-    """Count what the dual encoder, the decoder and the classifier compute."""
+def _watch_models(describer: Describer) -> Iterator[Stopwatch]:
+    """Measure the forward passes of the dual encoder, the decoder and the classifier."""
     from inference.captioners.prefix.model import Decoder
     from inference.diversity import DiversityClassifier
 
@@ -145,18 +149,19 @@ def _forward_passes(describer: Describer) -> Iterator[Stopwatch]:
     try:
         yield models
     finally:
-        models.release()
+        models.restore()
 
 
-def batches(root: Path, photos: list[Path]) -> Iterator[Row]:
-    """`opisalka batch`, loading included, over listings of one photo: by one and by many."""
-    many, one = (_batch_rate(root, photos, size) for size in (BATCH, 1))
-    yield Row(f"batch of {BATCH}, {len(photos)} photos", f"{many:.2f} listings/s", "≥ 4")
-    yield Row("one by one", f"{one:.2f} listings/s")
-    yield Row("batch against one by one", f"{many / one:.2f} times", "≥ 2")
+def measure_batch(root: Path, photos: list[Path]) -> Iterator[Row]:
+    """Measure `opisalka batch` on listings of one photo, with loading, for two batch sizes."""
+    batched, single = (_run_batch(root, photos, size) for size in (BATCH, 1))
+    yield Row(f"batch of {BATCH}, {len(photos)} photos", f"{batched:.2f} listings/s", "≥ 4")
+    yield Row("one by one", f"{single:.2f} listings/s")
+    yield Row("batch against one by one", f"{batched / single:.2f} times", "≥ 2")
 
 
-def _batch_rate(root: Path, photos: list[Path], size: int) -> float:
+def _run_batch(root: Path, photos: list[Path], size: int) -> float:
+    """Run the command and return its listings per second."""
     from cli.__main__ import main as opisalka
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""From `python -m bot` to the answer to a `/start` that was there before, and the memory when nothing happens.
+"""Time from `python -m bot` to the answer to a waiting `/start`, and memory of the idle bot.
 
 python -m benchmarks.start
 """
@@ -16,38 +16,38 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from benchmarks.watch import megabytes
+from benchmarks.watch import resident_mb
 from sandbox.server import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 5
-IDLE_S = 20  # the models are loaded long before
+IDLE_S = 20  # loading the models takes less
 
 
 def main() -> None:
-    """Print what was measured as JSON."""
+    """Print the measurements as JSON."""
     print(json.dumps(asyncio.run(measure()), indent=2))
 
 
 async def measure() -> dict[str, object]:
-    """Several starts, and the memory of the last one."""
+    """Measure several starts, and the memory of the last one."""
     seconds, memory_mb = [], 0
     for run in range(RUNS):
         async with Sandbox() as sandbox:
             person = sandbox.user(1)
             await person.text("/start")
             start = monotonic()
-            async with _bot(sandbox) as process:
+            async with _run_bot(sandbox) as process:
                 await person.wait(lambda message: True, 60)
                 seconds.append(round(monotonic() - start, 2))
                 if run == RUNS - 1:
                     await asyncio.sleep(IDLE_S)
-                    memory_mb = round(megabytes(process.pid))
+                    memory_mb = round(resident_mb(process.pid))
     return {"first_answer_s": {"median": median(seconds), "all": seconds}, "idle_memory_mb": memory_mb}
 
 
 @asynccontextmanager
-async def _bot(sandbox: Sandbox) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _run_bot(sandbox: Sandbox) -> AsyncIterator[asyncio.subprocess.Process]:
     with tempfile.TemporaryDirectory(prefix="opisalka-start-") as folder:
         environment = os.environ | {"BOT_TOKEN": sandbox.token, "API_SERVER": sandbox.url, "DATA": folder}
         process = await asyncio.create_subprocess_exec(

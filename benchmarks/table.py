@@ -1,4 +1,4 @@
-"""The table that a benchmark prints."""
+"""Rows of the table that a benchmark prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """A name, a value, and the value that is required (`bar`)."""
 
     name: str
     value: str

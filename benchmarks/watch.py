@@ -1,4 +1,4 @@
-"""What a benchmark watches of its own process: how late the event loop is, how much memory it holds."""
+"""Measurements of a process: the lag of its event loop and its memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PAGE_KB = os.sysconf("SC_PAGESIZE") // 1024
 
 
 @asynccontextmanager
-async def ticking() -> AsyncIterator[list[float]]:
-    """Seconds by which each tick of a millisecond came late, while the block runs."""
+async def measure_lag() -> AsyncIterator[list[float]]:
+    """Collect the seconds by which sleeps of a millisecond end late, while the block runs."""
     lags: list[float] = []
 
     async def tick() -> None:
@@ -29,6 +29,6 @@ async def ticking() -> AsyncIterator[list[float]]:
     ticker.cancel()
 
 
-def megabytes(process: int | str = "self") -> float:
-    """Resident memory of a process, by default of this one."""
+def resident_mb(process: int | str = "self") -> float:
+    """Return the resident memory of a process, by default of this one, in MiB."""
     return int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1]) * PAGE_KB / 1024

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.shapes import read
+from benchmarks.shapes import load_shape
 from inference.captioners.blip2.model import build
 
 T5 = {"model_type": "t5", "feed_forward_proj": "relu", "vocab_size": 32101, "d_kv": 64, "is_encoder_decoder": True}
@@ -31,7 +31,7 @@ SIGHT = 1_091_114_496  # the ViT, the Q-Former and its queries, without a projec
 def test_a_joined_model_is_the_sum_of_its_parts(name: str) -> None:
     language, size = LANGUAGES[name]
     with torch.device("meta"):
-        model = build(read("blip2-flan-t5-xl").config | {"text_config": language})
+        model = build(load_shape("blip2-flan-t5-xl").config | {"text_config": language})
     numbers = sum(weight.numel() for weight in model.parameters())
     words = sum(weight.numel() for weight in model.language_model.parameters())
     assert words == pytest.approx(size, rel=0.002)

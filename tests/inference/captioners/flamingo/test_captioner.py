@@ -320,7 +320,7 @@ class TestFresh:
 )
 def test_at_full_size_as_much_is_trained_as_in_the_original(name: str, trained: int) -> None:
     """Perceiver, gated blocks and the embedding of 50,280 words, counted in the original's own modules."""
-    model = shapes.read(name).model()
+    model = shapes.load_shape(name).build_model()
     assert isinstance(model, flamingo.Flamingo)
     own = list(flamingo.own_state(model).values())
     assert sum(weight.numel() for weight in (*own, *model.language.get_input_embeddings().parameters())) == trained
