@@ -1,4 +1,4 @@
-"""What every test shares: how `hypothesis` is run, and tiny checkpoints."""
+"""Fixtures of all tests, and the settings of `hypothesis` and torch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hypothesis import settings
 
 from tests.support.postgres import Cluster, cluster
 
-# Read by torch when it is imported, here and in the processes that tests start: for models this small a second thread
-# costs more than it brings, and many times more on a machine that does other work.
+# torch reads this when it is imported, here and in child processes. Tiny models are slower with several threads, and
+# much slower on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from inference.clip.dual_encoder import Clip
     from inference.moderation.checks import Checks
 
-# A shared or slow machine must not fail a test by its clock; the same examples everywhere make a failure repeatable.
+# No deadline: a busy machine must not fail a test. The same examples everywhere make failures reproducible.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
@@ -30,7 +30,7 @@ pytest_plugins = ["tests.support.browser"]
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root of checkpoints with random weights; to be read only."""
+    """Root of tiny checkpoints with random weights; read only."""
     from tests.support.models import tiny
 
     root = tmp_path_factory.mktemp("checkpoints")
@@ -40,7 +40,7 @@ def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_clip(tiny_root: Path) -> Clip:
-    """A dual encoder with random weights, loaded as any other."""
+    """Tiny dual encoder with random weights."""
     from inference.clip.dual_encoder import Clip
 
     return Clip.load(tiny_root / "clip" / "mini")
@@ -48,14 +48,14 @@ def tiny_clip(tiny_root: Path) -> Clip:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Cluster]:
-    """A PostgreSQL that is gone after the tests; skips, and says why, where there can be none."""
+    """Temporary PostgreSQL server; skips with a reason where there is none."""
     with cluster() as server:
         yield server
 
 
 @pytest.fixture
-def log_put_back() -> Iterator[None]:
-    """Puts the log back as pytest had it."""
+def restore_logging() -> Iterator[None]:
+    """Restore handlers and levels of the loggers after the test."""
     root, rooms = logging.getLogger(), [logging.getLogger(name) for name in ("bot", "storage", "inference", "sandbox")]
     handlers, level = root.handlers[:], root.level
     yield
@@ -67,7 +67,7 @@ def log_put_back() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_checks(tiny_root: Path, tiny_clip: Clip) -> Checks:
-    """NudeNet as it is, and the other checks with random weights; every photo matches every text."""
+    """Checks with the real NudeNet and random weights otherwise; every photo matches every text."""
     from inference.checkpoints.registry import load_card
     from inference.moderation.checks import Checks
     from inference.moderation.texts import TextModeration

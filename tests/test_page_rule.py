@@ -1,11 +1,11 @@
-"""The page rule: functions and files stay short enough to be read at once."""
+"""House rules that keep the code readable: short functions and files, small folders, plain names and docstrings."""
 
 from __future__ import annotations
 
 import ast
 from statistics import median, quantiles
 
-from tests.support.sources import ROOT, parsed
+from tests.support.sources import ROOT, parse_room
 from tests.test_rooms import ROOMS
 
 PLACES = (*ROOMS, "scripts", "benchmarks")
@@ -16,28 +16,28 @@ P90_LINES = 30
 MEDIAN_LINES = 10
 
 
-def function_lines() -> dict[str, int]:
-    """Lines from `def` to the last statement, of every function and method."""
+def measure_functions() -> dict[str, int]:
+    """Return the number of lines, from `def` to the last statement, of every function and method."""
     return {
         f"{path}:{node.lineno} {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
         for place in PLACES
-        for path, tree in parsed(place).items()
+        for path, tree in parse_room(place).items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
 
 def test_no_function_is_longer_than_a_page() -> None:
-    assert {name: lines for name, lines in function_lines().items() if lines > FUNCTION_LINES} == {}
+    assert {name: lines for name, lines in measure_functions().items() if lines > FUNCTION_LINES} == {}
 
 
 def test_half_of_all_functions_are_short_and_nine_of_ten_fit_half_a_page() -> None:
-    lengths = function_lines().values()
+    lengths = measure_functions().values()
     assert median(lengths) <= MEDIAN_LINES
     assert quantiles(lengths, n=10)[-1] <= P90_LINES
 
 
 def test_no_file_is_longer_than_it_may_be() -> None:
-    paths = [path for place in PLACES for path in parsed(place)]
+    paths = [path for place in PLACES for path in parse_room(place)]
     lengths = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in paths}
     assert {path: lines for path, lines in lengths.items() if lines > FILE_LINES} == {}

@@ -1,17 +1,18 @@
-"""The arrows between the rooms: who may import whom, as the design draws them."""
+"""Imports between the top-level packages (rooms) follow a table, and no modules import each other in a circle."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 
 import pytest
 
-from tests.support.sources import ROOT, parsed
+from tests.support.sources import ROOT, parse_room
 
 ROOMS = ("bot", "inference", "storage", "training", "evaluation", "sandbox", "locales", "cli")
-ARROWS: dict[str, set[str]] = {
+ALLOWED: dict[str, set[str]] = {
     "bot": {"inference", "storage", "locales"},
     "inference": set(),
     "storage": set(),
@@ -21,8 +22,8 @@ ARROWS: dict[str, set[str]] = {
     "locales": set(),
     "cli": set(ROOMS),
 }
-# Libraries that would bring one room's work into another.
-STRANGERS: dict[str, set[str]] = {
+# Libraries whose work belongs to another room.
+FORBIDDEN: dict[str, set[str]] = {
     "bot": {"torch", "transformers", "PIL", "sqlalchemy"},
     "inference": {"aiogram", "sqlalchemy", "alembic"},
     "storage": {"aiogram", "torch", "transformers", "PIL"},
@@ -33,8 +34,8 @@ STRANGERS: dict[str, set[str]] = {
 }
 
 
-def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and full dotted name of everything imported, `TYPE_CHECKING` blocks and functions included."""
+def find_imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and dotted name of every import, including those in functions and `TYPE_CHECKING` blocks."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -43,53 +44,70 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
-def crossings(room: str) -> Iterator[tuple[str, str]]:
-    """Where a room imports something from outside, and what."""
-    for path, tree in parsed(room).items():
-        for line, name in imports(tree):
+def find_crossings(room: str) -> Iterator[tuple[str, str]]:
+    """Yield place and name of every import from outside of the room."""
+    for path, tree in parse_room(room).items():
+        for line, name in find_imports(tree):
             if name.partition(".")[0] != room:
                 yield f"{path}:{line}", name
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_the_rooms_it_may(room: str) -> None:
-    closed = (set(ROOMS) | {"tests", "scripts", "benchmarks"}) - ARROWS[room]
-    assert [(place, name) for place, name in crossings(room) if name.partition(".")[0] in closed] == []
+def test_a_room_imports_only_allowed_rooms(room: str) -> None:
+    forbidden = (set(ROOMS) | {"tests", "scripts", "benchmarks"}) - ALLOWED[room]
+    assert [(place, name) for place, name in find_crossings(room) if name.partition(".")[0] in forbidden] == []
 
 
-@pytest.mark.parametrize("room", STRANGERS)
-def test_a_room_knows_no_library_of_another_room_s_work(room: str) -> None:
-    found = [(place, name) for place, name in crossings(room) if name.partition(".")[0] in STRANGERS[room]]
-    assert found == []
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_room_imports_no_library_of_another_room(room: str) -> None:
+    forbidden = [(place, name) for place, name in find_crossings(room) if name.partition(".")[0] in FORBIDDEN[room]]
+    assert forbidden == []
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_private_names_stay_in_their_room(room: str) -> None:
-    """A name with a leading underscore is nobody else's business."""
-    own = [(place, name) for place, name in crossings(room) if name.partition(".")[0] in ROOMS]
-    private = re.compile(r"(^|\.)_(?!_)")  # `__main__` is a room's front door
-    assert [(place, name) for place, name in own if private.search(name)] == []
+    """No room imports a name with a leading underscore from another one."""
+    crossings = [(place, name) for place, name in find_crossings(room) if name.partition(".")[0] in ROOMS]
+    private = re.compile(r"(^|\.)_(?!_)")  # `__main__` is public
+    assert [(place, name) for place, name in crossings if private.search(name)] == []
 
 
 def test_imports_are_absolute() -> None:
-    """`from .x import y` would walk past the table of arrows."""
-    every = [(path, name) for room in ROOMS for path, tree in parsed(room).items() for _, name in imports(tree)]
-    assert [(path, name) for path, name in every if name.startswith(".")] == []
+    """A relative import would bypass the table."""
+    relative = [
+        f"{path}:{line}"
+        for room in ROOMS
+        for path, tree in parse_room(room).items()
+        for line, name in find_imports(tree)
+        if name.startswith(".")
+    ]
+    assert relative == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports in functions and `TYPE_CHECKING` blocks count as well."""
+    trees = {path: tree for room in ROOMS for path, tree in parse_room(room).items()}
+    paths = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in trees}
+    graph = {
+        path: {paths.get(name) or paths.get(name.rpartition(".")[0], name) for _, name in find_imports(tree)} - {path}
+        for path, tree in trees.items()
+    }
+    TopologicalSorter(graph).prepare()
 
 
 def test_inference_reads_no_environment() -> None:
-    """Settings come to `inference/` as plain values."""
+    """Settings reach `inference/` as plain values."""
     names = {"os.environ", "os.getenv", "os.putenv"}
-    found = [
+    uses = [
         f"{path}:{node.lineno}"
-        for path, tree in parsed("inference").items()
+        for path, tree in parse_room("inference").items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and ast.unparse(node) in names
     ]
-    assert found == []
+    assert uses == []
 
 
-def test_every_package_is_a_room_of_the_table() -> None:
-    """A new top-level package needs its line in the design and here."""
+def test_every_package_is_in_the_table() -> None:
+    """A new top-level package needs a line in the table."""
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert packages - {"tests"} <= set(ROOMS)

@@ -1,6 +1,6 @@
-"""A new user's walk through `opisalka demo` in a real browser: only what the page shows is looked at.
+"""A new user tries `opisalka demo` in a real browser, and sees only what the page shows.
 
-The models are the embedded ones. Each walk has a demo of its own, with nothing remembered.
+The models are the embedded ones. Each test starts a demo of its own with an empty database.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ PRICE: Final = "2800"
 CAPTION: Final = f"Состояние: Отличное; Размер: 44; Цена: {PRICE}; Доставка: от 150 руб."
 BETTER: Final = f"Вещи в отличном состоянии, размер 44. Отдам за {PRICE} руб."
 SCORES: Final = "Оценки"
-PATIENCE_MS: Final = 60_000  # a text on a busy machine
-WALK_S: Final = 240
+TIMEOUT_MS: Final = 60_000  # a text on a busy machine
+TEST_TIMEOUT_S: Final = 240
 
 
-class Walk:
-    """One user at the page, and the latest of what the page shows."""
+class User:
+    """A user of the page: actions, and expectations about what the page shows."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -45,10 +45,10 @@ class Walk:
         self.last = self.messages.last
         self.scores = self.messages.filter(has_text=SCORES).filter(has=page.locator("blockquote"))
         self._input = page.get_by_role("textbox")
-        page.set_default_timeout(PATIENCE_MS)
+        page.set_default_timeout(TIMEOUT_MS)
 
     async def write(self, text: str) -> None:
-        """Send a text, as it is typed and ended with Enter."""
+        """Type a text and send it with Enter."""
         await self._input.fill(text)
         await self._input.press("Enter")
 
@@ -64,35 +64,35 @@ class Walk:
         await self.write(caption)
 
     def button(self, caption: str, where: Locator | None = None) -> Locator:
-        """The newest button of the bot's with exactly this caption."""
+        """Return the newest button with exactly this caption."""
         return (where or self.page).get_by_role("button", name=caption, exact=True).last
 
     async def press(self, caption: str, where: Locator | None = None) -> None:
         """Press the newest button with this caption."""
         await self.button(caption, where).click()
 
-    async def sees(self, words: str | re.Pattern[str], where: Locator | None = None) -> None:
-        """Wait until the last message (or another place) holds these words."""
-        await expect(where or self.last).to_contain_text(words, timeout=PATIENCE_MS)
+    async def expect_text(self, words: str | re.Pattern[str], where: Locator | None = None) -> None:
+        """Wait until the last message (or `where`) contains these words."""
+        await expect(where or self.last).to_contain_text(words, timeout=TIMEOUT_MS)
 
-    async def counts(self, number: int, where: Locator) -> None:
-        """Wait until there are so many of these."""
-        await expect(where).to_have_count(number, timeout=PATIENCE_MS)
+    async def expect_count(self, number: int, where: Locator) -> None:
+        """Wait until there are `number` elements."""
+        await expect(where).to_have_count(number, timeout=TIMEOUT_MS)
 
-    async def shows(self, where: Locator) -> None:
-        """Wait until it is on the page."""
-        await expect(where).to_be_visible(timeout=PATIENCE_MS)
+    async def expect_visible(self, where: Locator) -> None:
+        """Wait until the element is visible."""
+        await expect(where).to_be_visible(timeout=TIMEOUT_MS)
 
-    async def reads_text(self, number: int) -> str:
-        """Wait for the scores of the `number`-th text, and read the text: the message above them, alone."""
-        await self.counts(number, self.scores)
+    async def read_text(self, number: int) -> str:
+        """Wait for the scores of the `number`-th text and return the text, the message above them without buttons."""
+        await self.expect_count(number, self.scores)
         above = self.scores.last.locator("xpath=preceding-sibling::li[1]")
-        await self.counts(0, above.locator(".key"))
+        await self.expect_count(0, above.locator(".key"))
         return await above.locator(".text").inner_text()
 
 
-def album() -> tuple[list[Path], str]:
-    """Five photos of one listing, and what a sensible text calls the things on them."""
+def load_album() -> tuple[list[Path], str]:
+    """Return five photos of one listing, and a pattern of the words that name the items."""
     listings = CLOTHING / "listings.jsonl"
     if not listings.exists():
         return [ROOT / "testcases" / name for name in DRAWN], GARMENTS[False]
@@ -103,9 +103,9 @@ def album() -> tuple[list[Path], str]:
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
-    """Address of a running demo; at the end Ctrl-C stops it, and it has complained of nothing."""
+    """Run a demo and yield its address; it must stop at Ctrl-C and write nothing to stderr."""
     command = [sys.executable, "-m", "cli", "demo", "--port", "0"]
-    environment = os.environ | {"RATE_CHAT": "20"}  # there is no Telegram to spare, and a test's time is short
+    environment = os.environ | {"RATE_CHAT": "20"}  # the sandbox needs no rate limit, and the test is long
     log = tmp_path / "stderr"
     with log.open("wb") as errors:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -121,188 +121,188 @@ def demo(tmp_path: Path) -> Iterator[str]:
     assert (process.returncode, log.read_text("utf-8")) == (0, "")
 
 
-@pytest.mark.timeout(WALK_S)
+@pytest.mark.timeout(TEST_TIMEOUT_S)
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_new_user_finds_the_way_through_the_bot(stage: Stage, demo: str, size: tuple[int, int]) -> None:
     async def scenario() -> None:
         async with stage.page(demo, size) as page:
-            walk = Walk(page)
-            await begin(walk)
-            await get_a_text(walk)
-            await judge_it(walk)
-            await get_another_text(walk)
-            await get_a_text_by_another_model(walk)
-            await correct_it(walk)
-            await run_a_case(walk)
-            await compare_two_models(walk)
-            await change_the_language(walk)
-            await look_at_old_texts(walk)
-            await send_what_is_no_photo(walk)
-            await send_too_many_photos(walk)
-            await send_a_damaged_photo(walk)
-            await be_forgotten(walk)
+            user = User(page)
+            await start(user)
+            await request_text(user)
+            await vote(user)
+            await request_variant(user)
+            await request_other_model(user)
+            await correct_text(user)
+            await run_a_case(user)
+            await compare_two_models(user)
+            await change_the_language(user)
+            await open_history(user)
+            await send_no_photo(user)
+            await send_too_many_photos(user)
+            await send_a_damaged_photo(user)
+            await delete_everything(user)
             width = await page.evaluate("document.documentElement.scrollWidth")
             assert width <= size[0]
 
     stage.run(scenario())
 
 
-async def begin(walk: Walk) -> None:
-    await walk.press("Начать")
-    await walk.sees("Пришлите фотографии вещи (до 10)")
-    await walk.shows(walk.button("Готовые примеры"))
+async def start(user: User) -> None:
+    await user.press("Начать")
+    await user.expect_text("Пришлите фотографии вещи (до 10)")
+    await user.expect_visible(user.button("Готовые примеры"))
 
 
-async def get_a_text(walk: Walk) -> None:
-    """An album with a caption becomes a draft; a button turns it into a text with scores that unfold."""
-    photos, garment = album()
-    await walk.send(photos, CAPTION)
-    await walk.sees("Черновик объявления")
-    await walk.sees("Фото: 5 из 10")
-    await walk.sees(f"Цена: {PRICE}")
-    await walk.press("Сгенерировать")
-    text = await walk.reads_text(1)
+async def request_text(user: User) -> None:
+    """An album with a caption becomes a draft, and a button turns it into a text with scores that unfold."""
+    photos, garment = load_album()
+    await user.send(photos, CAPTION)
+    await user.expect_text("Черновик объявления")
+    await user.expect_text("Фото: 5 из 10")
+    await user.expect_text(f"Цена: {PRICE}")
+    await user.press("Сгенерировать")
+    text = await user.read_text(1)
     assert PRICE in text
     assert re.search(garment, text.lower())
     assert not re.search(r"[A-Za-z<>_]", text)
-    await walk.sees("mini", walk.scores)
-    await walk.sees(re.compile(r"CLIPScore\): 0,\d.*Всего: \d", re.DOTALL), walk.scores)
+    await user.expect_text("mini", user.scores)
+    await user.expect_text(re.compile(r"CLIPScore\): 0,\d.*Всего: \d", re.DOTALL), user.scores)
     folded = "node => node.scrollHeight > node.clientHeight + 1"
-    assert await walk.scores.locator(".quoted").evaluate(folded)
-    await walk.press("Показать полностью")
-    await walk.shows(walk.button("Свернуть"))
-    assert not await walk.scores.locator(".quoted").evaluate(folded)
+    assert await user.scores.locator(".quoted").evaluate(folded)
+    await user.press("Показать полностью")
+    await user.expect_visible(user.button("Свернуть"))
+    assert not await user.scores.locator(".quoted").evaluate(folded)
 
 
-async def judge_it(walk: Walk) -> None:
-    """A vote is ticked; the other vote takes its place and asks why."""
-    await walk.press("👍")
-    await walk.shows(walk.button("👍 ✓"))
-    await walk.press("👎")
-    await walk.shows(walk.button("👎 ✓"))
-    await walk.shows(walk.button("👍"))
-    await walk.sees("Что не так с текстом?", walk.scores)
-    await walk.press("неверный цвет")
-    await walk.shows(walk.page.get_by_text("Спасибо, учтено."))
-    await walk.counts(0, walk.button("неверный цвет"))
-    await walk.shows(walk.button("👎 ✓"))
+async def vote(user: User) -> None:
+    """A vote is ticked; the opposite vote replaces it and asks for the reason."""
+    await user.press("👍")
+    await user.expect_visible(user.button("👍 ✓"))
+    await user.press("👎")
+    await user.expect_visible(user.button("👎 ✓"))
+    await user.expect_visible(user.button("👍"))
+    await user.expect_text("Что не так с текстом?", user.scores)
+    await user.press("неверный цвет")
+    await user.expect_visible(user.page.get_by_text("Спасибо, учтено."))
+    await user.expect_count(0, user.button("неверный цвет"))
+    await user.expect_visible(user.button("👎 ✓"))
 
 
-async def get_another_text(walk: Walk) -> None:
-    first = await walk.reads_text(1)
-    await walk.press("Ещё вариант")
-    second = await walk.reads_text(2)
+async def request_variant(user: User) -> None:
+    first = await user.read_text(1)
+    await user.press("Ещё вариант")
+    second = await user.read_text(2)
     assert PRICE in second
     assert second != first
-    await walk.sees("mini", walk.scores.last)
+    await user.expect_text("mini", user.scores.last)
 
 
-async def get_a_text_by_another_model(walk: Walk) -> None:
-    """The button under a text asks another model once; /model chooses it for all that follows."""
-    await walk.press("Другой моделью")
-    await walk.press("nano", walk.scores.last)
-    assert PRICE in await walk.reads_text(3)
-    await walk.sees("nano", walk.scores.last)
-    await walk.write("/model")
-    await walk.sees("Модели")
-    await walk.shows(walk.button("mini ✓"))
-    await walk.press("nano")
-    await walk.shows(walk.button("nano ✓"))
-    await walk.shows(walk.button("mini"))
+async def request_other_model(user: User) -> None:
+    """The button under a text uses another model once; /model chooses it for later texts."""
+    await user.press("Другой моделью")
+    await user.press("nano", user.scores.last)
+    assert PRICE in await user.read_text(3)
+    await user.expect_text("nano", user.scores.last)
+    await user.write("/model")
+    await user.expect_text("Модели")
+    await user.expect_visible(user.button("mini ✓"))
+    await user.press("nano")
+    await user.expect_visible(user.button("nano ✓"))
+    await user.expect_visible(user.button("mini"))
 
 
-async def correct_it(walk: Walk) -> None:
-    await walk.press("✏️", walk.scores.last)
-    await walk.sees("Пришлите исправленный текст")
-    await walk.write(BETTER)
-    await walk.sees("Спасибо, ваш текст сохранён.")
-    await walk.shows(walk.button("✏️ ✓", walk.scores.last))
+async def correct_text(user: User) -> None:
+    await user.press("✏️", user.scores.last)
+    await user.expect_text("Пришлите исправленный текст")
+    await user.write(BETTER)
+    await user.expect_text("Спасибо, ваш текст сохранён.")
+    await user.expect_visible(user.button("✏️ ✓", user.scores.last))
 
 
-async def run_a_case(walk: Walk) -> None:
-    """A preloaded case shows what it sends; the chosen model writes about it."""
-    await walk.write("/testcase")
-    await walk.press("Одно фото, одна вещь: футболка")
-    text = await walk.reads_text(4)
+async def run_a_case(user: User) -> None:
+    """A preloaded case shows its input, and the chosen model describes it."""
+    await user.write("/testcase")
+    await user.press("Одно фото, одна вещь: футболка")
+    text = await user.read_text(4)
     assert "450" in text
     assert re.search(GARMENTS[False], text.lower())
-    await walk.sees("nano", walk.scores.last)
-    await walk.counts(1, walk.messages.filter(has_text="Цена: 450").locator("img"))
+    await user.expect_text("nano", user.scores.last)
+    await user.expect_count(1, user.messages.filter(has_text="Цена: 450").locator("img"))
 
 
-async def compare_two_models(walk: Walk) -> None:
-    """Two texts without names; the names come with the vote."""
-    await walk.write("/compare")
-    await walk.sees("Какой текст лучше?")
+async def compare_two_models(user: User) -> None:
+    """Two texts have no names of models; the vote reveals them."""
+    await user.write("/compare")
+    await user.expect_text("Какой текст лучше?")
     for letter in ("А", "Б"):
-        text = walk.messages.filter(has_text=f"Текст {letter}")
-        await walk.sees("450", text)
+        text = user.messages.filter(has_text=f"Текст {letter}")
+        await user.expect_text("450", text)
         await expect(text).not_to_contain_text(re.compile("mini|nano|interrogator"))
-    await walk.press("Лучше А")
-    await walk.sees("Лучше А. Текст А написала модель")
-    await walk.sees(re.compile(r"(mini|interrogator).*nano|nano.*(mini|interrogator)"))
+    await user.press("Лучше А")
+    await user.expect_text("Лучше А. Текст А написала модель")
+    await user.expect_text(re.compile(r"(mini|interrogator).*nano|nano.*(mini|interrogator)"))
 
 
-async def change_the_language(walk: Walk) -> None:
-    await walk.write("/language")
-    await walk.press("English")
-    await walk.sees("I speak English.")
-    await walk.write("/help")
-    await walk.sees("Press “Generate” under the draft.")
-    await walk.press("Русский")
-    await walk.shows(walk.button("Русский ✓"))
-    await walk.write("/help")
-    await walk.sees("Нажмите «Сгенерировать» под черновиком.")
+async def change_the_language(user: User) -> None:
+    await user.write("/language")
+    await user.press("English")
+    await user.expect_text("I speak English.")
+    await user.write("/help")
+    await user.expect_text("Press “Generate” under the draft.")
+    await user.press("Русский")
+    await user.expect_visible(user.button("Русский ✓"))
+    await user.write("/help")
+    await user.expect_text("Нажмите «Сгенерировать» под черновиком.")
 
 
-async def look_at_old_texts(walk: Walk) -> None:
-    """Six texts were written: four ordered one by one and a pair; any of them can be shown again."""
-    await walk.write("/history")
-    await walk.sees("Ваши последние тексты")
-    old = walk.last.locator(".key")
-    await walk.counts(6, old)
+async def open_history(user: User) -> None:
+    """Six texts exist, four single ones and a pair; each can be shown again."""
+    await user.write("/history")
+    await user.expect_text("Ваши последние тексты")
+    old = user.last.locator(".key")
+    await user.expect_count(6, old)
     await old.last.click()
-    text = await walk.reads_text(5)
-    assert text == await walk.scores.first.locator("xpath=preceding-sibling::li[1]").locator(".text").inner_text()
-    await walk.shows(walk.button("👎 ✓", walk.scores.last))
+    text = await user.read_text(5)
+    assert text == await user.scores.first.locator("xpath=preceding-sibling::li[1]").locator(".text").inner_text()
+    await user.expect_visible(user.button("👎 ✓", user.scores.last))
 
 
-async def send_what_is_no_photo(walk: Walk) -> None:
+async def send_no_photo(user: User) -> None:
     notes: FilePayload = {"name": "заметки.txt", "mimeType": "text/plain", "buffer": "Пальто".encode()}
-    await walk.send([notes])
-    await walk.sees("Не возьму «заметки.txt»: это не изображение.")
-    await walk.press("Очистить")
-    await walk.sees("Черновик очищен.")
+    await user.send([notes])
+    await user.expect_text("Не возьму «заметки.txt»: это не изображение.")
+    await user.press("Очистить")
+    await user.expect_text("Черновик очищен.")
 
 
-async def send_too_many_photos(walk: Walk) -> None:
+async def send_too_many_photos(user: User) -> None:
     photos = sorted((ROOT / "testcases").glob("*/*.jpg"))[:11]
-    await walk.send(photos)
-    await walk.sees("Не возьму фото 11: в объявлении не больше 10 фото.")
-    await walk.sees("Фото: 10 из 10")
-    await walk.press("Очистить")
-    await walk.sees("Черновик очищен.")
+    await user.send(photos)
+    await user.expect_text("Не возьму фото 11: в объявлении не больше 10 фото.")
+    await user.expect_text("Фото: 10 из 10")
+    await user.press("Очистить")
+    await user.expect_text("Черновик очищен.")
 
 
-async def send_a_damaged_photo(walk: Walk) -> None:
-    """What is wrong shows when the file is opened; the photo can be taken out, and nothing else is lost."""
+async def send_a_damaged_photo(user: User) -> None:
+    """Damage is found when the file is decoded; the photo can be removed, and the rest of the draft stays."""
     whole = (ROOT / "testcases" / "7" / "dress.jpg").read_bytes()
     photo: FilePayload = {"name": "платье.jpg", "mimeType": "image/jpeg", "buffer": whole[: len(whole) // 3]}
-    await walk.send([photo], "Цена: 990", as_files=True)
-    await walk.sees("Цена: 990")
-    await walk.press("Сгенерировать")
-    await walk.sees("Не удалось принять «платье.jpg»: файл повреждён")
-    await walk.press("Убрать фото 1")
-    card = walk.messages.filter(has_text="Черновик объявления").last
-    await walk.sees("Фото: 0 из 10", card)
-    await walk.sees("Цена: 990", card)
+    await user.send([photo], "Цена: 990", as_files=True)
+    await user.expect_text("Цена: 990")
+    await user.press("Сгенерировать")
+    await user.expect_text("Не удалось принять «платье.jpg»: файл повреждён")
+    await user.press("Убрать фото 1")
+    card = user.messages.filter(has_text="Черновик объявления").last
+    await user.expect_text("Фото: 0 из 10", card)
+    await user.expect_text("Цена: 990", card)
 
 
-async def be_forgotten(walk: Walk) -> None:
-    """Everything goes after a second question; a count says that nothing stayed, and /history agrees."""
-    await walk.write("/forget")
-    await walk.sees("Удалить всё, что о вас хранится?")
-    await walk.press("Удалить всё")
-    await walk.sees(re.compile(r"Удален[ао] \d\d запис(ь|и|ей), осталось 0\."))
-    await walk.write("/history")
-    await walk.sees("Здесь появятся ваши тексты")
+async def delete_everything(user: User) -> None:
+    """Everything is deleted after a confirmation, the reply counts the rows, and /history is empty."""
+    await user.write("/forget")
+    await user.expect_text("Удалить всё, что о вас хранится?")
+    await user.press("Удалить всё")
+    await user.expect_text(re.compile(r"Удален[ао] \d\d запис(ь|и|ей), осталось 0\."))
+    await user.write("/history")
+    await user.expect_text("Здесь появятся ваши тексты")

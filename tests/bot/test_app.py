@@ -60,7 +60,7 @@ async def ended(started: Process, timeout_s: float = 60) -> tuple[int | None, st
 
 
 class TestStart:
-    @pytest.mark.usefixtures("log_put_back")
+    @pytest.mark.usefixtures("restore_logging")
     @pytest.mark.parametrize(
         ("given", "named"),
         [

@@ -23,7 +23,7 @@ def test_a_traceback_is_one_line_without_the_secret() -> None:
     assert "OSError: cannot reach https://api.telegram.org/bot1:***/getMe" in line
 
 
-@pytest.mark.usefixtures("log_put_back")
+@pytest.mark.usefixtures("restore_logging")
 def test_libraries_stay_quiet_whatever_the_level(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("DEBUG", [SECRET])
     logging.getLogger("bot.app").debug("ours %s", SECRET)

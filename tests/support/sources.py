@@ -1,4 +1,4 @@
-"""The project's own source files, parsed."""
+"""Syntax trees of the project's own source files."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
-def parsed(room: str) -> dict[str, ast.Module]:
-    """Syntax trees of the Python files of a room, by their path in the repository; none where it does not exist."""
+def parse_room(room: str) -> dict[str, ast.Module]:
+    """Return the syntax trees of all Python files of a top-level folder by their path in the repository."""
     return {
         path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8"))
         for path in sorted((ROOT / room).rglob("*.py"))

@@ -33,7 +33,7 @@ def test_it_prints_the_address_once_the_page_answers_and_ends_at_ctrl_c(tmp_path
     assert list(tmp_path.glob("opisalka-demo-*")) == []
 
 
-@pytest.mark.usefixtures("log_put_back")
+@pytest.mark.usefixtures("restore_logging")
 def test_a_taken_port_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
