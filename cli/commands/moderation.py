@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from evaluation.report import Chapter
 
 SEED = 1
+# Kinds of matching pairs: a file of the data set, and the text that is taken from its listings.
+_KINDS = {
+    "caption": ("captions.jsonl", "description"),
+    "fields": ("listings.jsonl", "attributes"),
+    "ad": ("listings.jsonl", "description"),
+}
 
 
 def add(parser: Parser) -> None:
@@ -49,8 +55,8 @@ def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
     measured = stages.match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
     unchanged = {name: value for name, value in card.calibration.items() if name != "nudity_threshold"}
     if arguments.nude:
-        clothes = [pair.photos[0] for pair in _pairs(arguments, "captions.jsonl")]
-        second = calibration.second_opinion(card, clothes, _photos(arguments.nude))
+        clothes = [pair.photos[0] for pair in _load_pairs(arguments, "captions.jsonl")]
+        second = calibration.second_opinion(card, clothes, _find_photos(arguments.nude))
         print(json.dumps({"second_opinion": second}))
         measured |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
     registry.save_card(replace(card, calibration=unchanged | measured))
@@ -75,9 +81,9 @@ def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
     from evaluation.moderation import auc, swapped
     from evaluation.report import Chapter
 
-    kinds = {kind: _pairs(arguments, *location) for kind, location in _KINDS.items()}
-    foreign = _photos(arguments.foreign) if arguments.foreign else []
-    matching = _matching(
+    kinds = {kind: _load_pairs(arguments, *location) for kind, location in _KINDS.items()}
+    foreign = _find_photos(arguments.foreign) if arguments.foreign else []
+    matching = _load_matching(
         arguments, [*foreign, *(photo for pairs in kinds.values() for p in pairs for photo in p.photos)]
     )
     rule, rnd = matching.rule, random.Random(SEED)
@@ -87,13 +93,6 @@ def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
     figures = {"own_against_other_caption_auc": auc([*captions, *wrong], higher_is_worse=False)}
     negatives = _judge_out_of_domain(matching, kinds, foreign, rnd, figures) if foreign else []
     return [Chapter("match", [*right, *wrong, *negatives], rule.threshold, False, figures)]
-
-
-_KINDS = {
-    "caption": ("captions.jsonl", "description"),
-    "fields": ("listings.jsonl", "attributes"),
-    "ad": ("listings.jsonl", "description"),
-}
 
 
 def _judge_out_of_domain(
@@ -125,17 +124,17 @@ def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
     from inference.moderation.photos import POLICY, PhotoRule
 
     detector, rule = NudityDetector.load(), PhotoRule(POLICY)
-    paths = [photo for pair in _pairs(arguments, "captions.jsonl") for photo in pair.photos]
+    paths = [photo for pair in _load_pairs(arguments, "captions.jsonl") for photo in pair.photos]
     found = list(detector.look_through(paths))
     judged = photo_judgements(rule, found, "clothes", wrong=False)
     if arguments.nude:
-        judged += photo_judgements(rule, list(detector.look_through(_photos(arguments.nude))), "nude", wrong=True)
+        judged += photo_judgements(rule, list(detector.look_through(_find_photos(arguments.nude))), "nude", wrong=True)
     figures = {"auc": auc(judged, higher_is_worse=True)}
     least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
     return [Chapter("photos", judged, least, True, figures, label_counts(found))]
 
 
-def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:
+def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:
     from evaluation.moderation import Matching
     from inference.clip.dual_encoder import Clip
     from inference.moderation.gallery import Gallery
@@ -147,7 +146,7 @@ def _matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching
     return Matching(clip, MatchRule.of(card), Gallery.of(clip, OutOfDomainDetector.load(card.folder), photos))
 
 
-def _pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:
+def _load_pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:
     """Return the listings of the requested split that have this text, with their photos."""
     from evaluation.moderation import Pair
     from training.data.examples import read_examples
@@ -159,7 +158,7 @@ def _pairs(arguments: argparse.Namespace, file: str, text: str = "description") 
     return [Pair(example.photos, text) for example, text in zip(examples, texts, strict=True) if text]
 
 
-def _photos(folder: Path) -> list[Path]:
+def _find_photos(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
 
 
