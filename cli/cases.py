@@ -57,7 +57,7 @@ def validate_expectations(case: Case) -> None:
 def compare(case: Case, result: Description | InvalidInput) -> list[Expectation]:
     """Compare the result with every expectation of the case.
 
-    No case needs to say that a text holds no digits but those of its attributes: that is always expected.
+    Every text is expected to hold no numbers but those of its attributes.
     """
     if isinstance(result, InvalidInput):
         actual = {"code": result.message.code}

@@ -24,9 +24,8 @@ Run: TypeAlias = Callable[[argparse.Namespace, Translate], int]
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises `InvalidInput` instead of printing English text and exiting.
 
-    argparse names the argument of an error (`ArgumentError.argument_name`) but tells the kind of error by an English
-    sentence alone, which differs between Python versions. So each step that can fail is overridden and gives its own
-    code.
+    The errors of argparse name their argument (`ArgumentError.argument_name`), but their kind is only in an English
+    sentence, which differs between Python versions. So each step that can fail is overridden and has its own code.
     """
 
     def __init__(self, translate: Translate, prog: str) -> None:
@@ -72,7 +71,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def parse_known_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
-        """Parse the arguments that are defined, and return them with the list of the others. Raises `InvalidInput`."""
+        """Return the parsed arguments and the list of unknown ones. Raises `InvalidInput`."""
         self._parsed.clear()
         try:
             return super().parse_known_args(args, namespace)

@@ -125,13 +125,13 @@ def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
 
     detector, rule = NudityDetector.load(), PhotoRule(POLICY)
     paths = [photo for pair in _load_pairs(arguments, "captions.jsonl") for photo in pair.photos]
-    found = list(detector.look_through(paths))
-    judged = photo_judgements(rule, found, "clothes", wrong=False)
+    detections = list(detector.look_through(paths))
+    judged = photo_judgements(rule, detections, "clothes", wrong=False)
     if arguments.nude:
         judged += photo_judgements(rule, list(detector.look_through(_find_photos(arguments.nude))), "nude", wrong=True)
     figures = {"auc": auc(judged, higher_is_worse=True)}
     least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
-    return [Chapter("photos", judged, least, True, figures, label_counts(found))]
+    return [Chapter("photos", judged, least, True, figures, label_counts(detections))]
 
 
 def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:

@@ -118,7 +118,7 @@ def train_captioner(arguments: argparse.Namespace, translate: Translate) -> int:
 
 
 def train_diversity(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Train the classifier that tells one item from several."""
+    """Train the classifier of listings with one item or several."""
     sources, encoder, work = _find_sources(arguments), _find_encoder(arguments.clip), arguments.work / "diversity"
     from training import stages
 

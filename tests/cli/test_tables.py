@@ -56,15 +56,15 @@ def test_the_others_are_for_programs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
 def test_a_table_goes_on_where_it_was_cut_off(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    whole = write(path)
+    content = write(path)
     table_format = get_format(path, NAMES)
     assert open_table(path, table_format, "path") == {row["path"] for row in ROWS}
-    assert path.read_bytes() == whole
-    first_end = whole.index(b"\n", whole.index("вторая".encode())) + 1
-    for cut in range(first_end, len(whole)):
-        path.write_bytes(whole[:cut])
+    assert path.read_bytes() == content
+    first_end = content.index(b"\n", content.index("вторая".encode())) + 1
+    for cut in range(first_end, len(content)):
+        path.write_bytes(content[:cut])
         assert open_table(path, table_format, "path") == {"а;б.jpg"}
-        assert path.read_bytes() == whole[:first_end]
+        assert path.read_bytes() == content[:first_end]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])

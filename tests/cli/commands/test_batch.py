@@ -68,11 +68,11 @@ def test_a_stopped_run_goes_on(
     """Complete lines are kept; an incomplete last line is answered again."""
     out = tmp_path / "out.jsonl"
     opisalka("batch", listings, out)
-    whole = out.read_bytes()
-    lines = whole.splitlines(keepends=True)
+    content = out.read_bytes()
+    lines = content.splitlines(keepends=True)
     out.write_bytes(b"".join(lines[:2]) + lines[2][:cut])
     opisalka("batch", listings, out)
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == content
     assert engines[1].calls == [(7, "values", 0)]
 
 
@@ -80,9 +80,9 @@ def test_a_finished_run_loads_no_model(
     opisalka: Opisalka, engines: list[PretendDescriber], listings: Path, tmp_path: Path
 ) -> None:
     opisalka("batch", listings, tmp_path / "out.jsonl")
-    whole = (tmp_path / "out.jsonl").read_bytes()
+    content = (tmp_path / "out.jsonl").read_bytes()
     assert opisalka("batch", listings, tmp_path / "out.jsonl").code == 0
-    assert (tmp_path / "out.jsonl").read_bytes() == whole
+    assert (tmp_path / "out.jsonl").read_bytes() == content
     assert len(engines) == 1
 
 
@@ -147,14 +147,14 @@ def test_answers_that_were_ready_survive_a_crash(
     opisalka: Opisalka, listings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each batch is on disk before the next one starts."""
-    whole = PretendDescriber.describe
+    describe = PretendDescriber.describe
 
     def crash_on_the_second(
         self: PretendDescriber, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
     ) -> list[Description | InvalidInput]:
         if self.calls:
             raise MemoryError
-        return whole(self, checked, numbers, seed)
+        return describe(self, checked, numbers, seed)
 
     monkeypatch.setattr(PretendDescriber, "describe", crash_on_the_second)
     assert opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "2").code == 1

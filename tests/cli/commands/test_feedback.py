@@ -58,10 +58,10 @@ def test_the_data_set_and_its_pairs_are_written(opisalka: Opisalka, data: Path, 
 
 def test_photos_that_the_owner_keeps_come_along(opisalka: Opisalka, data: Path, tmp_path: Path) -> None:
     """Nothing names the user, and videos are skipped."""
-    kept = data / "photos" / str(USER)
-    kept.mkdir(parents=True)
-    (kept / f"{WRITTEN.photo_sha256[1]}.png").write_bytes(b"picture")
-    (kept / f"{WRITTEN.photo_sha256[0]}.mp4").write_bytes(b"film")
+    folder = data / "photos" / str(USER)
+    folder.mkdir(parents=True)
+    (folder / f"{WRITTEN.photo_sha256[1]}.png").write_bytes(b"picture")
+    (folder / f"{WRITTEN.photo_sha256[0]}.mp4").write_bytes(b"film")
     out = tmp_path / "set" / "listings.jsonl"
     out.parent.mkdir()
     for _ in range(2):

@@ -61,9 +61,9 @@ def test_every_file_has_its_row(
     out = tmp_path / "out.csv"
     outcome = opisalka("interrogate", folder, out)
     assert (outcome.code, outcome.out) == (0, "")
-    found = rows(out)
-    assert [row["path"] for row in found] == ["./=1.jpg", "а/1.jpg", "а/2.png", "б/1.jpg", "б/notes.txt"]
-    assert found[1] == {
+    table = rows(out)
+    assert [row["path"] for row in table] == ["./=1.jpg", "а/1.jpg", "а/2.png", "б/1.jpg", "б/notes.txt"]
+    assert table[1] == {
         "path": "а/1.jpg",
         "caption": "Куртка.",
         "phrases": "куртка 0,5679 | на молнии 0,25",
@@ -71,8 +71,8 @@ def test_every_file_has_its_row(
         "similarity": "0,5",
         "error": "",
     }
-    assert "notes.txt" in found[4]["error"]
-    assert found[4]["text"] == ""
+    assert "notes.txt" in table[4]["error"]
+    assert table[4]["text"] == ""
     assert calls == [("", [1, 1, 1, 1])]
     assert "5/5" in outcome.err
 
@@ -84,10 +84,10 @@ def test_a_sub_folder_is_an_album(
     out = tmp_path / "out.jsonl"
     (folder / "пусто").mkdir()
     assert opisalka("interrogate", folder, out, "--albums", "--mode", "fast").code == 0
-    found = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
-    assert [(row["path"], row["text"]) for row in found] == [("а", "Куртка, на молнии."), ("б", None)]
-    assert found[0]["phrases"] == [["куртка", 0.5679], ["на молнии", 0.25]]
-    assert "notes.txt" in found[1]["error"]
+    answers = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    assert [(row["path"], row["text"]) for row in answers] == [("а", "Куртка, на молнии."), ("б", None)]
+    assert answers[0]["phrases"] == [["куртка", 0.5679], ["на молнии", 0.25]]
+    assert "notes.txt" in answers[1]["error"]
     assert calls == [("fast", [2])]
 
 
@@ -97,9 +97,9 @@ def test_a_second_run_asks_only_what_is_new(
     """The table may lie in the folder of photos."""
     out = folder / "out.csv"
     opisalka("interrogate", folder, out)
-    whole = out.read_bytes()
+    content = out.read_bytes()
     opisalka("interrogate", folder, out)
-    assert (out.read_bytes(), len(calls)) == (whole, 1)
+    assert (out.read_bytes(), len(calls)) == (content, 1)
     Image.new("RGB", (40, 40), "gold").save(folder / "б" / "2.jpg")
     opisalka("interrogate", folder, out)
     assert [row["path"] for row in rows(out)][5:] == ["б/2.jpg"]
@@ -115,9 +115,9 @@ def test_a_name_with_a_line_break_is_asked_once(
     Image.new("RGB", (40, 40), "navy").save(photo)
     out = tmp_path / f"out{suffix}"
     opisalka("interrogate", photo.parent, out)
-    whole = out.read_text("utf-8")
+    content = out.read_text("utf-8")
     opisalka("interrogate", photo.parent, out)
-    assert (out.read_text("utf-8"), len(calls)) == (whole, 1)
+    assert (out.read_text("utf-8"), len(calls)) == (content, 1)
 
 
 def test_a_run_that_was_stopped_keeps_what_was_ready(
@@ -130,10 +130,10 @@ def test_a_run_that_was_stopped_keeps_what_was_ready(
     monkeypatch.setattr(interrogate, "BATCH", 2)
     out = tmp_path / "out.csv"
     opisalka("interrogate", folder, out)
-    whole = out.read_bytes()
-    out.write_bytes(whole[: whole.rindex(b"notes.txt") + 3])
+    content = out.read_bytes()
+    out.write_bytes(content[: content.rindex(b"notes.txt") + 3])
     opisalka("interrogate", folder, out)
-    assert out.read_bytes() == whole
+    assert out.read_bytes() == content
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,10 @@ def test_calibration_writes_the_thresholds_onto_the_card(run: Run, root: Path, d
     folder = root / "clip" / "mini"
     save_card(replace(load_card(folder), calibration={"other": 0.5, "match_threshold": 0.9, "nudity_threshold": 0.1}))
     code, out, _ = run("calibrate", "--data", str(data))
-    found = json.loads(out)
+    thresholds = json.loads(out)
     assert code == 0
-    assert set(found) == {"match_threshold", "match_photo_threshold"}
-    assert load_card(folder).calibration == {"other": 0.5, **found}
+    assert set(thresholds) == {"match_threshold", "match_photo_threshold"}
+    assert load_card(folder).calibration == {"other": 0.5, **thresholds}
     verify(load_card(folder))
 
 
@@ -109,8 +109,8 @@ def test_the_owner_s_file_reaches_the_engine(
     path.write_text('[match]\nthreshold = 0.3\n[photos.FEET_EXPOSED]\nwarn = 0.5\n[text]\ncontacts = "off"', "utf-8")
     assert opisalka("describe", "--attributes", "Куртка", "--moderation", str(path)).code == 0
     assert opisalka("describe", "--attributes", "Куртка").code == 0
-    wanted = Overrides(photos={"FEET_EXPOSED": Limits(warn=0.5)}, match=0.3, contacts="off")
-    assert [engine.overrides for engine in engines] == [wanted, None]
+    expected = Overrides(photos={"FEET_EXPOSED": Limits(warn=0.5)}, match=0.3, contacts="off")
+    assert [engine.overrides for engine in engines] == [expected, None]
 
 
 @pytest.mark.parametrize(("text", "named"), [("[match]\nlimit = 1", "match.limit"), ("[match", "moderation.toml")])

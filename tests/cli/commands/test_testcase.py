@@ -178,19 +178,19 @@ def test_a_case_without_public_photos_says_so(opisalka: Opisalka, tmp_path: Path
 
 def test_pull_downloads_once(opisalka: Opisalka, public: bytes, cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos are saved for `--photos-from`, and complete ones are not downloaded again."""
-    asked: list[str] = []
+    urls: list[str] = []
 
     def urlopen(url: str, timeout: float) -> BytesIO:
-        asked.append(url)
+        urls.append(url)
         return BytesIO(public)
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     assert opisalka("testcase", "pull").code == 0
     assert opisalka("testcase", "pull").code == 0
-    assert asked == ["https://photos.invalid/a.png"]
+    assert urls == ["https://photos.invalid/a.png"]
     (cases / "photos" / "a.png").write_bytes(b"half a ph")
     assert opisalka("testcase", "pull").code == 0
-    assert len(asked) == 2
+    assert len(urls) == 2
     assert opisalka("testcase", "1.1", "--photos-from", cases / "photos").code == 0
 
 
