@@ -1,4 +1,4 @@
-"""The embedded checkpoints are whole, and small enough for git."""
+"""The embedded checkpoints are complete and small enough for git; cards of public models are valid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.sources import ROOT
 CARDS, ERRORS = list_cards(ROOT / "checkpoints")
 HERE = [card for card in CARDS if card.is_here]
 PUBLIC = [card for card in CARDS if card.download]
-MOST_BYTES = 80_000_000
+MAX_BYTES = 80_000_000
 
 
 def test_every_card_can_be_read() -> None:
@@ -20,14 +20,14 @@ def test_every_card_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("card", HERE, ids=[card.id for card in HERE])
-def test_a_card_tells_the_truth_about_its_folder(card: Card) -> None:
-    """Every file has the hash on the card, and what the checkpoint reads is there."""
+def test_a_card_agrees_with_its_folder(card: Card) -> None:
+    """Every file has the hash on the card, and the required checkpoints exist."""
     verify(card)
 
 
 @pytest.mark.parametrize("card", PUBLIC, ids=[card.id for card in PUBLIC])
-def test_a_public_model_can_be_pulled_and_read(card: Card) -> None:
-    """Its format makes what its family loads, and in both languages a sentence says what it is."""
+def test_the_card_of_a_public_model_is_complete(card: Card) -> None:
+    """Its format converts to its kind, its family can be loaded, and it has a summary in both languages."""
     assert not card.format or FORMATS[card.format].kind == card.kind
     assert card.kind != "captioner" or card.family in FAMILIES
     assert card.summary.keys() == {"ru", "en"}
@@ -38,4 +38,4 @@ def test_a_public_model_can_be_pulled_and_read(card: Card) -> None:
 
 
 def test_all_weights_together_stay_small() -> None:
-    assert sum(card.size for card in CARDS) < MOST_BYTES
+    assert sum(card.size for card in CARDS) < MAX_BYTES
