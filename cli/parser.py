@@ -93,7 +93,7 @@ class Parser(argparse.ArgumentParser):
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         values = super()._get_values(action, arg_strings)
-        if values is not action.default:  # argparse, too, takes a default on the command line for nothing
+        if values is not action.default:  # like argparse, ignore a default that is given explicitly
             self._check_conflict(action)
             self._parsed.append(action)
         return values
