@@ -17,16 +17,21 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.errors import StorageError
 
-BUSY_S: Final = 30
-CONNECT_S: Final = 10
+BUSY_TIMEOUT_S: Final = 30
+CONNECT_TIMEOUT_S: Final = 10
 
 # Serialization failure, deadlock, lock not available; the server is starting, stopping or full.
 _PASSING: Final = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"}
 _SQLITE_PASSING: Final = ("database is locked", "disk is full", "disk I/O error")
-_PRAGMAS: Final = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_S * 1000}")
+_PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+)
 
 
-def read_url(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """The address of a database; raises `StorageError` for one that the room cannot use."""
     try:
         parsed = make_url(url)
@@ -44,18 +49,20 @@ def build_engine(url: URL, *, make: bool = True) -> AsyncEngine:
     database.
     """
     if url.get_backend_name() == "postgresql":
-        return create_async_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"timeout": CONNECT_S})
+        return create_async_engine(
+            url, pool_pre_ping=True, hide_parameters=True, connect_args={"timeout": CONNECT_TIMEOUT_S}
+        )
     if url.database:
-        with connecting():
+        with wrap_connection_errors():
             _check_file(Path(url.database), make)
-    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_S})
+    engine = create_async_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
 @contextmanager
-def connecting() -> Iterator[None]:
+def wrap_connection_errors() -> Iterator[None]:
     """Whatever keeps a connection from being made is a `StorageError`."""
     try:
         yield
@@ -64,7 +71,7 @@ def connecting() -> Iterator[None]:
 
 
 @contextmanager
-def working() -> Iterator[None]:
+def wrap_transient_errors() -> Iterator[None]:
     """What may succeed when the same transaction is run again is a `StorageError`; all else is a bug."""
     try:
         yield

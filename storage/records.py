@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["photo", "document", "animation"]
+PhotoKind = Literal["photo", "document", "animation"]
 RequestKind = Literal["describe", "compare"]
-State = Literal["pending", "running", "done", "rejected", "failed"]
+RequestState = Literal["pending", "running", "done", "rejected", "failed"]
 Choice = Literal["first", "second", "equal", "neither"]
 
 
@@ -45,7 +45,7 @@ class PhotoFile:
     file_id: str
     message_id: int
     album: str | None
-    kind: Kind
+    kind: PhotoKind
     name: str | None
     mime: str | None
     size: int | None
@@ -91,14 +91,14 @@ class Request:
     kind: RequestKind
     checkpoints: tuple[str, ...]
     seed: int
-    state: State
+    state: RequestState
     attempts: int
     created_at: float
     error: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingMessage:
     """A message for a chat: HTML text, keyboard as JSON, files as paths (photos are an album, the text its caption).
 
     A slot names the message («card:17»): the first one creates it, later ones edit it, and a newer one replaces one
@@ -118,17 +118,17 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class OutboxMessage:
     """A message in the hands of a sender; `message_id` is what its slot was sent as last."""
 
     id: int
-    outgoing: Outgoing
+    content: OutgoingMessage
     message_id: int | None
     attempts: int
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Generation:
     """What a checkpoint made of a listing; `text` is None where moderation said no."""
 
     checkpoint: str
@@ -152,7 +152,7 @@ class DescriptionRecord:
     request_id: int
     user_id: int
     seed: int
-    written: Written
+    generation: Generation
     vote: int | None
     reason: str | None
     correction: str | None
@@ -180,7 +180,7 @@ class TrainingExample:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoveryReport:
     """What came back from processes that are gone, and what had come back too often and is given up."""
 
     updates: int
@@ -210,6 +210,6 @@ class Stats:
     users: int
     blocked: int
     listings: int
-    requests: Mapping[State, int]
+    requests: Mapping[RequestState, int]
     checkpoints: Mapping[str, CheckpointStats]
     median_total_s: float | None

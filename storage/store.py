@@ -8,8 +8,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.connection import build_engine, connecting, read_url, working
-from storage.records import Recovered
+from storage.connection import build_engine, parse_url, wrap_connection_errors, wrap_transient_errors
+from storage.migrate import migrate
+from storage.records import RecoveryReport
 from storage.repositories.feedback import Feedback
 from storage.repositories.inbox import Inbox
 from storage.repositories.leases import Leases
@@ -18,7 +19,6 @@ from storage.repositories.outbox import Outbox
 from storage.repositories.recovery import recover
 from storage.repositories.requests import Requests
 from storage.repositories.users import Users
-from storage.schema import migrate
 
 
 class Transaction:
@@ -34,12 +34,12 @@ class Transaction:
         self.feedback = Feedback(connection)
         self.leases = Leases(connection)
 
-    async def recover(self, now: float, sole: str | None = None) -> Recovered:
+    async def recover(self, now: float, sole_worker_id: str | None = None) -> RecoveryReport:
         """Let wait again what processes that are gone had in hand.
 
         A process is gone that holds no live lease «process:<owner>»; `sole` says that all others are.
         """
-        return await recover(self._connection, now, sole)
+        return await recover(self._connection, now, sole_worker_id)
 
 
 class Store:
@@ -53,12 +53,12 @@ class Store:
         )
 
     @classmethod
-    async def open(cls, url: str, *, make: bool = True) -> Store:
+    async def open(cls, url: str, *, create: bool = True) -> Store:
         """Connect and migrate to the head; `StorageError` where that cannot be done.
 
         make: whether a SQLite file that is not there is made.
         """
-        store = cls(build_engine(read_url(url), make=make))
+        store = cls(build_engine(parse_url(url), make=create))
         try:
             async with store._connection() as connection:
                 await connection.run_sync(migrate)
@@ -83,8 +83,8 @@ class Store:
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[AsyncConnection]:
         async with self._turn:
-            with working():
+            with wrap_transient_errors():
                 async with AsyncExitStack() as stack:
-                    with connecting():
+                    with wrap_connection_errors():
                         connection = await stack.enter_async_context(self._engine.begin())
                     yield connection

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-OWNER: Final = {"owner": True}
+USER_COLUMN: Final = {"owner": True}
 
 metadata = MetaData(
     naming_convention={
@@ -43,7 +43,7 @@ def _id() -> Column[int]:
 
 
 def _user(name: str = "user_id") -> Column[int]:
-    return Column(name, BigInteger, ForeignKey("users.id"), nullable=False, info=OWNER)
+    return Column(name, BigInteger, ForeignKey("users.id"), nullable=False, info=USER_COLUMN)
 
 
 def _reference(name: str, target: str, primary_key: bool = False) -> Column[int]:
@@ -63,7 +63,7 @@ def _table(name: str, *parts: Any) -> Table:
 users = Table(
     "users",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False, info=OWNER),
+    Column("id", BigInteger, primary_key=True, autoincrement=False, info=USER_COLUMN),
     Column("language", Text, nullable=False),
     Column("checkpoint", Text),
     Column("checkpoint_before", Text),
@@ -138,7 +138,7 @@ requests = _table(
 inbox = _table(
     "inbox",
     Column("update_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("user_id", BigInteger, info=OWNER),
+    Column("user_id", BigInteger, info=USER_COLUMN),
     Column("payload", Text),
     Column("state", Text, nullable=False),
     Column("owner", Text),
@@ -155,7 +155,7 @@ inbox = _table(
 outbox = _table(
     "outbox",
     _id(),
-    Column("chat_id", BigInteger, nullable=False, info=OWNER),
+    Column("chat_id", BigInteger, nullable=False, info=USER_COLUMN),
     Column("text", Text, nullable=False),
     Column("keyboard", Text),
     Column("slot", Text),
@@ -179,7 +179,7 @@ outbox = _table(
 slots = _table(
     "slots",
     Column("slot", Text, primary_key=True),
-    Column("chat_id", BigInteger, nullable=False, info=OWNER),
+    Column("chat_id", BigInteger, nullable=False, info=USER_COLUMN),
     Column("message_id", BigInteger, nullable=False),
     Index(None, "chat_id"),
 )
@@ -261,7 +261,7 @@ def in_state(table: Table, *states: str) -> ColumnElement[bool]:
     return table.c.state == words[0] if len(words) == 1 else table.c.state.in_(words)
 
 
-def owner_columns() -> Iterator[Column[int]]:
+def user_columns() -> Iterator[Column[int]]:
     """The column of each table that says whose a row is; tables come before those that they refer to."""
     for table in reversed(metadata.sorted_tables):
-        yield from (column for column in table.columns if column.info == OWNER)
+        yield from (column for column in table.columns if column.info == USER_COLUMN)

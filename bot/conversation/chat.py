@@ -17,7 +17,7 @@ from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case
 from locales.translate import Translatable, translate
-from storage.records import Outgoing, User
+from storage.records import OutgoingMessage, User
 from storage.store import Transaction
 
 
@@ -109,7 +109,7 @@ class Chat:
         html = text if isinstance(text, str) else plain(self.translate(text))
         markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
         await self.put(
-            Outgoing(
+            OutgoingMessage(
                 self.user.id,
                 html,
                 markup,
@@ -120,9 +120,9 @@ class Chat:
             )
         )
 
-    async def put(self, outgoing: Outgoing) -> None:
+    async def put(self, outgoing: OutgoingMessage) -> None:
         """Put anything into the outbox."""
-        await self.tx.outbox.put(outgoing, self.uow.now)
+        await self.tx.outbox.enqueue(outgoing, self.uow.now)
 
     def toast(self, message: Message) -> None:
         """Say something short over the pressed button."""

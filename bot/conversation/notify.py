@@ -14,7 +14,7 @@ from bot.conversation.requests import card_slot, hand_over, has_changed, reopen,
 from bot.views import keyboards, replies
 from inference.errors import CheckpointError, Message, UserError
 from inference.listing.types import Description, Stage
-from storage.records import ListingRecord, Request, State
+from storage.records import ListingRecord, Request, RequestState
 
 _PLACES_SHOWN: Final = 30  # who is further back learns of it when it comes nearer
 
@@ -22,10 +22,10 @@ _PLACES_SHOWN: Final = 30  # who is further back learns of it when it comes near
 async def close_window(uow: UnitOfWork, listing: ListingRecord) -> None:
     """The quiet window of a listing is over: show or edit its card; submit it when a text is wanted."""
     chat = await _chat(uow, listing.user_id)
-    if chat is None or await uow.tx.requests.open_of(listing.id) is not None:
+    if chat is None or await uow.tx.requests.get_open(listing.id) is not None:
         return
     if listing.wants_text:
-        await uow.tx.listings.want_text(listing.id, False)
+        await uow.tx.listings.set_wants_text(listing.id, False)
         if await submit_request(chat, listing, (chat.checkpoint,)):
             return
     if await has_changed(chat, listing) is not False:  # a text that was asked for within the window has it all
@@ -41,7 +41,7 @@ async def show_stage(uow: UnitOfWork, request: Request, stage: Stage) -> None:
 
 async def show_places(uow: UnitOfWork) -> None:
     """Say to who waits how many are served before. Call it when the line has moved."""
-    for before, request in enumerate(await uow.tx.requests.pending(_PLACES_SHOWN)):
+    for before, request in enumerate(await uow.tx.requests.list_pending(_PLACES_SHOWN)):
         chat = await _chat(uow, request.user_id, request.id)
         if chat is not None:
             await show_place(chat, request, before)
@@ -59,7 +59,7 @@ async def deliver(
     if listing is None or chat is None:
         return
     if listing.revision != request.revision:
-        await uow.tx.requests.renew(request.id, listing.revision)
+        await uow.tx.requests.requeue(request.id, listing.revision)
         return
     hashes = tuple(photo_sha256)
     stored = [await uow.tx.feedback.add(request, to_record(result, hashes), uow.now) for result in results]
@@ -117,7 +117,7 @@ async def apologise(uow: UnitOfWork, user_id: int, error_id: str) -> None:
 
 async def _chat(uow: UnitOfWork, user_id: int, request_id: int | None = None) -> Chat | None:
     """The chat with a user, who may have asked to be forgotten."""
-    user = await uow.tx.users.find(user_id)
+    user = await uow.tx.users.get(user_id)
     return Chat(uow, user, request_id) if user is not None else None
 
 
@@ -129,7 +129,7 @@ async def _fall_back(uow: UnitOfWork, request: Request) -> bool:
     if listing is None or chat is None or others:
         return False
     if chat.user.checkpoint == failed:
-        await uow.tx.users.go_back(chat.user.id)
+        await uow.tx.users.restore_checkpoint(chat.user.id)
     if chat.checkpoint == failed:
         return False
     await chat.send(Message("model-failed", {"model": failed, "other": chat.checkpoint}))
@@ -137,7 +137,7 @@ async def _fall_back(uow: UnitOfWork, request: Request) -> bool:
     return True
 
 
-async def _give_up(uow: UnitOfWork, request: Request, state: State, reason: Message) -> None:
+async def _give_up(uow: UnitOfWork, request: Request, state: RequestState, reason: Message) -> None:
     await uow.tx.requests.finish(request.id, state, uow.now, reason.code)
     listing, chat = await uow.tx.listings.get(request.listing_id), await _chat(uow, request.user_id, request.id)
     if listing is not None and chat is not None:

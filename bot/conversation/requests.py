@@ -48,17 +48,17 @@ async def submit_request(
     seed = await _unused_seed(chat, listing, checkpoints)
     request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.uow.now)
     await chat.tx.listings.stop_collecting(listing.id)
-    await chat.tx.listings.want_text(listing.id, False)
+    await chat.tx.listings.set_wants_text(listing.id, False)
     if again:
-        await chat.tx.outbox.forget_slot(card_slot(listing.id))
-    await show_place(chat, request, await chat.tx.requests.place(request.id))
+        await chat.tx.outbox.detach_slot(card_slot(listing.id))
+    await show_place(chat, request, await chat.tx.requests.count_ahead(request.id))
     return True
 
 
 async def hand_over(chat: Chat, listing: ListingRecord, request: Request, checkpoint: str) -> None:
     """Have another checkpoint write what was asked for."""
     seed = await _unused_seed(chat, listing, (checkpoint,))
-    await chat.tx.requests.hand_over(request.id, checkpoint, seed)
+    await chat.tx.requests.reassign(request.id, checkpoint, seed)
 
 
 async def show_place(chat: Chat, request: Request, before: int) -> None:
@@ -69,7 +69,7 @@ async def show_place(chat: Chat, request: Request, before: int) -> None:
 
 async def has_changed(chat: Chat, listing: ListingRecord) -> bool | None:
     """Whether the listing is another than its last text was written about; None where there is no text."""
-    texts = [each for each in await chat.tx.feedback.of_listing(listing.id) if each.written.text is not None]
+    texts = [each for each in await chat.tx.feedback.list_for_listing(listing.id) if each.generation.text is not None]
     request = await chat.tx.requests.get(texts[-1].request_id) if texts else None
     return None if request is None else request.revision < listing.revision
 
@@ -84,30 +84,30 @@ async def reopen(chat: Chat, listing: ListingRecord) -> None:
     if listing.case is not None:
         await chat.send(Message("case-ended"), slot=card_slot(listing.id))
         return
-    if await chat.tx.listings.current(listing.user_id) is None:
-        await chat.tx.listings.collect_again(listing.id)
+    if await chat.tx.listings.get_current(listing.user_id) is None:
+        await chat.tx.listings.resume_collecting(listing.id)
     await show_draft(chat, listing)
 
 
 async def _unused_seed(chat: Chat, listing: ListingRecord, checkpoints: Sequence[str]) -> int:
     """The first seed with which none of the checkpoints has written about the listing."""
-    written = await chat.tx.feedback.of_listing(listing.id)
-    return 1 + max((each.seed for each in written if each.written.checkpoint in checkpoints), default=-1)
+    written = await chat.tx.feedback.list_for_listing(listing.id)
+    return 1 + max((each.seed for each in written if each.generation.checkpoint in checkpoints), default=-1)
 
 
 async def _complaint(chat: Chat, listing: ListingRecord) -> Message | None:
     """Why no text can be asked for now."""
     rules = chat.uow.rules
-    if await chat.tx.requests.open_of(listing.id) is not None:
+    if await chat.tx.requests.get_open(listing.id) is not None:
         return Message("already-writing")
     seen = draft.build_draft(listing, rules.file_limit_mb)
     if seen.problem is not None:
         return seen.problem
     if seen.is_empty and listing.case is None:
         return Message("draft-empty", {"limit": MAX_PHOTOS})
-    if await chat.tx.requests.waiting(listing.user_id) >= rules.max_waiting_per_user:
+    if await chat.tx.requests.count_open(listing.user_id) >= rules.max_waiting_per_user:
         return Message("queue-own", {"count": rules.max_waiting_per_user})
-    if await chat.tx.requests.waiting() >= rules.max_waiting:
+    if await chat.tx.requests.count_open() >= rules.max_waiting:
         return Message("queue-full", {"count": rules.max_waiting})
     return None
 

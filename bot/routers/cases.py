@@ -10,7 +10,7 @@ from bot.conversation.requests import offer_cases, submit_request
 from bot.views import keyboards, replies
 from bot.views.keyboards import RunCase, ShowCases
 from inference.errors import Message
-from storage.records import Note, Outgoing
+from storage.records import Note, OutgoingMessage
 
 
 async def list_cases(_: object, chat: Chat) -> None:
@@ -25,17 +25,17 @@ async def run_case(_: object, callback_data: RunCase, chat: Chat) -> None:
         chat.toast(Message("button-stale"))
         return
     tx = chat.tx
-    draft = await tx.listings.current(chat.user.id)
-    listing = await tx.listings.open(chat.user.id, chat.uow.now, case=case.name)
+    draft = await tx.listings.get_current(chat.user.id)
+    listing = await tx.listings.add(chat.user.id, chat.uow.now, case=case.name)
     if case.attributes:
-        await tx.listings.put_note(listing.id, Note(0, case.attributes))
+        await tx.listings.set_note(listing.id, Note(0, case.attributes))
     photos = tuple(str(case.folder / name) for name in case.photos)
     # As urgent as the answer, so that it stays above it.
-    await chat.put(Outgoing(chat.user.id, replies.caption(case, chat.language), photos=photos, priority=0))
+    await chat.put(OutgoingMessage(chat.user.id, replies.caption(case, chat.language), photos=photos, priority=0))
     await submit_request(chat, listing, (chat.checkpoint,))
     await tx.listings.stop_collecting(listing.id)
     if draft is not None:
-        await tx.listings.collect_again(draft.id)
+        await tx.listings.resume_collecting(draft.id)
 
 
 def build() -> Router:

@@ -49,7 +49,7 @@ async def stale(_: CallbackQuery, chat: Chat) -> None:
 
 async def leave(_: ChatMemberUpdated, chat: Chat) -> None:
     """The user has blocked the bot: nothing waits for them any more."""
-    await chat.tx.users.block(chat.user.id)
+    await chat.tx.users.mark_blocked(chat.user.id)
 
 
 def build() -> Router:

@@ -30,7 +30,7 @@ async def vote(_: object, callback_data: Vote, chat: Chat) -> None:
     chat.toast(Message("thanks"))
     value = 1 if callback_data.good else -1
     if description.vote != value:
-        await chat.tx.feedback.vote(description.id, chat.user.id, value, None, chat.uow.now)
+        await chat.tx.feedback.set_vote(description.id, chat.user.id, value, None, chat.uow.now)
     elif callback_data.good:
         return  # the same again
     await _show_judged(chat, description.id, asks_why=not callback_data.good)
@@ -44,7 +44,7 @@ async def blame(_: object, callback_data: Blame, chat: Chat) -> None:
     if callback_data.reason not in replies.REASONS:
         chat.toast(Message("button-stale"))
         return
-    await chat.tx.feedback.vote(description.id, chat.user.id, -1, callback_data.reason, chat.uow.now)
+    await chat.tx.feedback.set_vote(description.id, chat.user.id, -1, callback_data.reason, chat.uow.now)
     chat.toast(Message("thanks"))
     await _show_judged(chat, description.id, asks_why=False)
 
@@ -76,8 +76,8 @@ async def correct(message: TelegramMessage, chat: Chat) -> None:
     if description is None:
         return
     text = message.text or ""
-    changes = diff_texts(description.written.text or "", text)
-    await chat.tx.feedback.correct(description.id, chat.user.id, text, changes, chat.uow.now)
+    changes = diff_texts(description.generation.text or "", text)
+    await chat.tx.feedback.set_correction(description.id, chat.user.id, text, changes, chat.uow.now)
     await chat.send(Message("correction-stored"), slot=_correction_slot(chat), fresh=True)
     await _show_judged(chat, description.id, asks_why=False)
 
@@ -86,7 +86,7 @@ async def again(_: object, callback_data: Again, chat: Chat) -> None:
     """Another text by the same checkpoint, where it may still be chosen."""
     description = await _own(chat, callback_data.description)
     if description is not None:
-        same = [card.name for card in chat.others("") if card.name == description.written.checkpoint]
+        same = [card.name for card in chat.others("") if card.name == description.generation.checkpoint]
         await _rewrite(chat, description, same or [chat.checkpoint])
 
 
@@ -95,7 +95,7 @@ async def show_others(_: object, callback_data: ShowOthers, chat: Chat) -> None:
     description = await _own(chat, callback_data.description)
     if description is None:
         return
-    others = [card.name for card in chat.others(description.written.checkpoint)]
+    others = [card.name for card in chat.others(description.generation.checkpoint)]
     if len(others) > 1:
         await show_scores(chat, description, unfolded="models")
     elif others:
@@ -109,7 +109,7 @@ async def rewrite(_: object, callback_data: Rewrite, chat: Chat) -> None:
     description = await _own(chat, callback_data.description)
     if description is None:
         return
-    others = [card.name for card in chat.others(description.written.checkpoint)]
+    others = [card.name for card in chat.others(description.generation.checkpoint)]
     chosen = [name for name in others if keyboards.tag(name) == callback_data.tag]
     if not chosen:
         chat.toast(Message("button-stale"))
@@ -120,8 +120,8 @@ async def rewrite(_: object, callback_data: Rewrite, chat: Chat) -> None:
 
 async def list_history(_: object, chat: Chat) -> None:
     """The last texts by their beginnings."""
-    recent = await chat.tx.feedback.recent(chat.user.id, _HISTORY)
-    texts = [(each.id, replies.beginning(each.written.text, _BEGINNING)) for each in recent if each.written.text]
+    recent = await chat.tx.feedback.list_recent(chat.user.id, _HISTORY)
+    texts = [(each.id, replies.beginning(each.generation.text, _BEGINNING)) for each in recent if each.generation.text]
     await chat.send(Message("history-title" if texts else "history-empty"), keyboards.history(texts))
 
 

@@ -30,7 +30,7 @@ async def generate(_: object, callback_data: Generate, chat: Chat) -> None:
     if listing is None:
         return
     if listing.card_due_at is not None:
-        await chat.tx.listings.want_text(listing.id, True)
+        await chat.tx.listings.set_wants_text(listing.id, True)
         chat.toast(Message("waiting-for-photos"))
         return
     await submit_request(chat, listing, (chat.checkpoint,))
@@ -41,12 +41,12 @@ async def clear(_: object, callback_data: Clear, chat: Chat) -> None:
     listing = chat.own(await chat.tx.listings.get(callback_data.listing))
     if listing is None:
         return
-    if await chat.tx.requests.open_of(listing.id) is not None:
+    if await chat.tx.requests.get_open(listing.id) is not None:
         chat.toast(Message("already-writing"))
         return
     await chat.tx.listings.clear(listing.id)
-    await chat.tx.listings.changed(listing.id, window_opened_at=None, card_due_at=None)
-    await chat.tx.listings.want_text(listing.id, False)
+    await chat.tx.listings.add_revision(listing.id, window_opened_at=None, card_due_at=None)
+    await chat.tx.listings.set_wants_text(listing.id, False)
     await chat.tx.listings.stop_collecting(listing.id)
     await chat.send(Message("card-cleared"), slot=card_slot(listing.id))
 
@@ -60,7 +60,7 @@ async def drop(_: object, callback_data: Drop, chat: Chat) -> None:
     if photo is None:
         chat.toast(Message("button-stale"))
         return
-    await chat.tx.listings.drop_photo(listing.id, photo.file_unique_id)
+    await chat.tx.listings.delete_photo(listing.id, photo.file_unique_id)
     chat.toast(Message("photo-dropped"))
     await mark_changed(chat, listing)
 

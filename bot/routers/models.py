@@ -36,11 +36,11 @@ async def choose(_: object, callback_data: ChooseModel, chat: Chat) -> None:
         chat.toast(Message("model-same", {"model": chosen}))
         return
     before = chat.chosen if chat.chosen != chosen else None
-    await chat.tx.users.choose_checkpoint(chat.user.id, chosen, before)
+    await chat.tx.users.set_checkpoint(chat.user.id, chosen, before)
     chat.user = replace(chat.user, checkpoint=chosen, checkpoint_before=before)
     chat.toast(Message("model-chosen", {"model": chosen}))
     await _show_models(chat)
-    listing = await chat.tx.listings.current(chat.user.id)
+    listing = await chat.tx.listings.get_current(chat.user.id)
     if listing is not None and listing.card_due_at is None and (listing.photos or listing.notes):
         await show_draft(chat, listing)
 
@@ -55,7 +55,7 @@ async def compare(_: object, chat: Chat) -> None:
     if listing is None:
         await chat.send(Message("compare-nothing"), keyboards.examples(chat.translate))
         return
-    if await chat.tx.requests.open_of(listing.id) is not None:
+    if await chat.tx.requests.get_open(listing.id) is not None:
         await chat.send(Message("already-writing"))
         return
     second = others[listing.id % len(others)]
@@ -67,7 +67,7 @@ async def prefer(_: object, callback_data: Prefer, chat: Chat) -> None:
     comparison = chat.own(await chat.tx.feedback.get_comparison(callback_data.comparison))
     if comparison is None:
         return
-    if not await chat.tx.feedback.choose(comparison.id, callback_data.choice, chat.uow.now):
+    if not await chat.tx.feedback.set_choice(comparison.id, callback_data.choice, chat.uow.now):
         chat.toast(Message("compare-chosen"))
         return
     chat.toast(Message("thanks"))
@@ -76,8 +76,8 @@ async def prefer(_: object, callback_data: Prefer, chat: Chat) -> None:
 
 async def _comparable(chat: Chat) -> ListingRecord | None:
     """The draft, or the last listing that holds something."""
-    current = await chat.tx.listings.current(chat.user.id)
-    recent = await chat.tx.listings.recent(chat.user.id, limit=5)
+    current = await chat.tx.listings.get_current(chat.user.id)
+    recent = await chat.tx.listings.list_recent(chat.user.id, limit=5)
     listings = [current, *recent] if current is not None else recent
     return next((each for each in listings if each.photos or each.notes or each.case), None)
 
@@ -95,7 +95,8 @@ async def _show_models(chat: Chat, page: int | None = None, *, fresh: bool = Fal
     page = min(max(0, page), last)
     cards = chat.uow.cards[page * replies.MODELS :][: replies.MODELS]
     lines = [
-        replies.model(card, await chat.tx.feedback.speed(card.name), chat.translate, chat.language) for card in cards
+        replies.model(card, await chat.tx.feedback.get_median_generate_s(card.name), chat.translate, chat.language)
+        for card in cards
     ]
     title = replies.bold(chat.translate, Message("model-title"))
     number = (

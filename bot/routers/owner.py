@@ -15,7 +15,7 @@ from bot.views import replies
 from inference.errors import Message
 from inference.listing.attributes import parse_attributes
 from storage import export
-from storage.records import Outgoing
+from storage.records import OutgoingMessage
 
 
 async def is_owner(_: object, chat: Chat) -> bool:
@@ -25,22 +25,22 @@ async def is_owner(_: object, chat: Chat) -> bool:
 
 async def show_stats(_: object, chat: Chat) -> None:
     """Counts, votes, times."""
-    await chat.send(replies.statistics(await chat.tx.feedback.stats(), chat.translate))
+    await chat.send(replies.statistics(await chat.tx.feedback.get_stats(), chat.translate))
 
 
 async def send_export(_: object, chat: Chat) -> None:
     """The data set and the preference pairs, a file each."""
     folder = chat.uow.rules.data / "export"
     files = {
-        folder / "listings.jsonl": (await export.listings(chat.tx, _parsed), Message("export-listings")),
-        folder / "pairs.jsonl": (await export.pairs(chat.tx, _parsed), Message("export-pairs")),
+        folder / "listings.jsonl": (await export.export_listings(chat.tx, _parsed), Message("export-listings")),
+        folder / "pairs.jsonl": (await export.export_pairs(chat.tx, _parsed), Message("export-pairs")),
     }
     if not any(rows for rows, _ in files.values()):
         await chat.send(Message("export-empty"))
     for path, (rows, label) in files.items():
         if rows:  # Telegram takes no empty file
             await asyncio.to_thread(_write, path, rows)
-            await chat.put(Outgoing(chat.user.id, replies.sentence(chat.translate, label), document=str(path)))
+            await chat.put(OutgoingMessage(chat.user.id, replies.sentence(chat.translate, label), document=str(path)))
 
 
 def _parsed(text: str) -> tuple[tuple[str, str], ...]:

@@ -37,8 +37,8 @@ async def answer(_: object, callback_data: Forget, chat: Chat) -> None:
     if not callback_data.sure:
         await chat.send(Message("forget-kept"), slot=_slot(chat))
         return
-    count = await chat.tx.users.forget(chat.user.id)
-    left = await chat.tx.users.rows(chat.user.id)
+    count = await chat.tx.users.delete(chat.user.id)
+    left = await chat.tx.users.count_rows(chat.user.id)
     # Files that were exported for the owner hold what users said; they can be made again.
     for folder in (chat.uow.rules.data / "photos" / str(chat.user.id), chat.uow.rules.data / "export"):
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

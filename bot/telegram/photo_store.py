@@ -28,7 +28,7 @@ class PhotoStore:
         folder = self._root / str(user_id)
         await asyncio.to_thread(_write_all, folder, list(photos))
         async with self._store.transaction() as tx:
-            known = await tx.users.find(user_id)
+            known = await tx.users.get(user_id)
         if known is None:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from aiogram.exceptions import (
 from aiogram.methods import EditMessageText, SendDocument, SendMediaGroup, SendMessage, SendPhoto, TelegramMethod
 from aiogram.types import FSInputFile, InlineKeyboardMarkup, InputMediaPhoto, LinkPreviewOptions, Message
 
-from storage.records import Outgoing
+from storage.records import OutgoingMessage
 
 _NOT_MODIFIED: Final = "message is not modified"
 _NOT_EDITABLE: Final = ("message to edit not found", "message can't be edited", "message_id_invalid")
@@ -61,7 +61,7 @@ class Refused:
 Outcome: TypeAlias = Sent | Retry | Stale | Blocked | Refused
 
 
-async def send(bot: Bot, outgoing: Outgoing, message_id: int | None, timeout_s: int = 30) -> Outcome:
+async def send(bot: Bot, outgoing: OutgoingMessage, message_id: int | None, timeout_s: int = 30) -> Outcome:
     """Send it, or edit message `message_id`; every failure of the call is an outcome."""
     paths = [*outgoing.photos, *([outgoing.document] if outgoing.document else [])]
     if not all(Path(path).is_file() for path in paths):
@@ -77,7 +77,7 @@ async def send(bot: Bot, outgoing: Outgoing, message_id: int | None, timeout_s: 
         return _outcome(error, message_id)
 
 
-def _message(outgoing: Outgoing) -> TelegramMethod[Message]:
+def _message(outgoing: OutgoingMessage) -> TelegramMethod[Message]:
     chat_id, text, keyboard = outgoing.chat_id, outgoing.text, _keyboard(outgoing)
     if outgoing.document:
         document = FSInputFile(outgoing.document)
@@ -90,7 +90,7 @@ def _message(outgoing: Outgoing) -> TelegramMethod[Message]:
     )
 
 
-def _album(outgoing: Outgoing) -> SendMediaGroup:
+def _album(outgoing: OutgoingMessage) -> SendMediaGroup:
     """Its first photo carries the text; an album has no keyboard."""
     first, *others = [FSInputFile(photo) for photo in outgoing.photos]
     captioned = InputMediaPhoto(media=first, caption=outgoing.text, parse_mode="HTML")
@@ -99,7 +99,7 @@ def _album(outgoing: Outgoing) -> SendMediaGroup:
     )
 
 
-def _edit(outgoing: Outgoing, message_id: int) -> EditMessageText:
+def _edit(outgoing: OutgoingMessage, message_id: int) -> EditMessageText:
     return EditMessageText(
         chat_id=outgoing.chat_id,
         message_id=message_id,
@@ -110,7 +110,7 @@ def _edit(outgoing: Outgoing, message_id: int) -> EditMessageText:
     )
 
 
-def _keyboard(outgoing: Outgoing) -> InlineKeyboardMarkup | None:
+def _keyboard(outgoing: OutgoingMessage) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup.model_validate_json(outgoing.keyboard) if outgoing.keyboard else None
 
 

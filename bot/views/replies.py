@@ -16,7 +16,7 @@ from inference.listing.cases import Case
 from inference.listing.types import Stage
 from inference.listing.validation import MAX_PHOTOS
 from locales.translate import Translate
-from storage.records import CheckpointStats, Choice, State, Stats, Written
+from storage.records import CheckpointStats, Choice, Generation, RequestState, Stats
 
 LENGTH: Final = 4096  # of a message of Telegram's
 CAPTION_LENGTH: Final = 1024
@@ -62,7 +62,7 @@ CHOICES: Final[Mapping[Choice, Message]] = {
     "equal": Message("choice-equal"),
     "neither": Message("choice-neither"),
 }
-STATES: Final[Mapping[State, Message]] = {
+STATES: Final[Mapping[RequestState, Message]] = {
     "pending": Message("state-pending"),
     "running": Message("state-running"),
     "done": Message("state-done"),
@@ -132,7 +132,7 @@ def candidate(title: Message, text: str, translate: Translate) -> list[str]:
     return [paragraphs(bold(translate, title), first), *rest]
 
 
-def scores(written: Written, translate: Translate, note: str = "") -> str:
+def scores(written: Generation, translate: Translate, note: str = "") -> str:
     """The scores that there are and the times, folded; `note` stands above them."""
     values = {**written.scores, "diversity": written.diversity}
     rows = [

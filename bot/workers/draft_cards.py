@@ -45,15 +45,15 @@ class DraftCardWorker:
     async def _close(self, limit: int) -> tuple[int, float | None]:
         async with self._store.transaction() as tx:
             uow = self._open_uow(tx)
-            next_due = await tx.listings.next_due()
+            next_due = await tx.listings.get_next_due_at()
             if next_due is None or next_due > uow.now:
                 return 0, next_due
-            if uow.now - next_due < _BACKLOG_S and await tx.inbox.waiting():
+            if uow.now - next_due < _BACKLOG_S and await tx.inbox.count_pending():
                 return 0, uow.now + _LOOK_AGAIN_S
-            due = await tx.listings.due(uow.now, limit)
+            due = await tx.listings.claim_due(uow.now, limit)
             for listing in due:
                 await close_window(uow, listing)
-            return len(due), await tx.listings.next_due()
+            return len(due), await tx.listings.get_next_due_at()
 
     async def _close_one(self) -> tuple[int, float | None]:
         """The oldest window alone: when it is the one that fails, its user is told and it harms nobody else."""
@@ -66,6 +66,6 @@ class DraftCardWorker:
             logger.exception("a card failed [%s]", error_id)
         async with self._store.transaction() as tx:
             uow = self._open_uow(tx)
-            for listing in await tx.listings.due(uow.now, 1):
+            for listing in await tx.listings.claim_due(uow.now, 1):
                 await apologise(uow, listing.user_id, error_id)
-            return 1, await tx.listings.next_due()
+            return 1, await tx.listings.get_next_due_at()

@@ -121,7 +121,7 @@ class GenerationWorker:
                 await self._drop_withdrawn(tx)
                 return idle_s
             if request.attempts >= _ALONE and self._works:
-                await tx.requests.renew(request.id, request.revision)  # first in line until the others are done
+                await tx.requests.requeue(request.id, request.revision)  # first in line until the others are done
                 return idle_s
             listing = await self._listing(tx, request)
         self.progress.line_moved()
@@ -145,7 +145,7 @@ class GenerationWorker:
         async with self._store.transaction() as tx:
             for work in left:
                 if await self._is_wanted(tx, work.request):
-                    await tx.requests.renew(work.request.id, work.request.revision)  # a stop is no failed attempt
+                    await tx.requests.requeue(work.request.id, work.request.revision)  # a stop is no failed attempt
 
     async def _drop_withdrawn(self, tx: Transaction) -> None:
         """Write no further for who has changed the listing, cancelled, or is gone."""
@@ -164,7 +164,7 @@ class GenerationWorker:
             await tx.requests.finish(request.id, "failed", time.time(), "attempts" if listing else "no listing")
             return None
         if listing.revision != request.revision:
-            await tx.requests.renew(request.id, listing.revision)
+            await tx.requests.requeue(request.id, listing.revision)
             return None
         return listing
 
@@ -225,7 +225,7 @@ class GenerationWorker:
 
     async def _put_back(self, request: Request) -> None:
         async with self._store.transaction() as tx:
-            await tx.requests.put_back(request.id, time.time())
+            await tx.requests.release(request.id, time.time())
 
     async def _submission(self, listing: ListingRecord) -> tuple[Sequence[Downloaded], Submission]:
         draft = build_draft(listing, self._rules.file_limit_mb)

@@ -10,7 +10,7 @@ from bot.conversation.chat import OpenUnitOfWork
 from bot.conversation.notify import apologise, fail
 from bot.logs import new_id
 from bot.workers.signals import Signals
-from storage.records import Recovered
+from storage.records import RecoveryReport
 from storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -37,11 +37,11 @@ class LeaseKeeper:
         """Beat once; returns the seconds until the next time."""
         now = time.time()
         async with self._store.transaction() as tx:
-            await tx.leases.hold(f"process:{self._owner}", self._owner, now + LEASE_S, now)
+            await tx.leases.acquire(f"process:{self._owner}", self._owner, now + LEASE_S, now)
             recovered = await tx.recover(now, self._sole)
             await self._tell(tx, recovered)
             if now >= self._purge_at:
-                await tx.inbox.purge(now - _REMEMBERED_S)
+                await tx.inbox.delete_finished(now - _REMEMBERED_S)
         self._purge_at = now + _PURGE_S if now >= self._purge_at else self._purge_at
         if recovered.updates or recovered.requests or recovered.messages:
             logger.info(
@@ -58,7 +58,7 @@ class LeaseKeeper:
         async with self._store.transaction() as tx:
             await tx.leases.release(self._owner)
 
-    async def _tell(self, tx: Transaction, recovered: Recovered) -> None:
+    async def _tell(self, tx: Transaction, recovered: RecoveryReport) -> None:
         """What ended processes too often is given up, and said to whom it concerns."""
         for update in recovered.failed_updates:
             error_id = new_id()

@@ -22,7 +22,7 @@ from bot.telegram.rate_limit import RateLimiter
 from bot.telegram.send import Blocked, Outcome, Refused, Retry, Sent, Stale, send
 from bot.workers.concurrency import backoff_s
 from bot.workers.signals import Signal
-from storage.records import Sending
+from storage.records import OutboxMessage
 from storage.store import Store, Transaction
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Sender:
         self._leading = False
         self._renew_at = 0.0
         self._calls: dict[int, asyncio.Task[None]] = {}  # row id → the call for it
-        self._settled: list[tuple[Sending, Outcome]] = []  # calls that ended, not stored yet
+        self._settled: list[tuple[OutboxMessage, Outcome]] = []  # calls that ended, not stored yet
         self._stale: set[int] = set()  # rows to be sent anew: their message cannot be edited
         self._apologised: dict[int, float] = {}
         self._typed: dict[int, float] = {}
@@ -81,7 +81,7 @@ class Sender:
         while time.monotonic() < until:
             pause_s = await self.step(0.1)
             async with self._store.transaction() as tx:
-                waiting = await tx.outbox.pending() if self._leading else len(self._calls)
+                waiting = await tx.outbox.count_pending() if self._leading else len(self._calls)
             if not waiting:
                 break
             await self._signal.wait(min(pause_s, until - time.monotonic()))
@@ -101,19 +101,19 @@ class Sender:
         now = time.time()
         if now < self._renew_at:
             return True
-        leads = await tx.leases.hold(LEASE, self._owner, now + LEASE_S, now)
+        leads = await tx.leases.acquire(LEASE, self._owner, now + LEASE_S, now)
         self._renew_at = now + _RENEW_S if leads else 0.0
         return leads
 
-    def _begin(self, sending: Sending) -> None:
-        self._rates.start(sending.outgoing.chat_id)
+    def _begin(self, sending: OutboxMessage) -> None:
+        self._rates.start(sending.content.chat_id)
         self._calls[sending.id] = asyncio.create_task(self._send(sending))
 
-    async def _send(self, sending: Sending) -> None:
+    async def _send(self, sending: OutboxMessage) -> None:
         outcome: Outcome = Retry("stopped")
         try:
             message_id = None if sending.id in self._stale else sending.message_id
-            outcome = await send(self._bot, sending.outgoing, message_id)
+            outcome = await send(self._bot, sending.content, message_id)
         except Exception as error:
             logger.exception("message %d cannot be sent", sending.id)
             outcome = Refused(type(error).__name__)
@@ -121,10 +121,10 @@ class Sender:
             self._stale.discard(sending.id)
             self._end(sending, outcome)
 
-    def _end(self, sending: Sending, outcome: Outcome) -> None:
+    def _end(self, sending: OutboxMessage, outcome: Outcome) -> None:
         del self._calls[sending.id]
         self._settled.append((sending, outcome))
-        now, chat_id = time.monotonic(), sending.outgoing.chat_id
+        now, chat_id = time.monotonic(), sending.content.chat_id
         if isinstance(outcome, Retry) and outcome.retry_after_s is not None:
             self._rates.flood(chat_id, now, now + outcome.retry_after_s)
         self._rates.end(chat_id, now)
@@ -137,11 +137,11 @@ class Sender:
             await self._store_outcome(tx, sending, outcome)
         return len(settled)
 
-    async def _store_outcome(self, tx: Transaction, sending: Sending, outcome: Outcome) -> None:
+    async def _store_outcome(self, tx: Transaction, sending: OutboxMessage, outcome: Outcome) -> None:
         now = time.time()
         match outcome:
             case Sent(message_id):
-                await tx.outbox.sent(sending.id, message_id, now)
+                await tx.outbox.mark_sent(sending.id, message_id, now)
             case Retry(reason, retry_after_s):
                 pause_s = backoff_s(sending.attempts + 1, 0.5, _LONGEST_PAUSE_S)
                 logger.warning("message %d again later, %d attempts: %s", sending.id, sending.attempts + 1, reason)
@@ -151,18 +151,18 @@ class Sender:
                 await tx.outbox.retry(sending.id, now, "stale")
             case Blocked():
                 logger.info("message %d: its user has left", sending.id)
-                await tx.outbox.fail(sending.id, "nobody")
-                await tx.users.block(sending.outgoing.chat_id)
+                await tx.outbox.mark_failed(sending.id, "nobody")
+                await tx.users.mark_blocked(sending.content.chat_id)
             case Refused(reason):
                 await self._give_up(tx, sending, reason)
 
-    async def _give_up(self, tx: Transaction, sending: Sending, reason: str) -> None:
-        error_id, chat_id, now = new_id(), sending.outgoing.chat_id, time.monotonic()
-        request_id = sending.outgoing.request_id
+    async def _give_up(self, tx: Transaction, sending: OutboxMessage, reason: str) -> None:
+        error_id, chat_id, now = new_id(), sending.content.chat_id, time.monotonic()
+        request_id = sending.content.request_id
         logger.error("message %d of request %s refused: %s [%s]", sending.id, request_id, reason, error_id)
-        await tx.outbox.fail(sending.id, f"{error_id} {reason}")
+        await tx.outbox.mark_failed(sending.id, f"{error_id} {reason}")
         told = {chat: at for chat, at in self._apologised.items() if now - at < _APOLOGY_S}
-        if chat_id not in told and sending.outgoing.priority < 2:
+        if chat_id not in told and sending.content.priority < 2:
             told[chat_id] = now
             await apologise(self._open_uow(tx), chat_id, error_id)
         self._apologised = told

@@ -94,7 +94,7 @@ class UpdateWorker:
             chat = await self._chat(tx, update)
             if chat is not None:
                 await self._dispatcher.feed_update(self._bot, update, chat=chat)
-            await tx.inbox.done(taken.update_id, time.time())
+            await tx.inbox.mark_done(taken.update_id, time.time())
         return chat.toasts if chat is not None else []
 
     async def _chat(self, tx: Transaction, update: Update) -> Chat | None:
@@ -104,19 +104,21 @@ class UpdateWorker:
         if event is None or message is None or event.from_user is None or message.chat.type != "private":
             return None
         uow = self._open_uow(tx)
-        return Chat(uow, await tx.users.get(event.from_user.id, uow.now, language_of(event.from_user.language_code)))
+        return Chat(
+            uow, await tx.users.get_or_create(event.from_user.id, uow.now, language_of(event.from_user.language_code))
+        )
 
     async def _put_back(self, update_id: int) -> None:
         async with self._store.transaction() as tx:
-            await tx.inbox.put_back(update_id)
+            await tx.inbox.release(update_id)
 
     async def _fail(self, taken: InboxUpdate, error_id: str) -> bool:
         """Let the update be tried once more; what fails again is given up, and its user told. Whether it was."""
         async with self._store.transaction() as tx:
             if taken.attempts + 1 < _TRIES:
-                await tx.inbox.put_back(taken.update_id)
+                await tx.inbox.release(taken.update_id)
                 return False
-            await tx.inbox.fail(taken.update_id, error_id, time.time())
+            await tx.inbox.mark_failed(taken.update_id, error_id, time.time())
             if taken.user_id is not None:
                 await apologise(self._open_uow(tx), taken.user_id, error_id)
             return True

@@ -54,10 +54,10 @@ async def _fetch(url: str) -> tuple[list[Line], list[Line]]:
     from storage.store import Store
 
     try:
-        store = await Store.open(url, make=False)
+        store = await Store.open(url, create=False)
         try:
             async with store.transaction() as tx:
-                return await export.listings(tx, _parse_items), await export.pairs(tx, _parse_items)
+                return await export.export_listings(tx, _parse_items), await export.export_pairs(tx, _parse_items)
         finally:
             await store.close()
     except StorageError as error:

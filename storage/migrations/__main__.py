@@ -13,8 +13,8 @@ from argparse import Namespace
 from alembic.config import CommandLine
 from sqlalchemy import Connection
 
-from storage.connection import build_engine, read_url
-from storage.schema import MIGRATIONS, alembic_config
+from storage.connection import build_engine, parse_url
+from storage.migrate import MIGRATIONS, build_alembic_config
 
 DEFAULT = f"sqlite+aiosqlite:///{MIGRATIONS.parents[1] / 'data' / 'opisalka.db'}"
 
@@ -23,11 +23,11 @@ async def run(line: CommandLine, options: Namespace) -> None:
     """Run one of Alembic's commands in a transaction."""
 
     def run_command(connection: Connection) -> None:
-        config = alembic_config(connection)
+        config = build_alembic_config(connection)
         config.cmd_opts = options
         line.run_cmd(config, options)
 
-    engine = build_engine(read_url(os.environ.get("DATABASE_URL") or DEFAULT))
+    engine = build_engine(parse_url(os.environ.get("DATABASE_URL") or DEFAULT))
     try:
         async with engine.begin() as connection:
             await connection.run_sync(run_command)

@@ -19,17 +19,17 @@ class Repository:
         self._connection = connection
         self._postgresql = connection.dialect.name == "postgresql"
 
-    async def _all(self, statement: Executable) -> list[Row]:
+    async def _fetch_all(self, statement: Executable) -> list[Row]:
         return [row._asdict() for row in await self._connection.execute(statement)]
 
-    async def _one(self, statement: Executable) -> Row | None:
+    async def _fetch_one(self, statement: Executable) -> Row | None:
         row = (await self._connection.execute(statement)).first()
         return None if row is None else row._asdict()
 
-    async def _value(self, statement: Executable) -> Any:
+    async def _scalar(self, statement: Executable) -> Any:
         return (await self._connection.execute(statement)).scalar()
 
-    async def _run(self, statement: Executable) -> int:
+    async def _execute(self, statement: Executable) -> int:
         """Execute, and return how many rows it changed."""
         return (await self._connection.execute(statement)).rowcount
 
@@ -37,7 +37,7 @@ class Repository:
         """An insert that can say what happens on a conflict."""
         return postgresql.insert(table) if self._postgresql else sqlite.insert(table)
 
-    async def _alone(self, name: str) -> None:
+    async def _lock_claims(self, name: str) -> None:
         """Let no other process claim the same things until this transaction ends.
 
         In SQLite the transaction is the only writer anyway. In PostgreSQL a claim looks at many rows before it takes

@@ -9,12 +9,12 @@ from typing import Final
 
 from sqlalchemy import Select, Table, select, update
 
-from storage.records import Choice, Comparison, DescriptionRecord, Request, Stats, TrainingExample, Written
+from storage.records import Choice, Comparison, DescriptionRecord, Generation, Request, Stats, TrainingExample
 from storage.repositories.base import Repository, Row
-from storage.repositories.stats import Numbers
+from storage.repositories.stats import StatsQueries
 from storage.tables import comparisons, corrections, descriptions, listings, notes, votes
 
-SPEED_OF: Final = 50
+MEDIAN_WINDOW: Final = 50
 
 _COMPARISON = (
     comparisons.c.id,
@@ -24,19 +24,19 @@ _COMPARISON = (
     comparisons.c.second_id.label("second"),
     comparisons.c.choice,
 )
-_WRITTEN = tuple(Written.__dataclass_fields__)
+_WRITTEN = tuple(Generation.__dataclass_fields__)
 _OWN = ("id", "listing_id", "request_id", "user_id", "seed", "created_at", "vote", "reason", "correction")
 
 
 class Feedback(Repository):
     """Rows of `descriptions`, `votes`, `corrections` and `comparisons`."""
 
-    async def add(self, request: Request, written: Written, now: float) -> DescriptionRecord:
+    async def add(self, request: Request, written: Generation, now: float) -> DescriptionRecord:
         """Store what was written, together with the notes that it was written from."""
         values = {name: getattr(request, name) for name in ("listing_id", "user_id", "seed")}
         values |= {"request_id": request.id, "created_at": now} | await self._source(request.listing_id)
         values |= _plain(written)
-        description_id = await self._value(self._insert(descriptions).values(values).returning(descriptions.c.id))
+        description_id = await self._scalar(self._insert(descriptions).values(values).returning(descriptions.c.id))
         description = await self.get(description_id)
         assert description is not None
         return description
@@ -46,82 +46,85 @@ class Feedback(Repository):
         found = await self._descriptions(_judged().where(descriptions.c.id == description_id))
         return next(iter(found), None)
 
-    async def of_listing(self, listing_id: int) -> list[DescriptionRecord]:
+    async def list_for_listing(self, listing_id: int) -> list[DescriptionRecord]:
         """All descriptions of the listing, the oldest first."""
         mine = _judged().where(descriptions.c.listing_id == listing_id)
         return await self._descriptions(mine.order_by(descriptions.c.id))
 
-    async def recent(self, user_id: int, limit: int) -> list[DescriptionRecord]:
+    async def list_recent(self, user_id: int, limit: int) -> list[DescriptionRecord]:
         """The user's descriptions, the newest first."""
         mine = _judged().where(descriptions.c.user_id == user_id)
         return await self._descriptions(mine.order_by(descriptions.c.id.desc()).limit(limit))
 
-    async def vote(self, description_id: int, user_id: int, value: int, reason: str | None, now: float) -> bool:
+    async def set_vote(self, description_id: int, user_id: int, value: int, reason: str | None, now: float) -> bool:
         """Store the vote (1 or -1) in place of an earlier one; False where the description is not the user's."""
         vote = {"value": value, "reason": reason, "voted_at": now}
         return await self._judge(votes, description_id, user_id, vote)
 
-    async def correct(self, description_id: int, user_id: int, text: str, diff: str, now: float) -> bool:
+    async def set_correction(self, description_id: int, user_id: int, text: str, diff: str, now: float) -> bool:
         """Store the user's own text in place of an earlier one; False where the description is not the user's."""
         correction = {"text": text, "diff": diff, "corrected_at": now}
         return await self._judge(corrections, description_id, user_id, correction)
 
-    async def compare(self, listing_id: int, user_id: int, first: int, second: int, now: float) -> Comparison:
+    async def add_comparison(self, listing_id: int, user_id: int, first: int, second: int, now: float) -> Comparison:
         """Store which two descriptions the user is shown, in this order."""
         values = {"listing_id": listing_id, "user_id": user_id, "first_id": first, "second_id": second}
         added = self._insert(comparisons).values(**values, created_at=now).returning(*_COMPARISON)
-        row = await self._one(added)
+        row = await self._fetch_one(added)
         assert row is not None
         return Comparison(**row)
 
     async def get_comparison(self, comparison_id: int) -> Comparison | None:
         """The comparison of this id."""
-        row = await self._one(select(*_COMPARISON).where(comparisons.c.id == comparison_id))
+        row = await self._fetch_one(select(*_COMPARISON).where(comparisons.c.id == comparison_id))
         return Comparison(**row) if row else None
 
-    async def choose(self, comparison_id: int, choice: Choice, now: float) -> bool:
+    async def set_choice(self, comparison_id: int, choice: Choice, now: float) -> bool:
         """Store the choice; False where one was made before: after it the names are known."""
         open_one = (comparisons.c.id == comparison_id) & comparisons.c.choice.is_(None)
-        return await self._run(update(comparisons).where(open_one).values(choice=choice, chosen_at=now)) == 1
+        return await self._execute(update(comparisons).where(open_one).values(choice=choice, chosen_at=now)) == 1
 
-    async def speed(self, checkpoint: str) -> float | None:
+    async def get_median_generate_s(self, checkpoint: str) -> float | None:
         """The median of the seconds that the checkpoint's latest texts took."""
         latest = select(descriptions.c.timings).where(descriptions.c.checkpoint == checkpoint)
-        rows = await self._all(latest.order_by(descriptions.c.id.desc()).limit(SPEED_OF))
+        rows = await self._fetch_all(latest.order_by(descriptions.c.id.desc()).limit(MEDIAN_WINDOW))
         seconds = [row["timings"]["generate_s"] for row in rows if "generate_s" in row["timings"]]
         return median(seconds) if seconds else None
 
-    async def stats(self) -> Stats:
+    async def get_stats(self) -> Stats:
         """The service in numbers."""
-        return await Numbers(self._connection).stats()
+        return await StatsQueries(self._connection).load()
 
-    async def lessons(self) -> list[TrainingExample]:
+    async def list_training_examples(self) -> list[TrainingExample]:
         """All texts that were written about sellers' own listings, the oldest first."""
         own = _judged().where(descriptions.c.text.is_not(None), descriptions.c.case.is_(None))
-        rows = await self._all(own.order_by(descriptions.c.id))
+        rows = await self._fetch_all(own.order_by(descriptions.c.id))
         return [TrainingExample(_description(row), row["source"]) for row in rows]
 
-    async def decided(self) -> list[Comparison]:
+    async def list_decided_comparisons(self) -> list[Comparison]:
         """All comparisons in which one text won, the oldest first."""
         won = select(*_COMPARISON).where(comparisons.c.choice.in_(("first", "second")))
-        return [Comparison(**row) for row in await self._all(won.order_by(comparisons.c.id))]
+        return [Comparison(**row) for row in await self._fetch_all(won.order_by(comparisons.c.id))]
 
     async def _source(self, listing_id: int) -> Row:
         """The notes of the listing, and which preloaded case it is, as they are now: both may change later."""
         texts = select(notes.c.text).where(notes.c.listing_id == listing_id).order_by(notes.c.message_id)
-        source = "\n".join(row["text"] for row in await self._all(texts))
-        return {"source": source, "case": await self._value(select(listings.c.case).where(listings.c.id == listing_id))}
+        source = "\n".join(row["text"] for row in await self._fetch_all(texts))
+        return {
+            "source": source,
+            "case": await self._scalar(select(listings.c.case).where(listings.c.id == listing_id)),
+        }
 
     async def _judge(self, table: Table, description_id: int, user_id: int, values: Mapping[str, object]) -> bool:
         own = (descriptions.c.id == description_id) & (descriptions.c.user_id == user_id)
-        if await self._value(select(descriptions.c.id).where(own)) is None:
+        if await self._scalar(select(descriptions.c.id).where(own)) is None:
             return False
         judged = self._insert(table).values(description_id=description_id, user_id=user_id, **values)
-        await self._run(judged.on_conflict_do_update(index_elements=["description_id"], set_=values))
+        await self._execute(judged.on_conflict_do_update(index_elements=["description_id"], set_=values))
         return True
 
     async def _descriptions(self, statement: Select[tuple[object, ...]]) -> list[DescriptionRecord]:
-        return [_description(row) for row in await self._all(statement)]
+        return [_description(row) for row in await self._fetch_all(statement)]
 
 
 def _judged() -> Select[tuple[object, ...]]:
@@ -130,12 +133,12 @@ def _judged() -> Select[tuple[object, ...]]:
     return select(descriptions, *judgements).outerjoin(votes).outerjoin(corrections)
 
 
-def _plain(written: Written) -> Row:
+def _plain(written: Generation) -> Row:
     values = asdict(written)
     moderation = [dict(check) for check in written.moderation]
     return values | {"moderation": moderation, "photo_sha256": list(written.photo_sha256)}
 
 
 def _description(row: Row) -> DescriptionRecord:
-    written = Written(**{name: row[name] for name in _WRITTEN} | {"photo_sha256": tuple(row["photo_sha256"])})
-    return DescriptionRecord(**{name: row[name] for name in _OWN}, written=written)
+    written = Generation(**{name: row[name] for name in _WRITTEN} | {"photo_sha256": tuple(row["photo_sha256"])})
+    return DescriptionRecord(**{name: row[name] for name in _OWN}, generation=written)

@@ -27,53 +27,56 @@ class Inbox(Repository):
         if not values:
             return 0
         added = self._insert(inbox).values(values).on_conflict_do_nothing().returning(inbox.c.update_id)
-        return len(await self._all(added))
+        return len(await self._fetch_all(added))
 
-    async def claim(self, owner: str, now: float) -> InboxUpdate | None:
+    async def claim(self, worker_id: str, now: float) -> InboxUpdate | None:
         """Take the oldest new update of a user of whom none is being handled."""
-        await self._alone("inbox")
+        await self._lock_claims("inbox")
         busy = select(inbox.c.user_id).where(_RUNNING, inbox.c.user_id.is_not(None))
         free = inbox.c.user_id.is_(None) | inbox.c.user_id.not_in(busy)
         oldest = select(func.min(inbox.c.update_id)).where(_NEW, free).scalar_subquery()
-        row = await self._one(
-            update(inbox).where(inbox.c.update_id == oldest).values(state="running", owner=owner).returning(*_COLUMNS)
+        row = await self._fetch_one(
+            update(inbox)
+            .where(inbox.c.update_id == oldest)
+            .values(state="running", owner=worker_id)
+            .returning(*_COLUMNS)
         )
         return InboxUpdate(**row) if row else None
 
-    async def done(self, update_id: int, now: float) -> None:
+    async def mark_done(self, update_id: int, now: float) -> None:
         """The update is handled: its id alone is kept."""
         await self._finish(update_id, "done", now, None)
 
-    async def fail(self, update_id: int, error: str, now: float) -> None:
+    async def mark_failed(self, update_id: int, error: str, now: float) -> None:
         """The update cannot be handled: its id and the error are kept."""
         await self._finish(update_id, "failed", now, error)
 
-    async def put_back(self, update_id: int) -> None:
+    async def release(self, update_id: int) -> None:
         """Handle it again; that counts as an attempt."""
-        await self._put_back(inbox.c.update_id == update_id)
+        await self._release(inbox.c.update_id == update_id)
 
     async def recover(self, gone: ColumnElement[bool], limit: int, now: float) -> tuple[int, list[InboxUpdate]]:
         """Handle again what gone owners had in hand; what comes to `limit` attempts fails and is returned."""
         often = select(*_COLUMNS).where(_RUNNING, gone, inbox.c.attempts + 1 >= limit).with_for_update()
-        failed = [InboxUpdate(**row) for row in await self._all(often)]
+        failed = [InboxUpdate(**row) for row in await self._fetch_all(often)]
         for given_up in failed:
-            await self.fail(given_up.update_id, "interrupted", now)
-        return await self._put_back(gone), failed
+            await self.mark_failed(given_up.update_id, "interrupted", now)
+        return await self._release(gone), failed
 
-    async def waiting(self) -> int:
+    async def count_pending(self) -> int:
         """How many updates are not handled yet, those in hand included."""
         new, running = (select(func.count()).where(state).scalar_subquery() for state in (_NEW, _RUNNING))
-        count: int = await self._value(select(new + running))
+        count: int = await self._scalar(select(new + running))
         return count
 
-    async def purge(self, before: float) -> int:
+    async def delete_finished(self, before: float) -> int:
         """Drop the ids of updates that were handled before this time."""
-        return await self._run(delete(inbox).where(inbox.c.finished_at < before))
+        return await self._execute(delete(inbox).where(inbox.c.finished_at < before))
 
-    async def _put_back(self, which: ColumnElement[bool]) -> int:
+    async def _release(self, which: ColumnElement[bool]) -> int:
         again = {"state": "new", "owner": None, "attempts": inbox.c.attempts + 1}
-        return await self._run(update(inbox).where(_RUNNING, which).values(again))
+        return await self._execute(update(inbox).where(_RUNNING, which).values(again))
 
     async def _finish(self, update_id: int, state: str, now: float, error: str | None) -> None:
         left = {"user_id": None, "payload": None, "owner": None, "state": state, "error": error, "finished_at": now}
-        await self._run(update(inbox).where(inbox.c.update_id == update_id).values(left))
+        await self._execute(update(inbox).where(inbox.c.update_id == update_id).values(left))

@@ -11,15 +11,15 @@ from storage.tables import leases
 class Leases(Repository):
     """Rows of `leases`."""
 
-    async def hold(self, name: str, owner: str, until: float, now: float) -> bool:
+    async def acquire(self, name: str, worker_id: str, until: float, now: float) -> bool:
         """Take or renew the lease; False while somebody else holds it."""
-        mine = self._insert(leases).values(name=name, owner=owner, until=until)
-        free = (leases.c.owner == owner) | (leases.c.until <= now)
+        mine = self._insert(leases).values(name=name, owner=worker_id, until=until)
+        free = (leases.c.owner == worker_id) | (leases.c.until <= now)
         taken = mine.on_conflict_do_update(
-            index_elements=["name"], set_={"owner": owner, "until": until}, where=free
+            index_elements=["name"], set_={"owner": worker_id, "until": until}, where=free
         ).returning(leases.c.name)
-        return await self._one(taken) is not None
+        return await self._fetch_one(taken) is not None
 
-    async def release(self, owner: str) -> None:
+    async def release(self, worker_id: str) -> None:
         """Give back all that the owner holds."""
-        await self._run(delete(leases).where(leases.c.owner == owner))
+        await self._execute(delete(leases).where(leases.c.owner == worker_id))

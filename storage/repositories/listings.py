@@ -23,7 +23,7 @@ class Listings(Repository):
     A listing that is read stays locked until the transaction ends: what is decided by its revision holds.
     """
 
-    async def current(self, user_id: int) -> ListingRecord | None:
+    async def get_current(self, user_id: int) -> ListingRecord | None:
         """The listing that the user's next message joins."""
         return await self._first(listings.c.user_id == user_id, listings.c.collecting)
 
@@ -31,77 +31,77 @@ class Listings(Repository):
         """The listing of this id."""
         return await self._first(listings.c.id == listing_id)
 
-    async def latest(self, user_id: int) -> ListingRecord | None:
+    async def get_latest(self, user_id: int) -> ListingRecord | None:
         """The listing that was opened last."""
         return await self._first(listings.c.user_id == user_id)
 
-    async def of_album(self, user_id: int, album: str) -> ListingRecord | None:
+    async def get_by_album(self, user_id: int, album: str) -> ListingRecord | None:
         """The listing that holds a photo of the album."""
         mine = select(photos.c.listing_id).where(photos.c.user_id == user_id, photos.c.album == album)
         return await self._first(listings.c.id.in_(mine))
 
-    async def of_message(self, user_id: int, message_id: int) -> ListingRecord | None:
+    async def get_by_message(self, user_id: int, message_id: int) -> ListingRecord | None:
         """The listing that a message of the user gave a photo or a note to."""
         parts = [select(t.c.listing_id).where(t.c.user_id == user_id, t.c.message_id == message_id) for t in _PARTS]
         return await self._first(listings.c.id.in_(union(*parts)))
 
-    async def recent(self, user_id: int, limit: int) -> list[ListingRecord]:
+    async def list_recent(self, user_id: int, limit: int) -> list[ListingRecord]:
         """The user's listings, the newest first."""
-        return await self._whole(_newest(listings.c.user_id == user_id).limit(limit))
+        return await self._load(_newest(listings.c.user_id == user_id).limit(limit))
 
-    async def open(self, user_id: int, now: float, case: str | None = None) -> ListingRecord:
+    async def add(self, user_id: int, now: float, case: str | None = None) -> ListingRecord:
         """A new listing; the user's others stop collecting."""
-        await self._close_others(user_id)
+        await self._stop_collecting_all(user_id)
         values = {"user_id": user_id, "collecting": True, "revision": 0, "case": case, "wants_text": False}
-        row = await self._one(self._insert(listings).values(**values, created_at=now).returning(listings))
+        row = await self._fetch_one(self._insert(listings).values(**values, created_at=now).returning(listings))
         assert row is not None
         return _listing(row, [], [])
 
     async def add_photo(self, listing_id: int, photo: PhotoFile) -> bool:
         """Add the photo; False where it is there already or where there are `MAX_PHOTOS`."""
-        count: int = await self._value(select(func.count()).where(photos.c.listing_id == listing_id))
+        count: int = await self._scalar(select(func.count()).where(photos.c.listing_id == listing_id))
         if count >= MAX_PHOTOS:
             return False
         columns = [column.name for column in _PHOTO]
         values = {name: getattr(photo, name) for name in columns}
-        return await self._run(self._part(photos, listing_id, values).on_conflict_do_nothing()) == 1
+        return await self._execute(self._insert_part(photos, listing_id, values).on_conflict_do_nothing()) == 1
 
-    async def drop_photo(self, listing_id: int, file_unique_id: str) -> None:
+    async def delete_photo(self, listing_id: int, file_unique_id: str) -> None:
         """Take the photo out."""
         one = (photos.c.listing_id == listing_id) & (photos.c.file_unique_id == file_unique_id)
-        await self._run(delete(photos).where(one))
+        await self._execute(delete(photos).where(one))
 
-    async def put_note(self, listing_id: int, note: Note) -> None:
+    async def set_note(self, listing_id: int, note: Note) -> None:
         """Insert the note, or replace the one of the same message; an empty text removes it."""
         if note.text:
-            joined = self._part(notes, listing_id, {"message_id": note.message_id, "text": note.text})
+            joined = self._insert_part(notes, listing_id, {"message_id": note.message_id, "text": note.text})
             key = ["listing_id", "message_id"]
-            await self._run(joined.on_conflict_do_update(index_elements=key, set_={"text": note.text}))
+            await self._execute(joined.on_conflict_do_update(index_elements=key, set_={"text": note.text}))
         else:
             one = (notes.c.listing_id == listing_id) & (notes.c.message_id == note.message_id)
-            await self._run(delete(notes).where(one))
+            await self._execute(delete(notes).where(one))
 
-    async def changed(self, listing_id: int, *, window_opened_at: float | None, card_due_at: float | None) -> None:
+    async def add_revision(self, listing_id: int, *, window_opened_at: float | None, card_due_at: float | None) -> None:
         """Count a revision, and say when the quiet window began and when it will be over."""
         revision = listings.c.revision + 1
         await self._set(listing_id, revision=revision, window_opened_at=window_opened_at, card_due_at=card_due_at)
 
-    async def due(self, now: float, limit: int) -> list[ListingRecord]:
+    async def claim_due(self, now: float, limit: int) -> list[ListingRecord]:
         """Listings whose window is over, the longest waiting first; their windows are closed by this."""
         over = select(listings.c.id).where(listings.c.card_due_at <= now).order_by(listings.c.card_due_at)
-        ids = [row["id"] for row in await self._all(over.limit(limit).with_for_update(skip_locked=True))]
+        ids = [row["id"] for row in await self._fetch_all(over.limit(limit).with_for_update(skip_locked=True))]
         closed = {"card_due_at": None, "window_opened_at": None}
-        await self._run(update(listings).where(listings.c.id.in_(ids)).values(closed))
-        found = {listing.id: listing for listing in await self._whole(_newest(listings.c.id.in_(ids)))}
+        await self._execute(update(listings).where(listings.c.id.in_(ids)).values(closed))
+        found = {listing.id: listing for listing in await self._load(_newest(listings.c.id.in_(ids)))}
         return [found[listing_id] for listing_id in ids]
 
-    async def next_due(self) -> float | None:
+    async def get_next_due_at(self) -> float | None:
         """When the next window will be over."""
         due = listings.c.card_due_at
-        first: float | None = await self._value(select(func.min(due)).where(due.is_not(None)))
+        first: float | None = await self._scalar(select(func.min(due)).where(due.is_not(None)))
         return first
 
-    async def want_text(self, listing_id: int, wanted: bool) -> None:
+    async def set_wants_text(self, listing_id: int, wanted: bool) -> None:
         """Whether a text is to be written as soon as the window is over."""
         await self._set(listing_id, wants_text=wanted)
 
@@ -109,44 +109,46 @@ class Listings(Repository):
         """The user's next message opens another listing."""
         await self._set(listing_id, collecting=False)
 
-    async def collect_again(self, listing_id: int) -> None:
+    async def resume_collecting(self, listing_id: int) -> None:
         """The user's next message joins this listing and no other."""
-        owner: int = await self._value(select(listings.c.user_id).where(listings.c.id == listing_id))
-        await self._close_others(owner)
+        owner: int = await self._scalar(select(listings.c.user_id).where(listings.c.id == listing_id))
+        await self._stop_collecting_all(owner)
         await self._set(listing_id, collecting=True)
 
     async def clear(self, listing_id: int) -> None:
         """Empty the listing: photos, notes and the case are gone."""
         for part in _PARTS:
-            await self._run(delete(part).where(part.c.listing_id == listing_id))
+            await self._execute(delete(part).where(part.c.listing_id == listing_id))
         await self._set(listing_id, case=None)
 
     async def _first(self, *conditions: ColumnElement[bool]) -> ListingRecord | None:
-        return next(iter(await self._whole(_newest(*conditions).limit(1).with_for_update())), None)
+        return next(iter(await self._load(_newest(*conditions).limit(1).with_for_update())), None)
 
-    async def _whole(self, statement: Select[tuple[object, ...]]) -> list[ListingRecord]:
-        rows = await self._all(statement)
+    async def _load(self, statement: Select[tuple[object, ...]]) -> list[ListingRecord]:
+        rows = await self._fetch_all(statement)
         ids = [row["id"] for row in rows]
-        parts = [await self._parts(part, ids) for part in _PARTS]
+        parts = [await self._load_parts(part, ids) for part in _PARTS]
         return [_listing(row, *(part[row["id"]] for part in parts)) for row in rows]
 
-    async def _parts(self, part: Table, ids: Sequence[int]) -> defaultdict[int, list[Row]]:
+    async def _load_parts(self, part: Table, ids: Sequence[int]) -> defaultdict[int, list[Row]]:
         found: defaultdict[int, list[Row]] = defaultdict(list)
         if ids:
-            for row in await self._all(select(part).where(part.c.listing_id.in_(ids)).order_by(part.c.message_id)):
+            for row in await self._fetch_all(
+                select(part).where(part.c.listing_id.in_(ids)).order_by(part.c.message_id)
+            ):
                 found[row.pop("listing_id")].append(row)
         return found
 
-    def _part(self, part: Table, listing_id: int, values: Row) -> Insert:
+    def _insert_part(self, part: Table, listing_id: int, values: Row) -> Insert:
         owner = select(listings.c.user_id).where(listings.c.id == listing_id).scalar_subquery()
         return self._insert(part).values(listing_id=listing_id, user_id=owner, **values)
 
-    async def _close_others(self, user_id: int) -> None:
+    async def _stop_collecting_all(self, user_id: int) -> None:
         mine = (listings.c.user_id == user_id) & listings.c.collecting
-        await self._run(update(listings).where(mine).values(collecting=False))
+        await self._execute(update(listings).where(mine).values(collecting=False))
 
     async def _set(self, listing_id: int, **values: object) -> None:
-        await self._run(update(listings).where(listings.c.id == listing_id).values(values))
+        await self._execute(update(listings).where(listings.c.id == listing_id).values(values))
 
 
 _PARTS = (photos, notes)

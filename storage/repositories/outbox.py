@@ -7,18 +7,18 @@ from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, delete, func, select, text, update
 
-from storage.records import Outgoing, Sending
+from storage.records import OutboxMessage, OutgoingMessage
 from storage.repositories.base import Repository, Row
 from storage.tables import in_state, outbox, slots
 
 _PENDING, _SENDING = in_state(outbox, "pending"), in_state(outbox, "sending")
-_CONTENT = [outbox.c[name] for name in Outgoing.__dataclass_fields__]
+_CONTENT = [outbox.c[name] for name in OutgoingMessage.__dataclass_fields__]
 
 
 class Outbox(Repository):
     """Rows of `outbox`, gone once they are sent, and `slots`, which remembers the messages to edit."""
 
-    async def put(self, outgoing: Outgoing, now: float) -> int:
+    async def enqueue(self, outgoing: OutgoingMessage, now: float) -> int:
         """Let the message wait; what waits in the same slot gets the new content and keeps its place."""
         content = asdict(outgoing) | {"photos": list(outgoing.photos)}
         added = self._insert(outbox).values(**content, state="pending", attempts=0, ready_at=now, created_at=now)
@@ -29,16 +29,16 @@ class Outbox(Repository):
         merged = added.on_conflict_do_update(
             index_elements=["slot"], index_where=text("state = 'pending'"), set_=renewed
         ).returning(outbox.c.id)
-        row_id: int = await self._value(merged)
+        row_id: int = await self._scalar(merged)
         return row_id
 
-    async def claim(self, owner: str, now: float, busy: Collection[int], limit: int) -> list[Sending]:
+    async def claim(self, worker_id: str, now: float, busy: Collection[int], limit: int) -> list[OutboxMessage]:
         """Take messages that are ready, at most one a chat, of chats neither in `busy` nor being sent to; best first.
 
         The best of a chat has the lowest priority number, then the lowest id; while it waits for its next attempt,
         the others of the chat wait behind it.
         """
-        await self._alone("outbox")
+        await self._lock_claims("outbox")
         sent_to = select(outbox.c.chat_id).where(_SENDING)
         place = func.row_number().over(partition_by=outbox.c.chat_id, order_by=(outbox.c.priority, outbox.c.id))
         waiting = select(outbox.c.id, outbox.c.priority, outbox.c.ready_at, place.label("place")).where(
@@ -46,76 +46,76 @@ class Outbox(Repository):
         )
         best = waiting.subquery()
         ready = select(best.c.id).where(best.c.place == 1, best.c.ready_at <= now)
-        ids = [row["id"] for row in await self._all(ready.order_by(best.c.priority, best.c.id).limit(limit))]
-        return await self._take(owner, ids)
+        ids = [row["id"] for row in await self._fetch_all(ready.order_by(best.c.priority, best.c.id).limit(limit))]
+        return await self._mark_sending(worker_id, ids)
 
-    async def sent(self, row_id: int, message_id: int | None, now: float) -> None:
+    async def mark_sent(self, row_id: int, message_id: int | None, now: float) -> None:
         """It is in the chat: nothing but the message of its slot is remembered."""
         gone = delete(outbox).where(outbox.c.id == row_id).returning(outbox.c.slot, outbox.c.chat_id)
-        row = await self._one(gone)
+        row = await self._fetch_one(gone)
         if row is None or row["slot"] is None or message_id is None:
             return
         filled = self._insert(slots).values(**row, message_id=message_id)
-        await self._run(filled.on_conflict_do_update(index_elements=["slot"], set_={"message_id": message_id}))
+        await self._execute(filled.on_conflict_do_update(index_elements=["slot"], set_={"message_id": message_id}))
 
-    async def retry(self, row_id: int, at: float, error: str) -> None:
+    async def retry(self, row_id: int, ready_at: float, error: str) -> None:
         """Try again at this time."""
-        await self.put_back(outbox.c.id == row_id, ready_at=at, error=error)
+        await self.release(outbox.c.id == row_id, ready_at=ready_at, error=error)
 
-    async def fail(self, row_id: int, error: str) -> None:
+    async def mark_failed(self, row_id: int, error: str) -> None:
         """It cannot be sent."""
-        await self._run(update(outbox).where(outbox.c.id == row_id).values(state="failed", owner=None, error=error))
+        await self._execute(update(outbox).where(outbox.c.id == row_id).values(state="failed", owner=None, error=error))
 
-    async def drop(self, chat_id: int) -> int:
+    async def delete_pending(self, chat_id: int) -> int:
         """Drop what waits for the chat, and return how many messages that were."""
-        return await self._run(delete(outbox).where(outbox.c.chat_id == chat_id, _PENDING))
+        return await self._execute(delete(outbox).where(outbox.c.chat_id == chat_id, _PENDING))
 
-    async def forget_slot(self, slot: str) -> None:
+    async def detach_slot(self, slot: str) -> None:
         """Leave the slot's message as it is: the next one of the slot is a new message.
 
         An edit of the message that is known already still reaches it, in a slot of its own.
         """
-        message_id = await self._value(select(slots.c.message_id).where(slots.c.slot == slot))
+        message_id = await self._scalar(select(slots.c.message_id).where(slots.c.slot == slot))
         left = None if message_id is None else f"{slot}@{message_id}"
         edits = (outbox.c.slot == slot) & ~outbox.c.fresh
-        edited = await self._run(update(outbox).where(edits, _SENDING).values(slot=left))
+        edited = await self._execute(update(outbox).where(edits, _SENDING).values(slot=left))
         if left is not None:
-            edited += await self._run(update(outbox).where(edits, _PENDING).values(slot=left))
-            await self._run(update(slots).where(slots.c.slot == slot).values(slot=left))
+            edited += await self._execute(update(outbox).where(edits, _PENDING).values(slot=left))
+            await self._execute(update(slots).where(slots.c.slot == slot).values(slot=left))
         if not edited:
-            await self._run(delete(slots).where(slots.c.slot == left))
-        await self._run(update(outbox).where(outbox.c.slot == slot, _SENDING).values(slot=None))
-        await self._run(update(outbox).where(outbox.c.slot == slot, _PENDING).values(fresh=True))
+            await self._execute(delete(slots).where(slots.c.slot == left))
+        await self._execute(update(outbox).where(outbox.c.slot == slot, _SENDING).values(slot=None))
+        await self._execute(update(outbox).where(outbox.c.slot == slot, _PENDING).values(fresh=True))
 
-    async def pending(self) -> int:
+    async def count_pending(self) -> int:
         """How many messages are not sent yet, those in hand included."""
-        count: int = await self._value(select(func.count()).where(_PENDING | _SENDING))
+        count: int = await self._scalar(select(func.count()).where(_PENDING | _SENDING))
         return count
 
-    async def put_back(self, which: ColumnElement[bool], **values: object) -> int:
+    async def release(self, which: ColumnElement[bool], **values: object) -> int:
         """Let messages that were being sent wait again, but for those whose slot has a newer content waiting."""
         mine = select(outbox.c.slot).where(which, _SENDING)
         newer = select(outbox.c.slot).where(_PENDING, outbox.c.slot.is_not(None))
         renewing = mine.where(outbox.c.fresh, outbox.c.slot.is_not(None))
-        await self._run(update(outbox).where(_PENDING, outbox.c.slot.in_(renewing)).values(fresh=True))
-        await self._run(delete(outbox).where(which, _SENDING, outbox.c.slot.in_(newer)))
+        await self._execute(update(outbox).where(_PENDING, outbox.c.slot.in_(renewing)).values(fresh=True))
+        await self._execute(delete(outbox).where(which, _SENDING, outbox.c.slot.in_(newer)))
         again = {"state": "pending", "owner": None, "attempts": outbox.c.attempts + 1}
-        return await self._run(update(outbox).where(which, _SENDING).values(again | values))
+        return await self._execute(update(outbox).where(which, _SENDING).values(again | values))
 
-    async def _take(self, owner: str, ids: list[int]) -> list[Sending]:
+    async def _mark_sending(self, worker_id: str, ids: list[int]) -> list[OutboxMessage]:
         """Mark them as being sent; returned in the order of `ids`."""
         if not ids:
             return []
-        taken = update(outbox).where(outbox.c.id.in_(ids), _PENDING).values(state="sending", owner=owner)
+        taken = update(outbox).where(outbox.c.id.in_(ids), _PENDING).values(state="sending", owner=worker_id)
         columns = (outbox.c.id, outbox.c.attempts, *_CONTENT)
-        rows = {row["id"]: row for row in await self._all(taken.returning(*columns))}
+        rows = {row["id"]: row for row in await self._fetch_all(taken.returning(*columns))}
         # A query of its own: RETURNING names its columns without their table in SQLite, and both have a `slot`.
         sent_before = select(slots).where(slots.c.slot.in_([row["slot"] for row in rows.values()]))
-        known = {row["slot"]: row["message_id"] for row in await self._all(sent_before)}
+        known = {row["slot"]: row["message_id"] for row in await self._fetch_all(sent_before)}
         return [_sending(rows[row_id], known.get(rows[row_id]["slot"])) for row_id in ids if row_id in rows]
 
 
-def _sending(row: Row, message_id: int | None) -> Sending:
+def _sending(row: Row, message_id: int | None) -> OutboxMessage:
     content = {column.name: row[column.name] for column in _CONTENT}
-    outgoing = Outgoing(**content | {"photos": tuple(row["photos"])})
-    return Sending(row["id"], outgoing, None if outgoing.fresh else message_id, row["attempts"])
+    outgoing = OutgoingMessage(**content | {"photos": tuple(row["photos"])})
+    return OutboxMessage(row["id"], outgoing, None if outgoing.fresh else message_id, row["attempts"])

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.records import Recovered
+from storage.records import RecoveryReport
 from storage.repositories.inbox import Inbox
 from storage.repositories.outbox import Outbox
 from storage.repositories.requests import Requests
@@ -17,12 +17,12 @@ MAX_ATTEMPTS: Final = 8  # kills come in rows (a machine out of memory, an updat
 PROCESS: Final = "process:"
 
 
-async def recover(connection: AsyncConnection, now: float, sole: str | None = None) -> Recovered:
+async def recover(connection: AsyncConnection, now: float, sole: str | None = None) -> RecoveryReport:
     """Let wait again what was in the hands of owners that are gone; see `Transaction.recover`."""
     updates, failed_updates = await Inbox(connection).recover(_gone(inbox.c.owner, now, sole), MAX_ATTEMPTS, now)
     works, failed_requests = await Requests(connection).recover(_gone(requests.c.owner, now, sole), MAX_ATTEMPTS, now)
-    messages = await Outbox(connection).put_back(_gone(outbox.c.owner, now, sole))
-    return Recovered(updates, works, messages, tuple(failed_updates), tuple(failed_requests))
+    messages = await Outbox(connection).release(_gone(outbox.c.owner, now, sole))
+    return RecoveryReport(updates, works, messages, tuple(failed_updates), tuple(failed_requests))
 
 
 def _gone(owner: ColumnElement[str], now: float, sole: str | None) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Executable, Select, case, func, select, true, update
 
-from storage.records import ListingRecord, Request, RequestKind, State
+from storage.records import ListingRecord, Request, RequestKind, RequestState
 from storage.repositories.base import Repository, Row
 from storage.tables import in_state, requests
 
@@ -24,7 +24,7 @@ class Requests(Repository):
         """A request for a text (two, where `kind` is «compare») of the listing as it is now."""
         values: Row = {"listing_id": listing.id, "user_id": listing.user_id, "revision": listing.revision, "kind": kind}
         values |= {"checkpoints": list(checkpoints), "seed": seed, "state": "pending", "attempts": 0}
-        row = await self._one(self._insert(requests).values(**values, created_at=now).returning(*_COLUMNS))
+        row = await self._fetch_one(self._insert(requests).values(**values, created_at=now).returning(*_COLUMNS))
         assert row is not None
         return _request(row)
 
@@ -32,74 +32,74 @@ class Requests(Repository):
         """The request of this id."""
         return await self._first(select(*_COLUMNS).where(requests.c.id == request_id))
 
-    async def open_of(self, listing_id: int) -> Request | None:
+    async def get_open(self, listing_id: int) -> Request | None:
         """The newest request of the listing that is not finished."""
         mine = (requests.c.listing_id == listing_id) & _OPEN
         return await self._first(select(*_COLUMNS).where(mine).order_by(requests.c.id.desc()).limit(1))
 
-    async def waiting(self, user_id: int | None = None) -> int:
+    async def count_open(self, user_id: int | None = None) -> int:
         """How many requests, of the user or of all, are not finished."""
         whose = true() if user_id is None else requests.c.user_id == user_id
-        count: int = await self._value(select(func.count()).where(_OPEN, whose))
+        count: int = await self._scalar(select(func.count()).where(_OPEN, whose))
         return count
 
-    async def place(self, request_id: int) -> int:
+    async def count_ahead(self, request_id: int) -> int:
         """How many waiting requests are served before this one."""
         turns = _turns().subquery()
         own = select(turns.c.turn).where(turns.c.id == request_id).scalar_subquery()
         earlier = (turns.c.turn < own) | ((turns.c.turn == own) & (turns.c.id < request_id))
         waits = turns.c.state == "pending"
-        count: int = await self._value(select(func.count()).select_from(turns).where(waits, earlier))
+        count: int = await self._scalar(select(func.count()).select_from(turns).where(waits, earlier))
         return count
 
-    async def pending(self, limit: int) -> list[Request]:
+    async def list_pending(self, limit: int) -> list[Request]:
         """The requests that wait, in the order in which they will be served."""
-        return [_request(row) for row in await self._all(_queue().limit(limit))]
+        return [_request(row) for row in await self._fetch_all(_queue().limit(limit))]
 
-    async def claim(self, owner: str, now: float) -> Request | None:
+    async def claim(self, worker_id: str, now: float) -> Request | None:
         """Take the next request in turn."""
-        await self._alone("requests")
-        following = next(iter(await self.pending(1)), None)
+        await self._lock_claims("requests")
+        following = next(iter(await self.list_pending(1)), None)
         if following is None:
             return None
         free = (requests.c.id == following.id) & (requests.c.state == "pending")
-        taken = update(requests).where(free).values(state="running", owner=owner).returning(*_COLUMNS)
+        taken = update(requests).where(free).values(state="running", owner=worker_id).returning(*_COLUMNS)
         return await self._first(taken)
 
-    async def finish(self, request_id: int, state: State, now: float, error: str | None = None) -> None:
+    async def finish(self, request_id: int, state: RequestState, now: float, error: str | None = None) -> None:
         """Nothing more is to be done for it."""
         await self._set(request_id, state=state, error=error, owner=None, finished_at=now)
 
-    async def renew(self, request_id: int, revision: int) -> None:
+    async def requeue(self, request_id: int, revision: int) -> None:
         """The listing has changed since: write about this revision of it."""
         await self._set(request_id, state="pending", owner=None, revision=revision)
 
-    async def hand_over(self, request_id: int, checkpoint: str, seed: int) -> None:
+    async def reassign(self, request_id: int, checkpoint: str, seed: int) -> None:
         """Another captioner writes it instead."""
         await self._set(request_id, state="pending", owner=None, checkpoints=[checkpoint], seed=seed)
 
-    async def put_back(self, request_id: int, now: float) -> None:
+    async def release(self, request_id: int, now: float) -> None:
         """Try it again; that counts as an attempt."""
-        await self._put_back(requests.c.id == request_id)
+        await self._release(requests.c.id == request_id)
 
     async def recover(self, gone: ColumnElement[bool], limit: int, now: float) -> tuple[int, list[Request]]:
         """Try again what gone owners had in hand; what comes to `limit` attempts fails and is returned."""
         often = select(*_COLUMNS).where(_RUNNING, gone, requests.c.attempts + 1 >= limit).with_for_update()
-        failed = [_request(row) for row in await self._all(often)]
+        failed = [_request(row) for row in await self._fetch_all(often)]
         for given_up in failed:
             await self.finish(given_up.id, "failed", now, "interrupted")
-        return await self._put_back(gone), failed
+        return await self._release(gone), failed
 
-    async def _put_back(self, which: ColumnElement[bool]) -> int:
+    async def _release(self, which: ColumnElement[bool]) -> int:
         again = {"state": "pending", "owner": None, "attempts": requests.c.attempts + 1}
-        return await self._run(update(requests).where(_RUNNING, which).values(again))
+        return await self._execute(update(requests).where(_RUNNING, which).values(again))
 
     async def _first(self, statement: Executable) -> Request | None:
-        row = await self._one(statement)
+        row = await self._fetch_one(statement)
         return _request(row) if row else None
 
     async def _set(self, request_id: int, **values: object) -> None:
-        await self._run(update(requests).where(requests.c.id == request_id).values(values))
+        await self._execute(update(requests).where(requests.c.id == request_id).values(values))
 
 
 def _turns() -> Select[tuple[object, ...]]:

@@ -11,17 +11,17 @@ from storage.records import CheckpointStats, Stats
 from storage.repositories.base import Repository
 from storage.tables import comparisons, corrections, descriptions, listings, requests, users, votes
 
-LATEST: Final = 1000
+MEDIAN_WINDOW: Final = 1000
 
 
-class Numbers(Repository):
+class StatsQueries(Repository):
     """Counts and medians over all tables."""
 
-    async def stats(self) -> Stats:
+    async def load(self) -> Stats:
         """The service in numbers."""
         return Stats(
             users=await self._rows(users),
-            blocked=await self._value(select(func.count()).where(users.c.blocked)),
+            blocked=await self._scalar(select(func.count()).where(users.c.blocked)),
             listings=await self._rows(listings),
             requests=await self._counts(select(requests.c.state, func.count()).group_by(requests.c.state)),
             checkpoints=await self._checkpoints(),
@@ -37,7 +37,7 @@ class Numbers(Repository):
             func.count(corrections.c.description_id).label("corrections"),
         )
         name = descriptions.c.checkpoint
-        rows = await self._all(select(name, *counts).select_from(judged).group_by(name).order_by(name))
+        rows = await self._fetch_all(select(name, *counts).select_from(judged).group_by(name).order_by(name))
         first = await self._chosen(comparisons.c.first_id), await self._chosen(comparisons.c.second_id)
         reasons = await self._reasons()
         return {
@@ -63,12 +63,12 @@ class Numbers(Repository):
         return await self._counts(given.group_by(*pair).order_by(*pair))
 
     async def _median_total(self) -> float | None:
-        latest = select(descriptions.c.timings).order_by(descriptions.c.id.desc()).limit(LATEST)
-        timings = [row["timings"] for row in await self._all(latest)]
+        latest = select(descriptions.c.timings).order_by(descriptions.c.id.desc()).limit(MEDIAN_WINDOW)
+        timings = [row["timings"] for row in await self._fetch_all(latest)]
         return median(totals) if (totals := [timing["total_s"] for timing in timings if "total_s" in timing]) else None
 
     async def _rows(self, table: Table) -> int:
-        count: int = await self._value(select(func.count()).select_from(table))
+        count: int = await self._scalar(select(func.count()).select_from(table))
         return count
 
     async def _counts(self, statement: Select[Any]) -> dict[Any, int]:

@@ -6,7 +6,7 @@ from sqlalchemy import Column, delete, func, select, update
 
 from storage.records import User
 from storage.repositories.base import Repository
-from storage.tables import inbox, outbox, owner_columns, requests, users
+from storage.tables import inbox, outbox, requests, user_columns, users
 
 _COLUMNS = (
     users.c.id,
@@ -21,32 +21,32 @@ _COLUMNS = (
 class Users(Repository):
     """Rows of `users`, and the whole of what is kept about one."""
 
-    async def get(self, user_id: int, now: float, language: str = "ru") -> User:
+    async def get_or_create(self, user_id: int, now: float, language: str = "ru") -> User:
         """The user, made in `language` when new; who writes is not blocked any more."""
-        user = await self.find(user_id)
+        user = await self.get(user_id)
         if user is None:
             values = {"id": user_id, "language": language, "blocked": False, "created_at": now}
-            await self._run(self._insert(users).values(values).on_conflict_do_nothing())
+            await self._execute(self._insert(users).values(values).on_conflict_do_nothing())
         elif user.blocked:
             await self._set(user_id, blocked=False)
         else:
             return user
-        return await self.get(user_id, now, language)
+        return await self.get_or_create(user_id, now, language)
 
-    async def find(self, user_id: int) -> User | None:
+    async def get(self, user_id: int) -> User | None:
         """The user where there is one."""
-        row = await self._one(select(*_COLUMNS).where(users.c.id == user_id))
+        row = await self._fetch_one(select(*_COLUMNS).where(users.c.id == user_id))
         return User(**row) if row else None
 
     async def set_language(self, user_id: int, language: str) -> None:
         """Speak this language from now on."""
         await self._set(user_id, language=language)
 
-    async def choose_checkpoint(self, user_id: int, name: str, before: str | None) -> None:
+    async def set_checkpoint(self, user_id: int, name: str, previous: str | None) -> None:
         """Write with this captioner from now on; `before` has written until now, None: the bot's own choice."""
-        await self._set(user_id, checkpoint=name, checkpoint_before=before)
+        await self._set(user_id, checkpoint=name, checkpoint_before=previous)
 
-    async def go_back(self, user_id: int) -> None:
+    async def restore_checkpoint(self, user_id: int) -> None:
         """Write with the captioner before the chosen one again; without one, with the bot's own choice."""
         await self._set(user_id, checkpoint=users.c.checkpoint_before, checkpoint_before=None)
 
@@ -54,34 +54,34 @@ class Users(Repository):
         """Take the next text of the user as a correction of this description; None: no more."""
         await self._set(user_id, awaits_correction_of=description_id)
 
-    async def block(self, user_id: int) -> None:
+    async def mark_blocked(self, user_id: int) -> None:
         """The user has blocked the bot: nothing waits for them any more."""
         await self._set(user_id, blocked=True)
-        await self._run(delete(outbox).where(outbox.c.chat_id == user_id, outbox.c.state == "pending"))
+        await self._execute(delete(outbox).where(outbox.c.chat_id == user_id, outbox.c.state == "pending"))
         waiting = (requests.c.user_id == user_id) & (requests.c.state == "pending")
-        await self._run(update(requests).where(waiting).values(state="failed", error="blocked"))
+        await self._execute(update(requests).where(waiting).values(state="failed", error="blocked"))
 
-    async def rows(self, user_id: int) -> int:
+    async def count_rows(self, user_id: int) -> int:
         """How many rows of all tables are about the user."""
         counts = [
-            await self._value(select(func.count()).where(column == user_id).select_from(column.table))
-            for column in owner_columns()
+            await self._scalar(select(func.count()).where(column == user_id).select_from(column.table))
+            for column in user_columns()
         ]
         return sum(counts)
 
-    async def forget(self, user_id: int) -> int:
+    async def delete(self, user_id: int) -> int:
         """Delete everything about the user and return how many rows that were.
 
         Of updates the ids stay, so that one which Telegram delivers again is not handled again.
         """
-        count = await self._run(
+        count = await self._execute(
             update(inbox)
             .where(inbox.c.user_id == user_id)
             .values(user_id=None, payload=None, state="done", owner=None, finished_at=inbox.c.received_at)
         )
-        for column in owner_columns():
-            count += await self._run(delete(column.table).where(column == user_id))
+        for column in user_columns():
+            count += await self._execute(delete(column.table).where(column == user_id))
         return count
 
     async def _set(self, user_id: int, **values: str | int | bool | Column[str] | None) -> None:
-        await self._run(update(users).where(users.c.id == user_id).values(values))
+        await self._execute(update(users).where(users.c.id == user_id).values(values))

@@ -257,7 +257,7 @@ async def said(app: App) -> None:
     async with asyncio.timeout(10):
         while True:
             async with app.store.transaction() as tx:
-                if not await tx.inbox.waiting() and not await tx.outbox.pending():
+                if not await tx.inbox.count_pending() and not await tx.outbox.count_pending():
                     return
             await asyncio.sleep(0.02)
 

@@ -32,16 +32,16 @@ async def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
         async with store.transaction() as tx:
             assert await tx.inbox.claim("me", NOW)
             await new_description(tx)
-            await tx.outbox.put(message(), NOW)
-            await tx.users.forget(OTHER)
+            await tx.outbox.enqueue(message(), NOW)
+            await tx.users.delete(OTHER)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await work()
     async with store.transaction() as tx:
-        assert await tx.users.rows(USER) == 1
-        assert await tx.users.rows(OTHER) == 4
-        assert await tx.outbox.pending() == 0
+        assert await tx.users.count_rows(USER) == 1
+        assert await tx.users.count_rows(OTHER) == 4
+        assert await tx.outbox.count_pending() == 0
         assert await tx.inbox.claim("me", NOW)
 
 
@@ -62,7 +62,7 @@ async def test_a_cancelled_transaction_leaves_nothing_and_the_store_goes_on(stor
         with pytest.raises(asyncio.CancelledError):
             await task
     async with store.transaction() as tx:
-        assert await tx.users.rows(USER) == 0
+        assert await tx.users.count_rows(USER) == 0
 
 
 @stored
@@ -74,7 +74,7 @@ async def test_transactions_of_two_processes_do_not_mix(one: Store, two: Store) 
         async with store.transaction() as tx:
             found = await tx.listings.get(listing.id)
             assert found
-            await tx.listings.changed(listing.id, window_opened_at=None, card_due_at=float(found.revision))
+            await tx.listings.add_revision(listing.id, window_opened_at=None, card_due_at=float(found.revision))
 
     await asyncio.gather(*(count((one, two)[number % 2]) for number in range(20)))
     async with one.transaction() as tx:
@@ -87,7 +87,7 @@ async def test_transactions_of_two_processes_do_not_mix(one: Store, two: Store) 
 async def test_many_who_meet_a_new_user_make_one(one: Store, two: Store, url: str) -> None:
     async def meet(store: Store) -> None:
         async with store.transaction() as tx:
-            assert (await tx.users.get(USER, NOW)).id == USER
+            assert (await tx.users.get_or_create(USER, NOW)).id == USER
 
     await asyncio.gather(*(meet((one, two)[number % 2]) for number in range(10)))
     assert await rows_of(url, select(users.c.id)) == [(USER,)]
@@ -97,7 +97,7 @@ async def test_many_who_meet_a_new_user_make_one(one: Store, two: Store, url: st
 async def test_rows_refer_to_rows_that_are_there(store: Store) -> None:
     async with store.transaction() as tx:
         request = await new_request(tx)
-        await tx.users.forget(USER)
+        await tx.users.delete(USER)
     with pytest.raises(IntegrityError):
         async with store.transaction() as tx:
             await tx.feedback.add(request, WRITTEN, NOW)
@@ -107,8 +107,8 @@ async def test_rows_refer_to_rows_that_are_there(store: Store) -> None:
 async def test_text_comes_back_as_it_was(store: Store) -> None:
     texts = ["ё́ 👍🏽 \u202e\ufeff «»", "'; DROP TABLE users; --", "a\tb\r\nc", "\\0 %s {x} :name"]
     async with store.transaction() as tx:
-        ids = [await tx.outbox.put(message(USER + number, found), NOW) for number, found in enumerate(texts)]
-        taken = {sending.id: sending.outgoing.text for sending in await tx.outbox.claim("me", NOW, (), 99)}
+        ids = [await tx.outbox.enqueue(message(USER + number, found), NOW) for number, found in enumerate(texts)]
+        taken = {sending.id: sending.content.text for sending in await tx.outbox.claim("me", NOW, (), 99)}
         assert [taken[row_id] for row_id in ids] == texts
 
 
@@ -196,15 +196,15 @@ async def _survive(server: Cluster) -> None:
 
     async def work(meanwhile: Callable[[], None]) -> None:
         async with store.transaction() as tx:
-            await tx.users.get(USER, NOW)
+            await tx.users.get_or_create(USER, NOW)
             meanwhile()
-            await tx.users.get(OTHER, NOW)
+            await tx.users.get_or_create(OTHER, NOW)
 
     for meanwhile in (server.stop, lambda: None):
         with pytest.raises(StorageError, match="database-unavailable"):
             await work(meanwhile)
     server.start()
     async with store.transaction() as tx:
-        assert await tx.users.find(USER) is None
-        await tx.users.get(USER, NOW)
+        assert await tx.users.get(USER) is None
+        await tx.users.get_or_create(USER, NOW)
     await store.close()

@@ -20,7 +20,7 @@ from bot.conversation.notify import close_window, deliver
 from bot.routers.listing import generate
 from bot.views.keyboards import Generate
 from inference.listing.types import Description, Moderation, Scores, Timings, Verdict
-from storage.records import ListingRecord, Outgoing
+from storage.records import ListingRecord, OutgoingMessage
 from storage.store import Store
 
 QUIET_S, LIMIT_S = 1.0, 8.0
@@ -53,13 +53,13 @@ class Stage:
     store: Store
     rules: Rules
     now: float = 1000.0
-    sent: list[Outgoing] = field(default_factory=list)
+    sent: list[OutgoingMessage] = field(default_factory=list)
     written_about: int = 0  # photos
 
     async def act(self, what: Callable[[Chat], Awaitable[object]]) -> None:
         """Do it in a transaction, then send."""
         async with self.store.transaction() as tx:
-            chat = Chat(UnitOfWork(tx, (), self.rules, self.now), await tx.users.get(USER, self.now))
+            chat = Chat(UnitOfWork(tx, (), self.rules, self.now), await tx.users.get_or_create(USER, self.now))
             await what(chat)
         await self._send()
 
@@ -67,11 +67,11 @@ class Stage:
         """Let time pass; windows that end are closed when they end."""
         while True:
             async with self.store.transaction() as tx:
-                due = await tx.listings.next_due()
+                due = await tx.listings.get_next_due_at()
                 if due is None or due > until:
                     break
                 self.now = max(self.now, due)
-                for listing in await tx.listings.due(self.now, 10):
+                for listing in await tx.listings.claim_due(self.now, 10):
                     await close_window(UnitOfWork(tx, (), self.rules, self.now), listing)
             await self._send()
         self.now = until
@@ -93,7 +93,7 @@ class Stage:
     async def listings(self) -> list[ListingRecord]:
         """The user's listings, the newest first."""
         async with self.store.transaction() as tx:
-            return await tx.listings.recent(USER, 10)
+            return await tx.listings.list_recent(USER, 10)
 
     def cards(self) -> list[str]:
         """The messages in a card's place, as they look now."""
@@ -104,11 +104,11 @@ class Stage:
             while claimed := await tx.outbox.claim("me", self.now, (), 100):
                 for sending in claimed:
                     if sending.message_id is None:
-                        self.sent.append(sending.outgoing)
-                        await tx.outbox.sent(sending.id, len(self.sent), self.now)
+                        self.sent.append(sending.content)
+                        await tx.outbox.mark_sent(sending.id, len(self.sent), self.now)
                     else:
-                        self.sent[sending.message_id - 1] = sending.outgoing
-                        await tx.outbox.sent(sending.id, sending.message_id, self.now)
+                        self.sent[sending.message_id - 1] = sending.content
+                        await tx.outbox.mark_sent(sending.id, sending.message_id, self.now)
 
 
 def play(script: Callable[[Stage], Awaitable[None]]) -> None:
@@ -135,7 +135,7 @@ async def arrive(stage: Stage, *times: tuple[float, Message]) -> None:
 
 async def press(chat: Chat) -> None:
     """Press the button of the newest listing."""
-    listing = await chat.tx.listings.latest(USER)
+    listing = await chat.tx.listings.get_latest(USER)
     assert listing is not None
     await generate(None, Generate(listing=listing.id), chat)
 

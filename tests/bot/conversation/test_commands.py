@@ -94,8 +94,8 @@ def test_many_models_are_shown_in_pages(tmp_path: Path, language: str) -> None:
 def test_a_model_that_is_gone_gives_way_to_the_default(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         async with talk.app.store.transaction() as tx:
-            await tx.users.get(talk.person.id, 0.0)
-            await tx.users.choose_checkpoint(talk.person.id, "gone", "lost")
+            await tx.users.get_or_create(talk.person.id, 0.0)
+            await tx.users.set_checkpoint(talk.person.id, "gone", "lost")
         await talk.person.text("Цена: 5000")
         await talk.hear("card-title")
         await talk.press("button-generate")
@@ -151,7 +151,7 @@ def test_a_case_that_is_refused_leaves_no_draft(tmp_path: Path) -> None:
         await talk.hear("match-refused")
         await talk.hear("case-ended")
         async with talk.app.store.transaction() as tx:
-            assert await tx.listings.current(talk.person.id) is None
+            assert await tx.listings.get_current(talk.person.id) is None
 
     converse(script, tmp_path)
 
@@ -222,8 +222,8 @@ def test_everything_is_forgotten_after_a_question(tmp_path: Path, language: str)
         assert not folder.exists()
         await talk.hear("forgotten", count=int("".join(filter(str.isdigit, told["text"]))[:-1]), left=0)
         async with talk.app.store.transaction() as tx:
-            assert await tx.users.find(talk.person.id) is None
-            assert await tx.users.rows(talk.person.id) <= 1  # the last words may be on their way
+            assert await tx.users.get(talk.person.id) is None
+            assert await tx.users.count_rows(talk.person.id) <= 1  # the last words may be on their way
         await talk.person.text("Размер: 42")
         await talk.hear("card-title", after=told["message_id"])
 
@@ -248,7 +248,7 @@ def test_a_text_that_is_written_for_who_is_forgotten_reaches_nobody(tmp_path: Pa
         await other.wait("пишет: Цена: 100")
         assert talk.texts("пишет:") == []
         async with talk.app.store.transaction() as tx:
-            assert await tx.users.find(talk.person.id) is None
+            assert await tx.users.get(talk.person.id) is None
 
     converse(script, tmp_path)
 
@@ -291,7 +291,7 @@ def test_who_blocks_the_bot_is_waited_for_no_more(tmp_path: Path) -> None:
         await other.text("/start")
         await other.wait("/help")
         async with talk.app.store.transaction() as tx:
-            user = await tx.users.find(talk.person.id)
+            user = await tx.users.get(talk.person.id)
         assert user is not None
         assert user.blocked
         talk.person.unblock()

@@ -280,7 +280,7 @@ async def choose(talk: Talk, *models: str) -> None:
 async def choice(talk: Talk) -> tuple[str | None, str | None]:
     """The model that the user chose, and the one before."""
     async with talk.app.store.transaction() as tx:
-        user = await tx.users.find(talk.person.id)
+        user = await tx.users.get(talk.person.id)
     assert user is not None
     return user.checkpoint, user.checkpoint_before
 

@@ -88,7 +88,7 @@ def test_a_corrected_text_is_stored_with_its_changes_and_is_no_draft(tmp_path: P
         await shows(talk, judged, "✏️ ✓")
         assert (await description(talk)).correction == "mini пишет: Цена: 4000, торг"
         async with talk.app.store.transaction() as tx:
-            assert await tx.listings.current(talk.person.id) is None
+            assert await tx.listings.get_current(talk.person.id) is None
         await talk.person.text("Размер: 42")
         await talk.hear("card-title", after=judged["message_id"])
 

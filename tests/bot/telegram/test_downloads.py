@@ -200,7 +200,7 @@ class TestPhotoFolder:
             store = await Store.open(f"sqlite+aiosqlite:///{folder / 'base.db'}")
             if known:
                 async with store.transaction() as tx:
-                    await tx.users.get(7, 1.0)
+                    await tx.users.get_or_create(7, 1.0)
             for _ in range(2):
                 await PhotoStore(folder, store).keep(7, self.photos)
             await store.close()

@@ -18,12 +18,12 @@ from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case, find_cases
 from locales.translate import LANGUAGES, Translate, translate
-from storage.records import CheckpointStats, Note, PhotoFile, Stats, Written
+from storage.records import CheckpointStats, Generation, Note, PhotoFile, Stats
 from tests.bot.conversation.test_draft import EMPTY, parts, photo
 
 both_languages = pytest.mark.parametrize("language", LANGUAGES)
 ROOT = Path(__file__).parents[3]
-WRITTEN = Written(
+WRITTEN = Generation(
     checkpoint="mini",
     text="Куртка.",
     draft=None,

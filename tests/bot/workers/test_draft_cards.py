@@ -29,16 +29,16 @@ class Window:
         """A draft whose window is over in so many seconds."""
         now = time.time()
         async with self.store.transaction() as tx:
-            await tx.users.get(user, now)
-            listing = await tx.listings.open(user, now)
-            await tx.listings.put_note(listing.id, Note(user, f"Куртка {user}"))
-            await tx.listings.changed(listing.id, window_opened_at=now, card_due_at=now + due_in)
+            await tx.users.get_or_create(user, now)
+            listing = await tx.listings.add(user, now)
+            await tx.listings.set_note(listing.id, Note(user, f"Куртка {user}"))
+            await tx.listings.add_revision(listing.id, window_opened_at=now, card_due_at=now + due_in)
         return listing
 
     async def cards(self) -> list[str]:
         """What waits in the outbox."""
         async with self.store.transaction() as tx:
-            return [each.outgoing.text for each in await tx.outbox.claim("test", time.time() + 99, [], 99)]
+            return [each.content.text for each in await tx.outbox.claim("test", time.time() + 99, [], 99)]
 
 
 def run(script: Callable[[Window], Awaitable[None]], folder: Path) -> None:

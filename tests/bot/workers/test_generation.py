@@ -69,7 +69,7 @@ def test_the_engine_gets_two_batches_and_not_more(tmp_path: Path) -> None:
             await uow.ask(number)
         await until(lambda: len(uow.engine.asked) == 2)
         async with app.store.transaction() as tx:
-            assert len(await tx.requests.pending(9)) == 3
+            assert len(await tx.requests.list_pending(9)) == 3
         uow.engine.gate.set()
         await until(lambda: all(uow.answers(number) for number in range(1, 6)))
         assert len(uow.engine.asked) == 5
@@ -158,7 +158,7 @@ def test_who_asks_to_be_forgotten_is_written_for_no_longer(tmp_path: Path) -> No
         await uow.ask(1)
         await until(lambda: engine.asked)
         async with app.store.transaction() as tx:
-            await tx.users.forget(1)
+            await tx.users.delete(1)
         await until(lambda: engine.left)
         assert uow.answers(1) == []
 
@@ -257,7 +257,7 @@ class TestCrash:
                 async with app.store.transaction() as tx:
                     for _ in range(2):
                         await tx.requests.claim("dead", time.time())
-                        await tx.requests.put_back(1, time.time())
+                        await tx.requests.release(1, time.time())
                 engine.asked.clear()
                 async with app.running():
                     await until(lambda: engine.asked)
@@ -284,7 +284,7 @@ class TestCrash:
                 async with app.store.transaction() as tx:
                     for _ in range(attempts):
                         await tx.requests.claim("dead", time.time())
-                        await tx.requests.put_back(1, time.time())
+                        await tx.requests.release(1, time.time())
                     await tx.requests.claim("dead", time.time())
                 async with app.running():
                     async with asyncio.timeout(10):

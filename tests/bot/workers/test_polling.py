@@ -36,7 +36,7 @@ def run(script: Script, folder: Path) -> None:
 async def waiting(store: Store) -> int:
     """How many updates are stored."""
     async with store.transaction() as tx:
-        return await tx.inbox.waiting()
+        return await tx.inbox.count_pending()
 
 
 async def stored(store: Store, count: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import Outgoing
+from storage.records import OutgoingMessage
 from tests.support.bot.conversation import picture
 from tests.support.bot.office import Office, office, texts, until
 
@@ -31,10 +31,10 @@ class TestOrder:
         async def script(place: Office) -> None:
             anna = await place.user()
             await place.put(
-                Outgoing(1, "progress", priority=2),
-                Outgoing(1, "one"),
-                Outgoing(1, "two"),
-                Outgoing(1, "answer", priority=0),
+                OutgoingMessage(1, "progress", priority=2),
+                OutgoingMessage(1, "one"),
+                OutgoingMessage(1, "two"),
+                OutgoingMessage(1, "answer", priority=0),
             )
             async with place.sending():
                 await place.emptied()
@@ -47,9 +47,9 @@ class TestOrder:
             anna = await place.user()
             async with place.sending():
                 for text in ("1 photo", "2 photos"):
-                    await place.put(Outgoing(1, text, slot="card:1"))
+                    await place.put(OutgoingMessage(1, text, slot="card:1"))
                     await anna.wait(text)
-                await place.put(Outgoing(1, "new card", slot="card:1", fresh=True))
+                await place.put(OutgoingMessage(1, "new card", slot="card:1", fresh=True))
                 await place.emptied()
             assert texts(anna) == ["2 photos", "new card"]
             assert [call.method for call in place.calls()] == ["sendMessage", "editMessageText", "sendMessage"]
@@ -65,10 +65,12 @@ class TestOrder:
             (tmp_path / "export.jsonl").write_text("{}")
             names = tuple(str(path) for path in photos)
             await place.put(
-                Outgoing(1, "<b>two</b>", photos=names),
-                Outgoing(1, "one", photos=names[:1]),
-                Outgoing(1, "file", document=str(tmp_path / "export.jsonl")),
-                Outgoing(1, "<i>text</i>", keyboard='{"inline_keyboard": [[{"text": "OK", "callback_data": "ok"}]]}'),
+                OutgoingMessage(1, "<b>two</b>", photos=names),
+                OutgoingMessage(1, "one", photos=names[:1]),
+                OutgoingMessage(1, "file", document=str(tmp_path / "export.jsonl")),
+                OutgoingMessage(
+                    1, "<i>text</i>", keyboard='{"inline_keyboard": [[{"text": "OK", "callback_data": "ok"}]]}'
+                ),
             )
             async with place.sending():
                 await place.emptied()
@@ -89,7 +91,7 @@ class TestRates:
         async def script(place: Office) -> None:
             for number in range(1, 9):
                 await place.user(number)
-            await place.put(*(Outgoing(number, f"{turn}") for turn in range(3) for number in range(1, 9)))
+            await place.put(*(OutgoingMessage(number, f"{turn}") for turn in range(3) for number in range(1, 9)))
             async with place.sending(place.sender(total=10, chat=2)):
                 await place.emptied()
             times = [call.monotonic for call in place.calls()]
@@ -106,7 +108,7 @@ class TestRates:
             anna = await place.user()
             async with place.sending(place.sender(chat=2)):
                 for step in range(10):
-                    await place.put(Outgoing(1, f"step {step}", slot="card:1", priority=2))
+                    await place.put(OutgoingMessage(1, f"step {step}", slot="card:1", priority=2))
                     await asyncio.sleep(0.03)
                 await place.emptied()
             assert texts(anna) == ["step 9"]
@@ -121,7 +123,7 @@ class TestRates:
             sender.writing_for = lambda: [1]
             async with place.sending(sender):
                 await until(lambda: place.calls("sendChatAction"))
-                await place.put(Outgoing(1, "done"))
+                await place.put(OutgoingMessage(1, "done"))
                 await place.emptied()
             action, message = place.calls("sendChatAction", "sendMessage")
             assert message.monotonic - action.monotonic >= 0.5
@@ -134,7 +136,7 @@ class TestTrouble:
         async def script(place: Office) -> None:
             anna, boris = await place.user(1), await place.user(2)
             place.sandbox.faults.add("sendMessage", code=429, retry_after=1, chat_id=1)
-            await place.put(Outgoing(1, "one"), Outgoing(1, "two"), Outgoing(2, "hello"))
+            await place.put(OutgoingMessage(1, "one"), OutgoingMessage(1, "two"), OutgoingMessage(2, "hello"))
             async with place.sending():
                 await place.emptied()
             assert (texts(anna), texts(boris)) == (["one", "two"], ["hello"])
@@ -150,7 +152,7 @@ class TestTrouble:
         async def script(place: Office) -> None:
             anna = await place.user()
             place.sandbox.faults.add("sendMessage", **fault)  # type: ignore[arg-type]
-            await place.put(Outgoing(1, "one"), Outgoing(1, "two"))
+            await place.put(OutgoingMessage(1, "one"), OutgoingMessage(1, "two"))
             async with place.sending():
                 await place.emptied()
             assert texts(anna) == ["one", "two"]
@@ -161,7 +163,7 @@ class TestTrouble:
         async def script(place: Office) -> None:
             anna = await place.user()
             place.sandbox.faults.add("sendMessage", drop="answer")
-            await place.put(Outgoing(1, "one"), Outgoing(1, "two"))
+            await place.put(OutgoingMessage(1, "one"), OutgoingMessage(1, "two"))
             async with place.sending():
                 await place.emptied()
             assert texts(anna) == ["one", "one", "two"]
@@ -172,12 +174,12 @@ class TestTrouble:
         async def script(place: Office) -> None:
             anna = await place.user()
             anna.block()
-            await place.put(Outgoing(1, "one"), Outgoing(1, "two"), Outgoing(1, "three"))
+            await place.put(OutgoingMessage(1, "one"), OutgoingMessage(1, "two"), OutgoingMessage(1, "three"))
             async with place.sending():
                 await place.emptied()
             assert len(place.calls()) == 1
             async with place.store.transaction() as tx:
-                user = await tx.users.find(1)
+                user = await tx.users.get(1)
             assert user is not None
             assert user.blocked
 
@@ -188,7 +190,9 @@ class TestTrouble:
     ) -> None:
         async def script(place: Office) -> None:
             anna = await place.user()
-            await place.put(Outgoing(1, "<broken", request_id=7), Outgoing(1, "<broken"), Outgoing(1, "fine"))
+            await place.put(
+                OutgoingMessage(1, "<broken", request_id=7), OutgoingMessage(1, "<broken"), OutgoingMessage(1, "fine")
+            )
             async with place.sending():
                 await place.emptied()
             fine, apology = texts(anna)
@@ -203,7 +207,7 @@ class TestTrouble:
         async def script(place: Office) -> None:
             await place.user()
             place.sandbox.faults.add("sendMessage", code=400, times=None)
-            await place.put(Outgoing(1, "one"))
+            await place.put(OutgoingMessage(1, "one"))
             async with place.sending():
                 await place.emptied()
             assert len(place.calls()) == 2
@@ -215,9 +219,9 @@ class TestTrouble:
             anna = await place.user()
             async with place.sending():
                 for _ in range(2):
-                    await place.put(Outgoing(1, "same", slot="card:1"))
+                    await place.put(OutgoingMessage(1, "same", slot="card:1"))
                     await place.emptied()
-                await place.put(Outgoing(1, "other", slot="card:1"))
+                await place.put(OutgoingMessage(1, "other", slot="card:1"))
                 await place.emptied()
             assert texts(anna) == ["other"]
 
@@ -230,11 +234,11 @@ class TestTrouble:
         async def script(place: Office) -> None:
             anna = await place.user()
             async with place.sending():
-                await place.put(Outgoing(1, "old", slot="card:1"))
+                await place.put(OutgoingMessage(1, "old", slot="card:1"))
                 await place.emptied()
                 place.sandbox.faults.add("editMessageText", code=400, description=f"Bad Request: {reason}")
                 for text in ("new", "newer"):
-                    await place.put(Outgoing(1, text, slot="card:1"))
+                    await place.put(OutgoingMessage(1, text, slot="card:1"))
                     await place.emptied()
             assert texts(anna) == ["old", "newer"]
 
@@ -243,7 +247,7 @@ class TestTrouble:
     def test_a_missing_file_is_told_and_not_tried_for_ever(self, tmp_path: Path) -> None:
         async def script(place: Office) -> None:
             anna = await place.user()
-            await place.put(Outgoing(1, "file", document=str(tmp_path / "gone.jsonl")))
+            await place.put(OutgoingMessage(1, "file", document=str(tmp_path / "gone.jsonl")))
             async with place.sending():
                 await place.emptied()
             assert len(texts(anna)) == 1
@@ -259,12 +263,12 @@ class TestProcesses:
             async with place.sending(second):
                 async with place.sending(first):
                     for number in range(5):
-                        await place.put(Outgoing(1, f"{number}"))
+                        await place.put(OutgoingMessage(1, f"{number}"))
                     await place.emptied()
                 async with place.store.transaction() as tx:
                     await tx.leases.release("first")
                     await tx.leases.release("second")
-                await place.put(Outgoing(1, "last"))
+                await place.put(OutgoingMessage(1, "last"))
                 await place.emptied()
             assert texts(anna) == ["0", "1", "2", "3", "4", "last"]
 
@@ -273,7 +277,7 @@ class TestProcesses:
     def test_a_stop_sends_what_waits(self, tmp_path: Path) -> None:
         async def script(place: Office) -> None:
             anna = await place.user()
-            await place.put(*(Outgoing(1, f"{number}") for number in range(5)))
+            await place.put(*(OutgoingMessage(1, f"{number}") for number in range(5)))
             await place.sender().drain(5)
             assert texts(anna) == ["0", "1", "2", "3", "4"]
 
@@ -283,7 +287,7 @@ class TestProcesses:
         async def script(place: Office) -> None:
             anna = await place.user()
             place.sandbox.faults.add("sendMessage", drop="request", delay=60)
-            await place.put(Outgoing(1, "one"), Outgoing(1, "two"))
+            await place.put(OutgoingMessage(1, "one"), OutgoingMessage(1, "two"))
             sender = place.sender("first")
             await sender.drain(0.3)
             assert await place.pending() == 2

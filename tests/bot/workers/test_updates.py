@@ -48,12 +48,12 @@ class Desks:
     async def said(self) -> list[str]:
         """What waits in the outbox."""
         async with self.store.transaction() as tx:
-            return [each.outgoing.text for each in await tx.outbox.claim("test", time.time() + 99, [], 99)]
+            return [each.content.text for each in await tx.outbox.claim("test", time.time() + 99, [], 99)]
 
     async def waiting(self) -> int:
         """How many updates are not settled."""
         async with self.store.transaction() as tx:
-            return await tx.inbox.waiting()
+            return await tx.inbox.count_pending()
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ class TestEffects:
             place.dispatcher.message.register(echo)
             await place.give(message("hello", language="en"), message("hello", language="ru"))
             async with place.store.transaction() as tx:
-                user = await tx.users.find(1)
+                user = await tx.users.get(1)
             assert user is not None
             assert user.language == "en"
 
@@ -137,7 +137,7 @@ class TestEffects:
             assert await place.said() == []
             assert await place.waiting() == 0
             async with place.store.transaction() as tx:
-                assert await tx.users.find(1) is None
+                assert await tx.users.get(1) is None
 
         run(script, tmp_path)
 
@@ -167,7 +167,7 @@ class TestFailures:
                 raise ZeroDivisionError
 
             async with place.store.transaction() as tx:
-                await tx.users.get(1, time.time())
+                await tx.users.get_or_create(1, time.time())
             place.dispatcher.message.register(fail)
             await place.give(message("привет"), message("пока"))
             said = await place.said()

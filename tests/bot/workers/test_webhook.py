@@ -61,7 +61,7 @@ def run(script: Callable[[Post, Store], Awaitable[None]], folder: Path) -> None:
 async def waiting(store: Store) -> int:
     """How many updates are stored."""
     async with store.transaction() as tx:
-        return await tx.inbox.waiting()
+        return await tx.inbox.count_pending()
 
 
 class TestDoor:
@@ -225,7 +225,7 @@ class TestTwoProcesses:
                 sandbox.telegram.updates.drop()
                 for app in apps:
                     async with app.store.transaction() as tx:
-                        assert await tx.inbox.waiting() == 0
+                        assert await tx.inbox.count_pending() == 0
                 assert [len(texts(person)) for person in people] == [1] * 5
 
         asyncio.run(script())

@@ -30,9 +30,9 @@ async def _correct(url: str) -> None:
     store = await Store.open(url)
     async with store.transaction() as tx:
         request = await new_request(tx)
-        await tx.listings.put_note(request.listing_id, Note(1, "Цена: 5000\nкак новая"))
+        await tx.listings.set_note(request.listing_id, Note(1, "Цена: 5000\nкак новая"))
         description = await tx.feedback.add(request, WRITTEN, NOW)
-        await tx.feedback.correct(description.id, USER, "Куртка, 5000 ₽.", "", NOW)
+        await tx.feedback.set_correction(description.id, USER, "Куртка, 5000 ₽.", "", NOW)
     await store.close()
 
 

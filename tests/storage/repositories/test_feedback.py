@@ -5,7 +5,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from storage.records import CheckpointStats, Choice, Comparison, DescriptionRecord, Note, Stats
-from storage.repositories.feedback import SPEED_OF
+from storage.repositories.feedback import MEDIAN_WINDOW
 from storage.store import Store, Transaction
 from storage.tables import corrections, descriptions, votes
 from tests.storage.conftest import rows_of, stored
@@ -40,7 +40,7 @@ async def test_what_was_written_is_kept_whole(store: Store) -> None:
         )
     async with store.transaction() as tx:
         assert await _get(tx, first.id) == first == expected
-        assert (await tx.feedback.add(request, REFUSED, NOW)).written == REFUSED
+        assert (await tx.feedback.add(request, REFUSED, NOW)).generation == REFUSED
         assert await tx.feedback.get(first.id + 2) is None
 
 
@@ -50,10 +50,10 @@ async def test_descriptions_are_found_by_listing_and_by_user(store: Store) -> No
         request, foreign = await new_request(tx), await new_description(tx, user_id=OTHER)
         first, second = [await tx.feedback.add(request, written, NOW) for written in (WRITTEN, NANO)]
         third = await new_description(tx)
-        assert await tx.feedback.of_listing(request.listing_id) == [first, second]
-        assert await tx.feedback.recent(USER, 9) == [third, second, first]
-        assert await tx.feedback.recent(USER, 1) == [third]
-        assert await tx.feedback.recent(OTHER, 9) == [foreign]
+        assert await tx.feedback.list_for_listing(request.listing_id) == [first, second]
+        assert await tx.feedback.list_recent(USER, 9) == [third, second, first]
+        assert await tx.feedback.list_recent(USER, 1) == [third]
+        assert await tx.feedback.list_recent(OTHER, 9) == [foreign]
 
 
 @stored
@@ -61,8 +61,8 @@ async def test_the_notes_that_it_was_written_from_are_kept_with_it(store: Store,
     """Also when the listing changes afterwards."""
     async with store.transaction() as tx:
         request = await new_request(tx)
-        await tx.listings.put_note(request.listing_id, Note(2, "Цена: 5000"))
-        await tx.listings.put_note(request.listing_id, Note(1, "Куртка"))
+        await tx.listings.set_note(request.listing_id, Note(2, "Цена: 5000"))
+        await tx.listings.set_note(request.listing_id, Note(1, "Куртка"))
         await tx.feedback.add(request, WRITTEN, NOW)
         await tx.listings.clear(request.listing_id)
     assert await rows_of(url, select(descriptions.c.source)) == [("Куртка\nЦена: 5000",)]
@@ -72,10 +72,10 @@ async def test_the_notes_that_it_was_written_from_are_kept_with_it(store: Store,
 async def test_the_last_vote_counts(store: Store, url: str) -> None:
     async with store.transaction() as tx:
         description = await new_description(tx)
-        assert await tx.feedback.vote(description.id, USER, -1, "invented", NOW)
+        assert await tx.feedback.set_vote(description.id, USER, -1, "invented", NOW)
         voted = await _get(tx, description.id)
         assert (voted.vote, voted.reason) == (-1, "invented")
-        assert await tx.feedback.vote(description.id, USER, 1, None, NOW + 1)
+        assert await tx.feedback.set_vote(description.id, USER, 1, None, NOW + 1)
         voted = await _get(tx, description.id)
         assert (voted.vote, voted.reason) == (1, None)
     assert await rows_of(url, select(votes)) == [(description.id, USER, 1, None, NOW + 1)]
@@ -86,9 +86,9 @@ async def test_the_last_correction_counts(store: Store, url: str) -> None:
     async with store.transaction() as tx:
         description = await new_description(tx)
         for text in ("раз", "два"):
-            assert await tx.feedback.correct(description.id, USER, text, f"-{text}", NOW)
+            assert await tx.feedback.set_correction(description.id, USER, text, f"-{text}", NOW)
         corrected = await _get(tx, description.id)
-        assert (corrected.correction, corrected.written.text) == ("два", WRITTEN.text)
+        assert (corrected.correction, corrected.generation.text) == ("два", WRITTEN.text)
     assert await rows_of(url, select(corrections.c.text, corrections.c.diff)) == [("два", "-два")]
 
 
@@ -96,10 +96,10 @@ async def test_the_last_correction_counts(store: Store, url: str) -> None:
 async def test_nobody_judges_the_text_of_another(store: Store) -> None:
     async with store.transaction() as tx:
         description = await new_description(tx)
-        await tx.users.get(OTHER, NOW)
-        assert not await tx.feedback.vote(description.id, OTHER, 1, None, NOW)
-        assert not await tx.feedback.correct(description.id, OTHER, "чужое", "", NOW)
-        assert not await tx.feedback.vote(description.id + 1, USER, 1, None, NOW)
+        await tx.users.get_or_create(OTHER, NOW)
+        assert not await tx.feedback.set_vote(description.id, OTHER, 1, None, NOW)
+        assert not await tx.feedback.set_correction(description.id, OTHER, "чужое", "", NOW)
+        assert not await tx.feedback.set_vote(description.id + 1, USER, 1, None, NOW)
         assert await _get(tx, description.id) == description
 
 
@@ -107,10 +107,10 @@ async def test_nobody_judges_the_text_of_another(store: Store) -> None:
 async def test_a_comparison_is_decided_once(store: Store) -> None:
     async with store.transaction() as tx:
         one, two = await new_description(tx), await new_description(tx)
-        comparison = await tx.feedback.compare(one.listing_id, USER, two.id, one.id, NOW)
+        comparison = await tx.feedback.add_comparison(one.listing_id, USER, two.id, one.id, NOW)
         assert comparison == Comparison(comparison.id, one.listing_id, USER, two.id, one.id, None)
-        assert await tx.feedback.choose(comparison.id, "second", NOW)
-        assert not await tx.feedback.choose(comparison.id, "first", NOW)
+        assert await tx.feedback.set_choice(comparison.id, "second", NOW)
+        assert not await tx.feedback.set_choice(comparison.id, "first", NOW)
         assert await tx.feedback.get_comparison(comparison.id) == replace(comparison, choice="second")
         assert await tx.feedback.get_comparison(comparison.id + 1) is None
 
@@ -118,20 +118,20 @@ async def test_a_comparison_is_decided_once(store: Store) -> None:
 @stored
 async def test_the_speed_of_a_checkpoint_is_the_median_of_its_latest_texts(store: Store) -> None:
     async with store.transaction() as tx:
-        assert await tx.feedback.speed("mini") is None
+        assert await tx.feedback.get_median_generate_s("mini") is None
         request = await new_request(tx)
-        for seconds in [99.0] * 9 + [1.0] * (SPEED_OF // 2) + [3.0] * (SPEED_OF // 2):
+        for seconds in [99.0] * 9 + [1.0] * (MEDIAN_WINDOW // 2) + [3.0] * (MEDIAN_WINDOW // 2):
             await tx.feedback.add(request, replace(WRITTEN, timings={"generate_s": seconds}), NOW)
         await tx.feedback.add(request, NANO, NOW)
-        assert await tx.feedback.speed("mini") == 2.0
+        assert await tx.feedback.get_median_generate_s("mini") == 2.0
         await tx.feedback.add(request, replace(REFUSED, checkpoint="other"), NOW)
-        assert await tx.feedback.speed("other") is None
+        assert await tx.feedback.get_median_generate_s("other") is None
 
 
 @stored
 async def test_an_empty_service_has_numbers(store: Store) -> None:
     async with store.transaction() as tx:
-        assert await tx.feedback.stats() == Stats(0, 0, 0, {}, {}, None)
+        assert await tx.feedback.get_stats() == Stats(0, 0, 0, {}, {}, None)
 
 
 @stored
@@ -143,11 +143,11 @@ async def test_the_numbers_of_the_service(store: Store) -> None:
         await tx.requests.finish(request.id, "done", NOW)
         await new_request(tx, OTHER)
         await new_listing(tx, OTHER)
-        await tx.users.block(OTHER)
-        await tx.feedback.vote(mini.id, USER, 1, None, NOW)
-        await tx.feedback.vote(nano.id, USER, -1, "invented", NOW)
-        await tx.feedback.vote(slow.id, USER, -1, "invented", NOW)
-        await tx.feedback.correct(nano.id, USER, "исправлено", "", NOW)
+        await tx.users.mark_blocked(OTHER)
+        await tx.feedback.set_vote(mini.id, USER, 1, None, NOW)
+        await tx.feedback.set_vote(nano.id, USER, -1, "invented", NOW)
+        await tx.feedback.set_vote(slow.id, USER, -1, "invented", NOW)
+        await tx.feedback.set_correction(nano.id, USER, "исправлено", "", NOW)
         shown: list[tuple[DescriptionRecord, DescriptionRecord, Choice]] = [
             (mini, nano, "first"),
             (nano, mini, "first"),
@@ -156,10 +156,10 @@ async def test_the_numbers_of_the_service(store: Store) -> None:
             (mini, nano, "neither"),
         ]
         for first, second, choice in shown:
-            comparison = await tx.feedback.compare(request.listing_id, USER, first.id, second.id, NOW)
-            await tx.feedback.choose(comparison.id, choice, NOW)
-        await tx.feedback.compare(request.listing_id, USER, mini.id, nano.id, NOW)
-        assert await tx.feedback.stats() == Stats(
+            comparison = await tx.feedback.add_comparison(request.listing_id, USER, first.id, second.id, NOW)
+            await tx.feedback.set_choice(comparison.id, choice, NOW)
+        await tx.feedback.add_comparison(request.listing_id, USER, mini.id, nano.id, NOW)
+        assert await tx.feedback.get_stats() == Stats(
             users=2,
             blocked=1,
             listings=3,

@@ -21,15 +21,15 @@ async def _add(store: Store, *updates: tuple[int, int | None]) -> int:
         return await tx.inbox.add([(update_id, user_id, f"payload {update_id}") for update_id, user_id in updates], NOW)
 
 
-async def _claim(store: Store, owner: str = "me") -> int | None:
+async def _claim(store: Store, worker_id: str = "me") -> int | None:
     async with store.transaction() as tx:
-        update = await tx.inbox.claim(owner, NOW)
+        update = await tx.inbox.claim(worker_id, NOW)
         return update.update_id if update else None
 
 
 async def _done(store: Store, update_id: int) -> None:
     async with store.transaction() as tx:
-        await tx.inbox.done(update_id, NOW)
+        await tx.inbox.mark_done(update_id, NOW)
 
 
 @stored
@@ -46,9 +46,9 @@ async def test_a_claimed_update_is_as_it_came(store: Store) -> None:
     await _add(store, (BIG, USER))
     async with store.transaction() as tx:
         assert await tx.inbox.claim("me", NOW) == InboxUpdate(BIG, USER, f"payload {BIG}", 0)
-        assert await tx.inbox.waiting() == 1
-        await tx.inbox.done(BIG, NOW)
-        assert await tx.inbox.waiting() == 0
+        assert await tx.inbox.count_pending() == 1
+        await tx.inbox.mark_done(BIG, NOW)
+        assert await tx.inbox.count_pending() == 0
 
 
 @stored
@@ -67,7 +67,7 @@ async def test_of_a_handled_update_the_id_alone_is_kept(store: Store, url: str) 
     await _done(store, 1)
     assert await _claim(store) == 2
     async with store.transaction() as tx:
-        await tx.inbox.fail(2, "bug 17", NOW)
+        await tx.inbox.mark_failed(2, "bug 17", NOW)
     columns = (inbox.c.update_id, inbox.c.user_id, inbox.c.payload, inbox.c.owner, inbox.c.state, inbox.c.error)
     left = await rows_of(url, select(*columns).order_by(inbox.c.update_id))
     assert left == [(1, None, None, None, "done", None), (2, None, None, None, "failed", "bug 17")]
@@ -78,21 +78,21 @@ async def test_an_update_that_is_put_back_comes_first_and_counts_the_attempt(sto
     await _add(store, (1, USER), (2, USER))
     assert await _claim(store) == 1
     async with store.transaction() as tx:
-        await tx.inbox.put_back(1)
+        await tx.inbox.release(1)
         update = await tx.inbox.claim("me", NOW)
         assert update == InboxUpdate(1, USER, "payload 1", 1)
-        await tx.inbox.done(1, NOW)
-        await tx.inbox.put_back(1)
-        assert await tx.inbox.waiting() == 1
+        await tx.inbox.mark_done(1, NOW)
+        await tx.inbox.release(1)
+        assert await tx.inbox.count_pending() == 1
 
 
 @stored
 async def test_old_ids_are_purged_and_nothing_that_waits(store: Store) -> None:
     await _add(store, (1, USER), (2, USER), (3, USER))
     async with store.transaction() as tx:
-        await tx.inbox.done(1, NOW)
-        await tx.inbox.done(2, NOW + 10)
-        assert await tx.inbox.purge(NOW + 5) == 1
+        await tx.inbox.mark_done(1, NOW)
+        await tx.inbox.mark_done(2, NOW + 10)
+        assert await tx.inbox.delete_finished(NOW + 5) == 1
     assert await _add(store, (1, USER), (2, USER)) == 1
 
 
@@ -103,9 +103,9 @@ async def test_two_processes_never_handle_the_same_update_nor_a_user_twice_at_on
     handled: list[int] = []
     busy: set[int] = set()
 
-    async def work(store: Store, owner: str) -> None:
+    async def work(store: Store, worker_id: str) -> None:
         while len(handled) < len(users):
-            update_id = await _claim(store, owner)
+            update_id = await _claim(store, worker_id)
             if update_id is None:
                 continue
             assert users[update_id] not in busy

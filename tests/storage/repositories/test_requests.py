@@ -25,7 +25,7 @@ async def _claim(tx: Transaction) -> int | None:
 async def test_a_request_is_about_the_listing_as_it_was(store: Store) -> None:
     async with store.transaction() as tx:
         listing = await new_listing(tx)
-        await tx.listings.changed(listing.id, window_opened_at=None, card_due_at=None)
+        await tx.listings.add_revision(listing.id, window_opened_at=None, card_due_at=None)
         changed = await tx.listings.get(listing.id)
         assert changed
         request = await tx.requests.add(changed, "compare", ("mini", "nano"), 7, NOW)
@@ -39,15 +39,15 @@ async def test_a_request_is_about_the_listing_as_it_was(store: Store) -> None:
 async def test_an_open_request_is_known_until_it_is_finished(store: Store) -> None:
     async with store.transaction() as tx:
         request = await new_request(tx)
-        assert await tx.requests.open_of(request.listing_id) == request
+        assert await tx.requests.get_open(request.listing_id) == request
         assert await _claim(tx) == request.id
-        running = await tx.requests.open_of(request.listing_id)
+        running = await tx.requests.get_open(request.listing_id)
         assert running
         assert running.state == "running"
-        assert (await tx.requests.waiting(), await tx.requests.waiting(USER)) == (1, 1)
+        assert (await tx.requests.count_open(), await tx.requests.count_open(USER)) == (1, 1)
         await tx.requests.finish(request.id, "failed", NOW, "bug 17")
-        assert await tx.requests.open_of(request.listing_id) is None
-        assert await tx.requests.waiting() == 0
+        assert await tx.requests.get_open(request.listing_id) is None
+        assert await tx.requests.count_open() == 0
         finished = await tx.requests.get(request.id)
         assert finished
         assert (finished.state, finished.error) == ("failed", "bug 17")
@@ -58,7 +58,7 @@ async def test_what_waits_is_counted_by_user(store: Store) -> None:
     async with store.transaction() as tx:
         for user in (USER, USER, OTHER):
             await new_request(tx, user)
-        assert [await tx.requests.waiting(user) for user in (USER, OTHER, THIRD, None)] == [2, 1, 0, 3]
+        assert [await tx.requests.count_open(user) for user in (USER, OTHER, THIRD, None)] == [2, 1, 0, 3]
 
 
 @stored
@@ -67,9 +67,9 @@ async def test_users_take_turns(store: Store) -> None:
     async with store.transaction() as tx:
         ids = [(await new_request(tx, user)).id for user in (USER, USER, USER, OTHER, THIRD, OTHER)]
         order = [ids[index] for index in (0, 3, 4, 1, 5, 2)]
-        assert [request.id for request in await tx.requests.pending(9)] == order
-        assert [request.id for request in await tx.requests.pending(2)] == order[:2]
-        assert [await tx.requests.place(request_id) for request_id in order] == [0, 1, 2, 3, 4, 5]
+        assert [request.id for request in await tx.requests.list_pending(9)] == order
+        assert [request.id for request in await tx.requests.list_pending(2)] == order[:2]
+        assert [await tx.requests.count_ahead(request_id) for request_id in order] == [0, 1, 2, 3, 4, 5]
         assert [await _claim(tx) for _ in range(7)] == [*order, None]
 
 
@@ -79,8 +79,8 @@ async def test_a_text_that_is_being_written_counts_as_a_turn(store: Store) -> No
         first = await new_request(tx)
         assert await _claim(tx) == first.id
         second, foreign = await new_request(tx), await new_request(tx, OTHER)
-        assert await tx.requests.place(first.id) == 0
-        assert [await tx.requests.place(request.id) for request in (foreign, second)] == [0, 1]
+        assert await tx.requests.count_ahead(first.id) == 0
+        assert [await tx.requests.count_ahead(request.id) for request in (foreign, second)] == [0, 1]
         assert [await _claim(tx), await _claim(tx)] == [foreign.id, second.id]
 
 
@@ -89,8 +89,8 @@ async def test_a_renewed_request_waits_in_its_old_place_with_the_new_revision(st
     async with store.transaction() as tx:
         request, other = await new_request(tx), await new_request(tx, OTHER)
         assert await _claim(tx) == request.id
-        await tx.requests.renew(request.id, 5)
-        assert [found.id for found in await tx.requests.pending(9)] == [request.id, other.id]
+        await tx.requests.requeue(request.id, 5)
+        assert [found.id for found in await tx.requests.list_pending(9)] == [request.id, other.id]
         renewed = await tx.requests.claim("me", NOW)
         assert renewed
         assert (renewed.id, renewed.revision, renewed.attempts) == (request.id, 5, 0)
@@ -101,12 +101,12 @@ async def test_a_request_that_is_put_back_counts_the_attempt(store: Store) -> No
     async with store.transaction() as tx:
         request = await new_request(tx)
         assert await _claim(tx) == request.id
-        await tx.requests.put_back(request.id, NOW)
+        await tx.requests.release(request.id, NOW)
         again = await tx.requests.claim("me", NOW)
         assert again
         assert (again.id, again.attempts) == (request.id, 1)
         await tx.requests.finish(request.id, "done", NOW)
-        await tx.requests.put_back(request.id, NOW)
+        await tx.requests.release(request.id, NOW)
         assert await _claim(tx) is None
 
 
@@ -149,8 +149,8 @@ def test_nobody_is_served_twice_while_another_waits_for_the_first_text(askers: l
         async with store.transaction() as tx:
             ids = {(await new_request(tx, USER + asker)).id: asker for asker in askers}
             served = Counter([ids[claimed] for _ in range(running) if (claimed := await _claim(tx))])
-            queue = [request.id for request in await tx.requests.pending(99)]
-            assert [await tx.requests.place(request_id) for request_id in queue] == list(range(len(queue)))
+            queue = [request.id for request in await tx.requests.list_pending(99)]
+            assert [await tx.requests.count_ahead(request_id) for request_id in queue] == list(range(len(queue)))
             waits = Counter(ids[request_id] for request_id in queue)
             for request_id in queue:
                 assert await _claim(tx) == request_id

@@ -184,7 +184,7 @@ class Talk:
         async with asyncio.timeout(10):
             while True:
                 async with self.app.store.transaction() as tx:
-                    listing = await tx.listings.latest(self.person.id)
+                    listing = await tx.listings.get_latest(self.person.id)
                 if listing is not None and len(listing.photos) >= count:
                     return
                 await asyncio.sleep(0.01)

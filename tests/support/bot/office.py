@@ -22,7 +22,7 @@ from bot.workers.signals import Signal
 from sandbox.server import Sandbox
 from sandbox.state.telegram import Call
 from sandbox.testing.person import Person
-from storage.records import Outgoing
+from storage.records import OutgoingMessage
 from storage.store import Store
 
 MESSAGES = ("sendMessage", "editMessageText", "sendPhoto", "sendMediaGroup", "sendDocument")
@@ -51,22 +51,22 @@ class Office:
     async def user(self, number: int = 1) -> Person:
         """A user who has written to the bot before."""
         async with self.store.transaction() as tx:
-            await tx.users.get(number, time.time())
+            await tx.users.get_or_create(number, time.time())
         person = self.sandbox.user(number)
         await person.text("/start")
         return person
 
-    async def put(self, *messages: Outgoing) -> None:
+    async def put(self, *messages: OutgoingMessage) -> None:
         """Put messages into the outbox, all at once."""
         async with self.store.transaction() as tx:
             for message in messages:
-                await tx.outbox.put(message, time.time())
+                await tx.outbox.enqueue(message, time.time())
         self.signal.notify()
 
     async def pending(self) -> int:
         """How many messages are not sent yet."""
         async with self.store.transaction() as tx:
-            return await tx.outbox.pending()
+            return await tx.outbox.count_pending()
 
     async def emptied(self, timeout_s: float = 10) -> None:
         """Wait until nothing is left to send."""

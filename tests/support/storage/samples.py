@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from storage.records import DescriptionRecord, ListingRecord, Outgoing, PhotoFile, Request, Written
+from storage.records import DescriptionRecord, Generation, ListingRecord, OutgoingMessage, PhotoFile, Request
 from storage.store import Transaction
 
 USER = 5_000_000_000  # more than 32 bits, as Telegram's newer ids
@@ -12,7 +12,7 @@ OTHER = USER + 1
 NOW = 1_750_000_000.5
 
 PHOTO = PhotoFile("unique", "file", 10, None, "photo", None, None, 1000)
-WRITTEN = Written(
+WRITTEN = Generation(
     checkpoint="mini",
     text="Куртка за 5000 рублей.",
     draft="Куртка за <PRICE> рублей.",
@@ -31,15 +31,15 @@ def photo(number: int, album: str | None = None) -> PhotoFile:
     return replace(PHOTO, file_unique_id=f"unique{number}", message_id=number, album=album)
 
 
-def message(chat_id: int = USER, text: str = "текст", **more: object) -> Outgoing:
+def message(chat_id: int = USER, text: str = "текст", **more: object) -> OutgoingMessage:
     """A message for the chat."""
-    return replace(Outgoing(chat_id, text), **more)  # type: ignore[arg-type]  # fields by name
+    return replace(OutgoingMessage(chat_id, text), **more)  # type: ignore[arg-type]  # fields by name
 
 
 async def new_listing(tx: Transaction, user_id: int = USER) -> ListingRecord:
     """An open listing of a user who is made where needed."""
-    await tx.users.get(user_id, NOW)
-    return await tx.listings.open(user_id, NOW)
+    await tx.users.get_or_create(user_id, NOW)
+    return await tx.listings.add(user_id, NOW)
 
 
 async def new_request(tx: Transaction, user_id: int = USER) -> Request:
@@ -47,6 +47,6 @@ async def new_request(tx: Transaction, user_id: int = USER) -> Request:
     return await tx.requests.add(await new_listing(tx, user_id), "describe", ["mini"], 0, NOW)
 
 
-async def new_description(tx: Transaction, written: Written = WRITTEN, user_id: int = USER) -> DescriptionRecord:
+async def new_description(tx: Transaction, written: Generation = WRITTEN, user_id: int = USER) -> DescriptionRecord:
     """A description of a new listing."""
     return await tx.feedback.add(await new_request(tx, user_id), written, NOW)

@@ -18,7 +18,7 @@ async def main(path: str) -> None:
     while True:
         async with store.transaction() as tx:
             listing = await new_listing(tx)
-            await tx.listings.put_note(listing.id, Note(1, "text"))
+            await tx.listings.set_note(listing.id, Note(1, "text"))
         sys.stdout.write(f"{listing.id}\n")
         sys.stdout.flush()
 

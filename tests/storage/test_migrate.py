@@ -17,9 +17,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from storage.connection import build_engine, read_url
+from storage.connection import build_engine, parse_url
 from storage.errors import StorageError
-from storage.schema import MIGRATIONS, alembic_config, head, migrate, revision
+from storage.migrate import MIGRATIONS, build_alembic_config, get_head, get_revision, migrate
 from storage.store import Store
 from storage.tables import metadata
 from tests.support.postgres import Cluster
@@ -39,7 +39,7 @@ def _inside(url: str, *steps: Callable[[Connection], Any]) -> list[Any]:
     """What the steps return, each in a transaction of its own."""
 
     async def scenario() -> list[Any]:
-        engine = build_engine(read_url(url))
+        engine = build_engine(parse_url(url))
         results = []
         try:
             for step in steps:
@@ -65,11 +65,11 @@ def _tables(connection: Connection) -> set[str]:
 
 
 def _upgrade(to: str) -> Callable[[Connection], None]:
-    return lambda connection: command.upgrade(alembic_config(connection), to)
+    return lambda connection: command.upgrade(build_alembic_config(connection), to)
 
 
 def _downgrade(to: str) -> Callable[[Connection], None]:
-    return lambda connection: command.downgrade(alembic_config(connection), to)
+    return lambda connection: command.downgrade(build_alembic_config(connection), to)
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -80,7 +80,7 @@ REVISIONS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk
 
 
 def test_the_head_is_the_last_migration() -> None:
-    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [head()] == [REVISIONS[-1]]
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [get_head()] == [REVISIONS[-1]]
 
 
 def test_every_migration_runs_up_down_and_up_again(empty: str) -> None:
@@ -89,14 +89,14 @@ def test_every_migration_runs_up_down_and_up_again(empty: str) -> None:
     for number, step in enumerate(REVISIONS):
         down = _downgrade(REVISIONS[number - 1] if number else "base")
         _, up, _, back, _, again, at = _inside(
-            empty, _upgrade(step), _tables, down, _tables, _upgrade(step), _tables, revision
+            empty, _upgrade(step), _tables, down, _tables, _upgrade(step), _tables, get_revision
         )
         assert (back, again, at) == (below | {"alembic_version"}, up, step)
         below = set(again)
 
 
 def test_all_the_way_up_and_down_leaves_nothing(empty: str) -> None:
-    *_, left, version = _inside(empty, migrate, _downgrade("base"), _tables, revision)
+    *_, left, version = _inside(empty, migrate, _downgrade("base"), _tables, get_revision)
     assert (left, version) == ({"alembic_version"}, None)
 
 
@@ -144,7 +144,7 @@ def test_a_database_of_an_older_version_keeps_its_rows(empty: str) -> None:
     async def scenario() -> None:
         store = await Store.open(empty)
         async with store.transaction() as tx:
-            user = await tx.users.find(USER)
+            user = await tx.users.get(USER)
             assert user
             assert user.language == "en"
         await store.close()
@@ -178,7 +178,7 @@ def test_processes_that_start_at_once_migrate_once(empty: str) -> None:
     started = [subprocess.Popen(command_line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(3)]
     said = [process.communicate(timeout=60)[0] for process in started]
     assert [(process.returncode, output) for process, output in zip(started, said, strict=True)] == [(0, b"")] * 3
-    assert _inside(empty, revision, _differences) == [head(), []]
+    assert _inside(empty, get_revision, _differences) == [get_head(), []]
 
 
 def test_opening_a_migrated_database_is_quick_and_needs_no_alembic(database: str) -> None:
@@ -198,6 +198,6 @@ def test_migrations_can_be_run_by_hand(empty: str) -> None:
         return done.stdout
 
     run("upgrade", "head")
-    assert run("current").startswith(f"{head()} (head)")
+    assert run("current").startswith(f"{get_head()} (head)")
     run("downgrade", "base")
     assert run("current") == ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def head() -> str:
+def get_head() -> str:
     """The revision that this code expects: the number of the last migration."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
@@ -27,16 +27,16 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":  # in SQLite the transaction is the only writer already
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("opisalka migrations"))))
-    at = revision(connection)
-    if at is not None and at > head():
+    at = get_revision(connection)
+    if at is not None and at > get_head():
         raise StorageError("database-newer")
-    if at != head():
+    if at != get_head():
         from alembic import command  # a start that finds nothing to do need not wait for it
 
-        command.upgrade(alembic_config(connection), "head")
+        command.upgrade(build_alembic_config(connection), "head")
 
 
-def revision(connection: Connection) -> str | None:
+def get_revision(connection: Connection) -> str | None:
     """The revision of the schema; None before the first migration."""
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -44,7 +44,7 @@ def revision(connection: Connection) -> str | None:
     return found
 
 
-def alembic_config(connection: Connection) -> Config:
+def build_alembic_config(connection: Connection) -> Config:
     """What Alembic's commands need to work on this connection."""
     from alembic.config import Config
 
