@@ -30,20 +30,20 @@ class AnswerFigures:
 def answer_figures(texts: Sequence[str], attributes: Sequence[str]) -> AnswerFigures:
     """The figures of texts and of the fields, one `name: value` a line, that they were written from."""
     values = [mask(fields).values for fields in attributes]
-    price = [_kept(text, given, ("<PRICE>",)) for text, given in zip(texts, values, strict=True)]
-    size = [_kept(text, given, ("<SIZE>",)) for text, given in zip(texts, values, strict=True)]
-    both = [_kept(text, given, ("<PRICE>", "<SIZE>")) for text, given in zip(texts, values, strict=True)]
+    price = [_keeps_values(text, given, ("<PRICE>",)) for text, given in zip(texts, values, strict=True)]
+    size = [_keeps_values(text, given, ("<SIZE>",)) for text, given in zip(texts, values, strict=True)]
+    both = [_keeps_values(text, given, ("<PRICE>", "<SIZE>")) for text, given in zip(texts, values, strict=True)]
     return AnswerFigures(
         listings=len(texts),
         price=_share(price),
         size=_share(size),
         both=_share(both),
-        invented=sum(map(_invented, texts, attributes)),
+        invented=sum(map(_count_invented, texts, attributes)),
         distinct=len(set(texts)) / len(texts) if texts else None,
     )
 
 
-def _kept(text: str, values: Mapping[str, str], tokens: Sequence[str]) -> bool | None:
+def _keeps_values(text: str, values: Mapping[str, str], tokens: Sequence[str]) -> bool | None:
     """Whether the text holds the values of all tokens; None where the input lacks one."""
     if any(token not in values for token in tokens):
         return None
@@ -55,6 +55,6 @@ def _share(answers: Sequence[bool | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _invented(text: str, attributes: str) -> int:
+def _count_invented(text: str, attributes: str) -> int:
     given = set(_DIGITS.findall(attributes))
     return sum(number not in given for number in _DIGITS.findall(text))

@@ -29,14 +29,14 @@ _WORD = re.compile(r"[А-ЯЁа-яё]{3,}")
 Way = Callable[[str, random.Random], str]
 
 
-def disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int = 0) -> dict[str, list[str]]:
+def build_disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int = 0) -> dict[str, list[str]]:
     """The texts that hold a rude word, all of these words disguised: by the name of the way."""
     rnd = random.Random(seed)
     holding = [text for text in texts if any(_plain(word) in rude for word in _WORD.findall(text))]
-    return {way.__name__: [_spelled(text, way, rnd, rude) for text in holding] for way in WAYS}
+    return {way.__name__: [_spell(text, way, rnd, rude) for text in holding] for way in WAYS}
 
 
-def _spelled(text: str, way: Way, rnd: random.Random, rude: Collection[str]) -> str:
+def _spell(text: str, way: Way, rnd: random.Random, rude: Collection[str]) -> str:
     return _WORD.sub(lambda found: way(found[0], rnd) if _plain(found[0]) in rude else found[0], text)
 
 
@@ -44,7 +44,7 @@ def _plain(word: str) -> str:
     return word.lower().replace("ё", "е")
 
 
-def masked(word: str, rnd: random.Random) -> str:
+def mask_letters(word: str, rnd: random.Random) -> str:
     """One to three inner letters hidden: «бл*ть», «х..ня», «п***ц»."""
     count = rnd.choice((1, 1, 1, 1, 2, 2, 3)) if len(word) > 4 else 1
     start = rnd.randint(1, max(1, len(word) - 1 - count))
@@ -65,7 +65,7 @@ def looking_alike(word: str, rnd: random.Random) -> str:
     )
 
 
-def transliterated(word: str, rnd: random.Random) -> str:
+def transliterate(word: str, rnd: random.Random) -> str:
     """The word in Latin letters, as it sounds."""
     return "".join(rnd.choice(_SOUNDS[each]) for each in word.lower())
 
@@ -80,7 +80,7 @@ def apart(word: str, rnd: random.Random) -> str:
     return word
 
 
-def repeated(word: str, rnd: random.Random) -> str:
+def repeat_letters(word: str, rnd: random.Random) -> str:
     """A letter or two held long: «бляяять»."""
     places = {rnd.randrange(len(word)) for _ in range(rnd.choice((1, 1, 2, len(word))))}
     return "".join(each * (rnd.choice((2, 2, 3, 4, 6)) if n in places else 1) for n, each in enumerate(word))
@@ -104,25 +104,25 @@ def invisible(word: str, rnd: random.Random) -> str:
     return sign.join(word)
 
 
-def cased(word: str, rnd: random.Random) -> str:
+def alternate_case(word: str, rnd: random.Random) -> str:
     """Capitals at random."""
     return "".join(each.upper() if rnd.random() < 0.5 else each.lower() for each in word)
 
 
-def mixed(word: str, rnd: random.Random) -> str:
+def combine(word: str, rnd: random.Random) -> str:
     """Two ways at once."""
-    first, second = rnd.sample((looking_alike, masked, repeated, misspelt, cased), 2)
+    first, second = rnd.sample((looking_alike, mask_letters, repeat_letters, misspelt, alternate_case), 2)
     return second(first(word, rnd), rnd)
 
 
 WAYS: tuple[Way, ...] = (
-    masked,
+    mask_letters,
     looking_alike,
-    transliterated,
+    transliterate,
     apart,
-    repeated,
+    repeat_letters,
     misspelt,
     invisible,
-    cased,
-    mixed,
+    alternate_case,
+    combine,
 )

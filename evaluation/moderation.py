@@ -57,7 +57,7 @@ class Matching:
     rule: MatchRule
     gallery: Gallery
 
-    def judged(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
+    def judge_pairs(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
         """What `match` says of pairs, all texts read as one batch."""
         embeddings = self.clip.encode_texts([pair.text for pair in pairs]).embeddings
         return [
@@ -70,7 +70,7 @@ class Matching:
         return self.rule.judge(views, pair.text, embedding, foreign)
 
 
-def swapped(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: random.Random) -> list[Pair]:
+def swap_texts(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: random.Random) -> list[Pair]:
     """Each photo with the text of another thing; pairs for which there is none are left out."""
     found = []
     for pair in pairs:
@@ -84,7 +84,7 @@ def strange(photos: Sequence[Path], texts: Sequence[str], rnd: random.Random) ->
     return [Pair((photo,), rnd.choice(texts)) for photo in photos]
 
 
-def mixed(pairs: Sequence[Pair], photos: Sequence[Path], rnd: random.Random) -> Iterator[tuple[Pair, int]]:
+def build_mixed_albums(pairs: Sequence[Pair], photos: Sequence[Path], rnd: random.Random) -> Iterator[tuple[Pair, int]]:
     """Albums of `ALBUM` with one foreign photo, and its number from 1; the text names all that the others show."""
     single = [pair for pair in pairs if len(pair.photos) == 1]
     for photo in photos:
@@ -94,7 +94,7 @@ def mixed(pairs: Sequence[Pair], photos: Sequence[Path], rnd: random.Random) -> 
         yield Pair((*album[:place], photo, *album[place:]), " ".join(pair.text for pair in chosen)), place + 1
 
 
-def named(judged: Sequence[Judged], numbers: Sequence[int]) -> tuple[float, float]:
+def measure_naming(judged: Sequence[Judged], numbers: Sequence[int]) -> tuple[float, float]:
     """The share of albums whose foreign photo is named, alone or among others; and alone."""
     said = [_numbers(each.verdict) for each in judged]
     among = [str(number) in each for each, number in zip(said, numbers, strict=True)]
@@ -106,7 +106,7 @@ def _numbers(verdict: Verdict) -> set[str]:
     return set(str(verdict.reason.details.get("numbers", "")).split(", ")) if verdict.reason else set()
 
 
-def refused_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
+def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
     """How many there are of each kind, how many are judged at all, and the share refused."""
     kinds: dict[str, list[Judged]] = {}
     for each in judged:
@@ -138,7 +138,7 @@ def label_counts(found: Sequence[tuple[Path, Sequence[Detection]]]) -> dict[str,
     return dict(sorted(counts.items()))
 
 
-def auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None:
+def compute_auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None:
     """ROC AUC of the scores of wrong against right judgements; None where one of the two is missing."""
     scores = {wrong: _scores(judged, wrong) for wrong in (False, True)}
     if not len(scores[False]) or not len(scores[True]):
@@ -146,7 +146,7 @@ def auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None:
     return roc_auc(scores[higher_is_worse], scores[not higher_is_worse])
 
 
-def roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
+def compute_roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
     """The curve: the share of right ones refused and of wrong ones refused, from no refusals to all."""
     sign = 1 if higher_is_worse else -1
     right, wrong = (sign * _scores(judged, each) for each in (False, True))

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from evaluation.moderation import Judged, nearest, refused_by_kind, roc
+from evaluation.moderation import Judged, compute_roc, nearest, summarise_by_kind
 from inference.errors import Message
 from inference.listing.photos import load_photo
 
@@ -70,7 +70,7 @@ class Chapter:
     def summary(self) -> dict[str, object]:
         """Everything that is measured, for JSON."""
         labels = {"labels": self.labels} if self.labels else {}
-        return {**self.figures, **labels, **refused_by_kind(self.judged)}
+        return {**self.figures, **labels, **summarise_by_kind(self.judged)}
 
 
 def page(chapters: Sequence[Chapter], words: Words) -> str:
@@ -130,13 +130,15 @@ def _kinds(judged: Sequence[Judged], words: Words) -> str:
     head = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
     rows = (
         (_name(kind, words), row["count"], row["judged"], f"{row['refused']:.2%}")
-        for kind, row in refused_by_kind(judged).items()
+        for kind, row in summarise_by_kind(judged).items()
     )
     return _table(rows, ["", *map(escape, head)])
 
 
 def _curve(chapter: Chapter, words: Words) -> str:
-    points = " ".join(f"{200 * x:.1f},{200 - 200 * y:.1f}" for x, y in roc(chapter.judged, chapter.higher_is_worse))
+    points = " ".join(
+        f"{200 * x:.1f},{200 - 200 * y:.1f}" for x, y in compute_roc(chapter.judged, chapter.higher_is_worse)
+    )
     if not points:
         return ""
     told = escape(words(Message("moderation-curve")))

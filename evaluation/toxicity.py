@@ -39,7 +39,7 @@ def toxicity_figures(
 ) -> ToxicityFigures:
     """Figures of toxic comments, of their neutral rewrites, of plain ads and of disguised obscenities."""
     insults, rewritten = moderation.risks(toxic), moderation.risks(rewrites)
-    refused = {name: refused_share(moderation, texts) for name, texts in disguised.items()}
+    refused = {name: measure_refused_share(moderation, texts) for name, texts in disguised.items()}
     return ToxicityFigures(
         threshold=moderation.threshold,
         comments=len(toxic),
@@ -47,13 +47,13 @@ def toxicity_figures(
         toxic_refused=_share(insults, moderation.threshold),
         rewrites_refused=_share(rewritten, moderation.threshold),
         ads=len(ads),
-        ads_refused=refused_share(moderation, ads),
+        ads_refused=measure_refused_share(moderation, ads),
         disguised_refused=refused,
         ms=_milliseconds(moderation, toxic[:200]),
     )
 
 
-def refused_share(moderation: TextModeration, texts: Sequence[str]) -> float:
+def measure_refused_share(moderation: TextModeration, texts: Sequence[str]) -> float:
     """The share of texts that are refused."""
     return _share(moderation.risks(texts), moderation.threshold)
 

@@ -22,7 +22,7 @@ WHOLE_REFUSED, PHOTO_REFUSED = 0.0165, 0.02
 OPINION_REFUSES, OPINION_AUC = 0.02, 0.9
 
 
-def known_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
+def collect_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
     """The nouns of everything that the training photos show, as dictionary forms."""
     nouns = {_noun(row.item.lower().split()) for row in labels if row.split == "train"}
     # The dictionary takes «лонгслив», «худи» and «поло» for other parts of speech, whose lemmas are of no use.
@@ -34,7 +34,7 @@ def _noun(item: Sequence[str]) -> str:
     return next((word for word in item if part_of_speech(word) == "NOUN"), item[0])
 
 
-def right_fits(
+def compute_fits(
     clip: Clip, rule: MatchRule, gallery: Gallery, examples: Sequence[Example], texts: Sequence[str]
 ) -> list[list[float]]:
     """How well each photo of a right pair fits, an album a list, where `match` judges it."""
@@ -47,7 +47,7 @@ def right_fits(
     ]
 
 
-def thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
+def choose_thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
     """The two thresholds of `match`, each refusing at most its share of every kind of right pairs.
 
     One is for the photo of an album that fits best. The other is for each photo alone: it cannot be above the first.
@@ -64,7 +64,7 @@ def _quantile(values: Sequence[float], share: float) -> float:
     return math.floor(found * 10_000) / 10_000
 
 
-def second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[Path]) -> dict[str, float]:
+def measure_second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[Path]) -> dict[str, float]:
     """What a dual encoder, asked zero-shot, adds to the photo check: ROC AUC, threshold and share caught at it.
 
     `helps` is 1 where it tells the owner's examples from clothes well enough to be asked, else 0.

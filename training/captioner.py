@@ -20,84 +20,86 @@ from torch.nn import functional
 from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from training import loop
-from training.data.scenes import Composer, Lesson
-from training.tokenizer import train_writing
+from training.data.scenes import Composer, Sample
+from training.tokenizer import train_decoder_tokenizer
 
 WRITING_WORDS = 6000
 IGNORED = -100
 
 
-def writing_tokenizer(texts: Sequence[str]) -> Tokenizer:
+def train_tokenizer(texts: Sequence[str]) -> Tokenizer:
     """The captioner's tokenizer: every mask and photo token is one token."""
-    return train_writing(texts, WRITING_WORDS, SPECIAL_TOKENS)
+    return train_decoder_tokenizer(texts, WRITING_WORDS, SPECIAL_TOKENS)
 
 
 def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: Path, steps: int, batch: int) -> None:
     """Language alone: [TEXT] a phrase [END]."""
-    optimizer = loop.optimiser(model, 1e-3, 0.02)
+    optimizer = loop.build_optimizer(model, 1e-3, 0.02)
     start, end = ids_of(tokenizer, (TEXT, END))
 
     def step(number: int) -> dict[str, float]:
         chosen = tokenizer.encode_batch([texts[n] for n in torch.randint(len(texts), (batch,)).tolist()])
         rows = [[start, *encoding.ids[:60], end] for encoding in chosen]
-        loss = _loss(model, rows, [1] * len(rows), torch.zeros(0), 0)
-        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
+        loss = _compute_loss(model, rows, [1] * len(rows), torch.zeros(0), 0)
+        loop.optimizer_step(optimizer, loss, 1e-3 * loop.cosine_schedule(number, steps, 100))
         return {"loss": loss.item()} if (number + 1) % 50 == 0 else {}
 
-    loop.run(steps, step, {"model": model, "optimizer": optimizer}, work, "language")
+    loop.run_steps(steps, step, {"model": model, "optimizer": optimizer}, work, "language")
 
 
-def learn(
-    model: Decoder, tokenizer: Tokenizer, composer: Composer, bank: Tensor, work: Path, steps: int, batch: int
+def train(
+    model: Decoder, tokenizer: Tokenizer, composer: Composer, feature_cache: Tensor, work: Path, steps: int, batch: int
 ) -> Decoder:
     """Lessons from photos and fields; returns the average of the weights over the last steps.
 
     bank: (scenes, views, photo_vectors, photo_width), what the encoder saw in the composer's scenes.
     """
-    average, smooth = loop.averaged(model, 0.995)
-    optimizer = loop.optimiser(model, 1e-3, 0.05)
+    average, smooth = loop.build_ema(model, 0.995)
+    optimizer = loop.build_optimizer(model, 1e-3, 0.05)
     (slot,), batches = ids_of(tokenizer, (PHOTO,)), _batches(composer, tokenizer, model.config, batch)
 
     def step(number: int) -> dict[str, float]:
-        rows, starts, lessons = zip(*next(batches), strict=True)
-        loss = _loss(model, rows, starts, _states(bank, lessons), slot)
-        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 100))
+        rows, starts, samples = zip(*next(batches), strict=True)
+        loss = _compute_loss(model, rows, starts, _gather_states(feature_cache, samples), slot)
+        loop.optimizer_step(optimizer, loss, 1e-3 * loop.cosine_schedule(number, steps, 100))
         average.update_parameters(model)
         return {"loss": loss.item()} if (number + 1) % 25 == 0 else {}
 
-    loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "captioner")
+    loop.run_steps(steps, step, {"model": model, "average": average, "optimizer": optimizer}, work, "captioner")
     return smooth.eval()
 
 
 def _batches(
     composer: Composer, tokenizer: Tokenizer, config: DecoderConfig, batch: int
-) -> Iterator[list[tuple[list[int], int, Lesson]]]:
+) -> Iterator[list[tuple[list[int], int, Sample]]]:
     """Batches of lessons of like length, so that little of a batch is padding; endless."""
     while True:
         # A restart restores PyTorch's generator, and so it goes on with new lessons instead of the first ones again.
         composer.rnd.seed(int(torch.randint(1 << 31, ())))
-        lessons = [composer.lesson() for _ in range(8 * batch)]
-        rows = [(*_ids(tokenizer, config, lesson), lesson) for lesson in lessons]
+        samples = [composer.sample() for _ in range(8 * batch)]
+        rows = [(*_encode_sample(tokenizer, config, sample), sample) for sample in samples]
         rows.sort(key=lambda row: len(row[0]))
         chunks = [rows[start : start + batch] for start in range(0, len(rows), batch)]
         composer.rnd.shuffle(chunks)
         yield from chunks
 
 
-def _ids(tokenizer: Tokenizer, config: DecoderConfig, lesson: Lesson) -> tuple[list[int], int]:
+def _encode_sample(tokenizer: Tokenizer, config: DecoderConfig, sample: Sample) -> tuple[list[int], int]:
     """All ids of a lesson, and where the answer starts."""
-    prompt = prompt_ids(tokenizer, lesson.token, len(lesson.scenes), config.photo_vectors, lesson.masked)
-    return (prompt + answer_ids(tokenizer, lesson.things, lesson.text))[: config.length], len(prompt)
+    prompt = prompt_ids(tokenizer, sample.token, len(sample.scenes), config.photo_vectors, sample.masked)
+    return (prompt + answer_ids(tokenizer, sample.things, sample.text))[: config.length], len(prompt)
 
 
-def _states(bank: Tensor, lessons: Sequence[Lesson]) -> Tensor:
+def _gather_states(feature_cache: Tensor, samples: Sequence[Sample]) -> Tensor:
     """One random view of every photo of the lessons, in their order: (photos, photo_vectors, photo_width)."""
-    scenes = [number for lesson in lessons for number in lesson.scenes]
-    views = torch.randint(bank.shape[1], (len(scenes),))
-    return bank[torch.tensor(scenes, dtype=torch.long), views].float()
+    scenes = [number for sample in samples for number in sample.scenes]
+    views = torch.randint(feature_cache.shape[1], (len(scenes),))
+    return feature_cache[torch.tensor(scenes, dtype=torch.long), views].float()
 
 
-def _loss(model: Decoder, rows: Sequence[Sequence[int]], starts: Sequence[int], states: Tensor, slot: int) -> Tensor:
+def _compute_loss(
+    model: Decoder, rows: Sequence[Sequence[int]], starts: Sequence[int], states: Tensor, slot: int
+) -> Tensor:
     """Cross entropy of the next token from where each row's answer starts."""
     device = model.words.weight.device
     length = max(map(len, rows))

@@ -21,9 +21,9 @@ from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEnco
 
 from inference.clip.dual_encoder import build_model
 from training import loop
-from training.data.augment import mixtures, views
+from training.data.augment import augment, mix_images
 from training.data.dataset import Dataset
-from training.data.labels import Heads, distillation, head_loss
+from training.data.labels import Heads, compute_head_loss, distillation_loss
 from training.teacher import FEATURES, read_teacher
 
 WIDTHS = (48, 96, 192, 384)
@@ -40,26 +40,26 @@ class DualEncoder(nn.Module):
     def __init__(self, trunk: nn.Module, width: int, words: int, sizes: dict[str, int]) -> None:
         super().__init__()
         self.trunk = trunk
-        self.text = BertModel(text_config(words))
+        self.text = BertModel(build_text_config(words))
         self.visual_projection = nn.Linear(width, DIM, bias=False)
         self.text_projection = nn.Linear(TEXT_WIDTH, DIM, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(2.66))
         self.heads = Heads(width, sizes)
 
-    def look(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def encode_images(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, 3, size, size) → pooled features (batch, width) and unit embeddings (batch, DIM)."""
         seen = self.trunk(pixels)
         pooled = seen if isinstance(seen, Tensor) else seen.pooler_output
         return pooled, functional.normalize(self.visual_projection(pooled).float(), dim=-1)
 
-    def read(self, tokens: Tensor) -> Tensor:
+    def encode_texts(self, tokens: Tensor) -> Tensor:
         """(batch, length) token ids → unit embeddings (batch, DIM)."""
         tokens = tokens[:, : min(48, int((tokens != 0).sum(1).max()))]
         read = self.text(input_ids=tokens, attention_mask=tokens != 0).pooler_output
         return functional.normalize(self.text_projection(read).float(), dim=-1)
 
 
-def text_config(words: int) -> BertConfig:
+def build_text_config(words: int) -> BertConfig:
     """A small BERT; token 0 is padding."""
     return BertConfig(
         vocab_size=words,
@@ -73,7 +73,7 @@ def text_config(words: int) -> BertConfig:
     )
 
 
-def vision_config() -> ResNetConfig:
+def build_vision_config() -> ResNetConfig:
     """A slim ResNet-18 ("Deep residual learning", He et al., 2016)."""
     return ResNetConfig(
         hidden_sizes=list(WIDTHS),
@@ -83,20 +83,20 @@ def vision_config() -> ResNetConfig:
     )
 
 
-def dual_config(words: int) -> VisionTextDualEncoderConfig:
+def build_dual_config(words: int) -> VisionTextDualEncoderConfig:
     """Both towers and the size of the space they share."""
     # A ResNet's configuration does not say how wide its output is; the projection asks for `hidden_size`.
-    vision = vision_config().to_dict() | {"hidden_size": WIDTHS[-1]}
-    text = text_config(words).to_dict()
+    vision = build_vision_config().to_dict() | {"hidden_size": WIDTHS[-1]}
+    text = build_text_config(words).to_dict()
     return VisionTextDualEncoderConfig(vision_config=vision, text_config=text, projection_dim=DIM)
 
 
-def student(words: int, sizes: dict[str, int]) -> DualEncoder:
+def build_student(words: int, sizes: dict[str, int]) -> DualEncoder:
     """The dual encoder to be trained and shipped, its weights random."""
-    return DualEncoder(build_model(dual_config(words)).get_submodule("vision_model"), WIDTHS[-1], words, sizes)
+    return DualEncoder(build_model(build_dual_config(words)).get_submodule("vision_model"), WIDTHS[-1], words, sizes)
 
 
-def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
+def contrastive_loss(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
     """Symmetric cross entropy of the right pair among the batch; pairs of the same group are no negatives."""
     logits = scale.exp().clamp(max=60) * photos @ texts.T
     alike = (groups[:, None] == groups[None]) & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
@@ -105,14 +105,16 @@ def contrast(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Te
     return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
 
 
-def task_loss(model: DualEncoder, pixels: Tensor, batch: Dataset) -> Tensor:
+def compute_task_loss(model: DualEncoder, pixels: Tensor, batch: Dataset) -> Tensor:
     """What the photos show and which text is theirs, as one loss."""
-    pooled, photos = model.look(pixels)
-    texts = model.read(_one_text(batch))
-    return head_loss(model.heads(pooled), batch.labels) + contrast(photos, texts, batch.groups, model.logit_scale)
+    pooled, photos = model.encode_images(pixels)
+    texts = model.encode_texts(_pick_text(batch))
+    return compute_head_loss(model.heads(pooled), batch.labels) + contrastive_loss(
+        photos, texts, batch.groups, model.logit_scale
+    )
 
 
-def teach(
+def finetune_teacher(
     weights: Path, train: Dataset, held: Dataset, words: int, sizes: dict[str, int], out: Path, steps: int
 ) -> None:
     """Fine-tune the public teacher on the photos; `weights` is its .tflite or .safetensors file."""
@@ -121,20 +123,20 @@ def teach(
     model = convert_conv2d_weight_memory_format(
         DualEncoder(trunk, FEATURES, words, sizes).to(device), torch.channels_last
     )
-    average, smooth = loop.averaged(model, 0.99)
-    optimizer = loop.optimiser(model, 3e-4, 0.02)
+    average, smooth = loop.build_ema(model, 0.99)
+    optimizer = loop.build_optimizer(model, 3e-4, 0.02)
 
     def step(number: int) -> dict[str, float]:
         batch = train.sample(64)
         with loop.autocast(device):
-            loss = task_loss(
-                model, views(batch.pixels, LAST_AT, 0.35).contiguous(memory_format=torch.channels_last), batch
+            loss = compute_task_loss(
+                model, augment(batch.pixels, LAST_AT, 0.35).contiguous(memory_format=torch.channels_last), batch
             )
-        loop.descend(optimizer, loss, 3e-4 * loop.cosine(number, steps, 60))
+        loop.optimizer_step(optimizer, loss, 3e-4 * loop.cosine_schedule(number, steps, 60))
         average.update_parameters(model)
         return evaluate(smooth, held, LAST_AT) if (number + 1) % 300 == 0 else {}
 
-    loop.run(steps, step, {"model": model, "average": average, "optimizer": optimizer}, out, "teacher")
+    loop.run_steps(steps, step, {"model": model, "average": average, "optimizer": optimizer}, out, "teacher")
     save_file(
         {
             name: weight.half().contiguous()
@@ -150,44 +152,46 @@ def train_clip(
 ) -> DualEncoder:
     """Train the student from random weights; returns the average of its weights over the last steps."""
     device = train.pixels.device
-    model = convert_conv2d_weight_memory_format(student(words, sizes).to(device), torch.channels_last)
+    model = convert_conv2d_weight_memory_format(build_student(words, sizes).to(device), torch.channels_last)
     imitate = nn.Linear(WIDTHS[-1], FEATURES).to(device)
-    average, smooth = loop.averaged(model, 0.998)
-    optimizer = loop.optimiser(nn.ModuleList((model, imitate)), 1.5e-3, 0.05)
+    average, smooth = loop.build_ema(model, 0.998)
+    optimizer = loop.build_optimizer(nn.ModuleList((model, imitate)), 1.5e-3, 0.05)
     teacher = convert_conv2d_weight_memory_format(teacher.to(device), torch.channels_last).eval().requires_grad_(False)
 
     def step(number: int) -> dict[str, float]:
         batch = train.sample(BATCH)
-        clean = views(batch.pixels, LAST_AT, 0.4)
-        mixed = mixtures(views(train.sample(MIXED).pixels, LAST_AT, 0.25))
+        clean = augment(batch.pixels, LAST_AT, 0.4)
+        mixed = mix_images(augment(train.sample(MIXED).pixels, LAST_AT, 0.25))
         pixels = torch.cat((clean, mixed)).contiguous(memory_format=torch.channels_last)
         with loop.autocast(device):
             with torch.no_grad():
-                target, _ = teacher.look(pixels)
+                target, _ = teacher.encode_images(pixels)
                 answers = teacher.heads(target)
             small = (
                 functional.interpolate(pixels, FIRST_AT, mode="bilinear", antialias=True)
                 if number < 0.72 * steps
                 else pixels
             )
-            pooled, photos = model.look(small)
-            texts = model.read(_one_text(batch))
+            pooled, photos = model.encode_images(small)
+            texts = model.encode_texts(_pick_text(batch))
             said = model.heads(pooled)
-            loss = head_loss({n: logits[: len(clean)] for n, logits in said.items()}, batch.labels)
-            loss = loss + contrast(photos[: len(clean)], texts, batch.groups, model.logit_scale)
+            loss = compute_head_loss({n: logits[: len(clean)] for n, logits in said.items()}, batch.labels)
+            loss = loss + contrastive_loss(photos[: len(clean)], texts, batch.groups, model.logit_scale)
             closeness = functional.cosine_similarity(imitate(pooled).float(), target.float()).mean()
-            loss = loss + distillation(said, answers) + 4 * (1 - closeness)
-        loop.descend(optimizer, loss, 1.5e-3 * loop.cosine(number, steps, 200))
+            loss = loss + distillation_loss(said, answers) + 4 * (1 - closeness)
+        loop.optimizer_step(optimizer, loss, 1.5e-3 * loop.cosine_schedule(number, steps, 200))
         average.update_parameters(model)
         if (number + 1) % 500:
             return {}
         return {"loss": loss.item(), "closeness": closeness.item(), **evaluate(smooth, held, SERVED_AT)}
 
-    loop.run(steps, step, {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}, out, "clip")
+    loop.run_steps(
+        steps, step, {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}, out, "clip"
+    )
     return smooth
 
 
-def _one_text(batch: Dataset) -> Tensor:
+def _pick_text(batch: Dataset) -> Tensor:
     rows = torch.arange(len(batch.tokens), device=batch.tokens.device)
     return batch.tokens[rows, torch.randint(batch.tokens.shape[1], (len(rows),), device=rows.device)]
 
@@ -201,15 +205,15 @@ def evaluate(model: DualEncoder, held: Dataset, size: int) -> dict[str, float]:
     model.eval()
     pixels = functional.interpolate(held.pixels.float() / 127.5 - 1, size, mode="bilinear", antialias=True)
     with loop.autocast(pixels.device):
-        seen = [model.look(part.contiguous(memory_format=torch.channels_last)) for part in pixels.split(256)]
+        seen = [model.encode_images(part.contiguous(memory_format=torch.channels_last)) for part in pixels.split(256)]
         said = model.heads(torch.cat([pooled for pooled, _ in seen]))
-        photos, texts = torch.cat([photos for _, photos in seen]), model.read(held.tokens[:, 0])
+        photos, texts = torch.cat([photos for _, photos in seen]), model.encode_texts(held.tokens[:, 0])
     model.train()
     figures = {name: float((said[name].argmax(1) == held.labels[name]).float().mean()) for name in ("item", "color")}
-    return figures | {"auc": pair_auc(photos @ texts.T, held.labels["item"])}
+    return figures | {"auc": compute_pair_auc(photos @ texts.T, held.labels["item"])}
 
 
-def pair_auc(similarity: Tensor, items: Tensor) -> float:
+def compute_pair_auc(similarity: Tensor, items: Tensor) -> float:
     """ROC AUC of right pairs (the diagonal) against swapped pairs of different items (photos, photos)."""
     swapped = similarity[items[:, None] != items[None]]
     ordered, right = swapped.sort().values, similarity.diagonal().contiguous()
@@ -220,7 +224,7 @@ def pair_auc(similarity: Tensor, items: Tensor) -> float:
 def save_clip(model: DualEncoder, tokenizer: Tokenizer, folder: Path) -> None:
     """Write the checkpoint: fp16 weights, configuration, tokenizer and pixel rule, as `transformers` lays them out."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = dual_config(tokenizer.get_vocab_size())
+    config = build_dual_config(tokenizer.get_vocab_size())
     config.architectures = ["VisionTextDualEncoderModel"]
     config.save_pretrained(folder)
     parts = {"trunk.": "vision_model.", "text.": "text_model.", "heads.": None}

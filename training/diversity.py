@@ -31,7 +31,7 @@ class Albums:
 
     clip: Clip
     scenes: Sequence[Scene]
-    bank: Tensor
+    features: Tensor
     listings: Sequence[Example]
     texts: Sequence[Tensor]
     rnd: random.Random
@@ -47,7 +47,7 @@ class Albums:
             if len(scene.photos) == 1:
                 self._numbers[scene.photos[0]] = number
 
-    def draw(self) -> tuple[ImageFeatures, Tensor | None, float]:
+    def sample(self) -> tuple[ImageFeatures, Tensor | None, float]:
         """An album, the embedding of its text where it has one, and 1 for many things or 0 for one."""
         kind = self.rnd.random()
         if kind < 0.15:
@@ -68,41 +68,41 @@ class Albums:
         listing = self.listings[number]
         seen = tuple(self._numbers[path] for path in listing.photos if path in self._numbers)
         if not seen or listing.diversity_score is None:
-            return self.draw()
+            return self.sample()
         return self._views(seen), self.texts[number], listing.diversity_score
 
     def _views(self, numbers: Sequence[int]) -> ImageFeatures:
-        chosen = [self.rnd.randrange(self.bank.shape[1]) for _ in numbers]
-        states = self.bank[torch.tensor(list(numbers)), torch.tensor(chosen)].float()
-        return views_of(self.clip, states)
+        chosen = [self.rnd.randrange(self.features.shape[1]) for _ in numbers]
+        states = self.features[torch.tensor(list(numbers)), torch.tensor(chosen)].float()
+        return features_from_states(self.clip, states)
 
 
-def views_of(clip: Clip, states: Tensor) -> ImageFeatures:
+def features_from_states(clip: Clip, states: Tensor) -> ImageFeatures:
     """Views from a bank's states (photos, 1 + GRID², width)."""
     with torch.no_grad():
         embeddings = functional.normalize(clip.model.visual_projection(states[:, 0]), dim=-1)
     return ImageFeatures(embeddings, states)
 
 
-def learn(classifier: DiversityClassifier, albums: Albums, work: Path, steps: int) -> DiversityClassifier:
+def train(classifier: DiversityClassifier, albums: Albums, work: Path, steps: int) -> DiversityClassifier:
     """Train on drawn albums; returns the average of the weights over the last steps."""
-    average, smooth = loop.averaged(classifier, 0.995)
-    optimizer = loop.optimiser(classifier, 1e-3, 0.05)
+    average, smooth = loop.build_ema(classifier, 0.995)
+    optimizer = loop.build_optimizer(classifier, 1e-3, 0.05)
 
     def step(number: int) -> dict[str, float]:
         # A restart restores PyTorch's generator, and so it goes on with new albums instead of the first ones again.
         albums.rnd.seed(int(torch.randint(1 << 31, ())))
-        drawn = [albums.draw() for _ in range(ALBUMS_A_STEP)]
+        drawn = [albums.sample() for _ in range(ALBUMS_A_STEP)]
         logits = torch.stack([classifier(views, text) for views, text, _ in drawn])
         answers = torch.tensor([answer for _, _, answer in drawn])
         # Softened answers: a few garments were photographed twice and noted as two.
         loss = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
-        loop.descend(optimizer, loss, 1e-3 * loop.cosine(number, steps, 50))
+        loop.optimizer_step(optimizer, loss, 1e-3 * loop.cosine_schedule(number, steps, 50))
         average.update_parameters(classifier)
         right = ((logits > 0) == (answers > 0.5)).float().mean()
         return {"loss": loss.item(), "right": right.item()} if (number + 1) % 50 == 0 else {}
 
-    loop.run(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")
+    loop.run_steps(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")
     return smooth.eval()
 
 

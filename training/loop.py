@@ -31,7 +31,7 @@ class Stateful(Protocol):
         ...
 
 
-def device() -> torch.device:
+def pick_device() -> torch.device:
     """The GPU where there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -42,20 +42,20 @@ def autocast(where: torch.device) -> torch.autocast:
     return torch.autocast(where.type, torch.bfloat16, enabled=native)
 
 
-def cosine(step: int, steps: int, warm_up: int) -> float:
+def cosine_schedule(step: int, steps: int, warm_up: int) -> float:
     """The share of the peak learning rate at a step: linear warm-up, then a half cosine to zero."""
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
-def averaged(model: Model, decay: float) -> tuple[AveragedModel, Model]:
+def build_ema(model: Model, decay: float) -> tuple[AveragedModel, Model]:
     """An exponential moving average of a model's weights and buffers, and the model that holds them."""
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return average, cast(Model, average.module)
 
 
-def optimiser(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
+def build_optimizer(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
     """AdamW; weight decay is for matrices alone, not for biases and norms."""
     matrices = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
     others = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() <= 1]
@@ -63,7 +63,7 @@ def optimiser(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
-def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
+def optimizer_step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
     """One step down the gradient, its norm clipped to 1."""
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -73,7 +73,7 @@ def descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -
     optimizer.step()
 
 
-def run(
+def run_steps(
     steps: int, step: Callable[[int], Mapping[str, float]], state: Mapping[str, Stateful], folder: Path, title: str
 ) -> None:
     """Call `step` for each number below `steps`, from where the folder's last saved state ended.

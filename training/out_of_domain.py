@@ -21,7 +21,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from inference.moderation.out_of_domain import FILE, WIDTHS, OutOfDomainDetector
 from training import loop
-from training.data.augment import views
+from training.data.augment import augment
 from training.data.examples import load_pixels, square
 from training.drawings import draw, random_garment
 from training.teacher import FEATURES, MobileNetV2
@@ -60,50 +60,50 @@ class Pupil(nn.Module):
 
 
 @torch.no_grad()
-def taught(teacher: MobileNetV2, paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Source:
+def label_with_teacher(teacher: MobileNetV2, paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Source:
     """Photos and drawings with what the teacher sees in each, looked at once and whole."""
     pixels, seen = [], []
     for start in range(0, len(paths), 32):
         part = list(paths[start : start + 32])
         pixels.append(load_pixels(part, STORED))
-        seen.append(_seen(teacher, load_pixels(part, TAUGHT_AT)))
+        seen.append(_compute_features(teacher, load_pixels(part, TAUGHT_AT)))
     for image in drawn:
         pixels.append(square(image, STORED)[None])
-        seen.append(_seen(teacher, square(image, TAUGHT_AT)[None]))
+        seen.append(_compute_features(teacher, square(image, TAUGHT_AT)[None]))
     return Source(torch.cat(pixels), torch.cat(seen))
 
 
-def _seen(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
+def _compute_features(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
     features: Tensor = teacher(pixels.float() / 127.5 - 1)
     return features
 
 
-def drawings(count: int, seed: int) -> list[Image.Image]:
+def render_drawings(count: int, seed: int) -> list[Image.Image]:
     """Drawings of garments: they are clothes too, and the preloaded cases are drawn."""
     return [draw([random_garment(random.Random(seed * 1_000_000 + n))], seed + n) for n in range(count)]
 
 
-def begin(folder: Path) -> Pupil:
+def build_student(folder: Path) -> Pupil:
     """A pupil whose trunk starts as that of the dual encoder in `folder`, as far as the two are alike."""
-    pupil = Pupil()
+    student = Pupil()
     known = load_file(folder / "model.safetensors")
     trunk = {name.removeprefix("vision_model."): weight.float() for name, weight in known.items()}
-    own = pupil.detector.trunk.state_dict()
+    own = student.detector.trunk.state_dict()
     fitting = {name: weight for name, weight in trunk.items() if name in own and own[name].shape == weight.shape}
-    pupil.detector.trunk.load_state_dict(fitting, strict=False)
+    student.detector.trunk.load_state_dict(fitting, strict=False)
     if fitting:  # what edges and spots are, the dual encoder knows well enough
-        pupil.detector.trunk.embedder.requires_grad_(False)
-        pupil.detector.trunk.encoder.stages[0].requires_grad_(False)
-    return pupil
+        student.detector.trunk.embedder.requires_grad_(False)
+        student.detector.trunk.encoder.stages[0].requires_grad_(False)
+    return student
 
 
-def learn(
-    pupil: Pupil, teacher: MobileNetV2, clothes: Source, others: Sequence[Source], work: Path, steps: int
+def train(
+    student: Pupil, teacher: MobileNetV2, clothes: Source, others: Sequence[Source], work: Path, steps: int
 ) -> OutOfDomainDetector:
     """Train on random views, half clothes, half others; returns the average of the weights over the last steps."""
-    pupil = convert_conv2d_weight_memory_format(pupil, torch.channels_last)
-    average, smooth = loop.averaged(pupil, 0.995)
-    optimizer = loop.optimiser(pupil, RATE, 0.05)
+    student = convert_conv2d_weight_memory_format(student, torch.channels_last)
+    average, smooth = loop.build_ema(student, 0.995)
+    optimizer = loop.build_optimizer(student, RATE, 0.05)
     shares = _shares([len(source.pixels) for source in others], BATCH // 2)
 
     def step(number: int) -> dict[str, float]:
@@ -111,14 +111,14 @@ def learn(
         answers = torch.cat((torch.zeros(BATCH // 2), torch.ones(BATCH // 2)))
         pixels, seen = (torch.cat(each) for each in zip(*parts, strict=True))
         edge = FIRST_AT if number < 0.7 * steps else LAST_AT
-        pixels = views(coarsened(pixels), edge, 0.45).contiguous(memory_format=torch.channels_last)
+        pixels = augment(coarsen(pixels), edge, 0.45).contiguous(memory_format=torch.channels_last)
         with loop.autocast(pixels.device):
-            loss, figures = _loss(pupil, teacher, pixels, seen, answers)
-        loop.descend(optimizer, loss, RATE * loop.cosine(number, steps, 100))
-        average.update_parameters(pupil)
+            loss, figures = _loss(student, teacher, pixels, seen, answers)
+        loop.optimizer_step(optimizer, loss, RATE * loop.cosine_schedule(number, steps, 100))
+        average.update_parameters(student)
         return {name: value.item() for name, value in figures.items()} if (number + 1) % 50 == 0 else {}
 
-    loop.run(steps, step, {"model": pupil, "average": average, "optimizer": optimizer}, work, "foreign")
+    loop.run_steps(steps, step, {"model": student, "average": average, "optimizer": optimizer}, work, "foreign")
     return smooth.detector.eval()
 
 
@@ -131,17 +131,17 @@ def _shares(sizes: Sequence[int], count: int) -> list[int]:
 
 
 def _loss(
-    pupil: Pupil, teacher: MobileNetV2, pixels: Tensor, seen: Tensor, answers: Tensor
+    student: Pupil, teacher: MobileNetV2, pixels: Tensor, seen: Tensor, answers: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    features = pupil.detector.features(pixels)
-    imitated = pupil.imitate(features)
+    features = student.detector.features(pixels)
+    imitated = student.imitate(features)
     apart = 1 - functional.cosine_similarity(imitated.float(), seen).mean()
     with torch.no_grad():
         likely = (_classes(teacher, seen) / TEMPERATURE).softmax(1).float()
     said = (_classes(teacher, imitated) / TEMPERATURE).log_softmax(1).float()
     surprise = functional.kl_div(said, likely, reduction="batchmean")
     # Softened answers: some photos of other things have a sleeve in a corner.
-    logits = pupil.detector.head(features)[:, 0].float()
+    logits = student.detector.head(features)[:, 0].float()
     judged = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
     figures = {"apart": apart, "surprise": surprise, "judged": judged}
     return 2 * judged + 4 * apart + 0.5 * surprise, figures
@@ -152,7 +152,7 @@ def _classes(teacher: MobileNetV2, features: Tensor) -> Tensor:
     return logits[:, :, 0, 0]
 
 
-def coarsened(pixels: Tensor) -> Tensor:
+def coarsen(pixels: Tensor) -> Tensor:
     """Photos (photos, 3, height, width) uint8, some blurred and some grey, so that a source's camera is no answer."""
     kind = torch.rand(len(pixels))
     pixels = pixels.clone()
@@ -165,13 +165,13 @@ def coarsened(pixels: Tensor) -> Tensor:
     return pixels
 
 
-def save_foreign(detector: OutOfDomainDetector, folder: Path) -> None:
+def save_detector(detector: OutOfDomainDetector, folder: Path) -> None:
     """Write the detector beside the dual encoder, in fp16."""
     weights = {n: w.half().contiguous() for n, w in detector.state_dict().items() if w.is_floating_point()}
     save_file(weights, folder / FILE, metadata={"format": "pt"})
 
 
-def sources(folder: Path) -> list[list[Path]]:
+def list_sources(folder: Path) -> list[list[Path]]:
     """The photos of each folder below, a folder a source; of the folder itself where it has none."""
     parts = [_photos_below(part) for part in sorted(folder.iterdir()) if part.is_dir()]
     return [paths for paths in parts if paths] or [_photos_below(folder)]

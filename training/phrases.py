@@ -36,14 +36,14 @@ def calibrate(data: Path, out: Path) -> Card:
     card, phrases = load_card(out), read()
     clip = Clip.load(get_card(out.parent.parent, "clip", str(card.settings["clip"])).folder)
     labels = {name: row for name, row in read_photo_labels(data).items() if row.split == "train"}
-    photos = look(clip, [data / "photos" / f"{name}.jpg" for name in labels])
+    photos = encode_photos(clip, [data / "photos" / f"{name}.jpg" for name in labels])
     areas = [str(area) for area in card.settings["areas"]]  # type: ignore[attr-defined]
     found = thresholds(clip, phrases, areas, list(labels.values()), photos)
     (out / THRESHOLDS).write_text(json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
     return save_card(card)
 
 
-def look(clip: Clip, paths: Sequence[Path]) -> Tensor:
+def encode_photos(clip: Clip, paths: Sequence[Path]) -> Tensor:
     """Photos → (photos, dim)."""
     parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     return torch.cat([clip.encode_images([load_photo(path) for path in part]).embeddings for part in parts])

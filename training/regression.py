@@ -19,7 +19,7 @@ class Sparse:
     values: Tensor
     shape: tuple[int, int]
 
-    def times(self) -> Callable[[Tensor], Tensor]:
+    def bind_matvec(self) -> Callable[[Tensor], Tensor]:
         """The product with a vector of `shape[1]` numbers."""
         starts = torch.searchsorted(self.rows.contiguous(), torch.arange(self.shape[0] + 1))
         with warnings.catch_warnings():  # said once by PyTorch, whatever is done with them
@@ -27,7 +27,7 @@ class Sparse:
             matrix = torch.sparse_csr_tensor(starts, self.columns, self.values, self.shape, check_invariants=True)
         return lambda vector: matrix @ vector
 
-    def turned(self) -> Sparse:
+    def transpose(self) -> Sparse:
         """Rows as columns and columns as rows."""
         order = self.columns.argsort(stable=True)
         shape = (self.shape[1], self.shape[0])
@@ -39,7 +39,7 @@ def fit(features: Sparse, truth: Tensor, importance: Tensor, freedom: float, ste
 
     They minimise `freedom` times the sum of the losses, each times its importance, plus half the squared weights.
     """
-    times, back = features.times(), features.turned().times()
+    times, back = features.bind_matvec(), features.transpose().bind_matvec()
     weights, constant = torch.zeros(features.shape[1]), torch.zeros(1)
     optimizer = torch.optim.LBFGS(
         (weights, constant), max_iter=steps, history_size=10, line_search_fn="strong_wolfe", tolerance_change=1e-7

@@ -24,10 +24,10 @@ from inference.moderation.out_of_domain import OutOfDomainDetector
 from training import calibration, captioner, clip, diversity, loop, out_of_domain
 from training.data import dataset, feature_cache
 from training.data.examples import Example, read_examples, read_photo_labels
-from training.data.labels import Vocabulary, vocabulary
-from training.data.scenes import Composer, Scene, collages, drawn_scenes, photo_scenes
+from training.data.labels import Vocabulary, build_vocabulary
+from training.data.scenes import Composer, Scene, build_collages, build_photo_scenes, draw_scenes
 from training.teacher import FEATURES, MobileNetV2, read_teacher
-from training.tokenizer import train_reading
+from training.tokenizer import train_encoder_tokenizer
 
 READING_WORDS = 6000
 HEAD_WIDTH = 64
@@ -38,7 +38,7 @@ DATA = (
     {"name": "clothing: photos", "licence": "CC0-1.0", "source": "alexeygrigorev/clothing-dataset"},
     {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
 )
-OTHERS = (
+NEGATIVES = (
     {"name": "household things", "licence": "MIT", "source": "garythung/trashnet"},
     {"name": "groceries", "licence": "MIT", "source": "marcusklasson/GroceryStoreDataset"},
 )
@@ -60,13 +60,13 @@ class Sources:
     drawings: int = 0
 
 
-def reading_texts(sources: Sources) -> list[str]:
+def collect_reading_texts(sources: Sources) -> list[str]:
     """What the text encoder's vocabulary is made of: captions, fields and descriptions, names, phrases of ads."""
     examples = read_examples(sources.data / "captions.jsonl") + read_examples(sources.data / "listings.jsonl")
     train = [example for example in examples if example.split == "train"]
     texts = [text for e in train for text in (e.attributes_text, e.description, e.gpt_description) if text]
     if sources.others:
-        texts += [picture.texts[0] for picture in dataset.others(sources.others)]
+        texts += [picture.texts[0] for picture in dataset.load_negatives(sources.others)]
     if sources.texts:
         for path in sorted(sources.texts.glob("ads_*.txt")):
             texts += path.read_text(encoding="utf-8").split("\n")
@@ -79,16 +79,16 @@ def train_clip(
     """`opisalka train clip`: teacher, student, threshold, checkpoint. `work` keeps what a restart needs."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
-    device = loop.device()
-    tokenizer = _tokenizer(sources, work / "tokenizer.json")
-    words = vocabulary(row for row in read_photo_labels(sources.data).values() if row.split == "train")
-    train, held = _pools(sources, tokenizer, words, seed)
+    device = loop.pick_device()
+    tokenizer = _load_reading_tokenizer(sources, work / "tokenizer.json")
+    words = build_vocabulary(row for row in read_photo_labels(sources.data).values() if row.split == "train")
+    train, held = _build_datasets(sources, tokenizer, words, seed)
     train, held = train.to(device), held.to(device)
     print(f"{len(train.pixels)} pictures to train on, {len(held.pixels)} held out, {device}", flush=True)
     size = tokenizer.get_vocab_size()
     tuned = work / "teacher.safetensors"
     if not tuned.exists():
-        clip.teach(teacher, train, held, size, words.sizes, work, teacher_steps)
+        clip.finetune_teacher(teacher, train, held, size, words.sizes, work, teacher_steps)
     guide = clip.DualEncoder(MobileNetV2(), FEATURES, size, words.sizes)
     guide.load_state_dict({name: weight.float() for name, weight in load_file(tuned).items()}, strict=False)
     model = clip.train_clip(guide, train, held, size, words.sizes, work, steps)
@@ -98,7 +98,7 @@ def train_clip(
 
 def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
     """Measure the match thresholds on the held-out listings and write the card of a dual encoder."""
-    knows = tuple(calibration.known_nouns(read_photo_labels(data).values()))
+    knows = tuple(calibration.collect_nouns(read_photo_labels(data).values()))
     return save_card(
         Card(
             folder=folder,
@@ -110,15 +110,15 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
                 "en": "Relates photos of clothes to Russian text",
             },
             command="opisalka train clip --data clothing --others other_photos --texts text --teacher mobilenet.tflite",
-            data=(*DATA, *OTHERS, TEXTS, TEACHER),
+            data=(*DATA, *NEGATIVES, TEXTS, TEACHER),
             knows=knows,
             figures={f"val_{name}": round(value, 3) for name, value in figures.items()},
-            calibration=match_thresholds(data, folder, knows),
+            calibration=measure_match_thresholds(data, folder, knows),
         )
     )
 
 
-def match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str = "val") -> dict[str, float]:
+def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str = "val") -> dict[str, float]:
     """The match thresholds of the dual encoder in a folder, measured on the listings of a split."""
     encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
     captioned, listed = (
@@ -131,20 +131,25 @@ def match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str 
     kinds = [(captioned, [example.description or "" for example in captioned])]
     kinds.append((listed, [example.attributes_text for example in listed]))
     kinds.append((listed, [example.description or "" for example in listed]))
-    return calibration.thresholds(calibration.right_fits(encoder, rule, gallery, *kind) for kind in kinds)
+    return calibration.choose_thresholds(calibration.compute_fits(encoder, rule, gallery, *kind) for kind in kinds)
 
 
-def train_foreign(sources: Sources, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
+def train_out_of_domain(sources: Sources, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
     """`opisalka train foreign`: what shows no clothes, into the folder of a dual encoder; its card is sealed anew."""
     torch.manual_seed(seed)
     guide = read_teacher(teacher).eval().requires_grad_(False)
     paths = [e.photos[0] for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
-    clothes = out_of_domain.taught(guide, paths, out_of_domain.drawings(sources.drawings, seed))
-    others = [out_of_domain.taught(guide, found) for found in out_of_domain.sources(sources.others or sources.data)]
-    pupil = out_of_domain.begin(folder)
-    out_of_domain.save_foreign(out_of_domain.learn(pupil, guide, clothes, others, work, steps), folder)
+    clothes = out_of_domain.label_with_teacher(guide, paths, out_of_domain.render_drawings(sources.drawings, seed))
+    others = [
+        out_of_domain.label_with_teacher(guide, found)
+        for found in out_of_domain.list_sources(sources.others or sources.data)
+    ]
+    student = out_of_domain.build_student(folder)
+    out_of_domain.save_detector(out_of_domain.train(student, guide, clothes, others, work, steps), folder)
     card = load_card(folder)
-    save_card(replace(card, calibration={**card.calibration, **match_thresholds(sources.data, folder, card.knows)}))
+    save_card(
+        replace(card, calibration={**card.calibration, **measure_match_thresholds(sources.data, folder, card.knows)})
+    )
 
 
 def train_captioner(
@@ -154,16 +159,16 @@ def train_captioner(
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     clips, rnd = Clip.load(encoder), random.Random(seed)
-    scenes, seen = _seen(sources, clips, work, seed)
-    composer = Composer(scenes, _train_listings(sources.data), rnd)
-    tokenizer = _writing_tokenizer(sources, composer, work / "writing.json")
+    scenes, seen = _encode_scenes(sources, clips, work, seed)
+    composer = Composer(scenes, _read_train_listings(sources.data), rnd)
+    tokenizer = _load_writing_tokenizer(sources, composer, work / "writing.json")
     width = clips.model.config.vision_config.hidden_size
     # One dial decides the size: heads of 64 dimensions, as many of them as layers.
     sizes = {"width": HEAD_WIDTH * layers, "layers": layers, "heads": layers}
     config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2, **sizes)
-    model = Decoder(config).to(loop.device())
-    captioner.pretrain(model, tokenizer, _phrases(sources), work, language_steps, batch=64)
-    model = captioner.learn(model, tokenizer, composer, seen, work, steps, batch=24)
+    model = Decoder(config).to(loop.pick_device())
+    captioner.pretrain(model, tokenizer, _read_phrases(sources), work, language_steps, batch=64)
+    model = captioner.train(model, tokenizer, composer, seen, work, steps, batch=24)
     captioner.save_captioner(model, tokenizer, out)
     save_card(
         Card(
@@ -184,13 +189,13 @@ def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, step
     """`opisalka train diversity`: one thing or many, on what the dual encoder in `encoder` sees."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
-    clips, listings = Clip.load(encoder), _train_listings(sources.data)
-    scenes, seen = _seen(sources, clips, work, seed)
+    clips, listings = Clip.load(encoder), _read_train_listings(sources.data)
+    scenes, seen = _encode_scenes(sources, clips, work, seed)
     # A copy: tensors made in inference mode cannot be learned from.
     texts = list(clips.encode_texts([listing.attributes_text for listing in listings]).embeddings.clone())
     albums = diversity.Albums(clips, scenes, seen, listings, texts, random.Random(seed))
     classifier = DiversityClassifier(clips.dim, seen.shape[-1])
-    diversity.save_diversity(diversity.learn(classifier, albums, work, steps), out)
+    diversity.save_diversity(diversity.train(classifier, albums, work, steps), out)
     save_card(
         Card(
             folder=out,
@@ -206,25 +211,25 @@ def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, step
     )
 
 
-def _train_listings(data: Path) -> list[Example]:
+def _read_train_listings(data: Path) -> list[Example]:
     return [example for example in read_examples(data / "listings.jsonl") if example.split == "train"]
 
 
-def _seen(sources: Sources, encoder: Clip, work: Path, seed: int) -> tuple[list[Scene], Tensor]:
+def _encode_scenes(sources: Sources, encoder: Clip, work: Path, seed: int) -> tuple[list[Scene], Tensor]:
     """All scenes to learn from and what the encoder sees in them; computed once, kept in `work`."""
     with (sources.data / "photos.tsv").open(encoding="utf-8", newline="") as file:
         senders = {r["photo"]: r["sender"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
     examples = [e for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
-    photos = photo_scenes(examples, read_photo_labels(sources.data), senders)
-    scenes = photos + collages(photos, COLLAGES, random.Random(seed))
-    scenes += drawn_scenes(DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL, seed)
+    photos = build_photo_scenes(examples, read_photo_labels(sources.data), senders)
+    scenes = photos + build_collages(photos, COLLAGES, random.Random(seed))
+    scenes += draw_scenes(DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL, seed)
     path = work.parent / "seen.safetensors"
     if not path.exists():
-        save_file({"states": feature_cache.see(encoder, scenes, VIEWS)}, path)
+        save_file({"states": feature_cache.encode_scenes(encoder, scenes, VIEWS)}, path)
     return scenes, load_file(path)["states"]
 
 
-def _phrases(sources: Sources) -> list[str]:
+def _read_phrases(sources: Sources) -> list[str]:
     """Plain Russian to learn the language from: phrases of the web without digits, captions, descriptions."""
     lines: list[str] = []
     for path in sorted(sources.texts.glob("*.txt")) if sources.texts else ():
@@ -234,29 +239,29 @@ def _phrases(sources: Sources) -> list[str]:
     return plain + [caption for caption in captions if caption] * 5
 
 
-def _writing_tokenizer(sources: Sources, composer: Composer, path: Path) -> Tokenizer:
+def _load_writing_tokenizer(sources: Sources, composer: Composer, path: Path) -> Tokenizer:
     if not path.exists():
-        lessons = [composer.lesson() for _ in range(15_000)]
-        texts = [text for lesson in lessons for text in (lesson.masked, lesson.things, lesson.text)]
-        captioner.writing_tokenizer(texts + _phrases(sources)[::20]).save(str(path))
+        samples = [composer.sample() for _ in range(15_000)]
+        texts = [text for sample in samples for text in (sample.masked, sample.things, sample.text)]
+        captioner.train_tokenizer(texts + _read_phrases(sources)[::20]).save(str(path))
     return Tokenizer.from_file(str(path))
 
 
-def _tokenizer(sources: Sources, path: Path) -> Tokenizer:
+def _load_reading_tokenizer(sources: Sources, path: Path) -> Tokenizer:
     if not path.exists():
-        train_reading(reading_texts(sources), READING_WORDS).save(str(path))
+        train_encoder_tokenizer(collect_reading_texts(sources), READING_WORDS).save(str(path))
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.enable_truncation(clip.TEXT_LENGTH)
     return tokenizer
 
 
-def _pools(
+def _build_datasets(
     sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int
 ) -> tuple[dataset.Dataset, dataset.Dataset]:
-    pictures = dataset.clothes(sources.data, "train")
+    pictures = dataset.load_clothes(sources.data, "train")
     if sources.others:
-        pictures += dataset.others(sources.others)
-    pictures += dataset.drawn(sources.drawings, seed * 1_000_000)
+        pictures += dataset.load_negatives(sources.others)
+    pictures += dataset.draw_pictures(sources.drawings, seed * 1_000_000)
     workers = os.cpu_count() or 1
     train = dataset.load(pictures, tokenizer, words, workers)
-    return train, dataset.load(dataset.clothes(sources.data, "val"), tokenizer, words, workers)
+    return train, dataset.load(dataset.load_clothes(sources.data, "val"), tokenizer, words, workers)

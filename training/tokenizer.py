@@ -9,7 +9,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
 
-def train_reading(texts: Iterable[str], size: int) -> Tokenizer:
+def train_encoder_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
     """For a text encoder: case, «ё» and the digits of a number make no difference; [CLS] and [SEP] at the ends."""
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
     steps = [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace("ё", "е")]
@@ -23,7 +23,7 @@ def train_reading(texts: Iterable[str], size: int) -> Tokenizer:
     return tokenizer
 
 
-def train_writing(texts: Iterable[str], size: int, specials: Sequence[str]) -> Tokenizer:
+def train_decoder_tokenizer(texts: Iterable[str], size: int, specials: Sequence[str]) -> Tokenizer:
     """For a decoder: every text comes back as it was, byte for byte; `specials` are one token each."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

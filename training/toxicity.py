@@ -58,7 +58,7 @@ DATA = (
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Sample:
     """A text, whether it insults, and how much it counts."""
 
     text: str
@@ -66,20 +66,20 @@ class Lesson:
     importance: float
 
 
-def lessons(corpus: Corpus, rnd: random.Random) -> list[Lesson]:
+def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
     """All training texts of the corpus, some of the ads in capitals as well, and words that are easily mistaken."""
     comments = corpus.of("train", "pair", "rude", "social")
     ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
-    told = comments + ads + _some(facts, FACTS, rnd)
-    plain = [Lesson(each.text, each.toxic, IMPORTANCE[each.source]) for each in told]
-    shouted = [Lesson(each.text.upper(), False, SHOUTED) for each in _some(ads, SHOUTED_ADS, rnd)]
-    names = [Lesson(name, False, NAMED) for name in (*BRANDS, *WORDS)]
-    names += [Lesson(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
-    english = [Lesson(insult, True, NAMED) for insult in INSULTS]
+    told = comments + ads + _sample(facts, FACTS, rnd)
+    plain = [Sample(each.text, each.toxic, IMPORTANCE[each.source]) for each in told]
+    shouted = [Sample(each.text.upper(), False, SHOUTED) for each in _sample(ads, SHOUTED_ADS, rnd)]
+    names = [Sample(name, False, NAMED) for name in (*BRANDS, *WORDS)]
+    names += [Sample(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
+    english = [Sample(insult, True, NAMED) for insult in INSULTS]
     return plain + shouted + names + english
 
 
-def letters_tokenizer() -> Tokenizer:
+def build_letter_tokenizer() -> Tokenizer:
     """One token a letter; «ё» and digits make no difference, a space is what padding is."""
     letters = (" ", *ALPHABET, *ALPHABET.upper(), *SIGNS, UNKNOWN)
     tokenizer = Tokenizer(models.BPE({letter: n for n, letter in enumerate(letters)}, [], unk_token=UNKNOWN))
@@ -89,38 +89,38 @@ def letters_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def fresh_model(rows: int = SpellingConfig().rows) -> SpellingForSequenceClassification:
+def build_model(rows: int = SpellingConfig().rows) -> SpellingForSequenceClassification:
     """A classifier that knows nothing."""
     config = SpellingConfig(rows=rows, alphabet=len(ALPHABET), id2label={0: "toxic"}, label2id={"toxic": 0})
     return SpellingForSequenceClassification(config)
 
 
-def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+def encode_letters(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
     """Letters of texts, (n, length)."""
     read = [each.ids for each in tokenizer.encode_batch(list(texts))]
     longest = max(1, max(map(len, read)))
     return torch.tensor([ids + [SPACE] * (longest - len(ids)) for ids in read])
 
 
-def learn(model: SpellingForSequenceClassification, tokenizer: Tokenizer, taught: Sequence[Lesson]) -> None:
+def fit_classifier(model: SpellingForSequenceClassification, tokenizer: Tokenizer, labelled: Sequence[Sample]) -> None:
     """Measure how rare each run is and fit the weights; changes `model`."""
-    texts, rows, counts, shouting = _counted(model, tokenizer, [uncover(lesson.text) for lesson in taught])
-    rarity = _rarity(rows, len(taught), model.config.rows)
-    values = values_of(texts, counts, rarity[rows], len(taught))
+    texts, rows, counts, shouting = _count_runs(model, tokenizer, [uncover(sample.text) for sample in labelled])
+    rarity = _compute_idf(rows, len(labelled), model.config.rows)
+    values = values_of(texts, counts, rarity[rows], len(labelled))
     # Of a million rows, those that came up are numbered anew; the last column is the share of capitals.
     known = rarity.nonzero()[:, 0]
     places = torch.zeros(model.config.rows, dtype=torch.long).index_copy_(0, known, torch.arange(len(known)))
     kept = rarity[rows] > 0
-    loud = torch.arange(len(taught))
+    loud = torch.arange(len(labelled))
     order = torch.cat((texts[kept], loud)).argsort(stable=True)
     features = regression.Sparse(
         torch.cat((texts[kept], loud))[order],
         torch.cat((places[rows[kept]], torch.full_like(loud, len(known))))[order],
         torch.cat((values[kept], shouting))[order],
-        (len(taught), len(known) + 1),
+        (len(labelled), len(known) + 1),
     )
-    truth = torch.tensor([float(lesson.toxic) for lesson in taught])
-    importance = torch.tensor([lesson.importance for lesson in taught])
+    truth = torch.tensor([float(sample.toxic) for sample in labelled])
+    importance = torch.tensor([sample.importance for sample in labelled])
     weights, constant = regression.fit(features, truth, importance, FREEDOM, STEPS)
     with torch.no_grad():
         model.rarity.copy_(rarity)
@@ -129,14 +129,14 @@ def learn(model: SpellingForSequenceClassification, tokenizer: Tokenizer, taught
         model.loud.bias.fill_(float(constant))
 
 
-def _counted(
+def _count_runs(
     model: SpellingForSequenceClassification, tokenizer: Tokenizer, texts: Sequence[str]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Text, row and count of each different run of each text, (runs,) each; and each text's share of capitals, (n,)."""
     config = model.config
     found, shares = [], []
     for start in tqdm(range(0, len(texts), AT_ONCE), "runs", mininterval=2.0):
-        small, shouting = without_capitals(encoded(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
+        small, shouting = without_capitals(encode_letters(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
         numbers, rows, counts = runs(small, config.longest, config.rows)
         found.append(torch.stack((numbers + start, rows, counts.long())))
         shares.append(shouting[:, 0])
@@ -144,7 +144,7 @@ def _counted(
     return numbers, rows, counts.float(), torch.cat(shares)
 
 
-def _rarity(rows: Tensor, texts: int, size: int) -> Tensor:
+def _compute_idf(rows: Tensor, texts: int, size: int) -> Tensor:
     """The inverse document frequency of each row, (size,); 0 where a single text holds it."""
     holding = torch.bincount(rows, minlength=size)
     rarity = ((1 + texts) / (1 + holding)).log() + 1
@@ -163,8 +163,8 @@ def save_toxicity(model: SpellingForSequenceClassification, tokenizer: Tokenizer
 
 def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
     """`opisalka train toxicity`: classifier, threshold, checkpoint."""
-    tokenizer, model = letters_tokenizer(), fresh_model()
-    learn(model, tokenizer, lessons(corpus, random.Random(seed)))
+    tokenizer, model = build_letter_tokenizer(), build_model()
+    fit_classifier(model, tokenizer, build_samples(corpus, random.Random(seed)))
     save_toxicity(model, tokenizer, out)
     card = Card(
         folder=out,
@@ -189,5 +189,5 @@ def calibrate(card: Card, neutral: Sequence[str]) -> Card:
     return save_card(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
 
 
-def _some(items: Sequence[Comment], count: int, rnd: random.Random) -> list[Comment]:
+def _sample(items: Sequence[Comment], count: int, rnd: random.Random) -> list[Comment]:
     return rnd.sample(list(items), min(count, len(items)))

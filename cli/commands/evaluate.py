@@ -70,7 +70,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
     for path in filter(None, (arguments.comments, arguments.data, arguments.texts)):
         if not path.is_dir():
             raise InvalidInput("data-missing", path=str(path))
-    from evaluation.disguises import disguised_sets
+    from evaluation.disguises import build_disguised_sets
     from evaluation.toxicity import toxicity_figures
     from inference.moderation.texts import TextModeration
     from training.data.comments import read_corpus
@@ -83,7 +83,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
     moderation = TextModeration.load(card)
     toxic = [each.text for each in corpus.of(part, "pair", toxic=True)]
     rewrites = [each.text for each in corpus.of(part, "pair", toxic=False)]
-    disguised = disguised_sets(toxic, corpus.rude)
+    disguised = build_disguised_sets(toxic, corpus.rude)
     disguised["by people"] = [each.text for each in corpus.of("test", "disguised")]
     ads = [each.text for each in corpus.of(part, "ad")]
     print(json.dumps(asdict(toxicity_figures(moderation, toxic, rewrites, ads, disguised)), indent=1))

@@ -52,11 +52,11 @@ def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
     _check_data(arguments)
     from training import calibration, stages
 
-    measured = stages.match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
+    measured = stages.measure_match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
     unchanged = {name: value for name, value in card.calibration.items() if name != "nudity_threshold"}
     if arguments.nude:
         clothes = [pair.photos[0] for pair in _load_pairs(arguments, "captions.jsonl")]
-        second = calibration.second_opinion(card, clothes, _find_photos(arguments.nude))
+        second = calibration.measure_second_opinion(card, clothes, _find_photos(arguments.nude))
         print(json.dumps({"second_opinion": second}))
         measured |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
     registry.save_card(replace(card, calibration=unchanged | measured))
@@ -78,7 +78,7 @@ def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
 
 def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
     """Judge matching pairs of three kinds, swapped pairs, and photos out of the domain, alone and in albums."""
-    from evaluation.moderation import auc, swapped
+    from evaluation.moderation import compute_auc, swap_texts
     from evaluation.report import Chapter
 
     kinds = {kind: _load_pairs(arguments, *location) for kind, location in _KINDS.items()}
@@ -87,10 +87,10 @@ def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
         arguments, [*foreign, *(photo for pairs in kinds.values() for p in pairs for photo in p.photos)]
     )
     rule, rnd = matching.rule, random.Random(SEED)
-    right = [each for kind, pairs in kinds.items() for each in matching.judged(kind, pairs, wrong=False)]
-    wrong = matching.judged("swapped", swapped(kinds["caption"], rule.of_other_things, rnd), wrong=True)
+    right = [each for kind, pairs in kinds.items() for each in matching.judge_pairs(kind, pairs, wrong=False)]
+    wrong = matching.judge_pairs("swapped", swap_texts(kinds["caption"], rule.of_other_things, rnd), wrong=True)
     captions = [each for each in right if each.kind == "caption"]
-    figures = {"own_against_other_caption_auc": auc([*captions, *wrong], higher_is_worse=False)}
+    figures = {"own_against_other_caption_auc": compute_auc([*captions, *wrong], higher_is_worse=False)}
     negatives = _judge_out_of_domain(matching, kinds, foreign, rnd, figures) if foreign else []
     return [Chapter("match", [*right, *wrong, *negatives], rule.threshold, False, figures)]
 
@@ -103,22 +103,22 @@ def _judge_out_of_domain(
     figures: dict[str, float | None],
 ) -> list[Judged]:
     """Judge photos without clothes beside texts about clothes, and albums with one such photo; add to `figures`."""
-    from evaluation.moderation import auc, mixed, named, strange
+    from evaluation.moderation import build_mixed_albums, compute_auc, measure_naming, strange
 
     texts = [pair.text for pairs in kinds.values() for pair in pairs]
-    alone = matching.judged("foreign", strange(foreign, texts, rnd), wrong=True)
-    albums = list(mixed(kinds["caption"], foreign, rnd))
-    judged = matching.judged("album", [album for album, _ in albums], wrong=True)
-    among, only = named(judged, [number for _, number in albums])
-    captions = matching.judged("caption", kinds["caption"], wrong=False)
-    figures["foreign_auc"] = auc([*captions, *alone], higher_is_worse=False)
+    alone = matching.judge_pairs("foreign", strange(foreign, texts, rnd), wrong=True)
+    albums = list(build_mixed_albums(kinds["caption"], foreign, rnd))
+    judged = matching.judge_pairs("album", [album for album, _ in albums], wrong=True)
+    among, only = measure_naming(judged, [number for _, number in albums])
+    captions = matching.judge_pairs("caption", kinds["caption"], wrong=False)
+    figures["foreign_auc"] = compute_auc([*captions, *alone], higher_is_worse=False)
     figures["album_foreign_named"], figures["album_only_foreign_named"] = round(among, 4), round(only, 4)
     return [*alone, *judged]
 
 
 def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
     """Judge photos of clothes, and examples that must be rejected, by NudeNet and the policy."""
-    from evaluation.moderation import auc, label_counts, photo_judgements
+    from evaluation.moderation import compute_auc, label_counts, photo_judgements
     from evaluation.report import Chapter
     from inference.moderation.nudity import NudityDetector
     from inference.moderation.photos import POLICY, PhotoRule
@@ -129,7 +129,7 @@ def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
     judged = photo_judgements(rule, detections, "clothes", wrong=False)
     if arguments.nude:
         judged += photo_judgements(rule, list(detector.look_through(_find_photos(arguments.nude))), "nude", wrong=True)
-    figures = {"auc": auc(judged, higher_is_worse=True)}
+    figures = {"auc": compute_auc(judged, higher_is_worse=True)}
     least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
     return [Chapter("photos", judged, least, True, figures, label_counts(detections))]
 

@@ -103,7 +103,7 @@ def train_foreign(arguments: argparse.Namespace, translate: Translate) -> int:
     folder, work = _find_encoder(arguments.out), arguments.work / "foreign"
     from training import stages
 
-    stages.train_foreign(sources, arguments.teacher, folder, work, arguments.steps, arguments.seed)
+    stages.train_out_of_domain(sources, arguments.teacher, folder, work, arguments.steps, arguments.seed)
     return 0
 
 

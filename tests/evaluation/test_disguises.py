@@ -6,7 +6,16 @@ import random
 
 import pytest
 
-from evaluation.disguises import WAYS, Way, apart, cased, disguised_sets, invisible, looking_alike, repeated
+from evaluation.disguises import (
+    WAYS,
+    Way,
+    alternate_case,
+    apart,
+    build_disguised_sets,
+    invisible,
+    looking_alike,
+    repeat_letters,
+)
 from inference.moderation.disguises import uncover
 
 TEXT = "продам почти новый самовар недорого"
@@ -26,13 +35,13 @@ def test_any_word_can_be_disguised(way: Way, word: str) -> None:
 
 
 def test_only_rude_words_are_disguised() -> None:
-    for texts in disguised_sets([TEXT], {"самовар"}).values():
+    for texts in build_disguised_sets([TEXT], {"самовар"}).values():
         assert texts[0].startswith("продам почти новый ")
         assert texts[0].endswith(" недорого")
 
 
 @pytest.mark.parametrize(
-    ("way", "least"), [(invisible, 100), (cased, 100), (repeated, 45), (looking_alike, 50), (apart, 40)]
+    ("way", "least"), [(invisible, 100), (alternate_case, 100), (repeat_letters, 45), (looking_alike, 50), (apart, 40)]
 )
 def test_most_of_a_way_is_seen_through(way: Way, least: int) -> None:
     rnd = random.Random(0)
@@ -40,7 +49,7 @@ def test_most_of_a_way_is_seen_through(way: Way, least: int) -> None:
 
 
 def test_sets_for_measuring_hold_every_way_and_only_texts_with_rude_words() -> None:
-    sets = disguised_sets([TEXT, "добрый день"], {"самовар"})
+    sets = build_disguised_sets([TEXT, "добрый день"], {"самовар"})
     assert set(sets) == {way.__name__ for way in WAYS}
     assert all(len(texts) == 1 for texts in sets.values())
-    assert disguised_sets([TEXT], {"самовар"}) == sets
+    assert build_disguised_sets([TEXT], {"самовар"}) == sets

@@ -12,16 +12,16 @@ from evaluation.moderation import (
     Judged,
     Matching,
     Pair,
-    auc,
+    build_mixed_albums,
+    compute_auc,
+    compute_roc,
     label_counts,
-    mixed,
-    named,
+    measure_naming,
     nearest,
     photo_judgements,
-    refused_by_kind,
-    roc,
     strange,
-    swapped,
+    summarise_by_kind,
+    swap_texts,
 )
 from inference.clip.dual_encoder import Clip
 from inference.errors import Message
@@ -42,16 +42,16 @@ PAIRS = [Pair((Path(f"{n}.jpg"),), text) for n, text in enumerate(("куртка
 
 
 def test_a_photo_gets_the_text_of_another_thing() -> None:
-    made = swapped(PAIRS, lambda first, second: first.split()[-1] != second.split()[-1], random.Random(0))
+    made = swap_texts(PAIRS, lambda first, second: first.split()[-1] != second.split()[-1], random.Random(0))
     assert [pair.photos for pair in made] == [pair.photos for pair in PAIRS]
     assert all(pair.text.split()[-1] != own.text.split()[-1] for pair, own in zip(made, PAIRS, strict=True))
-    assert swapped(PAIRS, lambda first, second: False, random.Random(0)) == []
+    assert swap_texts(PAIRS, lambda first, second: False, random.Random(0)) == []
 
 
 def test_foreign_photos_come_alone_and_in_albums() -> None:
     photos = [Path("bottle.jpg"), Path("can.jpg")]
     assert [pair.photos for pair in strange(photos, ["куртка"], random.Random(0))] == [(photo,) for photo in photos]
-    for (album, number), photo in zip(mixed(PAIRS, photos, random.Random(0)), photos, strict=True):
+    for (album, number), photo in zip(build_mixed_albums(PAIRS, photos, random.Random(0)), photos, strict=True):
         assert len(album.photos) == ALBUM
         assert album.photos[number - 1] == photo
         assert album.text.count("платье") + album.text.count("куртка") == ALBUM - 1
@@ -59,13 +59,13 @@ def test_foreign_photos_come_alone_and_in_albums() -> None:
 
 def test_a_number_counts_alone_and_among_others() -> None:
     answers = [judged(0.1, numbers="2"), judged(0.1, numbers="2, 12"), judged(0.1, numbers="12"), judged(0.9)]
-    assert named(answers, [2, 2, 2, 2]) == (0.5, 0.25)
+    assert measure_naming(answers, [2, 2, 2, 2]) == (0.5, 0.25)
 
 
 def test_kinds_are_counted_by_themselves() -> None:
     """What is not judged counts as not refused."""
     rows = [judged(0.5), judged(None), judged(0.1, passed=False), judged(0.1, passed=False, kind="other")]
-    assert refused_by_kind(rows) == {
+    assert summarise_by_kind(rows) == {
         "k": {"count": 3, "judged": 2, "refused": 0.3333},
         "other": {"count": 1, "judged": 1, "refused": 1.0},
     }
@@ -82,9 +82,9 @@ def test_ranks_and_curve_go_the_way_of_the_score(higher_is_worse: bool) -> None:
         ),
     )
     rows = [*low, *high, judged(None)]
-    assert auc(rows, higher_is_worse) == 1.0
-    assert auc(rows, not higher_is_worse) == 0.0
-    curve = roc(rows, higher_is_worse)
+    assert compute_auc(rows, higher_is_worse) == 1.0
+    assert compute_auc(rows, not higher_is_worse) == 0.0
+    curve = compute_roc(rows, higher_is_worse)
     assert (0.0, 1.0) in curve
     assert curve[0] == (0.0, 0.0)
     assert curve[-1] == (1.0, 1.0)
@@ -92,8 +92,8 @@ def test_ranks_and_curve_go_the_way_of_the_score(higher_is_worse: bool) -> None:
 
 
 def test_without_wrong_ones_there_is_no_curve() -> None:
-    assert auc([judged(0.5)], True) is None
-    assert roc([judged(0.5)], True) == []
+    assert compute_auc([judged(0.5)], True) is None
+    assert compute_roc([judged(0.5)], True) == []
 
 
 def test_the_nearest_to_the_threshold_come_first() -> None:
@@ -115,6 +115,6 @@ def test_match_is_asked_as_on_the_road(tiny_clip: Clip, tmp_path: Path) -> None:
     gallery = Gallery.of(tiny_clip, None, [tmp_path / "0.png"])
     matching = Matching(tiny_clip, MatchRule(1.1, frozenset({"куртка"})), gallery)
     pairs = [Pair((tmp_path / "0.png",), text) for text in ("куртка", "табурет")]
-    refused, silent = matching.judged("caption", pairs, wrong=False)
+    refused, silent = matching.judge_pairs("caption", pairs, wrong=False)
     assert (refused.refused, refused.kind, refused.text) == (True, "caption", "куртка")
     assert (silent.refused, silent.verdict.score) == (False, None)

@@ -13,7 +13,7 @@ from torch import Tensor
 from evaluation.toxicity import toxicity_figures
 from inference.checkpoints.registry import Card, save_card
 from inference.moderation.texts import FAMILY, TextModeration
-from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
+from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 
 
 class Finder(TextModeration):
@@ -26,7 +26,7 @@ class Finder(TextModeration):
 @pytest.fixture
 def finder(tmp_path: Path) -> TextModeration:
     folder = tmp_path / "toxicity" / "mini"
-    save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
+    save_toxicity(build_model(rows=64), build_letter_tokenizer(), folder)
     return Finder.load(save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest")))
 
 

@@ -12,7 +12,14 @@ from inference.checkpoints.registry import load_card
 from inference.clip.dual_encoder import Clip
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule
-from training.calibration import PHOTO_REFUSED, WHOLE_REFUSED, known_nouns, right_fits, second_opinion, thresholds
+from training.calibration import (
+    PHOTO_REFUSED,
+    WHOLE_REFUSED,
+    choose_thresholds,
+    collect_nouns,
+    compute_fits,
+    measure_second_opinion,
+)
 from training.data.examples import PhotoLabels, read_examples
 
 
@@ -35,7 +42,7 @@ def shown(item: str, split: str = "train") -> PhotoLabels:
 )
 def test_a_thing_of_the_photos_is_known_in_every_form(item: str, text: str) -> None:
     """Also words that the dictionary takes for other parts of speech."""
-    assert MatchRule(0.0, frozenset(known_nouns([shown(item)]))).named(text)
+    assert MatchRule(0.0, frozenset(collect_nouns([shown(item)]))).named(text)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +50,11 @@ def test_a_thing_of_the_photos_is_known_in_every_form(item: str, text: str) -> N
 )
 def test_what_only_describes_a_thing_is_not_known(text: str) -> None:
     items = ("спортивные штаны", "кофта на молнии", "футболка для плавания", "поло", "джинсовая куртка")
-    assert not MatchRule(0.0, frozenset(known_nouns(map(shown, items)))).named(text)
+    assert not MatchRule(0.0, frozenset(collect_nouns(map(shown, items)))).named(text)
 
 
 def test_things_that_were_only_held_out_are_not_known() -> None:
-    assert known_nouns([shown("шапка", "val"), shown("куртка")]) == ["куртка"]
+    assert collect_nouns([shown("шапка", "val"), shown("куртка")]) == ["куртка"]
 
 
 def test_each_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
@@ -55,13 +62,13 @@ def test_each_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
     rnd = random.Random(0)
     high = [[0.5 + rnd.random() / 2] for _ in range(400)]
     albums = [[0.2 + rnd.random() / 2, 0.05 + rnd.random() / 10] for _ in range(400)]
-    found = thresholds([high, albums, []])
+    found = choose_thresholds([high, albums, []])
     best, each = found["match_threshold"], found["match_photo_threshold"]
     assert sum(max(fits) < best for fits in albums) / len(albums) <= WHOLE_REFUSED
     assert sum(min(fits) < each for fits in albums) / len(albums) <= PHOTO_REFUSED
     assert 0.2 < best < 0.22
     assert 0.05 < each < 0.06
-    assert thresholds([high])["match_threshold"] == thresholds([high])["match_photo_threshold"]
+    assert choose_thresholds([high])["match_threshold"] == choose_thresholds([high])["match_photo_threshold"]
 
 
 def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
@@ -71,7 +78,7 @@ def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
     album = replace(examples[2], photos=(*examples[2].photos, *examples[0].photos))
     rule = MatchRule(0.9, frozenset({"футболка", "джинсы"}))
     texts = ["футболка", "Цена: 5", "синие джинсы", ""]
-    fits = right_fits(tiny_clip, rule, gallery, [*examples[:2], album, examples[3]], texts)
+    fits = compute_fits(tiny_clip, rule, gallery, [*examples[:2], album, examples[3]], texts)
     assert [len(each) for each in fits] == [1, 2]
     assert all(0 <= value <= 1 for each in fits for value in each)
 
@@ -79,7 +86,7 @@ def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
 def test_a_second_opinion_is_measured_on_the_owner_s_examples(data_set: Path, tiny_root: Path) -> None:
     """Where the examples are clothes themselves, it tells nothing and does not help."""
     photos = sorted((data_set / "photos").glob("*.jpg"))
-    measured = second_opinion(load_card(tiny_root / "clip" / "mini"), photos, photos)
+    measured = measure_second_opinion(load_card(tiny_root / "clip" / "mini"), photos, photos)
     assert measured["helps"] == 0.0
     assert 0.3 < measured["auc"] < 0.7
     assert measured["caught"] <= 0.1

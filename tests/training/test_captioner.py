@@ -21,7 +21,7 @@ from tests.support.models import tiny
 from tests.support.models.captioners import context
 from training import captioner, loop
 from training.data.examples import read_examples
-from training.data.scenes import Composer, Lesson, drawn_scenes
+from training.data.scenes import Composer, Sample, draw_scenes
 
 TOKENIZER = tiny.writing_tokenizer()
 STEPS, BATCH = 10, 3
@@ -39,12 +39,12 @@ def small() -> Decoder:
 
 
 @pytest.fixture(scope="module")
-def bank() -> Tensor:
+def feature_cache() -> Tensor:
     return torch.randn(12, 2, 1 + GRID**2, tiny.WIDTHS[-1], generator=torch.Generator().manual_seed(0)).half()
 
 
 def lessons_of(data_set: Path) -> Composer:
-    return Composer(drawn_scenes(6, 4, 2, 0), read_examples(data_set / "listings.jsonl"), random.Random(0))
+    return Composer(draw_scenes(6, 4, 2, 0), read_examples(data_set / "listings.jsonl"), random.Random(0))
 
 
 def pretrained(folder: Path) -> Decoder:
@@ -53,12 +53,12 @@ def pretrained(folder: Path) -> Decoder:
     return model
 
 
-def learned(data_set: Path, bank: Tensor, folder: Path) -> Decoder:
-    return captioner.learn(small(), TOKENIZER, lessons_of(data_set), bank, folder, STEPS, BATCH)
+def learned(data_set: Path, feature_cache: Tensor, folder: Path) -> Decoder:
+    return captioner.train(small(), TOKENIZER, lessons_of(data_set), feature_cache, folder, STEPS, BATCH)
 
 
 def kill_at(call: int, patch: pytest.MonkeyPatch) -> None:
-    descend, calls = loop.descend, iter(range(100))
+    descend, calls = loop.optimizer_step, iter(range(100))
 
     def dying(*arguments: object) -> None:
         if next(calls) == call:
@@ -84,43 +84,43 @@ def test_a_killed_language_training_ends_in_the_same_weights(tmp_path: Path, mon
 
 
 def test_killed_lessons_end_in_the_same_weights(
-    data_set: Path, bank: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_set: Path, feature_cache: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed where a round of lessons was over; a broken round is composed anew."""
-    whole = learned(data_set, bank, tmp_path / "whole")
+    whole = learned(data_set, feature_cache, tmp_path / "whole")
     with monkeypatch.context() as patch:
         kill_at(8, patch)
         with pytest.raises(Killed):
-            learned(data_set, bank, tmp_path / "killed")
-    assert_same(learned(data_set, bank, tmp_path / "killed"), whole)
+            learned(data_set, feature_cache, tmp_path / "killed")
+    assert_same(learned(data_set, feature_cache, tmp_path / "killed"), whole)
 
 
 class Remembering(Composer):
     """Keeps what it composed."""
 
-    told: list[Lesson]
+    samples: list[Sample]
 
-    def lesson(self) -> Lesson:
-        self.told.append(super().lesson())
-        return self.told[-1]
+    def sample(self) -> Sample:
+        self.samples.append(super().sample())
+        return self.samples[-1]
 
 
-def test_a_resumed_training_goes_on_with_new_lessons(
-    data_set: Path, bank: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_resumed_training_continues_with_new_samples(
+    data_set: Path, feature_cache: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was composed before the kill is not composed again, although the seed is the same."""
     composer = lessons_of(data_set)
-    rounds: list[list[Lesson]] = []
+    rounds: list[list[Sample]] = []
     for killed in (True, False):
         remembering = Remembering(composer.scenes, composer.listings, random.Random(0))
-        remembering.told = []
-        rounds.append(remembering.told)
+        remembering.samples = []
+        rounds.append(remembering.samples)
         with monkeypatch.context() as patch:
             kill_at(5 if killed else -1, patch)
             with pytest.raises(Killed) if killed else nullcontext():
-                captioner.learn(small(), TOKENIZER, remembering, bank, tmp_path, STEPS, BATCH)
+                captioner.train(small(), TOKENIZER, remembering, feature_cache, tmp_path, STEPS, BATCH)
     assert len(rounds[0]) == 8 * BATCH
-    assert len([lesson for lesson in rounds[1] if lesson in rounds[0]]) <= len(rounds[1]) / 5
+    assert len([sample for sample in rounds[1] if sample in rounds[0]]) <= len(rounds[1]) / 5
 
 
 @torch.no_grad()
@@ -144,25 +144,25 @@ def test_the_language_is_learned(tmp_path: Path) -> None:
 class TwoLessons(Composer):
     """A picture whose text is a jacket, and one whose text is a dress."""
 
-    def lesson(self) -> Lesson:
+    def sample(self) -> Sample:
         return LESSONS[self.rnd.randrange(2)]
 
 
 LESSONS = [
-    Lesson((n,), "<SINGLE>", "", item, text) for n, (item, text) in enumerate((("куртка", "Да"), ("платье", "Ну")))
+    Sample((n,), "<SINGLE>", "", item, text) for n, (item, text) in enumerate((("куртка", "Да"), ("платье", "Ну")))
 ]
 
 
-def test_lessons_are_learned_with_their_photos(bank: Tensor, tmp_path: Path) -> None:
+def test_lessons_are_learned_with_their_photos(feature_cache: Tensor, tmp_path: Path) -> None:
     """For each picture its own answer becomes likelier than the other's, although both were learned."""
     composer, vectors = TwoLessons([], [], random.Random(0)), 1 + GRID**2
     model = small()
-    captioner.learn(model, TOKENIZER, composer, bank, tmp_path, 400, 4)
+    captioner.train(model, TOKENIZER, composer, feature_cache, tmp_path, 400, 4)
     model.eval()
     (slot,) = ids_of(TOKENIZER, (PHOTO,))
     prompt = prompt_ids(TOKENIZER, "<SINGLE>", 1, vectors, "")
-    answers = [answer_ids(TOKENIZER, lesson.things, lesson.text) for lesson in LESSONS]
-    costs = [[cost(model, prompt, answer, bank[[n], 0].float(), slot) for answer in answers] for n in (0, 1)]
+    answers = [answer_ids(TOKENIZER, sample.things, sample.text) for sample in LESSONS]
+    costs = [[cost(model, prompt, answer, feature_cache[[n], 0].float(), slot) for answer in answers] for n in (0, 1)]
     assert costs[0][0] < costs[0][1] - 0.1
     assert costs[1][1] < costs[1][0] - 0.1
 
@@ -176,6 +176,6 @@ def test_a_captioner_is_written_as_it_is_read(tiny_clip: Clip, tmp_path: Path) -
 
 
 def test_every_special_token_is_one_token_of_the_writing_tokenizer() -> None:
-    tokenizer = captioner.writing_tokenizer(tiny.TEXTS)
+    tokenizer = captioner.train_tokenizer(tiny.TEXTS)
     assert all(len(tokenizer.encode(token).ids) == 1 for token in SPECIAL_TOKENS)
     assert tokenizer.get_vocab_size() <= captioner.WRITING_WORDS

@@ -14,9 +14,9 @@ from torch.nn.functional import normalize
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
 from training import clip, loop
-from training.data.dataset import Dataset, clothes, load
+from training.data.dataset import Dataset, load, load_clothes
 from training.data.examples import read_photo_labels
-from training.data.labels import vocabulary
+from training.data.labels import build_vocabulary
 from training.teacher import FEATURES, MobileNetV2
 
 SIZE = tiny.reading_tokenizer().get_vocab_size()
@@ -29,15 +29,17 @@ def small() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pools(data_set: Path) -> tuple[Dataset, Dataset]:
-    words = vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
-    train, held = (load(clothes(data_set, split), tiny.reading_tokenizer(), words, 1) for split in ("train", "val"))
+def datasets(data_set: Path) -> tuple[Dataset, Dataset]:
+    words = build_vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
+    train, held = (
+        load(load_clothes(data_set, split), tiny.reading_tokenizer(), words, 1) for split in ("train", "val")
+    )
     return train, held
 
 
-def heads(pool: Dataset) -> dict[str, int]:
-    sizes = {name: int(values.max()) + 1 for name, values in pool.labels.items() if name != "colors"}
-    return sizes | {"colors": pool.labels["colors"].shape[1]}
+def heads(dataset: Dataset) -> dict[str, int]:
+    sizes = {name: int(values.max()) + 1 for name, values in dataset.labels.items() if name != "colors"}
+    return sizes | {"colors": dataset.labels["colors"].shape[1]}
 
 
 def unit(rows: int, seed: int) -> Tensor:
@@ -46,7 +48,9 @@ def unit(rows: int, seed: int) -> Tensor:
 
 def test_right_pairs_cost_less_than_swapped_ones() -> None:
     photos, groups, scale = unit(5, 0), torch.arange(5), torch.tensor(2.66)
-    assert clip.contrast(photos, photos, groups, scale) < clip.contrast(photos, photos.flip(0), groups, scale)
+    assert clip.contrastive_loss(photos, photos, groups, scale) < clip.contrastive_loss(
+        photos, photos.flip(0), groups, scale
+    )
 
 
 def test_the_contrast_is_the_mean_of_both_directions() -> None:
@@ -56,20 +60,20 @@ def test_the_contrast_is_the_mean_of_both_directions() -> None:
     rows = [-torch.tensor(row).log_softmax(0)[n].item() for n, row in enumerate(logits)]
     columns = [-torch.tensor(column).log_softmax(0)[n].item() for n, column in enumerate(zip(*logits, strict=True))]
     expected = (sum(rows) + sum(columns)) / 4
-    assert clip.contrast(photos, texts, torch.arange(2), scale).item() == pytest.approx(expected, abs=1e-6)
+    assert clip.contrastive_loss(photos, texts, torch.arange(2), scale).item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_like_garments_are_no_negatives() -> None:
     """A batch of one group has nothing to tell apart; a photo of the same group leaves the others' loss as it was."""
     photos, texts, scale = unit(4, 3), unit(4, 4), torch.tensor(2.0)
-    assert clip.contrast(photos, texts, torch.zeros(4), scale).item() == pytest.approx(0.0, abs=1e-6)
-    apart = clip.contrast(photos, texts, torch.tensor([0, 1, 2, 3]), scale)
-    assert clip.contrast(photos, texts, torch.tensor([0, 0, 2, 3]), scale) < apart
+    assert clip.contrastive_loss(photos, texts, torch.zeros(4), scale).item() == pytest.approx(0.0, abs=1e-6)
+    apart = clip.contrastive_loss(photos, texts, torch.tensor([0, 1, 2, 3]), scale)
+    assert clip.contrastive_loss(photos, texts, torch.tensor([0, 0, 2, 3]), scale) < apart
 
 
 def test_the_sharpness_has_a_limit() -> None:
     photos, texts = unit(3, 5), unit(3, 6)
-    losses = [clip.contrast(photos, texts, torch.arange(3), torch.tensor(scale)).item() for scale in (5.0, 9.0)]
+    losses = [clip.contrastive_loss(photos, texts, torch.arange(3), torch.tensor(scale)).item() for scale in (5.0, 9.0)]
     assert losses[0] == pytest.approx(losses[1])
 
 
@@ -81,30 +85,30 @@ def test_pair_auc_is_the_share_of_swapped_pairs_below_right_ones() -> None:
     )
     swapped = [similarity[a, b] for a in range(7) for b in range(7) if items[a] != items[b]]
     above = [float(similarity[n, n] > other) for n in range(7) for other in swapped]
-    assert clip.pair_auc(similarity, items) == pytest.approx(sum(above) / len(above))
+    assert clip.compute_pair_auc(similarity, items) == pytest.approx(sum(above) / len(above))
 
 
 def test_pair_auc_of_a_perfect_encoder_is_one_and_of_a_blind_one_half() -> None:
     items = torch.arange(60)
-    assert clip.pair_auc(torch.eye(60), items) == 1.0
+    assert clip.compute_pair_auc(torch.eye(60), items) == 1.0
     blind = torch.rand(60, 60, generator=torch.Generator().manual_seed(1))
-    assert clip.pair_auc(blind, items) == pytest.approx(0.5, abs=0.1)
+    assert clip.compute_pair_auc(blind, items) == pytest.approx(0.5, abs=0.1)
 
 
-def test_figures_of_held_out_photos_are_shares(pools: tuple[Dataset, Dataset], small: None) -> None:
+def test_figures_of_held_out_photos_are_shares(datasets: tuple[Dataset, Dataset], small: None) -> None:
     torch.manual_seed(0)
-    figures = clip.evaluate(clip.student(SIZE, heads(pools[0])), pools[1], 48)
+    figures = clip.evaluate(clip.build_student(SIZE, heads(datasets[0])), datasets[1], 48)
     assert set(figures) == {"item", "color", "auc"}
     assert all(0 <= value <= 1 for value in figures.values())
 
 
-def test_the_teacher_is_fine_tuned_and_kept(pools: tuple[Dataset, Dataset], small: None, tmp_path: Path) -> None:
+def test_the_teacher_is_fine_tuned_and_kept(datasets: tuple[Dataset, Dataset], small: None, tmp_path: Path) -> None:
     """Its weights move, and those that are written load into the same model."""
     torch.manual_seed(0)
     save_file(MobileNetV2().state_dict(), tmp_path / "public.safetensors")
-    clip.teach(tmp_path / "public.safetensors", *pools, SIZE, heads(pools[0]), tmp_path, 1)
+    clip.finetune_teacher(tmp_path / "public.safetensors", *datasets, SIZE, heads(datasets[0]), tmp_path, 1)
     tuned = load_file(tmp_path / "teacher.safetensors")
-    guide = clip.DualEncoder(MobileNetV2(), FEATURES, SIZE, heads(pools[0]))
+    guide = clip.DualEncoder(MobileNetV2(), FEATURES, SIZE, heads(datasets[0]))
     missing, unexpected = guide.load_state_dict(tuned, strict=False)
     assert unexpected == []
     assert all(name.endswith(("position_ids", "token_type_ids")) for name in missing)
@@ -116,19 +120,19 @@ class Killed(Exception):
     """The process ends here."""
 
 
-def trained(pools: tuple[Dataset, Dataset], folder: Path, steps: int) -> clip.DualEncoder:
+def trained(datasets: tuple[Dataset, Dataset], folder: Path, steps: int) -> clip.DualEncoder:
     torch.manual_seed(1)
-    teacher = clip.DualEncoder(MobileNetV2(), FEATURES, SIZE, heads(pools[0]))
+    teacher = clip.DualEncoder(MobileNetV2(), FEATURES, SIZE, heads(datasets[0]))
     torch.manual_seed(2)
-    return clip.train_clip(teacher, *pools, SIZE, heads(pools[0]), folder, steps)
+    return clip.train_clip(teacher, *datasets, SIZE, heads(datasets[0]), folder, steps)
 
 
 def test_a_killed_training_ends_in_the_same_student(
-    pools: tuple[Dataset, Dataset], small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    datasets: tuple[Dataset, Dataset], small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed in its third step and started again, it gives the weights of a run without a break, ready to ship."""
-    whole = trained(pools, tmp_path / "whole", 4)
-    descend, calls = loop.descend, iter(range(100))
+    whole = trained(datasets, tmp_path / "whole", 4)
+    descend, calls = loop.optimizer_step, iter(range(100))
 
     def dying(*arguments: object) -> None:
         if next(calls) == 2:
@@ -139,8 +143,8 @@ def test_a_killed_training_ends_in_the_same_student(
         patch.setattr(loop, "SAVE_EVERY_S", -1.0)
         patch.setattr(loop, "descend", dying)
         with pytest.raises(Killed):
-            trained(pools, tmp_path / "killed", 4)
-    resumed = trained(pools, tmp_path / "killed", 4)
+            trained(datasets, tmp_path / "killed", 4)
+    resumed = trained(datasets, tmp_path / "killed", 4)
     for name, weight in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], weight), name
     clip.save_clip(resumed, tiny.reading_tokenizer(), tmp_path / "mini")

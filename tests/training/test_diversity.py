@@ -14,8 +14,8 @@ from inference.diversity import DiversityClassifier
 from tests.support.models import tiny
 from training import loop
 from training.data.examples import Example, read_examples
-from training.data.scenes import Scene, drawn_scenes, thing
-from training.diversity import Albums, learn, views_of
+from training.data.scenes import Scene, draw_scenes, thing
+from training.diversity import Albums, features_from_states, train
 
 STEPS = 6
 
@@ -29,7 +29,7 @@ def albums(data_set: Path, tiny_clip: Clip) -> Albums:
     """Scenes whose number stands in their features, so that a test can tell which ones an album shows."""
     listings = [replace(e, diversity_score=0.7) for e in read_examples(data_set / "listings.jsonl")][:4]
     scenes = [photo(n, e.photos[0], ("куртка", "платье")[n % 2], "ab"[n // 2]) for n, e in enumerate(listings)]
-    scenes += drawn_scenes(4, 6, 3, 0)
+    scenes += draw_scenes(4, 6, 3, 0)
     numbers = torch.arange(len(scenes)).view(-1, 1, 1, 1).expand(-1, 2, 1 + GRID**2, tiny.WIDTHS[-1])
     texts = list(torch.eye(tiny.DIM)[:4])
     return Albums(tiny_clip, scenes, numbers.half(), listings, texts, random.Random(0))
@@ -43,7 +43,7 @@ def test_an_album_is_many_if_it_shows_different_things(albums: Albums) -> None:
     """Pictures of one thing and copies of it are one, sets and pictures of several things are many."""
     seen = set()
     for _ in range(400):
-        views, text, answer = albums.draw()
+        views, text, answer = albums.sample()
         if text is None:
             things = {name for number in shown(views) for name in albums.scenes[number].things}
             assert answer == float(len(things) > 1)
@@ -53,7 +53,7 @@ def test_an_album_is_many_if_it_shows_different_things(albums: Albums) -> None:
 
 def test_a_set_is_of_one_sender(albums: Albums) -> None:
     for _ in range(200):
-        views, text, answer = albums.draw()
+        views, text, answer = albums.sample()
         if text is None and answer and len(views) > 1:
             assert len({albums.scenes[number].group for number in shown(views)}) == 1
 
@@ -62,7 +62,7 @@ def test_a_listing_brings_its_own_answer_and_text(albums: Albums) -> None:
     """With the photo, the embedding of its own fields, and the score of the data set."""
     found = 0
     for _ in range(200):
-        views, text, answer = albums.draw()
+        views, text, answer = albums.sample()
         if text is not None:
             assert (shown(views), answer) == ([int(text.argmax())], 0.7)
             found += 1
@@ -72,13 +72,13 @@ def test_a_listing_brings_its_own_answer_and_text(albums: Albums) -> None:
 def test_a_listing_without_an_answer_is_not_learned_from(albums: Albums) -> None:
     unscored: list[Example] = [replace(example, diversity_score=None) for example in albums.listings]
     without = replace(albums, listings=unscored, rnd=random.Random(0), _groups={}, _numbers={}, _many=[])
-    assert all(text is None for _, text, _ in (without.draw() for _ in range(100)))
+    assert all(text is None for _, text, _ in (without.sample() for _ in range(100)))
 
 
 def test_views_of_a_bank_are_those_of_the_encoder(tiny_clip: Clip) -> None:
     """States say what the embedding is; nothing has to be looked at twice."""
     seen = tiny_clip.encode_images([tiny.picture(number) for number in range(3)])
-    assert torch.allclose(views_of(tiny_clip, seen.states).embeddings, seen.embeddings, atol=1e-5)
+    assert torch.allclose(features_from_states(tiny_clip, seen.states).embeddings, seen.embeddings, atol=1e-5)
 
 
 def trained(albums: Albums, folder: Path, killed_at: int | None = None) -> DiversityClassifier:
@@ -87,7 +87,7 @@ def trained(albums: Albums, folder: Path, killed_at: int | None = None) -> Diver
     with pytest.MonkeyPatch.context() as patch:
         if killed_at is not None:
             _kill_at(killed_at, patch)
-        return learn(DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8), albums, folder, STEPS)
+        return train(DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8), albums, folder, STEPS)
 
 
 class Killed(Exception):
@@ -95,7 +95,7 @@ class Killed(Exception):
 
 
 def _kill_at(call: int, patch: pytest.MonkeyPatch) -> None:
-    descend, calls = loop.descend, iter(range(100))
+    descend, calls = loop.optimizer_step, iter(range(100))
 
     def dying(*arguments: object) -> None:
         if next(calls) == call:
@@ -119,14 +119,15 @@ def test_the_answer_is_learned(albums: Albums, tmp_path: Path) -> None:
     """Where pictures of many things look different from those of one, they are soon told apart."""
     torch.manual_seed(0)
     signs = torch.tensor([1.0 if scene.many else -1.0 for scene in albums.scenes]).view(-1, 1, 1, 1)
-    bank = (signs * torch.linspace(-1, 1, tiny.WIDTHS[-1]) + torch.randn(albums.bank.shape) * 0.1).half()
-    plain = replace(albums, bank=bank, rnd=random.Random(0), _groups={}, _numbers={}, _many=[])
+    feature_cache = (signs * torch.linspace(-1, 1, tiny.WIDTHS[-1]) + torch.randn(albums.features.shape) * 0.1).half()
+    plain = replace(albums, features=feature_cache, rnd=random.Random(0), _groups={}, _numbers={}, _many=[])
     classifier = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 16)
-    learn(classifier, plain, tmp_path, 60)
+    train(classifier, plain, tmp_path, 60)
     classifier.eval()
     singles = [number for number, scene in enumerate(plain.scenes) if not scene.many]
     several = [number for number, scene in enumerate(plain.scenes) if scene.many]
     scores = [
-        [classifier.score(views_of(plain.clip, bank[[n], 0].float())) for n in kind] for kind in (singles, several)
+        [classifier.score(features_from_states(plain.clip, feature_cache[[n], 0].float())) for n in kind]
+        for kind in (singles, several)
     ]
     assert max(scores[0]) < min(scores[1])

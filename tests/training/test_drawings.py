@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.drawings import COLORS, ITEMS, PATTERNS, THINGS, Garment, caption, draw, random_garment
-from training.drawings.captions import ACCUSATIVE, GENITIVE, INSTRUMENTAL, declined
+from training.drawings.captions import ACCUSATIVE, GENITIVE, INSTRUMENTAL, decline
 
 SMALL = (120, 160)
 
@@ -107,13 +107,13 @@ def test_any_random_garment_has_a_tidy_caption_without_numbers(seed: int) -> Non
 
 
 def test_captions_agree_in_gender_and_case() -> None:
-    assert declined("красный", "f") == "красная"
-    assert declined("тёмно-синий", "p") == "тёмно-синие"
-    assert declined("голубой", "m") == "голубой"
-    assert declined("синий", "f", ACCUSATIVE) == "синюю"
-    assert declined("голубой", "m", INSTRUMENTAL) == "голубым"
-    assert declined("синий", "m", GENITIVE) == "синего"
-    assert declined("хаки", "n") == "хаки"
+    assert decline("красный", "f") == "красная"
+    assert decline("тёмно-синий", "p") == "тёмно-синие"
+    assert decline("голубой", "m") == "голубой"
+    assert decline("синий", "f", ACCUSATIVE) == "синюю"
+    assert decline("голубой", "m", INSTRUMENTAL) == "голубым"
+    assert decline("синий", "m", GENITIVE) == "синего"
+    assert decline("хаки", "n") == "хаки"
 
 
 def test_captions_of_one_garment_vary() -> None:

@@ -25,8 +25,8 @@ class Run:
         torch.manual_seed(3)
         self.folder, self.killed_at = folder, killed_at
         self.model = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 1))
-        self.average, self.smooth = loop.averaged(self.model, 0.8)
-        self.optimizer = loop.optimiser(self.model, 1e-2, 0.1)
+        self.average, self.smooth = loop.build_ema(self.model, 0.8)
+        self.optimizer = loop.build_optimizer(self.model, 1e-2, 0.1)
         self.seen: list[int] = []
 
     def step(self, number: int) -> dict[str, float]:
@@ -34,13 +34,13 @@ class Run:
             raise Killed
         self.seen.append(number)
         loss = (self.model(torch.randn(8, 4)) - torch.rand(8, 1)).square().mean()
-        loop.descend(self.optimizer, loss, 1e-2 * loop.cosine(number, STEPS, 3))
+        loop.optimizer_step(self.optimizer, loss, 1e-2 * loop.cosine_schedule(number, STEPS, 3))
         self.average.update_parameters(self.model)
         return {"loss": loss.item()} if number % 4 == 3 else {}
 
     def go(self, steps: int = STEPS) -> Run:
         state: dict[str, loop.Stateful] = {"model": self.model, "average": self.average, "optimizer": self.optimizer}
-        loop.run(steps, self.step, state, self.folder, "test")
+        loop.run_steps(steps, self.step, state, self.folder, "test")
         return self
 
     def weights(self) -> list[Tensor]:
@@ -106,18 +106,18 @@ def test_the_log_holds_the_figures_that_a_step_returns(tmp_path: Path) -> None:
 
 def test_the_rate_climbs_and_falls() -> None:
     """Linear up to the peak, then down to zero, without a jump."""
-    rates = [loop.cosine(step, 100, 10) for step in range(100)]
+    rates = [loop.cosine_schedule(step, 100, 10) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10] == pytest.approx(1.0)
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert 0 <= rates[-1] < 0.001
-    assert loop.cosine(3, 3, 5) <= 1
+    assert loop.cosine_schedule(3, 3, 5) <= 1
 
 
 def test_biases_and_norms_do_not_decay() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
     model[1].weight.requires_grad_(False)
-    matrices, others = loop.optimiser(model, 1e-3, 0.05).param_groups
+    matrices, others = loop.build_optimizer(model, 1e-3, 0.05).param_groups
     assert ([p.dim() for p in matrices["params"]], matrices["weight_decay"]) == ([2], 0.05)
     assert ([p.dim() for p in others["params"]], others["weight_decay"]) == ([1, 1], 0.0)
 
@@ -127,14 +127,14 @@ def test_a_steep_loss_moves_the_weights_no_further() -> None:
     model = nn.Linear(2, 1, bias=False)
     optimizer = torch.optim.SGD(model.parameters(), 1.0)
     before = model.weight.detach().clone()
-    loop.descend(optimizer, 1000 * model(torch.ones(1, 2)).sum(), 0.5)
+    loop.optimizer_step(optimizer, 1000 * model(torch.ones(1, 2)).sum(), 0.5)
     assert float((model.weight.detach() - before).norm()) == pytest.approx(0.5, abs=1e-4)
 
 
 def test_the_average_follows_the_weights_slowly() -> None:
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 0.0)
-    average, smooth = loop.averaged(model, 0.9)
+    average, smooth = loop.build_ema(model, 0.9)
     average.update_parameters(model)
     nn.init.constant_(model.weight, 1.0)
     average.update_parameters(model)

@@ -14,7 +14,7 @@ from inference.checkpoints.registry import load_card, save_card, verify
 from inference.moderation.out_of_domain import FILE, OutOfDomainDetector
 from tests.support.models import tiny
 from training import out_of_domain, stages
-from training.out_of_domain import begin, coarsened, drawings, sources, taught
+from training.out_of_domain import build_student, coarsen, label_with_teacher, list_sources, render_drawings
 from training.stages import Sources
 from training.teacher import MobileNetV2
 
@@ -40,17 +40,17 @@ def others(tmp_path: Path) -> Path:
 
 def test_a_folder_is_a_source(others: Path) -> None:
     """People are no other things: they are dressed."""
-    names = [[path.name for path in paths] for paths in sources(others)]
+    names = [[path.name for path in paths] for paths in list_sources(others)]
     assert names == [["a.png", "b.png"], ["c.jpg"]]
 
 
 def test_a_folder_of_photos_alone_is_one_source(others: Path) -> None:
-    assert [[path.name for path in paths] for paths in sources(others / "bottles")] == [["a.png", "b.png"]]
+    assert [[path.name for path in paths] for paths in list_sources(others / "bottles")] == [["a.png", "b.png"]]
 
 
 def test_the_teacher_looks_at_photos_and_drawings_once(others: Path, teacher: MobileNetV2) -> None:
-    (paths,) = sources(others / "bottles")
-    source = taught(teacher, paths, drawings(2, seed=3))
+    (paths,) = list_sources(others / "bottles")
+    source = label_with_teacher(teacher, paths, render_drawings(2, seed=3))
     assert source.pixels.shape == (4, 3, out_of_domain.STORED, out_of_domain.STORED)
     assert source.seen.shape == (4, 1280)
     pixels, seen = source.sample(9)
@@ -60,7 +60,7 @@ def test_the_teacher_looks_at_photos_and_drawings_once(others: Path, teacher: Mo
 
 def test_a_pupil_starts_as_the_dual_encoder_that_is_there() -> None:
     """The weights are those of `clip/mini` wherever the two are alike, and its first layers stay as they are."""
-    pupil = begin(CLIP)
+    pupil = build_student(CLIP)
     weights = load_file(CLIP / "model.safetensors")
     name = "encoder.stages.1.layers.0.layer.0.convolution.weight"
     assert torch.equal(pupil.detector.trunk.state_dict()[name], weights[f"vision_model.{name}"].float())
@@ -69,7 +69,7 @@ def test_a_pupil_starts_as_the_dual_encoder_that_is_there() -> None:
 
 
 def test_a_pupil_of_another_encoder_learns_everything(tiny_root: Path) -> None:
-    assert all(weight.requires_grad for weight in begin(tiny_root / "clip" / "mini").parameters())
+    assert all(weight.requires_grad for weight in build_student(tiny_root / "clip" / "mini").parameters())
 
 
 def test_some_photos_are_blurred_and_some_grey() -> None:
@@ -77,7 +77,7 @@ def test_some_photos_are_blurred_and_some_grey() -> None:
     torch.manual_seed(1)
     pixels = torch.randint(0, 255, (60, 3, 144, 144), dtype=torch.uint8)
     before = pixels.clone()
-    seen = coarsened(pixels)
+    seen = coarsen(pixels)
     assert torch.equal(pixels, before)
     assert (seen.shape, seen.dtype) == (pixels.shape, pixels.dtype)
     same = [torch.equal(*pair) for pair in zip(seen, pixels, strict=True)]
@@ -105,7 +105,7 @@ def test_the_detector_is_written_beside_the_encoder_and_the_card_sealed(
         knowing = replace(load_card(folder), knows=("футболка", "джинсы"))
         save_card(knowing)
         given = Sources(data_set, others, drawings=1)
-        stages.train_foreign(given, tmp_path / "teacher.safetensors", folder, tmp_path / "runs", 2, 0)
+        stages.train_out_of_domain(given, tmp_path / "teacher.safetensors", folder, tmp_path / "runs", 2, 0)
     verify(load_card(folder))
     assert FILE in load_card(folder).files
     assert set(load_card(folder).calibration) == {"match_threshold", "match_photo_threshold"}

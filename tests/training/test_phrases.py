@@ -66,5 +66,5 @@ def test_the_thresholds_stand_beside_the_card(tmp_path: Path) -> None:
     assert {"белый", "в полоску", "на молнии"} <= set(found)
     assert "в клетку" not in found
     clip = Clip.load(root / "clip" / "mini")
-    photos = phrases.look(clip, sorted((data / "photos").iterdir()))
+    photos = phrases.encode_photos(clip, sorted((data / "photos").iterdir()))
     assert photos.shape == (11, clip.dim)

@@ -32,6 +32,6 @@ def test_more_freedom_means_larger_weights() -> None:
 
 def test_a_turned_matrix_is_the_transposed_one() -> None:
     features, dense, _, _ = drawn()
-    torch.testing.assert_close(features.times()(torch.arange(8.0)), dense @ torch.arange(8.0))
+    torch.testing.assert_close(features.bind_matvec()(torch.arange(8.0)), dense @ torch.arange(8.0))
     weights = torch.linspace(0, 1, 200)
-    torch.testing.assert_close(features.turned().times()(weights), dense.T @ weights)
+    torch.testing.assert_close(features.transpose().bind_matvec()(weights), dense.T @ weights)

@@ -16,7 +16,7 @@ from inference.listing.validation import validate_timed
 from inference.serving.loader import load_describer
 from tests.support.models import tiny
 from training import stages
-from training.stages import Sources, reading_texts
+from training.stages import Sources, collect_reading_texts
 from training.teacher import MobileNetV2
 
 
@@ -61,7 +61,7 @@ def test_the_reading_tokenizer_learns_from_training_texts_alone(data_set: Path, 
     """Captions, fields and descriptions of the training split, phrases of ads, and no held-out text."""
     (tmp_path / "ads_1.txt").write_text("Отдам котёнка\nКуплю гараж", encoding="utf-8")
     (tmp_path / "facts.txt").write_text("Вода мокрая", encoding="utf-8")
-    texts = reading_texts(Sources(data_set, texts=tmp_path))
+    texts = collect_reading_texts(Sources(data_set, texts=tmp_path))
     assert {"Отдам котёнка", "Куплю гараж"} <= set(texts)
     assert "Вода мокрая" not in texts
     assert any("Цена: 1550" in text for text in texts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.models import tiny
-from training.tokenizer import train_reading, train_writing
+from training.tokenizer import train_decoder_tokenizer, train_encoder_tokenizer
 
 READING = tiny.reading_tokenizer()
 
@@ -33,12 +33,12 @@ def test_words_and_punctuation_are_read_apart() -> None:
 
 
 def test_tokenizers_are_no_larger_than_wanted() -> None:
-    assert train_reading(tiny.TEXTS * 20, 90).get_vocab_size() <= 90
-    assert train_writing(tiny.TEXTS * 20, 400, ["<A>", "<B>"]).get_vocab_size() <= 400
+    assert train_encoder_tokenizer(tiny.TEXTS * 20, 90).get_vocab_size() <= 90
+    assert train_decoder_tokenizer(tiny.TEXTS * 20, 400, ["<A>", "<B>"]).get_vocab_size() <= 400
 
 
 def test_the_writer_s_special_tokens_are_one_token_each_inside_a_text() -> None:
-    tokenizer = train_writing(tiny.TEXTS, 400, ["<PRICE>", "<PRICE_2>"])
+    tokenizer = train_decoder_tokenizer(tiny.TEXTS, 400, ["<PRICE>", "<PRICE_2>"])
     ids = tokenizer.encode("за <PRICE_2>, <PRICE>").ids
     assert [n for n in ids if n <= 2] == [tokenizer.token_to_id("<PRICE_2>"), tokenizer.token_to_id("<PRICE>")]
     assert tokenizer.decode(ids, skip_special_tokens=False) == "за <PRICE_2>, <PRICE>"

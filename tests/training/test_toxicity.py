@@ -11,7 +11,7 @@ from inference.checkpoints.registry import load_card, verify
 from inference.moderation.texts import TextModeration
 from training import toxicity
 from training.data.comments import Comment, Corpus
-from training.toxicity import encoded, lessons, letters_tokenizer, train_toxicity
+from training.toxicity import build_letter_tokenizer, build_samples, encode_letters, train_toxicity
 
 RUDE = frozenset({"балбес", "болван", "олух"})
 
@@ -32,30 +32,30 @@ def corpus() -> Corpus:
 
 
 def test_lessons_hold_the_training_part_and_ads_in_capitals(corpus: Corpus) -> None:
-    texts = {lesson.text for lesson in lessons(corpus, random.Random(0))}
+    texts = {sample.text for sample in build_samples(corpus, random.Random(0))}
     assert {"вот болван", "продам: лампа, недорого", "это лампа", "ПРОДАМ: ЛАМПА, НЕДОРОГО"} <= texts
     assert not any("дёшево" in text for text in texts)
 
 
 def test_capitals_alone_are_no_offence(corpus: Corpus) -> None:
-    taught = lessons(corpus, random.Random(0))
-    assert not any(lesson.toxic for lesson in taught if lesson.text.startswith("ПРОДАМ"))
+    taught = build_samples(corpus, random.Random(0))
+    assert not any(sample.toxic for sample in taught if sample.text.startswith("ПРОДАМ"))
 
 
 def test_the_same_seed_draws_the_same_lessons(corpus: Corpus) -> None:
-    assert lessons(corpus, random.Random(3)) == lessons(corpus, random.Random(3))
+    assert build_samples(corpus, random.Random(3)) == build_samples(corpus, random.Random(3))
 
 
 def test_letters_are_tokens_and_digits_are_alike() -> None:
-    tokenizer = letters_tokenizer()
+    tokenizer = build_letter_tokenizer()
     assert tokenizer.encode("Ёж  25\nx").tokens == ["Е", "ж", " ", "0", "0", " ", "x"]
-    assert encoded(tokenizer, ["а", ""]).tolist() == [[1], [0]]
+    assert encode_letters(tokenizer, ["а", ""]).tolist() == [[1], [0]]
 
 
 def test_a_training_tells_insults_even_in_disguise(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = toxicity.fresh_model
+    fresh = toxicity.build_model
     monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
     out = tmp_path / "toxicity" / "mini"
     card = train_toxicity(corpus, out, seed=1)
@@ -70,7 +70,7 @@ def test_a_training_tells_insults_even_in_disguise(
 def test_a_threshold_refuses_no_more_neutral_texts_than_it_may(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = toxicity.fresh_model
+    fresh = toxicity.build_model
     monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
     monkeypatch.setattr(toxicity, "REFUSED_SHARE", 0.5)
     card = train_toxicity(corpus, tmp_path / "toxicity" / "mini", seed=1)

@@ -146,7 +146,7 @@ def short(caption: str) -> str:
     return phrase if phrase[1:2].isupper() else phrase[:1].lower() + phrase[1:]
 
 
-def jotted(fields: Sequence[tuple[str, str]], rnd: random.Random) -> str:
+def jot(fields: Sequence[tuple[str, str]], rnd: random.Random) -> str:
     """The fields as a seller jots them down in one go instead of line by line."""
     said = [clause(name, value, rnd).rstrip(".") for name, value in fields]
     cased: Callable[[str], str] = str.lower if rnd.random() < 0.5 else str

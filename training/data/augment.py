@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def views(pixels: Tensor, size: int, smallest: float) -> Tensor:
+def augment(pixels: Tensor, size: int, smallest: float) -> Tensor:
     """Random views of photos.
 
     pixels: (batch, 3, height, height) uint8; smallest: the least share of the photo's area that a crop shows.
@@ -82,7 +82,7 @@ def _boxes(count: int, size: int, least: float, most: float, device: torch.devic
     return (inside_y[:, :, None] & inside_x[:, None, :]).unsqueeze(1)
 
 
-def mixtures(images: Tensor) -> Tensor:
+def mix_images(images: Tensor) -> Tensor:
     """Pairs of images blended (mixup, Zhang et al., 2018) or pasted into each other (CutMix, Yun et al., 2019)."""
     others = images[torch.randperm(len(images), device=images.device)]
     share = _uniform(0.0, 0.5, len(images), images.device).view(-1, 1, 1, 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.data.examples import PhotoLabels, load_pixels, read_examples, read_photo_labels, square
 from training.data.labels import Vocabulary, encode
-from training.data.negatives import held_out, named_photos
+from training.data.negatives import is_held_out, list_negatives
 from training.drawings import caption, draw, random_garment
 
 STORED = 224
@@ -54,7 +54,7 @@ class Dataset:
         return Dataset(self.pixels.to(device), self.tokens.to(device), labels, self.groups.to(device))
 
 
-def clothes(folder: Path, split: str) -> list[Picture]:
+def load_clothes(folder: Path, split: str) -> list[Picture]:
     """The photos of a data-set folder, with captions, what they show, and the fields of their listings."""
     labels = read_photo_labels(folder)
     fields: dict[str, list[str]] = {}
@@ -72,17 +72,17 @@ def _clothing(path: Path, shown: PhotoLabels, fields: dict[str, list[str]]) -> P
     )
 
 
-def others(folder: Path) -> list[Picture]:
+def load_negatives(folder: Path) -> list[Picture]:
     """Things that are not clothes, those kept for measuring left out."""
-    return [Picture(path, (name,), None) for path, name in named_photos(folder) if not held_out(path)]
+    return [Picture(path, (name,), None) for path, name in list_negatives(folder) if not is_held_out(path)]
 
 
-def drawn(count: int, seed: int) -> list[Picture]:
+def draw_pictures(count: int, seed: int) -> list[Picture]:
     """Drawings of garments, with captions and what they show."""
-    return [_drawn(seed + number) for number in range(count)]
+    return [_draw_picture(seed + number) for number in range(count)]
 
 
-def _drawn(seed: int) -> Picture:
+def _draw_picture(seed: int) -> Picture:
     rnd = random.Random(seed)
     garment = random_garment(rnd)
     colors = tuple(filter(None, (garment.color, garment.second_color)))

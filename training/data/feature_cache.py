@@ -15,7 +15,7 @@ from tqdm import tqdm
 from inference.clip.dual_encoder import Clip
 from inference.listing.photos import load_photo
 from training import loop
-from training.data.augment import views
+from training.data.augment import augment
 from training.data.dataset import STORED
 from training.data.examples import square
 from training.data.scenes import Scene
@@ -24,7 +24,7 @@ from training.drawings import draw
 AT_ONCE = 64
 
 
-def picture(scene: Scene) -> Image.Image:
+def render_scene(scene: Scene) -> Image.Image:
     """The scene as one RGB image: the photo, the collage of its photos, or the drawing."""
     if scene.garments:
         return draw(scene.garments, scene.seed)
@@ -50,14 +50,14 @@ def collage(photos: Sequence[Image.Image], rnd: random.Random, size: tuple[int, 
 
 
 @torch.no_grad()
-def see(clip: Clip, scenes: Sequence[Scene], times: int) -> Tensor:
+def encode_scenes(clip: Clip, scenes: Sequence[Scene], times: int) -> Tensor:
     """States of `times` random views of every scene: (scenes, times, 1 + GRID², width) float16."""
-    device = loop.device()
+    device = loop.pick_device()
     model = clip.model.to(device)
     banks = []
     with ThreadPoolExecutor() as pool:
         for start in tqdm(range(0, len(scenes), AT_ONCE), "looking", mininterval=2.0):
-            images = pool.map(picture, scenes[start : start + AT_ONCE])
+            images = pool.map(render_scene, scenes[start : start + AT_ONCE])
             pixels = torch.stack([square(image, STORED) for image in images]).to(device)
             banks.append(torch.stack([_look(clip, pixels, first=number == 0) for number in range(times)], 1))
     model.cpu()
@@ -69,6 +69,6 @@ def _look(clip: Clip, pixels: Tensor, first: bool) -> Tensor:
     if first:
         seen = functional.interpolate(pixels.float() / 127.5 - 1, clip.rule.size, mode="bilinear", antialias=True)
     else:
-        seen = views(pixels, clip.rule.size, 0.5)
+        seen = augment(pixels, clip.rule.size, 0.5)
     with loop.autocast(pixels.device):
         return clip.encode_pixels(seen.contiguous(memory_format=torch.channels_last)).states.half().cpu()

@@ -33,7 +33,7 @@ class Vocabulary:
         return {name: len(classes) for name, classes in sizes.items()}
 
 
-def vocabulary(labels: Iterable[PhotoLabels]) -> Vocabulary:
+def build_vocabulary(labels: Iterable[PhotoLabels]) -> Vocabulary:
     """The classes of the training photos."""
     rows = list(labels)
 
@@ -78,7 +78,7 @@ class Heads(nn.Module):
         return {name: head(pooled) for name, head in self.linear.items()}
 
 
-def head_loss(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Tensor:
+def compute_head_loss(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Tensor:
     """Cross entropy of each single-answer head and of the set of colours, unlabelled photos left out."""
     total = torch.zeros((), device=logits["item"].device)
     for name, share in (("item", 1.0), ("color", 1.0), ("pattern", 0.5), ("audience", 0.2)):
@@ -94,7 +94,7 @@ def head_loss(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Ten
     return total + 2.0 * (colors * labelled).sum(1).sum() / labelled.sum().clamp(min=1) / 10
 
 
-def distillation(student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], temperature: float = 2.0) -> Tensor:
+def distillation_loss(student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], temperature: float = 2.0) -> Tensor:
     """Divergence of the student's answers from the teacher's (Hinton et al., 2015), summed over the heads."""
     total = torch.zeros((), device=student["item"].device)
     for name, logits in student.items():

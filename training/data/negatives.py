@@ -67,12 +67,12 @@ def name_of(path: Path) -> str | None:
     return next((name for part, name in NAMES.items() if part in stem), None)
 
 
-def named_photos(folder: Path) -> list[tuple[Path, str]]:
+def list_negatives(folder: Path) -> list[tuple[Path, str]]:
     """All photos below a folder with the name of what they show, in a fixed order."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     return [(path, name) for path in paths if (name := name_of(path))]
 
 
-def held_out(path: Path) -> bool:
+def is_held_out(path: Path) -> bool:
     """Whether a photo's class is kept for measuring: every third name by its sum of bytes."""
     return sum((name_of(path) or "").encode()) % 3 == 0

@@ -38,7 +38,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Sample:
     """One example for the captioner: numbers of scenes, the masked fields, what is seen, and the ad to write."""
 
     scenes: tuple[int, ...]
@@ -53,7 +53,9 @@ def thing(item: str, colors: Sequence[str], pattern: str) -> str:
     return f"{item}; {', '.join(colors[:2])}; {pattern}"
 
 
-def photo_scenes(examples: Iterable[Example], labels: dict[str, PhotoLabels], senders: dict[str, str]) -> list[Scene]:
+def build_photo_scenes(
+    examples: Iterable[Example], labels: dict[str, PhotoLabels], senders: dict[str, str]
+) -> list[Scene]:
     """One scene a photo of the data set."""
     scenes = []
     for example in examples:
@@ -64,7 +66,7 @@ def photo_scenes(examples: Iterable[Example], labels: dict[str, PhotoLabels], se
     return scenes
 
 
-def collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
+def build_collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
     """Pictures with two to four different things of one sender side by side."""
     made: list[Scene] = []
     while len(made) < count:
@@ -91,7 +93,7 @@ def _item(scene: Scene) -> str:
     return scene.things[0].split(";")[0]
 
 
-def drawn_scenes(singles: int, several: int, equal: int, seed: int) -> list[Scene]:
+def draw_scenes(singles: int, several: int, equal: int, seed: int) -> list[Scene]:
     """Drawings: one thing, two to four different things, several equal things."""
     rnd = random.Random(seed)
     scenes = [_drawn((random_garment(rnd),), rnd) for _ in range(singles)]
@@ -126,7 +128,7 @@ class Composer:
         for listing in self.listings:
             self._fields.setdefault(listing.photos[0].stem, []).append(listing)
 
-    def lesson(self) -> Lesson:
+    def sample(self) -> Sample:
         """The next lesson: a picture, views of one thing, a set of things, or no picture at all."""
         kind = self.rnd.random()
         if kind < 0.08:
@@ -140,7 +142,7 @@ class Composer:
             (first,) * times, "<VARIATIVE>" if scene.many else "<SINGLE>", scene.things, self.rnd.choice(scene.captions)
         )
 
-    def _set(self, first: int) -> Lesson:
+    def _set(self, first: int) -> Sample:
         count = self.rnd.choice((2, 2, 3, 3, 4, 5, 6))
         numbers, shown = [first], {self.scenes[first].things}
         group = self._by_group[self.scenes[first].group]
@@ -154,13 +156,13 @@ class Composer:
         text = ads.several([ads.short(self.rnd.choice(part.captions)) for part in parts], self.rnd)
         return self._lesson(tuple(numbers), "<VARIATIVE>", tuple(part.things[0] for part in parts), text)
 
-    def _lesson(self, numbers: tuple[int, ...], token: DiversityToken, things: Sequence[str], seen: str) -> Lesson:
+    def _lesson(self, numbers: tuple[int, ...], token: DiversityToken, things: Sequence[str], seen: str) -> Sample:
         if self.rnd.random() < 0.55:
-            return Lesson(numbers, token, "", " | ".join(things), seen)
+            return Sample(numbers, token, "", " | ".join(things), seen)
         masked, said = self._fields_in_words(self._fields_of(numbers[0]))
-        return Lesson(numbers, token, masked, " | ".join(things), " ".join((seen, *said)))
+        return Sample(numbers, token, masked, " | ".join(things), " ".join((seen, *said)))
 
-    def _without_photos(self) -> Lesson:
+    def _without_photos(self) -> Sample:
         listing = self.rnd.choice(self.listings)
         fields = list(listing.attributes.items())
         name = self.rnd.choice(("Название", "Товар", "Вещь", "Предмет одежды"))
@@ -169,7 +171,7 @@ class Composer:
             fields = [f for f in fields if f[0] != "Предмет одежды"]
             fields.insert(0, (name, self.rnd.choice((_item(scene), ads.short(scene.captions[0])))))
         masked, said = self._fields_in_words(fields, with_category=True)
-        return Lesson((), "<SINGLE>", masked, "", " ".join(said))
+        return Sample((), "<SINGLE>", masked, "", " ".join(said))
 
     def _fields_of(self, number: int) -> list[tuple[str, str]]:
         scene = self.scenes[number]
@@ -184,15 +186,15 @@ class Composer:
         """The fields as the seller may type them, masked, and what the ad says of them."""
         keep = self.rnd.choice((1.0, 1.0, 0.7, 0.4))
         kept = [f for f in fields if self.rnd.random() < keep or f[0] in ("Название", "Товар", "Вещь")]
-        kept = [self._respelled(f) for f in (*kept, *ads.more_fields(self.rnd))] or [
+        kept = [self._respell(f) for f in (*kept, *ads.more_fields(self.rnd))] or [
             ("Цена", str(self.rnd.randint(2, 90) * 50))
         ]
         lines = mask("\n".join(f"{name}: {value}" for name, value in kept)).text.split("\n")
         masked = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
-        typed = ads.jotted(masked, self.rnd) if self.rnd.random() < 0.12 else "\n".join(lines)
+        typed = ads.jot(masked, self.rnd) if self.rnd.random() < 0.12 else "\n".join(lines)
         return typed, ads.telling(masked, self.rnd, with_category)
 
-    def _respelled(self, given: tuple[str, str]) -> tuple[str, str]:
+    def _respell(self, given: tuple[str, str]) -> tuple[str, str]:
         name, value = given
         if name == "Цена" and value.isdigit():
             value = self.rnd.choice(("{}", "{}", "{}", "{} руб.", "{} ₽", "{}р", "{} рублей")).format(value)

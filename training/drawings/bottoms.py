@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.drawings.garments import RGB, Details
-from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, moved, points, ribbon
+from training.drawings.outlines import Points, box, curve, flip, join, mirror, move, points, ribbon
 from training.drawings.sketch import DARK, LIGHT, Look, Sketch, glow
 
 METAL = (176, 150, 110)
@@ -22,7 +22,7 @@ def legs(look: Look) -> Sketch:
         edge = _leg_edge(length, leg, spread) * mirror
         sketch.part(_leg(length, leg, spread) * mirror, turn=-8 * spread * side, lift=0.4)
         if details.texture == "denim":
-            _faded(sketch, edge, side)
+            _fade(sketch, edge, side)
         _leg_end(sketch, details, edge)
     _seams(sketch, _outer(length, leg, spread), length)
     _waist(sketch, details)
@@ -35,7 +35,7 @@ def _seams(sketch: Sketch, outer: float, length: float) -> None:
     sketch.strokes(curve((0.95, 0.3), (1.03, 1.0), (outer - 0.06, length - 0.1)), 0.02, alpha=60)
 
 
-def _faded(sketch: Sketch, edge: Points, side: float) -> None:
+def _fade(sketch: Sketch, edge: Points, side: float) -> None:
     """The worn, paler middle of a denim leg."""
     foot, low = edge.mean(axis=0)
     sketch.stamp(FADE, 0.25 * side + float(foot) * 0.5, 0.2 + float(low) * 0.42, 0.85)
@@ -51,7 +51,7 @@ def _leg(length: float, leg: float, spread: float) -> Points:
     outer = curve((0.92, 0.1), (1.1, 0.8), (1.08, min(1.4, length * 0.7)), (float(edge[0, 0]), float(edge[0, 1])))
     inner = curve((float(edge[1, 0]), float(edge[1, 1])), (0.1 + spread * 0.2, 1.6), (0.0, 1.2))
     short = points(tuple(edge[1]), (0.0, 1.2))
-    return joined(points((0, 0.14)), outer, inner if length > 2.3 else short)
+    return join(points((0, 0.14)), outer, inner if length > 2.3 else short)
 
 
 def _leg_edge(length: float, leg: float, spread: float) -> Points:
@@ -64,11 +64,11 @@ def _leg_edge(length: float, leg: float, spread: float) -> Points:
 
 def _leg_end(sketch: Sketch, details: Details, edge: Points) -> None:
     if details.trim == "rib":
-        sketch.part(ribbon(moved(edge, 0, 0.06), 0.26), "trim")
+        sketch.part(ribbon(move(edge, 0, 0.06), 0.26), "trim")
     elif details.texture == "denim" and details.length < 2.3:
-        sketch.part(ribbon(moved(edge, 0, -0.08), 0.22), "turned", lift=0.4)
+        sketch.part(ribbon(move(edge, 0, -0.08), 0.22), "turned", lift=0.4)
     else:
-        sketch.stitch(moved(edge, 0, -0.08), _thread(details))
+        sketch.stitch(move(edge, 0, -0.08), _thread(details))
 
 
 def _thread(details: Details) -> RGB:
@@ -76,7 +76,7 @@ def _thread(details: Details) -> RGB:
 
 
 def _waist(sketch: Sketch, details: Details) -> None:
-    band = mirrored(joined(curve((0, 0.06), (0.5, 0.03), (0.9, -0.02)), curve((0.94, 0.22), (0.5, 0.27), (0, 0.3))))
+    band = mirror(join(curve((0, 0.06), (0.5, 0.03), (0.9, -0.02)), curve((0.94, 0.22), (0.5, 0.27), (0, 0.3))))
     sketch.part(band, "main", lift=0.3)
     if details.closure == "fly":
         sketch.dot(0, 0.18, 0.06, METAL)
@@ -93,7 +93,7 @@ def _pockets(sketch: Sketch, details: Details) -> None:
     if details.pocket == "jeans":
         rim = curve((0.42, 0.3), (0.52, 0.58), (0.96, 0.66))
         sketch.strokes(rim, 0.03, alpha=130)
-        for path in (moved(rim, 0, 0.06), flipped(moved(rim, 0, 0.06))):
+        for path in (move(rim, 0, 0.06), flip(move(rim, 0, 0.06))):
             sketch.stitch(path, _thread(details), 170)
     elif details.pocket == "slant":
         sketch.strokes(points((0.66, 0.3), (0.97, 0.95)), 0.03, alpha=120)
@@ -104,15 +104,15 @@ def skirt(look: Look) -> Sketch:
     details, sketch = look.details, Sketch()
     hem, length = 1.05 + details.flare, details.length
     sketch.part(box(-0.74, -0.05, 0.74, 0.2), "inside")
-    half = joined(
+    half = join(
         curve((0, 0.1), (0.4, 0.07), (0.8, 0.0)),
         curve((0.82, 0.15), (0.98 + details.flare * 0.3, 0.9), (hem, length)),
         curve((hem, length), (hem * 0.55, length + 0.1), (0, length + 0.13)),
     )
-    sketch.part(mirrored(half), lift=0.4)
+    sketch.part(mirror(half), lift=0.4)
     _skirt_folds(sketch, look, hem)
     upper = curve((0, 0.1), (0.4, 0.07), (0.8, 0.0))
-    sketch.part(mirrored(joined(upper, curve((0.83, 0.2), (0.4, 0.27), (0, 0.3)))), "trim")
+    sketch.part(mirror(join(upper, curve((0.83, 0.2), (0.4, 0.27), (0, 0.3)))), "trim")
     _skirt_closure(sketch, details, length)
     _pockets(sketch, details)
     return sketch
@@ -125,7 +125,7 @@ def _skirt_folds(sketch: Sketch, look: Look, hem: float) -> None:
         x = i / (count + 0.5) + look.pose.uniform(-0.02, 0.02)
         fold = curve((x * 0.82, 0.3), (x * hem, length + 0.06))
         sketch.stroke(fold, 0.04, alpha=alpha)
-        sketch.stroke(moved(fold, 0.045, 0), 0.035, LIGHT, alpha // 2)
+        sketch.stroke(move(fold, 0.045, 0), 0.035, LIGHT, alpha // 2)
     sketch.stitch(curve((-hem, length - 0.1), (0, length + 0.02), (hem, length - 0.1)))
 
 

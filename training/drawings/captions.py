@@ -69,7 +69,7 @@ SCATTERED: Mapping[str, str] = {
 REMARKS = ("Вид аккуратный.", "Базовая вещь.", "На каждый день.", "Простой крой.", "Смотрится хорошо.")
 
 
-def declined(color: str, gender: Gender, endings: Endings = NOMINATIVE) -> str:
+def decline(color: str, gender: Gender, endings: Endings = NOMINATIVE) -> str:
     """A colour, or any adjective given in the masculine, in the wanted form; «хаки» never changes."""
     if color == "хаки" or (color.endswith("ой") and gender == "m" and endings in (NOMINATIVE, ACCUSATIVE)):
         return color
@@ -83,13 +83,13 @@ def caption(garment: Garment, rnd: random.Random) -> str:
     rnd.shuffle(marks)
     marks = marks[: rnd.randint(1, 3)]
     head = " ".join(part for part in (_head(garment, details, rnd), _pattern(garment, details, rnd)) if part)
-    text = _joined(head, marks, rnd)
+    text = _join(head, marks, rnd)
     if garment.item in ITEMS and rnd.random() < 0.15:
         text = f"{text} {rnd.choice(REMARKS)}"
     return text[0].upper() + text[1:]
 
 
-def _joined(head: str, marks: list[Phrases], rnd: random.Random) -> str:
+def _join(head: str, marks: list[Phrases], rnd: random.Random) -> str:
     """The details after the head: in a row, hung onto the noun, or as a sentence of their own."""
     rest, way = [alone for alone, _ in marks], rnd.randrange(4)
     if way == 0:
@@ -105,13 +105,13 @@ def _head(garment: Garment, details: Details, rnd: random.Random) -> str:
     """The item with its colour, and often with an adjective for its cloth."""
     gender, item = details.item.gender, garment.item
     if details.texture in TEXTURES and item != "джинсы" and rnd.random() < 0.5:
-        item = f"{declined(TEXTURES[details.texture], gender)} {item}"
+        item = f"{decline(TEXTURES[details.texture], gender)} {item}"
     elif garment.pattern == "однотонный" and not details.contrast and rnd.random() < 0.15:
-        item = f"{declined('однотонный', gender)} {item}"
+        item = f"{decline('однотонный', gender)} {item}"
     if garment.color == "хаки":
         return rnd.choice((f"{item} цвета хаки", f"{item} хаки"))
-    color = declined(garment.color, gender)
-    of_color = f"{declined(garment.color, 'm', GENITIVE)} цвета"
+    color = decline(garment.color, gender)
+    of_color = f"{decline(garment.color, 'm', GENITIVE)} цвета"
     return rnd.choice(
         (f"{color} {item}", f"{color} {item}", f"{color} {item}", f"{item} {color}", f"{item} {of_color}")
     )
@@ -126,7 +126,7 @@ def _pattern_phrases(garment: Garment, details: Details) -> tuple[str, ...]:
     color = garment.second_color
     feminine, masculine = _before(color, "f", ACCUSATIVE), _before(color, "m", ACCUSATIVE)
     by_feminine, by_masculine = _before(color, "f", INSTRUMENTAL), _before(color, "m", INSTRUMENTAL)
-    motif = SCATTERED[details.motif] if details.printed_all_over else MOTIFS[details.motif]
+    motif = SCATTERED[details.motif] if details.is_all_over_print else MOTIFS[details.motif]
     return {
         "полоска": (f"в {feminine}полоску", f"в {feminine}полоску", f"с {by_feminine}полоской"),
         "клетка": (f"в {feminine}клетку", f"в {feminine}клетку", f"в {feminine}клеточку"),
@@ -140,7 +140,7 @@ def _pattern_phrases(garment: Garment, details: Details) -> tuple[str, ...]:
 
 def _before(color: str | None, gender: Gender, endings: Endings) -> str:
     """The second colour before a noun; nothing for none, and for «хаки», which only stands after it."""
-    return "" if color in (None, "хаки") else f"{declined(str(color), gender, endings)} "
+    return "" if color in (None, "хаки") else f"{decline(str(color), gender, endings)} "
 
 
 def _marks(garment: Garment, details: Details) -> list[Phrases]:
@@ -185,4 +185,4 @@ def _edging(noun: tuple[str, str, Gender], color: str) -> Phrases:
     alone, hung, gender = noun
     if color == "хаки":
         return f"{alone} цвета хаки", f"с {hung} цвета хаки"
-    return f"{declined(color, gender)} {alone}", f"с {declined(color, gender, INSTRUMENTAL)} {hung}"
+    return f"{decline(color, gender)} {alone}", f"с {decline(color, gender, INSTRUMENTAL)} {hung}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, moved, points, ribbon
+from training.drawings.outlines import Points, box, curve, flip, join, mirror, move, points, ribbon
 from training.drawings.sketch import LIGHT, Sketch
 
 Collar = Callable[[Sketch, float, str], None]
@@ -33,22 +33,22 @@ def behind(sketch: Sketch, neck: str, width: float) -> None:
         _hood_back(sketch, width)
     elif neck == "strap":
         sketch.pair(ribbon(curve((0.53, 0.6), (0.5, 0.2), (0.44, 0.02)), 0.07), "inside")
-        sketch.part(mirrored(curve((0, 0.56), (0.4, 0.5), (0.5, 0.6), (0, 0.7))), "inside")
+        sketch.part(mirror(curve((0, 0.56), (0.4, 0.5), (0.5, 0.6), (0, 0.7))), "inside")
     elif neck == "turtle":
-        sketch.part(mirrored(points((0, -0.36), (0.3, -0.36), (0.36, 0.12), (0, 0.2))), "inside")
+        sketch.part(mirror(points((0, -0.36), (0.3, -0.36), (0.36, 0.12), (0, 0.2))), "inside")
     else:
         back = 0.28 if neck == "tank" else 0.08
         rear = curve((0, back), (width * 0.6, back * 0.4), (width, 0))
-        half = joined(rear, moved(neckline(neck, width)[::-1], 0, 0.05))
-        sketch.part(mirrored(half), "inside", roundness=0.9)
+        half = join(rear, move(neckline(neck, width)[::-1], 0, 0.05))
+        sketch.part(mirror(half), "inside", roundness=0.9)
         sketch.part(box(-0.08, back + 0.03, 0.08, back + 0.1), LIGHT, lift=0.1)
 
 
 def _hood_back(sketch: Sketch, width: float) -> None:
     half = curve((0, -1.02), (0.42, -0.92), (0.62, -0.5), (0.56, -0.05), (width, 0.25), (0, 0.3))
-    sketch.part(mirrored(half), roundness=0.8)
+    sketch.part(mirror(half), roundness=0.8)
     inner = curve((0, -0.82), (0.3, -0.72), (0.4, -0.35), (0.32, 0.1), (0, 0.32))
-    sketch.part(mirrored(inner), "inside", roundness=1.0)
+    sketch.part(mirror(inner), "inside", roundness=1.0)
 
 
 def front(sketch: Sketch, neck: str, width: float, fill: str) -> None:
@@ -59,7 +59,7 @@ def front(sketch: Sketch, neck: str, width: float, fill: str) -> None:
 def _band(neck: str) -> Collar:
     def draw(sketch: Sketch, width: float, _fill: str) -> None:
         half = neckline(neck, width)
-        sketch.part(ribbon(joined(flipped(half)[::-1], half[1:]), 0.1), "trim", lift=0.15)
+        sketch.part(ribbon(join(flip(half)[::-1], half[1:]), 0.1), "trim", lift=0.15)
 
     return draw
 
@@ -67,13 +67,13 @@ def _band(neck: str) -> Collar:
 def _straps(sketch: Sketch, _width: float, fill: str) -> None:
     sketch.pair(ribbon(points((0.53, 0.56), (0.45, 0.0)), 0.075), fill, lift=0.3)
     half = neckline("strap", 0.0)
-    sketch.part(ribbon(joined(flipped(half)[::-1], half[1:]), 0.06), fill, lift=0.1)
+    sketch.part(ribbon(join(flip(half)[::-1], half[1:]), 0.06), fill, lift=0.1)
 
 
 def _flaps(sketch: Sketch, width: float, fill: str) -> None:
     """A turned-down shirt collar."""
-    flap = joined(curve((0.02, 0.26), (0.2, 0.1), (width - 0.04, -0.1)), points((width + 0.12, 0.02), (0.36, 0.5)))
-    sketch.part(mirrored(curve((0, -0.12), (width - 0.06, -0.1), (0.2, 0.0), (0, 0.02))), fill, lift=0.1)
+    flap = join(curve((0.02, 0.26), (0.2, 0.1), (width - 0.04, -0.1)), points((width + 0.12, 0.02), (0.36, 0.5)))
+    sketch.part(mirror(curve((0, -0.12), (width - 0.06, -0.1), (0.2, 0.0), (0, 0.02))), fill, lift=0.1)
     sketch.pair(flap, fill, turn=-35, lift=0.6)
     sketch.strokes(points((0.05, 0.27), (0.345, 0.45), (width + 0.08, 0.03)), 0.012, alpha=70)
 
@@ -86,14 +86,14 @@ def _polo(sketch: Sketch, width: float, fill: str) -> None:
 
 
 def _stand(sketch: Sketch, _width: float, fill: str) -> None:
-    sketch.part(mirrored(curve((0, -0.24), (0.2, -0.27), (0.36, -0.28), (0.3, -0.1), (0, 0.0))), "inside")
+    sketch.part(mirror(curve((0, -0.24), (0.2, -0.27), (0.36, -0.28), (0.3, -0.1), (0, 0.0))), "inside")
     half = curve((0, -0.14), (0.26, -0.2), (0.37, -0.28), (0.43, 0.05), (0.26, 0.2), (0, 0.26))
-    sketch.part(mirrored(half), fill, lift=0.5)
+    sketch.part(mirror(half), fill, lift=0.5)
     sketch.stroke(points((0, -0.14), (0, 0.26)), 0.03, alpha=150)
 
 
 def _turtle(sketch: Sketch, _width: float, fill: str) -> None:
-    sketch.part(mirrored(curve((0, -0.3), (0.3, -0.38), (0.36, -0.05), (0.42, 0.12), (0, 0.24))), fill, lift=0.5)
+    sketch.part(mirror(curve((0, -0.3), (0.3, -0.38), (0.36, -0.05), (0.42, 0.12), (0, 0.24))), fill, lift=0.5)
     for i in range(-6, 7):
         sketch.stroke(points((i * 0.048, -0.3), (i * 0.06, 0.17)), 0.018, alpha=50)
 
@@ -108,7 +108,7 @@ def _lapel(sketch: Sketch, width: float, fill: str) -> None:
     lower = points((0.02, 1.27), (0.26, 0.5), (0.42, 0.34), (0.64, 0.52), (0.6, 0.66))
     upper = points((0.3, 0.46), (width * 0.95, -0.1), (width + 0.14, 0.02), (0.62, 0.3), (0.44, 0.4))
     sketch.pair(lower, fill, turn=-20, lift=0.7)
-    sketch.part(mirrored(curve((0, -0.06), (width, -0.1), (width * 0.7, 0.06), (0, 0.08))), fill, lift=0.2)
+    sketch.part(mirror(curve((0, -0.06), (width, -0.1), (width * 0.7, 0.06), (0, 0.08))), fill, lift=0.2)
     sketch.pair(upper, fill, turn=-40, lift=0.6)
 
 
@@ -120,7 +120,7 @@ def _envelope(sketch: Sketch, width: float, fill: str) -> None:
     """The overlapping shoulders of a baby's bodysuit."""
     _band("envelope")(sketch, width, fill)
     sketch.strokes(curve((width, 0.02), (0.68, 0.3), (0.92, 0.55)), 0.03, alpha=120)
-    sketch.strokes(moved(curve((width, 0.02), (0.68, 0.3), (0.92, 0.55)), 0, 0.04), 0.015, LIGHT, 60)
+    sketch.strokes(move(curve((width, 0.02), (0.68, 0.3), (0.92, 0.55)), 0, 0.04), 0.015, LIGHT, 60)
 
 
 COLLARS: dict[str, Collar] = {

@@ -25,7 +25,7 @@ def swatches(garment: Garment, details: Details) -> dict[str, Image.Image]:
     rnd = random.Random(f"{garment}")
     base = jitter(COLORS[garment.color], rnd)
     other = jitter(COLORS[garment.second_color], rnd) if garment.second_color else _partner(base)
-    plain, second = _woven(_plain(base), details.texture), _woven(_plain(other), details.texture)
+    plain, second = _weave_fabric(_plain(base), details.texture), _weave_fabric(_plain(other), details.texture)
     sole = rnd.choice(((232, 230, 224), (232, 230, 224), (44, 42, 42)))
     return {
         "main": _main(garment, details, rnd, base, other) or plain,
@@ -60,15 +60,15 @@ def _partner(rgb: RGB) -> RGB:
 def _main(garment: Garment, details: Details, rnd: random.Random, base: RGB, other: RGB) -> Image.Image | None:
     """The patterned cloth; None where the pattern leaves the cloth plain."""
     if garment.pattern == "камуфляж":
-        return _woven(_camouflage(rnd, base), details.texture)
+        return _weave_fabric(_camouflage(rnd, base), details.texture)
     image = _plain(base)
     if garment.pattern in PAINTERS:
         PAINTERS[garment.pattern](image, rnd, other)
-    elif garment.pattern == "принт" and details.printed_all_over:
+    elif garment.pattern == "принт" and details.is_all_over_print:
         _scatter(image, rnd, picture(details.motif, other))
     else:
         return None
-    return _woven(image, details.texture)
+    return _weave_fabric(image, details.texture)
 
 
 def _stripes(image: Image.Image, rnd: random.Random, other: RGB) -> None:
@@ -147,7 +147,7 @@ def _camouflage(rnd: random.Random, base: RGB) -> Image.Image:
     return smooth.convert("RGB")
 
 
-def _woven(cloth: Image.Image, texture: str) -> Image.Image:
+def _weave_fabric(cloth: Image.Image, texture: str) -> Image.Image:
     return ImageChops.multiply(cloth, _weave(texture))
 
 

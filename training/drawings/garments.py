@@ -162,7 +162,7 @@ class Details:
     words: str
 
     @property
-    def printed_all_over(self) -> bool:
+    def is_all_over_print(self) -> bool:
         """Whether a picture is strewn over the cloth instead of printed once."""
         return self.item.shape in ("legs", "skirt") or self.item.bottom == "skirt"
 

@@ -40,12 +40,12 @@ def wood(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
         tone[cut:, left : left + board] *= rng.uniform(0.84, 1.12)
         tone[:, left : left + 2] *= 0.62
         tone[cut : cut + 2, left : left + board] *= 0.7
-    grain = _stretched(wide, high, rng)
+    grain = _stretch(wide, high, rng)
     tone *= 1 + 0.09 * grain
-    return _tinted(tone if upright else tone.T, rgb)
+    return _tint(tone if upright else tone.T, rgb)
 
 
-def _stretched(wide: int, high: int, rng: np.random.Generator) -> Pixels:
+def _stretch(wide: int, high: int, rng: np.random.Generator) -> Pixels:
     """Noise drawn out along the vertical: the grain of wood."""
     field = rng.standard_normal((max(2, high // 40), wide // 2)).astype(np.float32)
     return np.asarray(Image.fromarray(field).resize((wide, high), Image.Resampling.BICUBIC))
@@ -57,7 +57,7 @@ def carpet(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
     tufts = rng.standard_normal((high // 2 + 1, wide // 2 + 1)).astype(np.float32)
     pile = np.asarray(Image.fromarray(tufts).resize(size, Image.Resampling.BICUBIC))
     tone = 1 + rng.uniform(0.05, 0.14) * pile + 0.04 * smooth_noise(size, rng, 14)
-    image = _tinted(tone, rgb)
+    image = _tint(tone, rgb)
     if rng.random() < 0.45:
         image *= _ornament(size, rng)[..., None]
     return image
@@ -81,10 +81,10 @@ def _ornament(size: Size, rng: np.random.Generator) -> Pixels:
 def sheet(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
     """A plain cloth with large folds."""
     tone = folds(size, rng, rng.uniform(0.6, 1.5)) + 0.02 * rng.standard_normal(size[::-1], dtype=np.float32)
-    return _tinted(tone, rgb)
+    return _tint(tone, rgb)
 
 
-def patterned(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
+def draw_pattern(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
     """A bedspread with large flowers, stripes or checks."""
     image = Image.new("RGB", size, rgb)
     draw = ImageDraw.Draw(image, "RGBA")
@@ -112,7 +112,7 @@ def wall(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
         edge = int(rng.uniform(0.05, 0.95) * size[0])
         tone[:, edge : edge + 3] *= 0.7
         tone[:, edge:] *= rng.uniform(0.86, 1.1)
-    return _tinted(tone, rgb)
+    return _tint(tone, rgb)
 
 
 def tiles(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
@@ -122,10 +122,10 @@ def tiles(size: Size, rgb: RGB, rng: np.random.Generator) -> Pixels:
     for at in range(start, max(size), step):
         tone[at : at + 3] *= 0.75
         tone[:, at : at + 3] *= 0.75
-    return _tinted(tone, rgb)
+    return _tint(tone, rgb)
 
 
-def _tinted(tone: Pixels, rgb: RGB) -> Pixels:
+def _tint(tone: Pixels, rgb: RGB) -> Pixels:
     tinted: Pixels = tone[..., None].astype(np.float32) * np.array(rgb, dtype=np.float32)
     return tinted
 
@@ -135,7 +135,7 @@ GROUNDS: Mapping[str, tuple[Ground, tuple[RGB, ...]]] = {
     "wood": (wood, WOODS),
     "sheet": (sheet, SHEETS),
     "carpet": (carpet, CARPETS),
-    "patterned": (patterned, SHEETS),
+    "patterned": (draw_pattern, SHEETS),
     "tiles": (tiles, TILES),
     "wall": (wall, WALLS),
 }

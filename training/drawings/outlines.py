@@ -17,7 +17,7 @@ def points(*pairs: Pair) -> Points:
     return np.array(pairs, dtype=np.float64)
 
 
-def joined(*pieces: Points) -> Points:
+def join(*pieces: Points) -> Points:
     """One path out of several, end to end."""
     return np.concatenate(pieces)
 
@@ -27,7 +27,7 @@ def curve(*pairs: Pair, steps: int = 7) -> Points:
     knots = points(pairs[0], *pairs, pairs[-1])
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
     spans = [_span(knots[i : i + 4], t) for i in range(len(knots) - 3)]
-    return joined(*spans, knots[-1:])
+    return join(*spans, knots[-1:])
 
 
 def _span(k: Points, t: Points) -> Points:
@@ -39,17 +39,17 @@ def _span(k: Points, t: Points) -> Points:
     return span
 
 
-def flipped(path: Points) -> Points:
+def flip(path: Points) -> Points:
     """The path seen in a mirror that stands on x = 0."""
     return path * (-1.0, 1.0)
 
 
-def mirrored(half: Points) -> Points:
+def mirror(half: Points) -> Points:
     """A closed symmetric outline from its right half, given from the top to the bottom."""
-    return joined(half, flipped(half)[::-1])
+    return join(half, flip(half)[::-1])
 
 
-def moved(path: Points, dx: float, dy: float) -> Points:
+def move(path: Points, dx: float, dy: float) -> Points:
     """The path shifted."""
     return np.asarray(path + np.array([dx, dy]))
 
@@ -62,7 +62,7 @@ def ribbon(centre: Points, widths: Sequence[float] | float) -> Points:
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
     side = normal * wide[:, None] / 2
-    return joined(centre + side, (centre - side)[::-1])
+    return join(centre + side, (centre - side)[::-1])
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, start: float = 0, end: float = 360) -> Points:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from PIL import Image, ImageDraw, ImageFont
 
 from training.drawings.garments import RGB
-from training.drawings.outlines import Points, box, curve, ellipse, joined, mirrored, points, star
+from training.drawings.outlines import Points, box, curve, ellipse, join, mirror, points, star
 
 Shapes = list[tuple[Points, RGB]]
 BLACK: RGB = (24, 24, 26)
@@ -38,7 +38,7 @@ def picture(motif: str, ink: RGB) -> Image.Image:
 
 def _heart(ink: RGB) -> Shapes:
     half = curve((0, -0.45), (0.3, -0.85), (0.8, -0.75), (0.95, -0.25), (0.6, 0.35), (0, 0.95))
-    return [(mirrored(half), ink)]
+    return [(mirror(half), ink)]
 
 
 def _star(ink: RGB) -> Shapes:
@@ -80,7 +80,7 @@ def _flower(ink: RGB) -> Shapes:
 
 
 def _boat(ink: RGB) -> Shapes:
-    hull = joined(points((-0.95, 0.35), (0.95, 0.35)), curve((0.6, 0.8), (0, 0.86), (-0.6, 0.8)))
+    hull = join(points((-0.95, 0.35), (0.95, 0.35)), curve((0.6, 0.8), (0, 0.86), (-0.6, 0.8)))
     return [
         (hull, ink),
         (points((0.05, -0.95), (0.05, 0.25), (0.85, 0.25)), WHITE),

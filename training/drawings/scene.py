@@ -49,7 +49,7 @@ def draw(garments: Sequence[Garment], seed: int, size: tuple[int, int] = (400, 5
         figure = _figure(garment, cell, hanging, rnd, rng)
         sway = 0.002 if details_of(garment).item.shape in STIFF else 0.012
         _lay(photo, _bent(figure, rnd.gauss(0, 1 if hanging else 4.5), sway, rnd), cell, rnd)
-    return _developed(photo, rnd, rng)
+    return _develop(photo, rnd, rng)
 
 
 def _can_hang(garment: Garment) -> bool:
@@ -100,7 +100,7 @@ def _figure(garment: Garment, cell: Cell, hanging: bool, rnd: random.Random, rng
 def _print(sketch: Sketch, garment: Garment, details: Details) -> None:
     """Print the garment's word or picture, if it has one and it is not strewn all over."""
     shape, wordy = details.item.shape, garment.pattern == "надпись"
-    if shape not in PRINT_PLACES or not (wordy or (garment.pattern == "принт" and not details.printed_all_over)):
+    if shape not in PRINT_PLACES or not (wordy or (garment.pattern == "принт" and not details.is_all_over_print)):
         return
     x, y, width = BESIDE_THE_CLOSURE if shape == "top" and details.closure != "none" else PRINT_PLACES[shape]
     ink = COLORS[garment.second_color or ("чёрный" if sum(COLORS[garment.color]) > 380 else "белый")]
@@ -158,7 +158,7 @@ def _mesh(target: Grid, source: Grid) -> list[tuple[tuple[float, ...], tuple[flo
     ]
 
 
-def _developed(photo: Pixels, rnd: random.Random, rng: np.random.Generator) -> Image.Image:
+def _develop(photo: Pixels, rnd: random.Random, rng: np.random.Generator) -> Image.Image:
     """What the camera makes of it: uneven light, a colour cast, a little blur and noise."""
     high, wide = photo.shape[:2]
     angle, fall = rnd.uniform(0, 6.28), rnd.uniform(0.03, 0.2)

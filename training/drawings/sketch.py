@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from training.drawings.garments import RGB, Details
-from training.drawings.outlines import Points, ellipse, flipped
+from training.drawings.outlines import Points, ellipse, flip
 
 DARK: RGB = (12, 12, 16)
 LIGHT: RGB = (245, 245, 240)
@@ -70,7 +70,7 @@ class Sketch:
     def pair(self, outline: Points, fill: str | RGB = "main", turn: float = 0.0, **how: float) -> None:
         """Lay a piece of cloth and its mirror image."""
         self.part(outline, fill, turn=turn, **how)
-        self.part(flipped(outline), fill, turn=-turn, **how)
+        self.part(flip(outline), fill, turn=-turn, **how)
 
     def stroke(self, path: Points, width: float = 0.02, rgb: RGB = DARK, alpha: int = 90) -> None:
         """Draw a line."""
@@ -79,7 +79,7 @@ class Sketch:
     def strokes(self, path: Points, width: float = 0.02, rgb: RGB = DARK, alpha: int = 90) -> None:
         """Draw a line and its mirror image."""
         self.stroke(path, width, rgb, alpha)
-        self.stroke(flipped(path), width, rgb, alpha)
+        self.stroke(flip(path), width, rgb, alpha)
 
     def stitch(self, path: Points, rgb: RGB = DARK, alpha: int = 110, width: float = 0.014) -> None:
         """Draw a dashed line along the path."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from training.drawings.outlines import box, curve, ellipse, joined, mirrored, points, ribbon
+from training.drawings.outlines import box, curve, ellipse, join, mirror, points, ribbon
 from training.drawings.sketch import LIGHT, Look, Sketch, glow
 
 PAPER = (236, 230, 214)
@@ -18,7 +18,7 @@ def mug(look: Look) -> Sketch:
     handle = curve((0.7, -0.5), (1.3, -0.55), (1.42, 0.1), (1.1, 0.5), (0.68, 0.55))
     sketch.part(ribbon(handle, 0.22) * side, roundness=0.8)
     sketch.part(
-        mirrored(curve((0, -0.95), (0.8, -0.95), (0.8, 0.0), (0.72, 0.95), (0.4, 1.08), (0, 1.12))), roundness=1.0
+        mirror(curve((0, -0.95), (0.8, -0.95), (0.8, 0.0), (0.72, 0.95), (0.4, 1.08), (0, 1.12))), roundness=1.0
     )
     sketch.part(ellipse(0, -0.95, 0.8, 0.22), lift=0.0)
     sketch.part(ellipse(0, -0.93, 0.71, 0.17), "inside", lift=0.0)
@@ -49,8 +49,8 @@ def ball(look: Look) -> Sketch:
     pole = (0.34 * math.cos(turn), 0.34 * math.sin(turn))
     for start in (0, 120, 240):
         rim = ellipse(0, 0, 1, 1, turn + start, turn + start + 60)
-        lens = joined(curve(pole, (rim[0, 0] * 0.62 + 0.06, rim[0, 1] * 0.62 - 0.06), tuple(rim[0])), rim)
-        sketch.part(joined(lens, points(pole)), "second", lift=0.0, roundness=0.15)
+        lens = join(curve(pole, (rim[0, 0] * 0.62 + 0.06, rim[0, 1] * 0.62 - 0.06), tuple(rim[0])), rim)
+        sketch.part(join(lens, points(pole)), "second", lift=0.0, roundness=0.15)
         sketch.stroke(lens, 0.02, alpha=110)
     sketch.part(ellipse(*pole, 0.12, 0.12), LIGHT, lift=0.1)
     sketch.stamp(GLOSS, -0.35, -0.45, 0.8)
@@ -63,12 +63,12 @@ def lamp(look: Look) -> Sketch:
     base = curve((-0.55, 1.75), (0, 1.62), (0.55, 1.75), (0.5, 1.9), (0, 1.96), (-0.5, 1.9), (-0.55, 1.75))
     sketch.part(base, "second")
     sketch.part(
-        mirrored(curve((0, 0.0), (0.07, 0.0), (0.08, 0.5), (0.26, 0.95), (0.2, 1.35), (0.07, 1.72))),
+        mirror(curve((0, 0.0), (0.07, 0.0), (0.08, 0.5), (0.26, 0.95), (0.2, 1.35), (0.07, 1.72))),
         "second",
         roundness=1.0,
     )
-    shade = joined(points((0, -1.1), (0.5, -1.1)), curve((wide, 0.15), (0.5, 0.27), (0, 0.3)))
-    sketch.part(mirrored(shade), roundness=0.6)
+    shade = join(points((0, -1.1), (0.5, -1.1)), curve((wide, 0.15), (0.5, 0.27), (0, 0.3)))
+    sketch.part(mirror(shade), roundness=0.6)
     sketch.part(ellipse(0, -1.1, 0.5, 0.1), WARM, lift=0.0)
     sketch.strokes(points((0.47, -1.02), (wide * 0.93, 0.15)), 0.03, alpha=60)
     sketch.stamp(glow(WARM, 110), 0, -0.3, 1.1)
@@ -79,7 +79,7 @@ def vase(look: Look) -> Sketch:
     """A vase; its belly follows the width of the thing."""
     sketch, belly = Sketch(), look.details.width - 0.2
     half = curve((0.42, -1.5), (0.26, -1.2), (0.3, -0.9), (belly, 0.0), (belly * 0.85, 0.7), (0.42, 1.3), (0, 1.36))
-    sketch.part(mirrored(half), roundness=1.0)
+    sketch.part(mirror(half), roundness=1.0)
     sketch.part(ellipse(0, -1.5, 0.42, 0.11), lift=0.0)
     sketch.part(ellipse(0, -1.49, 0.33, 0.07), "inside", lift=0.0)
     sketch.stamp(GLOSS, -belly * 0.45, -0.15, 0.9)

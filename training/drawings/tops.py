@@ -10,7 +10,7 @@ import numpy as np
 
 from training.drawings import collars
 from training.drawings.garments import RGB, Details
-from training.drawings.outlines import Points, box, curve, flipped, joined, mirrored, moved, points, ribbon
+from training.drawings.outlines import Points, box, curve, flip, join, mirror, move, points, ribbon
 from training.drawings.sketch import LIGHT, Look, Sketch
 
 METAL = (176, 178, 182)
@@ -77,16 +77,14 @@ def _side(cut: Cut, bottom: str) -> Points:
     pit = (chest, cut.armpit)
     if bottom == "crotch":
         low = (chest * 0.97, length - 0.75)
-        return joined(
-            curve(pit, (waist, 1.6), low), curve(low, (0.52, length - 0.45), (0.3, length), (0, length + 0.02))
-        )
+        return join(curve(pit, (waist, 1.6), low), curve(low, (0.52, length - 0.45), (0.3, length), (0, length + 0.02)))
     if bottom == "legs":
         leg = curve(pit, (waist, 1.6), (chest, 2.4), (chest * 0.95, length))
-        return joined(leg, curve((chest * 0.34, length + 0.03), (0.12, 2.85), (0.0, 2.72)))
+        return join(leg, curve((chest * 0.34, length + 0.03), (0.12, 2.85), (0.0, 2.72)))
     if bottom == "skirt":
         skirt = curve(pit, (waist * 0.93, 1.65), (waist, 1.9), (hem * 0.97, length * 0.85), (hem, length))
-        return joined(skirt, curve((hem, length), (hem * 0.5, length + 0.12), (0, length + 0.15)))
-    return joined(
+        return join(skirt, curve((hem, length), (hem * 0.5, length + 0.12), (0, length + 0.15)))
+    return join(
         curve(pit, (waist, 1.7), (hem, length)), curve((hem, length), (hem * 0.5, length + 0.04), (0, length + 0.05))
     )
 
@@ -102,8 +100,8 @@ def _armhole(cut: Cut, sleeve: str) -> Points:
 def _body(sketch: Sketch, details: Details, cut: Cut) -> None:
     armhole = _armhole(cut, details.sleeve)
     neckline = collars.neckline(details.neck, cut.neck)
-    half = joined(neckline, armhole, _side(cut, details.item.bottom))
-    sketch.part(joined(half, flipped(half)[::-1]), lift=0.35)
+    half = join(neckline, armhole, _side(cut, details.item.bottom))
+    sketch.part(join(half, flip(half)[::-1]), lift=0.35)
     if details.sleeve in SLEEVE_LENGTHS:
         sketch.strokes(armhole, 0.022)
     else:
@@ -123,14 +121,14 @@ def _skirt_edge(sketch: Sketch, cut: Cut) -> None:
     """The waist seam of a dress, and folds that fall from it."""
     waist = curve((-cut.waist * 0.94, 1.7), (0, 1.77), (cut.waist * 0.94, 1.7))
     sketch.stroke(waist, 0.03, alpha=120)
-    sketch.stroke(moved(waist, 0, 0.03), 0.015, LIGHT, 50)
+    sketch.stroke(move(waist, 0, 0.03), 0.015, LIGHT, 50)
     for i in range(-5, 6):
         x = i / 5.6
         fold = curve(
             (x * cut.waist * 0.85, 1.8), (x * cut.hem * 0.8, cut.length * 0.75), (x * cut.hem * 0.95, cut.length)
         )
         sketch.stroke(fold, 0.05, alpha=18)
-        sketch.stroke(moved(fold, 0.05, 0), 0.04, LIGHT, 16)
+        sketch.stroke(move(fold, 0.05, 0), 0.04, LIGHT, 16)
     sketch.stitch(
         curve((-cut.hem * 0.98, cut.length - 0.1), (0, cut.length + 0.04), (cut.hem * 0.98, cut.length - 0.1))
     )
@@ -159,7 +157,7 @@ def _rib_band(sketch: Sketch, cut: Cut) -> None:
     """The elastic band along the hem: narrower than the body, with fine ribs."""
     high, low = cut.length - 0.02, cut.length + RIB
     sketch.part(
-        mirrored(points((0, high), (cut.hem * 0.97, high), (cut.hem * 0.9, low), (0, low + 0.05))), "trim", lift=0.2
+        mirror(points((0, high), (cut.hem * 0.97, high), (cut.hem * 0.9, low), (0, low + 0.05))), "trim", lift=0.2
     )
     for i in range(-14, 15):
         x = i / 15 * cut.hem * 0.92
@@ -183,15 +181,15 @@ def _sleeve(sketch: Sketch, details: Details, cut: Cut, arm: tuple[float, float]
     outer = curve(shoulder - (0.2, 0.09), shoulder, bulge, elbow + at_elbow, wrist + at_wrist)
     inner = curve(wrist - at_wrist, elbow - at_elbow, (cut.chest - 0.04, cut.armpit), (cut.chest - 0.3, 0.8))
     mirror = np.array([side, 1.0])
-    sketch.part(joined(outer, inner) * mirror, turn=-math.degrees(sum(arm) / 2) * side, lift=0.2)
-    _cuff(sketch, details, joined(outer[-1:], inner[:1]) * mirror, _heading(arm[1]) * mirror)
+    sketch.part(join(outer, inner) * mirror, turn=-math.degrees(sum(arm) / 2) * side, lift=0.2)
+    _cuff(sketch, details, join(outer[-1:], inner[:1]) * mirror, _heading(arm[1]) * mirror)
 
 
 def _cuff(sketch: Sketch, details: Details, edge: Points, along: Points) -> None:
     """The end of a sleeve: a rib band, a buttoned cuff, a contrasting edge, or a hem stitch."""
     middle = edge.mean(axis=0)
     if details.trim == "rib" and details.sleeve == "long":
-        sketch.part(joined(edge - along * 0.02, (edge[::-1] - middle) * 0.8 + middle + along * RIB), "trim")
+        sketch.part(join(edge - along * 0.02, (edge[::-1] - middle) * 0.8 + middle + along * RIB), "trim")
     elif details.neck == "shirt" and details.sleeve == "long":
         sketch.part(ribbon(edge - along * 0.1, 0.24), lift=0.15)
         sketch.dot(float(middle[0] - along[0] * 0.1), float(middle[1] - along[1] * 0.1), 0.035)
@@ -238,17 +236,17 @@ def _no_pocket(sketch: Sketch, low: float) -> None:
 
 def _chest_pocket(sketch: Sketch, low: float) -> None:
     sketch.part(CHEST_POCKET, lift=0.3)
-    sketch.stroke(moved(CHEST_POCKET[:2], 0, 0.06), 0.02)
+    sketch.stroke(move(CHEST_POCKET[:2], 0, 0.06), 0.02)
 
 
 def _chest_pockets(sketch: Sketch, low: float) -> None:
     sketch.pair(CHEST_POCKET, lift=0.3)
-    sketch.strokes(moved(CHEST_POCKET[:2], 0, 0.1), 0.02)
+    sketch.strokes(move(CHEST_POCKET[:2], 0, 0.1), 0.02)
 
 
 def _kangaroo(sketch: Sketch, low: float) -> None:
     half = points((0, low - 0.85), (0.42, low - 0.85), (0.7, low - 0.35), (0.7, low - 0.02), (0, low - 0.02))
-    sketch.part(mirrored(half), lift=0.4)
+    sketch.part(mirror(half), lift=0.4)
     sketch.strokes(half[1:3], 0.035, alpha=140)
 
 

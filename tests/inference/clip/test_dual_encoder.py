@@ -83,10 +83,10 @@ def test_a_dual_encoder_is_the_same_after_saving_and_loading(tmp_path: Path) -> 
     padded = torch.tensor([row + [0] * (48 - len(row)) for row in ids])
     seen, read = clip.encode_images(images), clip.encode_texts(tiny.TEXTS)
     for rounded, tolerance in ((model, 5e-3), (deepcopy(model).half().float(), 1e-5)):
-        pooled, photos = rounded.look(clip.rule.pixels(images))
+        pooled, photos = rounded.encode_images(clip.rule.pixels(images))
         assert torch.allclose(seen.embeddings, photos, atol=tolerance)
         assert torch.allclose(seen.states[:, 0], pooled, atol=3 * tolerance)
-        assert torch.allclose(read.embeddings, rounded.read(padded), atol=tolerance)
+        assert torch.allclose(read.embeddings, rounded.encode_texts(padded), atol=tolerance)
 
 
 def test_the_student_s_batch_norms_have_something_to_fold() -> None:

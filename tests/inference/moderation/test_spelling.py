@@ -11,18 +11,18 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from inference.moderation.spelling import SpellingForSequenceClassification, runs
-from training.toxicity import encoded, fresh_model, letters_tokenizer, save_toxicity
+from training.toxicity import build_letter_tokenizer, build_model, encode_letters, save_toxicity
 
 
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    return letters_tokenizer()
+    return build_letter_tokenizer()
 
 
 @pytest.fixture
 def model() -> SpellingForSequenceClassification:
     torch.manual_seed(0)
-    fresh = fresh_model(rows=1024)
+    fresh = build_model(rows=1024)
     with torch.no_grad():
         fresh.weights.copy_(torch.randn(1024))
         fresh.rarity.copy_(1 + torch.rand(1024))
@@ -31,7 +31,7 @@ def model() -> SpellingForSequenceClassification:
 
 
 def answers(model: SpellingForSequenceClassification, tokenizer: Tokenizer, *texts: str) -> Tensor:
-    logits: Tensor = model(encoded(tokenizer, texts)).logits[:, 0].detach()
+    logits: Tensor = model(encode_letters(tokenizer, texts)).logits[:, 0].detach()
     return logits
 
 
@@ -71,7 +71,7 @@ def test_every_text_has_an_answer(text: str, model: SpellingForSequenceClassific
 
 def test_runs_are_those_of_words_with_their_edges(tokenizer: Tokenizer) -> None:
     """«аб в»: а, б, в, ␣а, аб, б␣, ␣в, в␣, ␣аб, аб␣, ␣в␣, ␣аб␣."""
-    texts, _, counts = runs(encoded(tokenizer, ["аб в", "аб аб"]), longest=5, rows=1 << 20)
+    texts, _, counts = runs(encode_letters(tokenizer, ["аб в", "аб аб"]), longest=5, rows=1 << 20)
     assert (texts == 0).sum() == 12
     assert sorted(counts[texts == 1].tolist()) == [2.0] * 8
 

@@ -15,13 +15,13 @@ from inference.checkpoints.registry import Card, load_card, save_card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
 from inference.moderation.texts import FAMILY, RISKS, TextModeration
-from training.toxicity import fresh_model, letters_tokenizer, save_toxicity
+from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 
 
 @pytest.fixture
 def card(tmp_path: Path) -> Card:
     folder = tmp_path / "toxicity" / "mini"
-    save_toxicity(fresh_model(rows=64), letters_tokenizer(), folder)
+    save_toxicity(build_model(rows=64), build_letter_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.7}
     return save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 

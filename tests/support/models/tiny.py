@@ -23,7 +23,7 @@ from inference.moderation.texts import FAMILY
 from training import clip, toxicity
 from training.captioner import save_captioner
 from training.diversity import save_diversity
-from training.tokenizer import train_reading, train_writing
+from training.tokenizer import train_decoder_tokenizer, train_encoder_tokenizer
 
 TEXTS = (
     "Куртка синяя на молнии, тёплая, с капюшоном.",
@@ -52,21 +52,21 @@ def dual_encoders() -> Iterator[None]:
 
 
 def reading_tokenizer() -> Tokenizer:
-    return train_reading(TEXTS * 2, 400)
+    return train_encoder_tokenizer(TEXTS * 2, 400)
 
 
 def writing_tokenizer() -> Tokenizer:
-    return train_writing(TEXTS * 2, 600, SPECIAL_TOKENS)
+    return train_decoder_tokenizer(TEXTS * 2, 600, SPECIAL_TOKENS)
 
 
 def student(words: int, seed: int = 0) -> clip.DualEncoder:
     """A dual encoder whose batch norms have seen pictures, so that folding them is not trivial."""
     torch.manual_seed(seed)
     with dual_encoders():
-        model = clip.student(words, HEADS)
+        model = clip.build_student(words, HEADS)
     with torch.no_grad():
         for _ in range(10):
-            model.look(torch.randn(8, 3, 48, 48) * 0.7 + 0.2)
+            model.encode_images(torch.randn(8, 3, 48, 48) * 0.7 + 0.2)
     return model.eval()
 
 
@@ -124,7 +124,7 @@ def save_root(root: Path) -> None:
 
 def save_toxicity_card(folder: Path) -> None:
     """A classifier that finds every text a little harmless: its weights are fresh."""
-    toxicity.save_toxicity(toxicity.fresh_model(1024), toxicity.letters_tokenizer(), folder)
+    toxicity.save_toxicity(toxicity.build_model(1024), toxicity.build_letter_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.95}
     save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 

@@ -46,7 +46,7 @@ def test_whatever_the_fields_an_ad_tells_only_their_numbers(
     rnd = random.Random(seed)
     given_numbers = numbers(given_text(fields))
     assert numbers(" ".join(ads.telling(fields, rnd, leads))) <= given_numbers
-    assert numbers(ads.jotted(fields, rnd)) <= given_numbers
+    assert numbers(ads.jot(fields, rnd)) <= given_numbers
 
 
 @given(SEEDS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from training.data.augment import lighting, mixtures, views
+from training.data.augment import augment, lighting, mix_images
 
 
 def photos(count: int, edge: int, seed: int) -> Tensor:
@@ -23,7 +23,7 @@ def plain(*rgb: int, count: int = 64) -> Tensor:
 @given(st.integers(1, 5), st.integers(8, 40), st.integers(4, 48), st.floats(0.1, 1.0), st.integers(0, 999))
 def test_views_have_the_wanted_size_and_range(count: int, edge: int, size: int, smallest: float, seed: int) -> None:
     torch.manual_seed(seed)
-    seen = views(photos(count, edge, seed), size, smallest)
+    seen = augment(photos(count, edge, seed), size, smallest)
     assert seen.shape == (count, 3, size, size)
     assert bool(((seen >= -1) & (seen <= 1)).all())
 
@@ -32,7 +32,7 @@ def test_views_differ_from_each_other() -> None:
     """The same photo is never seen twice alike."""
     torch.manual_seed(0)
     same = photos(1, 32, 0).expand(6, 3, 32, 32)
-    seen = views(same, 32, 0.4)
+    seen = augment(same, 32, 0.4)
     distances = [(seen[a] - seen[b]).abs().mean() for a in range(6) for b in range(a)]
     assert min(float(distance) for distance in distances) > 0.02
 
@@ -40,9 +40,9 @@ def test_views_differ_from_each_other() -> None:
 def test_the_same_seed_gives_the_same_views() -> None:
     batch = photos(3, 20, 1)
     torch.manual_seed(5)
-    first = views(batch, 16, 0.5)
+    first = augment(batch, 16, 0.5)
     torch.manual_seed(5)
-    assert torch.equal(views(batch, 16, 0.5), first)
+    assert torch.equal(augment(batch, 16, 0.5), first)
 
 
 @pytest.mark.parametrize("rgb", [(200, 40, 40), (40, 60, 200), (40, 160, 60), (230, 200, 60)])
@@ -67,7 +67,7 @@ def test_a_view_shows_a_part_of_the_photo() -> None:
     spans = []
     for smallest in (0.05, 1.0):
         torch.manual_seed(0)
-        seen = views(ramp, 32, smallest).mean(1)
+        seen = augment(ramp, 32, smallest).mean(1)
         spans.append(float((seen.quantile(0.95, 2) - seen.quantile(0.05, 2)).mean()))
     assert spans[0] < 0.8 * spans[1]
 
@@ -77,7 +77,7 @@ def test_mixtures_lie_between_the_images(count: int, seed: int) -> None:
     """Every pixel of a mixture is one image's, or lies between two."""
     torch.manual_seed(seed)
     images = torch.rand(count, 3, 12, 12) * 2 - 1
-    mixed = mixtures(images)
+    mixed = mix_images(images)
     assert mixed.shape == images.shape
     assert bool((mixed <= images.amax(0) + 1e-6).all())
     assert bool((mixed >= images.amin(0) - 1e-6).all())
@@ -87,7 +87,7 @@ def test_a_mixture_keeps_at_least_half_of_its_own_image() -> None:
     """A blend takes at most half of the other image, a pasted box covers at most half of the area."""
     torch.manual_seed(0)
     images = torch.stack((torch.zeros(3, 16, 16), torch.ones(3, 16, 16))).repeat(100, 1, 1, 1)
-    strange = (mixtures(images) - images).abs().mean((1, 2, 3))
+    strange = (mix_images(images) - images).abs().mean((1, 2, 3))
     assert float(strange.max()) < 0.66
     assert float(strange.max()) > 0.2
 
@@ -96,7 +96,7 @@ def test_half_of_the_mixtures_are_pasted() -> None:
     """Pasted boxes leave whole pixels of both images; blends leave none."""
     torch.manual_seed(0)
     images = torch.stack((torch.full((3, 16, 16), -1.0), torch.ones(3, 16, 16))).repeat(100, 1, 1, 1)
-    mixed = mixtures(images)
+    mixed = mix_images(images)
     changed = ((mixed - images).abs() > 1e-6).flatten(1)
     whole = (mixed.abs() > 1 - 1e-6).flatten(1).all(1)
     pasted = whole & changed.any(1)

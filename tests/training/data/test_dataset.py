@@ -12,22 +12,22 @@ import torch
 from tests.support.models import tiny
 from tests.training.conftest import TRAIN, VAL
 from training.data import dataset
-from training.data.dataset import STORED, TEXTS, Dataset, Picture, clothes, drawn, load, others
+from training.data.dataset import STORED, TEXTS, Dataset, Picture, draw_pictures, load, load_clothes, load_negatives
 from training.data.examples import load_pixels, read_photo_labels
-from training.data.labels import UNKNOWN, Vocabulary, vocabulary
-from training.data.negatives import held_out
+from training.data.labels import UNKNOWN, Vocabulary, build_vocabulary
+from training.data.negatives import is_held_out
 
 TOKENIZER = tiny.reading_tokenizer()
 
 
 @pytest.fixture(scope="module")
 def words(data_set: Path) -> Vocabulary:
-    return vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
+    return build_vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
 
 
 @pytest.fixture(scope="module")
 def pictures(data_set: Path) -> list[Picture]:
-    return clothes(data_set, "train")
+    return load_clothes(data_set, "train")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def loaded(pictures: list[Picture], words: Vocabulary) -> Dataset:
 
 def test_clothes_are_those_of_the_split(data_set: Path, pictures: list[Picture]) -> None:
     """Each with its caption, its tags, and the fields and description of its listing."""
-    assert (len(pictures), len(clothes(data_set, "val"))) == (TRAIN, VAL)
+    assert (len(pictures), len(load_clothes(data_set, "val"))) == (TRAIN, VAL)
     shown = read_photo_labels(data_set)["p00"]
     assert pictures[0].source == data_set / "photos" / "p00.jpg"
     assert pictures[0].labels == shown
@@ -93,9 +93,9 @@ def test_drawings_are_pictures_with_captions_and_labels(
 ) -> None:
     """Each seed draws its own garment, after the photos; here threads draw instead of processes."""
     monkeypatch.setattr(torch.multiprocessing, "get_context", lambda kind: multiprocessing.dummy)
-    made = drawn(3, 700)
+    made = draw_pictures(3, 700)
     assert [picture.source for picture in made] == [700, 701, 702]
-    assert made == drawn(3, 700) != drawn(3, 800)
+    assert made == draw_pictures(3, 700) != draw_pictures(3, 800)
     for picture in made:
         assert picture.labels is not None
         assert picture.labels.item
@@ -110,7 +110,7 @@ def test_drawings_are_pictures_with_captions_and_labels(
 def test_other_things_to_train_on_are_not_those_to_measure_with(tmp_path: Path) -> None:
     for word in ("kiwi", "banana", "lemon", "leek", "ginger", "mango", "cabbage", "paper"):
         tiny.picture(1).save(tmp_path / f"{word}1.png")
-    found = others(tmp_path)
+    found = load_negatives(tmp_path)
     assert 0 < len(found) < 8
-    assert not [picture for picture in found if held_out(Path(str(picture.source)))]
+    assert not [picture for picture in found if is_held_out(Path(str(picture.source)))]
     assert all(picture.labels is None and len(picture.texts) == 1 for picture in found)

@@ -13,7 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 from inference.clip.dual_encoder import GRID, Clip
 from tests.support.models import tiny
-from training.data.feature_cache import collage, picture, see
+from training.data.feature_cache import collage, encode_scenes, render_scene
 from training.data.scenes import Scene
 from training.drawings import Garment
 
@@ -32,9 +32,9 @@ def scenes(data_set: Path) -> list[Scene]:
 def test_every_scene_is_one_upright_picture(scenes: list[Scene]) -> None:
     """The same one each time."""
     for scene in scenes:
-        assert picture(scene).mode == "RGB"
-        assert picture(scene).tobytes() == picture(scene).tobytes()
-    assert picture(scenes[0]).size == (60, 80)
+        assert render_scene(scene).mode == "RGB"
+        assert render_scene(scene).tobytes() == render_scene(scene).tobytes()
+    assert render_scene(scenes[0]).size == (60, 80)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
@@ -52,7 +52,7 @@ def test_a_collage_shows_all_of_its_photos(count: int) -> None:
 
 def test_the_bank_holds_several_views_of_every_scene(tiny_clip: Clip, scenes: list[Scene]) -> None:
     torch.manual_seed(0)
-    seen = see(tiny_clip, scenes, 3)
+    seen = encode_scenes(tiny_clip, scenes, 3)
     assert (seen.shape, seen.dtype) == ((len(scenes), 3, 1 + GRID**2, tiny.WIDTHS[-1]), torch.float16)
     assert bool(torch.isfinite(seen).all())
     assert not torch.equal(seen[:, 1], seen[:, 2])
@@ -60,7 +60,7 @@ def test_the_bank_holds_several_views_of_every_scene(tiny_clip: Clip, scenes: li
 
 def test_the_first_view_is_what_serving_sees(tiny_clip: Clip, scenes: list[Scene]) -> None:
     """Up to the way in which the photo is made small, and the same at every time."""
-    first, again = (see(tiny_clip, scenes, 1)[:, 0].float() for _ in range(2))
-    served = tiny_clip.encode_images([picture(scene) for scene in scenes]).states
+    first, again = (encode_scenes(tiny_clip, scenes, 1)[:, 0].float() for _ in range(2))
+    served = tiny_clip.encode_images([render_scene(scene) for scene in scenes]).states
     assert torch.equal(first, again)
     assert bool((cosine_similarity(first, served, dim=-1).mean(1) > 0.97).all())

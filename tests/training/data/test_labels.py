@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from training.data.examples import PhotoLabels
-from training.data.labels import LEAST_PHOTOS, UNKNOWN, Heads, Vocabulary, distillation, encode, head_loss, vocabulary
+from training.data.labels import (
+    LEAST_PHOTOS,
+    UNKNOWN,
+    Heads,
+    Vocabulary,
+    build_vocabulary,
+    compute_head_loss,
+    distillation_loss,
+    encode,
+)
 
 WORDS = Vocabulary(("джинсы", "футболка"), ("белый", "синий", "чёрный"), ("однотонный",), ("женский", "мужской"))
 
@@ -22,7 +31,7 @@ def random_logits(count: int, seed: int = 0) -> dict[str, torch.Tensor]:
 
 def test_only_classes_that_enough_photos_show_are_learned() -> None:
     rows = [shown("футболка", "синий", "белый")] * LEAST_PHOTOS + [shown("шуба", "синий")] * (LEAST_PHOTOS - 1)
-    words = vocabulary(rows)
+    words = build_vocabulary(rows)
     assert (words.items, words.colors) == (("футболка",), ("белый", "синий"))
     assert words.sizes == {"item": 1, "color": 2, "colors": 2, "pattern": 1, "audience": 1}
 
@@ -47,8 +56,10 @@ def test_what_is_not_known_is_marked() -> None:
 def test_unlabelled_photos_teach_nothing() -> None:
     """The loss of a batch is that of its labelled photos, and no gradient flows to the others."""
     logits = {name: values.requires_grad_() for name, values in random_logits(3).items()}
-    mixed = head_loss(logits, encode([shown("джинсы", "синий"), None, None], WORDS))
-    alone = head_loss({name: values[:1] for name, values in logits.items()}, encode([shown("джинсы", "синий")], WORDS))
+    mixed = compute_head_loss(logits, encode([shown("джинсы", "синий"), None, None], WORDS))
+    alone = compute_head_loss(
+        {name: values[:1] for name, values in logits.items()}, encode([shown("джинсы", "синий")], WORDS)
+    )
     assert mixed.item() == pytest.approx(alone.item())
     mixed.backward()
     assert all(values.grad is not None and not values.grad[1:].any() for values in logits.values())
@@ -56,7 +67,7 @@ def test_unlabelled_photos_teach_nothing() -> None:
 
 
 def test_a_batch_without_labels_costs_nothing() -> None:
-    assert float(head_loss(random_logits(2), encode([None, None], WORDS))) == 0.0
+    assert float(compute_head_loss(random_logits(2), encode([None, None], WORDS))) == 0.0
 
 
 def test_right_answers_cost_less_than_wrong_ones() -> None:
@@ -69,7 +80,7 @@ def test_right_answers_cost_less_than_wrong_ones() -> None:
         "audience": torch.tensor([[5.0, -5.0]]),
     }
     for name in ("item", "color", "colors", "audience"):
-        assert head_loss(right, labels) < head_loss(right | {name: -right[name]}, labels)
+        assert compute_head_loss(right, labels) < compute_head_loss(right | {name: -right[name]}, labels)
 
 
 def test_a_student_that_answers_as_its_teacher_cannot_improve() -> None:
@@ -78,7 +89,7 @@ def test_a_student_that_answers_as_its_teacher_cannot_improve() -> None:
     same = {name: values.clone().requires_grad_() for name, values in teacher.items()}
     other = {name: values.requires_grad_() for name, values in random_logits(4, seed=1).items()}
     for student in (same, other):
-        distillation(student, teacher).backward()
+        distillation_loss(student, teacher).backward()
     assert all(v.grad is not None and v.grad.abs().max() < 1e-6 for v in same.values())
     assert all(v.grad is not None and v.grad.abs().max() > 1e-4 for n, v in other.items() if WORDS.sizes[n] > 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.negatives import NAMES, held_out, name_of, named_photos
+from training.data.negatives import NAMES, is_held_out, list_negatives, name_of
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_photos_come_in_a_fixed_order_without_strangers(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    assert [(path.name, name) for path, name in named_photos(tmp_path)] == [
+    assert [(path.name, name) for path, name in list_negatives(tmp_path)] == [
         ("kiwi1.png", "киви"),
         ("kiwi2.JPG", "киви"),
     ]
@@ -41,7 +41,7 @@ def test_photos_come_in_a_fixed_order_without_strangers(tmp_path: Path) -> None:
 
 def test_a_class_is_held_out_as_a_whole() -> None:
     """All photos of a name are measured or trained on, and there is enough of both."""
-    classes = {name: {held_out(Path(f"{word}{n}.jpg")) for n in range(3)} for word, name in NAMES.items()}
+    classes = {name: {is_held_out(Path(f"{word}{n}.jpg")) for n in range(3)} for word, name in NAMES.items()}
     assert all(len(sides) == 1 for sides in classes.values())
     share = sum(sides == {True} for sides in classes.values()) / len(classes)
     assert 0.15 < share < 0.6

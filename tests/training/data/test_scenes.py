@@ -13,7 +13,16 @@ import pytest
 from inference.listing.types import DiversityToken
 from tests.support.sources import ROOT
 from training.data.examples import read_examples, read_photo_labels
-from training.data.scenes import Composer, Lesson, Scene, collages, drawn_scenes, partners, photo_scenes, thing
+from training.data.scenes import (
+    Composer,
+    Sample,
+    Scene,
+    build_collages,
+    build_photo_scenes,
+    draw_scenes,
+    partners,
+    thing,
+)
 from training.drawings import ITEMS
 
 TOKEN = re.compile(r"<[A-Z_0-9]+>")
@@ -25,10 +34,10 @@ def composer_of(folder: Path, seed: int = 0) -> Composer:
     with (folder / "photos.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     examples = [e for e in read_examples(folder / "captions.jsonl") if e.split == "train"]
-    photos = photo_scenes(examples, read_photo_labels(folder), {row["photo"]: row["sender"] for row in rows})
+    photos = build_photo_scenes(examples, read_photo_labels(folder), {row["photo"]: row["sender"] for row in rows})
     listings = [e for e in read_examples(folder / "listings.jsonl") if e.split == "train"]
     rnd = random.Random(seed)
-    scenes = photos + collages(photos, 12, rnd) + drawn_scenes(20, 12, 6, seed)
+    scenes = photos + build_collages(photos, 12, rnd) + draw_scenes(20, 12, 6, seed)
     return Composer(scenes, listings, rnd)
 
 
@@ -38,24 +47,24 @@ def composer(data_set: Path) -> Composer:
 
 
 @pytest.fixture(scope="module")
-def lessons(composer: Composer) -> list[Lesson]:
-    return [composer.lesson() for _ in range(LESSONS)]
+def samples(composer: Composer) -> list[Sample]:
+    return [composer.sample() for _ in range(LESSONS)]
 
 
-def foreign_tokens(lesson: Lesson) -> set[str]:
-    return set(TOKEN.findall(lesson.text)) - set(TOKEN.findall(lesson.masked))
+def foreign_tokens(sample: Sample) -> set[str]:
+    return set(TOKEN.findall(sample.text)) - set(TOKEN.findall(sample.masked))
 
 
-def test_every_token_of_a_text_stands_in_its_masked_fields(lessons: list[Lesson]) -> None:
+def test_every_token_of_a_text_stands_in_its_masked_fields(samples: list[Sample]) -> None:
     """The model never learns to write a number that the seller did not give."""
-    assert [lesson for lesson in lessons if foreign_tokens(lesson)] == []
-    assert sum(bool(TOKEN.search(lesson.text)) for lesson in lessons) > LESSONS / 4
+    assert [sample for sample in samples if foreign_tokens(sample)] == []
+    assert sum(bool(TOKEN.search(sample.text)) for sample in samples) > LESSONS / 4
 
 
-def test_no_text_and_no_field_holds_a_digit(lessons: list[Lesson]) -> None:
+def test_no_text_and_no_field_holds_a_digit(samples: list[Sample]) -> None:
     """All numbers of the fields are masked, and the captions of this data set have none."""
-    for lesson in lessons:
-        assert not re.search(r"\d", TOKEN.sub("", lesson.masked + lesson.things + lesson.text))
+    for sample in samples:
+        assert not re.search(r"\d", TOKEN.sub("", sample.masked + sample.things + sample.text))
 
 
 def test_real_listings_teach_no_foreign_token() -> None:
@@ -63,51 +72,51 @@ def test_real_listings_teach_no_foreign_token() -> None:
     if not REAL.is_dir():
         pytest.skip(f"no data set at {REAL}")
     real = composer_of(REAL)
-    lessons = [real.lesson() for _ in range(LESSONS)]
-    assert [lesson for lesson in lessons if foreign_tokens(lesson)] == []
-    assert not [lesson for lesson in lessons if re.search(r"\d", TOKEN.sub("", lesson.masked))]
+    samples = [real.sample() for _ in range(LESSONS)]
+    assert [sample for sample in samples if foreign_tokens(sample)] == []
+    assert not [sample for sample in samples if re.search(r"\d", TOKEN.sub("", sample.masked))]
 
 
-def test_one_thing_and_many_are_told_apart(composer: Composer, lessons: list[Lesson]) -> None:
+def test_one_thing_and_many_are_told_apart(composer: Composer, samples: list[Sample]) -> None:
     """The token says whether the pictures of a lesson show different things."""
-    for lesson in lessons:
-        shown = {name for number in lesson.scenes for name in composer.scenes[number].things}
+    for sample in samples:
+        shown = {name for number in sample.scenes for name in composer.scenes[number].things}
         token: DiversityToken = "<VARIATIVE>" if len(shown) > 1 else "<SINGLE>"
-        assert lesson.token == token, lesson
-        assert set(filter(None, lesson.things.split(" | "))) == shown
+        assert sample.token == token, sample
+        assert set(filter(None, sample.things.split(" | "))) == shown
 
 
-def test_lessons_are_of_every_sort(composer: Composer, lessons: list[Lesson]) -> None:
+def test_lessons_are_of_every_sort(composer: Composer, samples: list[Sample]) -> None:
     """No photo, one, copies of one, sets; with and without fields; one picture of many things."""
-    sorts = Counter(min(len(set(lesson.scenes)), 2) for lesson in lessons)
+    sorts = Counter(min(len(set(sample.scenes)), 2) for sample in samples)
     assert min(sorts[count] for count in (0, 1, 2)) > 5
-    assert any(len(lesson.scenes) > len(set(lesson.scenes)) for lesson in lessons)
-    assert any(len(lesson.scenes) == 1 and "VARIATIVE" in lesson.token for lesson in lessons)
-    assert 0.2 < sum(not lesson.masked for lesson in lessons) / LESSONS < 0.6
+    assert any(len(sample.scenes) > len(set(sample.scenes)) for sample in samples)
+    assert any(len(sample.scenes) == 1 and "VARIATIVE" in sample.token for sample in samples)
+    assert 0.2 < sum(not sample.masked for sample in samples) / LESSONS < 0.6
 
 
-def test_a_lesson_without_photos_has_fields(lessons: list[Lesson]) -> None:
-    for lesson in lessons:
-        if not lesson.scenes:
-            assert (lesson.token, lesson.things) == ("<SINGLE>", "")
-            assert lesson.masked
-            assert lesson.text
+def test_a_lesson_without_photos_has_fields(samples: list[Sample]) -> None:
+    for sample in samples:
+        if not sample.scenes:
+            assert (sample.token, sample.things) == ("<SINGLE>", "")
+            assert sample.masked
+            assert sample.text
 
 
-def test_a_text_begins_with_what_is_seen(composer: Composer, lessons: list[Lesson]) -> None:
+def test_a_text_begins_with_what_is_seen(composer: Composer, samples: list[Sample]) -> None:
     """A single picture's lesson starts with one of its captions."""
-    for lesson in lessons:
-        if len(set(lesson.scenes)) == 1:
-            assert lesson.text.startswith(composer.scenes[lesson.scenes[0]].captions)
+    for sample in samples:
+        if len(set(sample.scenes)) == 1:
+            assert sample.text.startswith(composer.scenes[sample.scenes[0]].captions)
 
 
 def test_the_same_seed_composes_the_same_lessons(data_set: Path) -> None:
     first, second = composer_of(data_set, 5), composer_of(data_set, 5)
-    assert [first.lesson() for _ in range(20)] == [second.lesson() for _ in range(20)]
+    assert [first.sample() for _ in range(20)] == [second.sample() for _ in range(20)]
 
 
 def test_a_drawn_set_shows_different_things_and_equal_copies_one() -> None:
-    singles, several, equal = (drawn_scenes(*counts, seed=1) for counts in ((8, 0, 0), (0, 8, 0), (0, 0, 8)))
+    singles, several, equal = (draw_scenes(*counts, seed=1) for counts in ((8, 0, 0), (0, 8, 0), (0, 0, 8)))
     assert {len(scene.garments) for scene in singles} == {1}
     assert all(scene.many == (len(scene.garments) > 1) for scene in several)
     assert sum(scene.many for scene in several) >= 6
@@ -130,7 +139,7 @@ def test_partners_are_different_things_of_one_sender() -> None:
 
 def test_a_collage_names_all_of_its_things() -> None:
     scenes = [scene(item, "a") for item in ("куртка", "платье", "шапка", "шарф")]
-    for made in collages(scenes, 10, random.Random(0)):
+    for made in build_collages(scenes, 10, random.Random(0)):
         assert made.many
         assert len(made.photos) == len(made.things)
         assert made.group == ""
