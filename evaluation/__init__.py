@@ -1,1 +1,1 @@
-"""How good the answers are: figures from data sets, for the log and the cards."""
+"""Metrics of generated texts and of the models that judge, for the log and the cards."""

@@ -1,4 +1,4 @@
-"""One thing or many, both ways, on labelled albums."""
+"""Accuracy of «one thing or many» on labelled albums, by classifier and zero-shot."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from inference.listing.types import Listing
 def album_accuracy(
     clip: Clip, classifier: DiversityClassifier, albums: Mapping[str, Sequence[tuple[Listing, bool]]]
 ) -> dict[str, dict[str, float]]:
-    """The share told right by each way, a kind of album and over all kinds in equal parts.
+    """Return the accuracy of each method per kind of album, and the mean over the kinds, in [0, 1].
 
-    albums: kind → listings and whether they are many things. Ways: the trained classifier, the dual encoder asked
-    zero-shot, and the number of photos, which is no answer and stands for comparison.
+    albums: kind → listings with True for many things. Methods: the trained classifier, the dual encoder zero-shot,
+    and counting
+    photos as a baseline.
     """
     table: dict[str, dict[str, float]] = {}
     for kind, listings in albums.items():

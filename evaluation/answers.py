@@ -1,4 +1,4 @@
-"""Figures of written texts beside the listings they answer: numbers kept, numbers invented, sameness."""
+"""Metrics of texts beside their listings: numbers kept, numbers invented, distinct texts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class AnswerFigures:
-    """Shares in [0, 1] over the answered listings; a share of no listing at all is None.
+    """Shares in [0, 1] over the answered listings; None for a share of no listing.
 
-    price, size, both: of the listings whose fields give them, those whose text repeats them; invented: how many
-    numbers of the texts no field holds; distinct: different texts among all.
+    price, size, both: listings whose text repeats the values of their fields; invented: numbers in the texts that
+    no field
+    has; distinct: different texts among all.
     """
 
     listings: int
@@ -28,7 +29,7 @@ class AnswerFigures:
 
 
 def answer_figures(texts: Sequence[str], attributes: Sequence[str]) -> AnswerFigures:
-    """The figures of texts and of the fields, one `name: value` a line, that they were written from."""
+    """Compute the metrics of texts and of the fields (one `name: value` per line) that they were generated from."""
     values = [mask(fields).values for fields in attributes]
     price = [_keeps_values(text, given, ("<PRICE>",)) for text, given in zip(texts, values, strict=True)]
     size = [_keeps_values(text, given, ("<SIZE>",)) for text, given in zip(texts, values, strict=True)]
@@ -44,7 +45,7 @@ def answer_figures(texts: Sequence[str], attributes: Sequence[str]) -> AnswerFig
 
 
 def _keeps_values(text: str, values: Mapping[str, str], tokens: Sequence[str]) -> bool | None:
-    """Whether the text holds the values of all tokens; None where the input lacks one."""
+    """Return True if the text contains the values of all tokens; None if the input lacks one of them."""
     if any(token not in values for token in tokens):
         return None
     return all(values[token] in text for token in tokens)

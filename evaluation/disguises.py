@@ -1,6 +1,6 @@
-"""Spelling words as those do who want to pass a filter, to measure whether the filter sees through it.
+"""Disguise words as people do to pass a filter, to measure whether the filter recognises them.
 
-Each way takes a word and a source of chance and gives the word in another spelling. Nothing is trained on these.
+Each function takes a word and a random generator and returns another spelling. None of these is used in training.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Way = Callable[[str, random.Random], str]
 
 
 def build_disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int = 0) -> dict[str, list[str]]:
-    """The texts that hold a rude word, all of these words disguised: by the name of the way."""
+    """Return the texts with a rude word, all rude words disguised, by name of the disguise."""
     rnd = random.Random(seed)
     holding = [text for text in texts if any(_plain(word) in rude for word in _WORD.findall(text))]
     return {way.__name__: [_spell(text, way, rnd, rude) for text in holding] for way in WAYS}
@@ -45,7 +45,7 @@ def _plain(word: str) -> str:
 
 
 def mask_letters(word: str, rnd: random.Random) -> str:
-    """One to three inner letters hidden: «бл*ть», «х..ня», «п***ц»."""
+    """Hide one to three inner letters: «бл*ть», «х..ня», «п***ц»."""
     count = rnd.choice((1, 1, 1, 1, 2, 2, 3)) if len(word) > 4 else 1
     start = rnd.randint(1, max(1, len(word) - 1 - count))
     sign = rnd.choice("****..%#@-_?$&…✱•+!")
@@ -58,7 +58,7 @@ def mask_letters(word: str, rnd: random.Random) -> str:
 
 
 def looking_alike(word: str, rnd: random.Random) -> str:
-    """Letters replaced by Latin ones, digits and signs that look like them."""
+    """Replace letters by Latin letters, digits and signs that look like them."""
     share = rnd.choice((0.3, 0.6, 1.0))
     return "".join(
         rnd.choice(_LOOKS[each.lower()]) if each.lower() in _LOOKS and rnd.random() < share else each for each in word
@@ -66,12 +66,12 @@ def looking_alike(word: str, rnd: random.Random) -> str:
 
 
 def transliterate(word: str, rnd: random.Random) -> str:
-    """The word in Latin letters, as it sounds."""
+    """Spell the word in Latin letters, as it sounds."""
     return "".join(rnd.choice(_SOUNDS[each]) for each in word.lower())
 
 
 def apart(word: str, rnd: random.Random) -> str:
-    """Letters set apart, all of them or in one or two places: «б л я т ь», «бл ять», «е.ба.нат»."""
+    """Space out all letters or one or two places: «б л я т ь», «бл ять», «е.ба.нат»."""
     sign = rnd.choice((" ", " ", " ", ".", "-", "_", "*", ",", "/"))
     if rnd.random() < 0.5:
         return sign.join(word)
@@ -81,13 +81,13 @@ def apart(word: str, rnd: random.Random) -> str:
 
 
 def repeat_letters(word: str, rnd: random.Random) -> str:
-    """A letter or two held long: «бляяять»."""
+    """Repeat a letter or two: «бляяять»."""
     places = {rnd.randrange(len(word)) for _ in range(rnd.choice((1, 1, 2, len(word))))}
     return "".join(each * (rnd.choice((2, 2, 3, 4, 6)) if n in places else 1) for n, each in enumerate(word))
 
 
 def misspelt(word: str, rnd: random.Random) -> str:
-    """A letter swapped for one that sounds near, left out, doubled or changed with its neighbour."""
+    """Replace, drop, double or transpose a letter."""
     place = rnd.randrange(len(word))
     letter = word[place].lower()
     kind = rnd.random()
@@ -99,18 +99,18 @@ def misspelt(word: str, rnd: random.Random) -> str:
 
 
 def invisible(word: str, rnd: random.Random) -> str:
-    """Characters that nobody sees, or marks on the letters."""
+    """Insert invisible characters or combining marks."""
     sign = rnd.choice("\u200b\u200d\u00ad\u2060\u0336\u0301\ufe0f")
     return sign.join(word)
 
 
 def alternate_case(word: str, rnd: random.Random) -> str:
-    """Capitals at random."""
+    """Capitalise letters at random."""
     return "".join(each.upper() if rnd.random() < 0.5 else each.lower() for each in word)
 
 
 def combine(word: str, rnd: random.Random) -> str:
-    """Two ways at once."""
+    """Apply two disguises at once."""
     first, second = rnd.sample((looking_alike, mask_letters, repeat_letters, misspelt, alternate_case), 2)
     return second(first(word, rnd), rnd)
 

@@ -1,6 +1,6 @@
-"""What the checks of photos and of match refuse: rightly, wrongly, and at which threshold.
+"""Measure the photo and match checks: right and wrong refusals, and the threshold at which they happen.
 
-Every judgement keeps its photos and its text, so that a report can show those nearest to the threshold.
+Every judgement keeps its photos and text, so that a report can show those nearest to the threshold.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ALBUM = 5
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One judgement of a check. `wrong`: it should have been refused; score: as in the verdict."""
+    """One judgement of a check. `wrong`: it should have been refused."""
 
     kind: str
     photos: tuple[Path, ...]
@@ -36,14 +36,14 @@ class Judged:
     verdict: Verdict
 
     @property
-    def refused(self) -> bool:
-        """What the check said."""
+    def is_refused(self) -> bool:
+        """True if the check refused it."""
         return not self.verdict.passed
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Photos and a text that go together."""
+    """Photos and a text that belong together."""
 
     photos: tuple[Path, ...]
     text: str
@@ -51,14 +51,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """A dual encoder, its rule, and what it saw in all photos that are asked about."""
+    """A dual encoder, its match rule, and the features of all photos in question."""
 
     clip: Clip
     rule: MatchRule
     gallery: Gallery
 
     def judge_pairs(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
-        """What `match` says of pairs, all texts read as one batch."""
+        """Judge pairs with `match`, all texts encoded as one batch."""
         embeddings = self.clip.encode_texts([pair.text for pair in pairs]).embeddings
         return [
             Judged(kind, pair.photos, pair.text, wrong, self._verdict(pair, embedding))
@@ -71,7 +71,7 @@ class Matching:
 
 
 def swap_texts(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: random.Random) -> list[Pair]:
-    """Each photo with the text of another thing; pairs for which there is none are left out."""
+    """Return each photo with the text of another thing; pairs without a candidate are left out."""
     found = []
     for pair in pairs:
         others = [other.text for other in rnd.sample(pairs, min(len(pairs), 60)) if differs(pair.text, other.text)]
@@ -80,12 +80,14 @@ def swap_texts(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: 
 
 
 def strange(photos: Sequence[Path], texts: Sequence[str], rnd: random.Random) -> list[Pair]:
-    """Each photo of another sort of thing with a text about clothes."""
+    """Return each photo of something else with a text about clothes."""
     return [Pair((photo,), rnd.choice(texts)) for photo in photos]
 
 
 def build_mixed_albums(pairs: Sequence[Pair], photos: Sequence[Path], rnd: random.Random) -> Iterator[tuple[Pair, int]]:
-    """Albums of `ALBUM` with one foreign photo, and its number from 1; the text names all that the others show."""
+    """Yield albums of `ALBUM` photos with one out-of-domain photo, and its number from 1; the text names all other
+    things.
+    """
     single = [pair for pair in pairs if len(pair.photos) == 1]
     for photo in photos:
         chosen = rnd.sample(single, ALBUM - 1)
@@ -95,7 +97,7 @@ def build_mixed_albums(pairs: Sequence[Pair], photos: Sequence[Path], rnd: rando
 
 
 def measure_naming(judged: Sequence[Judged], numbers: Sequence[int]) -> tuple[float, float]:
-    """The share of albums whose foreign photo is named, alone or among others; and alone."""
+    """Return the share of albums whose out-of-domain photo is named, and the share in which it alone is named."""
     said = [_numbers(each.verdict) for each in judged]
     among = [str(number) in each for each, number in zip(said, numbers, strict=True)]
     alone = [{str(number)} == each for each, number in zip(said, numbers, strict=True)]
@@ -107,7 +109,7 @@ def _numbers(verdict: Verdict) -> set[str]:
 
 
 def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
-    """How many there are of each kind, how many are judged at all, and the share refused."""
+    """Return per kind the count, the number of judged pairs, and the share refused."""
     kinds: dict[str, list[Judged]] = {}
     for each in judged:
         kinds.setdefault(each.kind, []).append(each)
@@ -115,7 +117,7 @@ def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
         kind: {
             "count": len(rows),
             "judged": sum(row.verdict.score is not None for row in rows),
-            "refused": round(sum(row.refused for row in rows) / len(rows), 4),
+            "refused": round(sum(row.is_refused for row in rows) / len(rows), 4),
         }
         for kind, rows in kinds.items()
     }
@@ -124,12 +126,12 @@ def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
 def photo_judgements(
     rule: PhotoRule, found: Sequence[tuple[Path, Sequence[Detection]]], kind: str, wrong: bool
 ) -> list[Judged]:
-    """What the photo check says of single photos, without the second opinion."""
+    """Judge single photos with the photo check, without the second opinion."""
     return [Judged(kind, (path,), "", wrong, rule.judge([each])) for path, each in found]
 
 
 def label_counts(found: Sequence[tuple[Path, Sequence[Detection]]]) -> dict[str, dict[str, int]]:
-    """In how many photos each label is found, and in how many with a score of at least 0.4 and 0.5."""
+    """Return per label the number of photos with a detection, and with a score of at least 0.4 and 0.5."""
     counts: dict[str, dict[str, int]] = {}
     for least in (0.25, 0.4, 0.5):
         labels = Counter(label for _, each in found for label in {one.label for one in each if one.score >= least})
@@ -139,7 +141,7 @@ def label_counts(found: Sequence[tuple[Path, Sequence[Detection]]]) -> dict[str,
 
 
 def compute_auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None:
-    """ROC AUC of the scores of wrong against right judgements; None where one of the two is missing."""
+    """Return the ROC AUC of wrong against right judgements; None if one of the two is missing."""
     scores = {wrong: _scores(judged, wrong) for wrong in (False, True)}
     if not len(scores[False]) or not len(scores[True]):
         return None
@@ -147,7 +149,7 @@ def compute_auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None
 
 
 def compute_roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
-    """The curve: the share of right ones refused and of wrong ones refused, from no refusals to all."""
+    """Return the ROC curve as (share of right ones refused, share of wrong ones refused), from no refusals to all."""
     sign = 1 if higher_is_worse else -1
     right, wrong = (sign * _scores(judged, each) for each in (False, True))
     if not len(right) or not len(wrong):
@@ -158,7 +160,7 @@ def compute_roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 6
 
 
 def nearest(judged: Sequence[Judged], threshold: float, count: int) -> list[Judged]:
-    """The judgements whose scores are nearest to a threshold, nearest first; at zero nothing was found."""
+    """Return the judgements with scores nearest to a threshold, nearest first; at zero nothing was detected."""
     scored = [each for each in judged if each.verdict.score]
     return sorted(scored, key=lambda each: abs((each.verdict.score or 0.0) - threshold))[:count]
 

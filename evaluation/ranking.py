@@ -1,4 +1,4 @@
-"""How well two kinds of scores are told apart."""
+"""Rank statistics of two sets of scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from torch import Tensor
 
 
 def roc_auc(right: Tensor, wrong: Tensor) -> float:
-    """The chance that a right pair scores higher than a wrong one, (n,) and (m,); ties count half."""
+    """Return the probability that a right pair scores higher than a wrong one; ties count half. Inputs: (n,) and
+    (m,).
+    """
     ordered = wrong.sort().values.contiguous()
     right = right.contiguous()
     below = torch.searchsorted(ordered, right) + torch.searchsorted(ordered, right, right=True)

@@ -1,6 +1,6 @@
-"""The page for an owner: curves, counts, and the judgements nearest to the threshold, their pictures blurred.
+"""Render the moderation report for an owner: curves, counts, and the judgements nearest to the threshold, blurred.
 
-One file without scripts and without the network. Words come from outside: this module knows no language.
+One HTML file without scripts and network. Words are passed in: this module knows no language.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ figure{margin:1rem 0}figcaption{font-size:.85rem;max-width:24rem}
 .no{border-color:#c33}svg{background:#fafafa;border:1px solid #ddd}
 """
 
-# The names of checks, figures and kinds of judgements → their words.
+# Names of checks, figures and kinds of judgements → message codes.
 _NAMES: Final[Mapping[str, str]] = {
     "match": "moderation-match",
     "photos": "moderation-photos",
@@ -55,9 +55,9 @@ _NAMES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One check: its name, what it judged, the threshold of its score, and which way the score points.
+    """One check: name, judgements, threshold of its score, and the direction of the score.
 
-    figures: single numbers by their names; labels: of a detector, least score → how many photos, by label.
+    figures: single numbers by name; labels: of a detector, least score → number of photos per label.
     """
 
     name: str
@@ -68,13 +68,13 @@ class Chapter:
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, object]:
-        """Everything that is measured, for JSON."""
+        """Return everything that was measured, for JSON."""
         labels = {"labels": self.labels} if self.labels else {}
         return {**self.figures, **labels, **summarise_by_kind(self.judged)}
 
 
 def page(chapters: Sequence[Chapter], words: Words) -> str:
-    """The whole page as HTML."""
+    """Render the whole page as HTML."""
     body = "".join(_chapter(chapter, words) for chapter in chapters)
     title, clear = (escape(words(Message(code))) for code in ("moderation-page", "moderation-page-clear"))
     return (
@@ -100,7 +100,7 @@ def _name(name: str, words: Words) -> str:
 
 
 def _table(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
-    """Rows of a name and its numbers as HTML; what is given is escaped already."""
+    """Render rows of a name and its numbers as HTML; cells are escaped already."""
     return f"<table>{_row(head, 'th') if head else ''}{''.join(map(_row, rows))}</table>"
 
 
@@ -115,7 +115,7 @@ def _figures(figures: Mapping[str, float | None], words: Words) -> str:
 
 
 def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
-    """In how many photos a detector found each label, by the least score."""
+    """Render the number of photos per label by least score."""
     if not labels:
         return ""
     levels = sorted({level for counts in labels.values() for level in counts})
@@ -126,7 +126,7 @@ def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
 
 
 def _kinds(judged: Sequence[Judged], words: Words) -> str:
-    """The confusion at the threshold: of each kind, how many there are, are judged, and are refused."""
+    """Render the confusion at the threshold: per kind how many there are, are judged, and are refused."""
     head = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
     rows = (
         (_name(kind, words), row["count"], row["judged"], f"{row['refused']:.2%}")
@@ -150,7 +150,7 @@ def _card(judged: Judged, words: Words) -> str:
     verdict = judged.verdict
     pictures = "".join(f'<img src="{_picture(path)}" alt="">' for path in judged.photos[:5])
     reason = words(verdict.reason) if verdict.reason else ""
-    frame = "card no" if judged.refused else "card"
+    frame = "card no" if judged.is_refused else "card"
     return (
         f'<div class="{frame}">{pictures}<p><b>{_name(judged.kind, words)}</b> {verdict.score:.3f}'
         f"<p>{escape(judged.text[:160])}<p>{escape(reason)}</div>"

@@ -1,4 +1,4 @@
-"""How well insults are told from plain words: ranks, refusals at the threshold, disguises, time."""
+"""Metrics of a toxicity classifier: ranking, refusals at the threshold, disguises, speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inference.moderation.texts import TextModeration
 class ToxicityFigures:
     """`auc`: toxic comments against their neutral rewrites; the other shares are of texts refused at the threshold.
 
-    disguised: by the way of disguising. ms: of one text at a time, the median.
+    disguised: by name of the disguise; ms: median milliseconds per single text.
     """
 
     threshold: float
@@ -37,7 +37,7 @@ def toxicity_figures(
     ads: Sequence[str],
     disguised: Mapping[str, Sequence[str]],
 ) -> ToxicityFigures:
-    """Figures of toxic comments, of their neutral rewrites, of plain ads and of disguised obscenities."""
+    """Compute the metrics on toxic comments, their neutral rewrites, plain ads and disguised obscenities."""
     insults, rewritten = moderation.risks(toxic), moderation.risks(rewrites)
     refused = {name: measure_refused_share(moderation, texts) for name, texts in disguised.items()}
     return ToxicityFigures(
@@ -54,7 +54,7 @@ def toxicity_figures(
 
 
 def measure_refused_share(moderation: TextModeration, texts: Sequence[str]) -> float:
-    """The share of texts that are refused."""
+    """Return the share of texts that are refused, in [0, 1]."""
     return _share(moderation.risks(texts), moderation.threshold)
 
 

@@ -1,1 +1,1 @@
-"""Data sets in, checkpoints out."""
+"""Train checkpoints from data-set folders."""

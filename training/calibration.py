@@ -1,4 +1,4 @@
-"""The match thresholds of a dual encoder: how badly a right pair of photos and text may fit."""
+"""Calibrate a dual encoder: match thresholds, known nouns, and whether its second opinion on nudity is useful."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from evaluation.ranking import roc_auc
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.masking.morphology import lemmas, part_of_speech
@@ -16,28 +17,31 @@ from inference.moderation.match import MatchRule, fit
 from inference.moderation.photos import SecondOpinion
 from training.data.examples import Example, PhotoLabels
 
-# Of right listings, at most these shares may be refused: as a whole, and for one of their photos.
+# Maximum shares of right listings that may be refused: as a whole, and because of one of their photos.
 WHOLE_REFUSED, PHOTO_REFUSED = 0.0165, 0.02
-# The second opinion on nudity agrees with at most this share of clothes, and is asked from this ROC AUC on.
+# The second opinion may agree on at most this share of clothes, and is used only from this ROC AUC.
 OPINION_REFUSES, OPINION_AUC = 0.02, 0.9
 
 
 def collect_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
-    """The nouns of everything that the training photos show, as dictionary forms."""
+    """Return the dictionary forms of all nouns that name an item on the training photos, sorted."""
     nouns = {_noun(row.item.lower().split()) for row in labels if row.split == "train"}
-    # The dictionary takes «лонгслив», «худи» and «поло» for other parts of speech, whose lemmas are of no use.
+    # The dictionary takes «лонгслив», «худи» and «поло» for other parts of speech, so their lemmas are wrong.
     return sorted({form for noun in nouns for form in lemmas(noun)[: None if part_of_speech(noun) == "NOUN" else 1]})
 
 
 def _noun(item: Sequence[str]) -> str:
-    """The word of an item that names it: not «спортивные» of «спортивные штаны», nor «молнии» of «кофта на молнии»."""
+    """Return the word that names an item: not «спортивные» in «спортивные штаны», nor «молнии» in «кофта на молнии»."""
     return next((word for word in item if part_of_speech(word) == "NOUN"), item[0])
 
 
 def compute_fits(
     clip: Clip, rule: MatchRule, gallery: Gallery, examples: Sequence[Example], texts: Sequence[str]
 ) -> list[list[float]]:
-    """How well each photo of a right pair fits, an album a list, where `match` judges it."""
+    """Return the fit of each photo with the right text, one list per album, for the texts that `match` judges.
+
+    A fit is a cosine similarity minus the out-of-domain penalty: at most 1, unbounded below.
+    """
     embeddings = clip.encode_texts(texts).embeddings
     return [
         fit(views, embedding, foreign)
@@ -48,9 +52,10 @@ def compute_fits(
 
 
 def choose_thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
-    """The two thresholds of `match`, each refusing at most its share of every kind of right pairs.
+    """Return the two thresholds of `match`, each refusing at most its share of every kind of right pairs.
 
-    One is for the photo of an album that fits best. The other is for each photo alone: it cannot be above the first.
+    kinds: per kind of text, the fits of each album's photos. `match_threshold` is for the best photo of an album,
+    `match_photo_threshold` for single photos; the second never exceeds the first.
     """
     judged = [kind for kind in kinds if kind]
     best = min(_quantile([max(fits) for fits in kind], WHOLE_REFUSED) for kind in judged)
@@ -59,21 +64,23 @@ def choose_thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, f
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
-    """Rounded down, for what is as low as the threshold passes."""
+    """Return the quantile rounded down to four digits, so that a value equal to the threshold passes."""
     found = float(torch.tensor(values).quantile(share, interpolation="lower"))
     return math.floor(found * 10_000) / 10_000
 
 
 def measure_second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[Path]) -> dict[str, float]:
-    """What a dual encoder, asked zero-shot, adds to the photo check: ROC AUC, threshold and share caught at it.
+    """Measure how well the zero-shot dual encoder tells nudity from clothes.
 
-    `helps` is 1 where it tells the owner's examples from clothes well enough to be asked, else 0.
+    Returns `auc` (ROC AUC in [0, 1]), `threshold`, `caught` (share of nude photos at it) and `helps`: 1 if the AUC
+    is high
+    enough for the encoder to be used, else 0.
     """
     clip = Clip.load(card.folder)
     asked = SecondOpinion.asked(clip, card.languages, 1.0)
     plain, bare = (torch.tensor(asked.risks(Gallery.of(clip, None, paths).views)) for paths in (clothes, nude))
     least = float(plain.quantile(1 - OPINION_REFUSES))
-    auc = float((bare[:, None] > plain).float().mean())
+    auc = roc_auc(bare, plain)
     caught = float((bare >= least).float().mean())
     return {
         "auc": round(auc, 4),

@@ -1,7 +1,8 @@
-"""Training of `captioner/mini`: a decoder from scratch that reads what `clip/mini` sees and the masked fields.
+"""Train `captioner/mini` (`opisalka train captioner`): a decoder from scratch over features of `clip/mini` and masked
+fields.
 
-First plain Russian texts, for the language; then lessons composed of photos, captions and fields (`scenes.py`). The
-photo encoder stays frozen, so its views are computed once.
+It is pre-trained on plain Russian phrases, then trained on samples composed of photos, captions and fields
+(`data/scenes.py`). The dual encoder stays frozen, so its features are computed once.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ IGNORED = -100
 
 
 def train_tokenizer(texts: Sequence[str]) -> Tokenizer:
-    """The captioner's tokenizer: every mask and photo token is one token."""
+    """Train the captioner's tokenizer, in which every mask token and photo token is one token."""
     return train_decoder_tokenizer(texts, WRITING_WORDS, SPECIAL_TOKENS)
 
 
 def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: Path, steps: int, batch: int) -> None:
-    """Language alone: [TEXT] a phrase [END]."""
+    """Train the decoder as a language model on single phrases: [TEXT] phrase [END]."""
     optimizer = loop.build_optimizer(model, 1e-3, 0.02)
     start, end = ids_of(tokenizer, (TEXT, END))
 
@@ -50,9 +51,10 @@ def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: P
 def train(
     model: Decoder, tokenizer: Tokenizer, composer: Composer, feature_cache: Tensor, work: Path, steps: int, batch: int
 ) -> Decoder:
-    """Lessons from photos and fields; returns the average of the weights over the last steps.
+    """Train on composed samples and return the exponential moving average of the weights.
 
-    bank: (scenes, views, photo_vectors, photo_width), what the encoder saw in the composer's scenes.
+    feature_cache: (scenes, views, photo_vectors, photo_width) float16, the dual encoder's states of the composer's
+    scenes.
     """
     average, smooth = loop.build_ema(model, 0.995)
     optimizer = loop.build_optimizer(model, 1e-3, 0.05)
@@ -72,9 +74,9 @@ def train(
 def _batches(
     composer: Composer, tokenizer: Tokenizer, config: DecoderConfig, batch: int
 ) -> Iterator[list[tuple[list[int], int, Sample]]]:
-    """Batches of lessons of like length, so that little of a batch is padding; endless."""
+    """Yield batches of samples of similar length, which wastes little on padding; endless."""
     while True:
-        # A restart restores PyTorch's generator, and so it goes on with new lessons instead of the first ones again.
+        # Seeded by PyTorch's generator, which a restart restores: a resumed run draws new samples, not the first again.
         composer.rnd.seed(int(torch.randint(1 << 31, ())))
         samples = [composer.sample() for _ in range(8 * batch)]
         rows = [(*_encode_sample(tokenizer, config, sample), sample) for sample in samples]
@@ -85,13 +87,13 @@ def _batches(
 
 
 def _encode_sample(tokenizer: Tokenizer, config: DecoderConfig, sample: Sample) -> tuple[list[int], int]:
-    """All ids of a lesson, and where the answer starts."""
+    """Return the token ids of a sample and the position at which the answer starts."""
     prompt = prompt_ids(tokenizer, sample.token, len(sample.scenes), config.photo_vectors, sample.masked)
     return (prompt + answer_ids(tokenizer, sample.things, sample.text))[: config.length], len(prompt)
 
 
 def _gather_states(feature_cache: Tensor, samples: Sequence[Sample]) -> Tensor:
-    """One random view of every photo of the lessons, in their order: (photos, photo_vectors, photo_width)."""
+    """Return one random view of every photo of the samples, in order: (photos, photo_vectors, photo_width) float32."""
     scenes = [number for sample in samples for number in sample.scenes]
     views = torch.randint(feature_cache.shape[1], (len(scenes),))
     return feature_cache[torch.tensor(scenes, dtype=torch.long), views].float()
@@ -100,7 +102,7 @@ def _gather_states(feature_cache: Tensor, samples: Sequence[Sample]) -> Tensor:
 def _compute_loss(
     model: Decoder, rows: Sequence[Sequence[int]], starts: Sequence[int], states: Tensor, slot: int
 ) -> Tensor:
-    """Cross entropy of the next token from where each row's answer starts."""
+    """Return the cross entropy of the next token, counted from where each row's answer starts."""
     device = model.words.weight.device
     length = max(map(len, rows))
     ids = torch.zeros(len(rows), length, dtype=torch.long)
@@ -116,7 +118,7 @@ def _compute_loss(
 
 
 def save_captioner(model: Decoder, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the checkpoint: fp16 weights, sizes, tokenizer."""
+    """Write the checkpoint: float16 weights, config and tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.half().cpu().contiguous() for name, weight in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -1,9 +1,10 @@
-"""Training of `clip/mini`: a dual encoder from scratch on photos and their Russian texts.
+"""Train `clip/mini` (`opisalka train clip`): a dual encoder from scratch on photos and their Russian texts.
 
-Two stages. `teach`: the public MobileNetV2 learns what this project's photos show. `train_clip`: a ResNet that starts
-from random weights learns the same and imitates the teacher on endless views and mixtures of the photos ("Knowledge
-distillation: a good teacher is patient and consistent", Beyer et al., 2022). Contrastive loss as in CLIP
-(Radford et al., 2021), pairs of like garments left out of the negatives.
+Two stages: `finetune_teacher` adapts the public MobileNetV2 to the photos of this project; `train_clip` trains a
+ResNet
+from random weights on the same labels and distils the teacher on endless augmented and mixed views ("Knowledge
+distillation: a good teacher is patient and consistent", Beyer et al., 2022). The contrastive loss is that of CLIP
+(Radford et al., 2021), without negatives among pairs of similar garments.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from transformers import BertConfig, BertModel, ResNetConfig, VisionTextDualEncoderConfig
 
+from evaluation.ranking import roc_auc
 from inference.clip.dual_encoder import build_model
 from training import loop
 from training.data.augment import augment, mix_images
@@ -29,13 +31,13 @@ from training.teacher import FEATURES, read_teacher
 WIDTHS = (48, 96, 192, 384)
 DIM = 256
 TEXT_WIDTH, TEXT_LAYERS, TEXT_LENGTH = 256, 3, 96
-# Pixels: most of the training, its last quarter and the teacher, serving.
+# Input sizes in pixels: most of the training; its last quarter and the teacher; serving.
 FIRST_AT, LAST_AT, SERVED_AT = 112, 144, 160
 BATCH, MIXED = 96, 48
 
 
 class DualEncoder(nn.Module):
-    """A photo trunk and a text encoder with projections into one space, and heads that name what is seen."""
+    """A vision trunk and a text encoder, projected into one space, with classification heads on the trunk."""
 
     def __init__(self, trunk: nn.Module, width: int, words: int, sizes: dict[str, int]) -> None:
         super().__init__()
@@ -47,20 +49,20 @@ class DualEncoder(nn.Module):
         self.heads = Heads(width, sizes)
 
     def encode_images(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, 3, size, size) → pooled features (batch, width) and unit embeddings (batch, DIM)."""
+        """Encode pixels (batch, 3, size, size) into pooled features (batch, width) and unit embeddings (batch, DIM)."""
         seen = self.trunk(pixels)
         pooled = seen if isinstance(seen, Tensor) else seen.pooler_output
         return pooled, functional.normalize(self.visual_projection(pooled).float(), dim=-1)
 
     def encode_texts(self, tokens: Tensor) -> Tensor:
-        """(batch, length) token ids → unit embeddings (batch, DIM)."""
+        """Encode token ids (batch, length) int64 into unit embeddings (batch, DIM)."""
         tokens = tokens[:, : min(48, int((tokens != 0).sum(1).max()))]
         read = self.text(input_ids=tokens, attention_mask=tokens != 0).pooler_output
         return functional.normalize(self.text_projection(read).float(), dim=-1)
 
 
 def build_text_config(words: int) -> BertConfig:
-    """A small BERT; token 0 is padding."""
+    """Return the config of a small BERT; token 0 is padding."""
     return BertConfig(
         vocab_size=words,
         hidden_size=TEXT_WIDTH,
@@ -74,7 +76,7 @@ def build_text_config(words: int) -> BertConfig:
 
 
 def build_vision_config() -> ResNetConfig:
-    """A slim ResNet-18 ("Deep residual learning", He et al., 2016)."""
+    """Return the config of a slim ResNet-18 ("Deep residual learning", He et al., 2016)."""
     return ResNetConfig(
         hidden_sizes=list(WIDTHS),
         depths=[2, 2, 2, 2],
@@ -84,20 +86,25 @@ def build_vision_config() -> ResNetConfig:
 
 
 def build_dual_config(words: int) -> VisionTextDualEncoderConfig:
-    """Both towers and the size of the space they share."""
-    # A ResNet's configuration does not say how wide its output is; the projection asks for `hidden_size`.
+    """Return the config of both towers and of their common space."""
+    # ResNetConfig has no `hidden_size`, which VisionTextDualEncoderModel reads for its projection.
     vision = build_vision_config().to_dict() | {"hidden_size": WIDTHS[-1]}
     text = build_text_config(words).to_dict()
     return VisionTextDualEncoderConfig(vision_config=vision, text_config=text, projection_dim=DIM)
 
 
 def build_student(words: int, sizes: dict[str, int]) -> DualEncoder:
-    """The dual encoder to be trained and shipped, its weights random."""
+    """Return the dual encoder that is trained and shipped, with random weights."""
     return DualEncoder(build_model(build_dual_config(words)).get_submodule("vision_model"), WIDTHS[-1], words, sizes)
 
 
 def contrastive_loss(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tensor) -> Tensor:
-    """Symmetric cross entropy of the right pair among the batch; pairs of the same group are no negatives."""
+    """Return the symmetric cross entropy of each photo's own text among the batch, a scalar.
+
+    photos, texts: (batch, DIM) unit embeddings; groups: (batch,) int64, pairs of the same group are no negatives;
+    scale:
+    logarithm of the temperature's inverse.
+    """
     logits = scale.exp().clamp(max=60) * photos @ texts.T
     alike = (groups[:, None] == groups[None]) & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
     logits = logits.masked_fill(alike, -1e4)
@@ -106,7 +113,9 @@ def contrastive_loss(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tenso
 
 
 def compute_task_loss(model: DualEncoder, pixels: Tensor, batch: Dataset) -> Tensor:
-    """What the photos show and which text is theirs, as one loss."""
+    """Return the sum of the classification and the contrastive loss, a scalar; pixels: (batch, 3, size, size) in [-1,
+    1].
+    """
     pooled, photos = model.encode_images(pixels)
     texts = model.encode_texts(_pick_text(batch))
     return compute_head_loss(model.heads(pooled), batch.labels) + contrastive_loss(
@@ -117,7 +126,7 @@ def compute_task_loss(model: DualEncoder, pixels: Tensor, batch: Dataset) -> Ten
 def finetune_teacher(
     weights: Path, train: Dataset, held: Dataset, words: int, sizes: dict[str, int], out: Path, steps: int
 ) -> None:
-    """Fine-tune the public teacher on the photos; `weights` is its .tflite or .safetensors file."""
+    """Fine-tune the public teacher and save it in `out`; `weights` is its .tflite or .safetensors file."""
     trunk = read_teacher(weights)
     device = train.pixels.device
     model = convert_conv2d_weight_memory_format(
@@ -150,7 +159,7 @@ def finetune_teacher(
 def train_clip(
     teacher: DualEncoder, train: Dataset, held: Dataset, words: int, sizes: dict[str, int], out: Path, steps: int
 ) -> DualEncoder:
-    """Train the student from random weights; returns the average of its weights over the last steps."""
+    """Train the student from random weights and return the exponential moving average of its weights."""
     device = train.pixels.device
     model = convert_conv2d_weight_memory_format(build_student(words, sizes).to(device), torch.channels_last)
     imitate = nn.Linear(WIDTHS[-1], FEATURES).to(device)
@@ -198,9 +207,10 @@ def _pick_text(batch: Dataset) -> Tensor:
 
 @torch.no_grad()
 def evaluate(model: DualEncoder, held: Dataset, size: int) -> dict[str, float]:
-    """Held-out figures: the share of photos whose item and colour are named, and how well right pairs stand out.
+    """Return held-out metrics: accuracies of item and colour, and the ROC AUC of right against swapped pairs, in [0,
+    1].
 
-    `auc` compares each photo's own caption with one of another item, drawn with a fixed seed.
+    size: edge of the input in pixels.
     """
     model.eval()
     pixels = functional.interpolate(held.pixels.float() / 127.5 - 1, size, mode="bilinear", antialias=True)
@@ -214,15 +224,15 @@ def evaluate(model: DualEncoder, held: Dataset, size: int) -> dict[str, float]:
 
 
 def compute_pair_auc(similarity: Tensor, items: Tensor) -> float:
-    """ROC AUC of right pairs (the diagonal) against swapped pairs of different items (photos, photos)."""
-    swapped = similarity[items[:, None] != items[None]]
-    ordered, right = swapped.sort().values, similarity.diagonal().contiguous()
-    below = torch.searchsorted(ordered.contiguous(), right)
-    return float(below.float().mean() / len(ordered))
+    """Return the ROC AUC of right pairs (the diagonal) against pairs of different items.
+
+    similarity: (photos, photos) cosine of photos and texts; items: (photos,) class numbers.
+    """
+    return roc_auc(similarity.diagonal(), similarity[items[:, None] != items[None]])
 
 
 def save_clip(model: DualEncoder, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the checkpoint: fp16 weights, configuration, tokenizer and pixel rule, as `transformers` lays them out."""
+    """Write the checkpoint as `transformers` does: float16 weights, config, tokenizer, image preprocessing."""
     folder.mkdir(parents=True, exist_ok=True)
     config = build_dual_config(tokenizer.get_vocab_size())
     config.architectures = ["VisionTextDualEncoderModel"]

@@ -1,4 +1,6 @@
-"""Training of `diversity/mini`: one thing or many, from what the dual encoder sees in an album and its fields."""
+"""Train `diversity/mini` (`opisalka train diversity`): one thing or many, from image features and the fields'
+embedding.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ ALBUMS_A_STEP = 48
 
 @dataclass
 class Albums:
-    """Labelled albums drawn at random: views of one thing, sets, single pictures, and real listings with their fields.
+    """Labelled random albums: views of one thing, sets, single pictures, and real listings with their fields.
 
-    bank: (scenes, views, 1 + GRID², width), what the encoder saw; texts: the embedding (dim,) of each listing's fields.
+    feature_cache: (scenes, views, 1 + GRID², width) float16 states of the dual encoder; texts: the unit embedding
+    (dim,) of each
+    listing's fields.
     """
 
     clip: Clip
@@ -48,11 +52,13 @@ class Albums:
                 self._numbers[scene.photos[0]] = number
 
     def sample(self) -> tuple[ImageFeatures, Tensor | None, float]:
-        """An album, the embedding of its text where it has one, and 1 for many things or 0 for one."""
+        """Draw an album: its features, the embedding of its text or None, and the label (1 for many things, 0 for
+        one).
+        """
         kind = self.rnd.random()
         if kind < 0.15:
             return self._listing()
-        # Pictures of many things are a quarter of the scenes and half of what is hard.
+        # Sampled at twice their rate: pictures of many things cause half of the errors.
         first = self.rnd.choice(self._many) if kind > 0.75 else self.rnd.randrange(len(self.scenes))
         scene = self.scenes[first]
         if kind < 0.45 and scene.group:
@@ -78,24 +84,24 @@ class Albums:
 
 
 def features_from_states(clip: Clip, states: Tensor) -> ImageFeatures:
-    """Views from a bank's states (photos, 1 + GRID², width)."""
+    """Project cached states (photos, 1 + GRID², width) to image features."""
     with torch.no_grad():
         embeddings = functional.normalize(clip.model.visual_projection(states[:, 0]), dim=-1)
     return ImageFeatures(embeddings, states)
 
 
 def train(classifier: DiversityClassifier, albums: Albums, work: Path, steps: int) -> DiversityClassifier:
-    """Train on drawn albums; returns the average of the weights over the last steps."""
+    """Train on random albums and return the exponential moving average of the weights."""
     average, smooth = loop.build_ema(classifier, 0.995)
     optimizer = loop.build_optimizer(classifier, 1e-3, 0.05)
 
     def step(number: int) -> dict[str, float]:
-        # A restart restores PyTorch's generator, and so it goes on with new albums instead of the first ones again.
+        # Seeded by PyTorch's generator, which a restart restores: a resumed run draws new albums, not the first again.
         albums.rnd.seed(int(torch.randint(1 << 31, ())))
         drawn = [albums.sample() for _ in range(ALBUMS_A_STEP)]
         logits = torch.stack([classifier(views, text) for views, text, _ in drawn])
         answers = torch.tensor([answer for _, _, answer in drawn])
-        # Softened answers: a few garments were photographed twice and noted as two.
+        # Labels are smoothed because a few garments were photographed twice and labelled as two.
         loss = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
         loop.optimizer_step(optimizer, loss, 1e-3 * loop.cosine_schedule(number, steps, 50))
         average.update_parameters(classifier)
@@ -107,7 +113,7 @@ def train(classifier: DiversityClassifier, albums: Albums, work: Path, steps: in
 
 
 def save_diversity(classifier: DiversityClassifier, folder: Path) -> None:
-    """Write the checkpoint: fp16 weights and sizes."""
+    """Write the checkpoint: float16 weights and sizes."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.half().contiguous() for name, weight in classifier.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

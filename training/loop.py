@@ -1,4 +1,4 @@
-"""The loop that every training shares: progress bar, log, checkpoints that survive a kill, averaged weights."""
+"""The training loop that all stages share: progress bar, log, resumable state, averaged weights."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 class Stateful(Protocol):
-    """Anything whose state is kept across restarts: models, optimisers."""
+    """Anything with a state that survives restarts: models, optimizers."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The state as plain tensors and numbers."""
+        """Return the state as plain tensors and numbers."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
-        """Take a state over."""
+        """Restore a state."""
         ...
 
 
 def pick_device() -> torch.device:
-    """The GPU where there is one."""
+    """Return the GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def autocast(where: torch.device) -> torch.autocast:
-    """bfloat16 where the hardware multiplies it natively: on a GPU, and on a CPU with AVX512-BF16."""
+    """Return a bfloat16 autocast where the hardware multiplies it natively: on a GPU, and on a CPU with AVX512-BF16."""
     native = where.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(where.type, torch.bfloat16, enabled=native)
 
 
 def cosine_schedule(step: int, steps: int, warm_up: int) -> float:
-    """The share of the peak learning rate at a step: linear warm-up, then a half cosine to zero."""
+    """Return the factor of the peak learning rate at a step, in [0, 1]: linear warm-up, then a half cosine to zero."""
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
 def build_ema(model: Model, decay: float) -> tuple[AveragedModel, Model]:
-    """An exponential moving average of a model's weights and buffers, and the model that holds them."""
+    """Return an exponential moving average of a model's weights and buffers, and the model that holds them."""
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
     return average, cast(Model, average.module)
 
 
 def build_optimizer(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
-    """AdamW; weight decay is for matrices alone, not for biases and norms."""
+    """Return AdamW with weight decay on matrices only, not on biases and norms."""
     matrices = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
     others = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
@@ -64,7 +64,7 @@ def build_optimizer(model: nn.Module, rate: float, decay: float) -> torch.optim.
 
 
 def optimizer_step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
-    """One step down the gradient, its norm clipped to 1."""
+    """Take one optimizer step with the gradient norm clipped to 1; loss: a scalar tensor."""
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
@@ -76,10 +76,10 @@ def optimizer_step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: f
 def run_steps(
     steps: int, step: Callable[[int], Mapping[str, float]], state: Mapping[str, Stateful], folder: Path, title: str
 ) -> None:
-    """Call `step` for each number below `steps`, from where the folder's last saved state ended.
+    """Call `step` for each number below `steps`, resuming after the last saved state in `folder`.
 
-    `step` returns the figures of the log (`<title>.jsonl`), or nothing. The state is saved every two minutes and at the
-    end.
+    `step` returns the figures for the log (`<title>.jsonl`), or nothing. The state is saved every two minutes and
+    at the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{title}.state.pt"

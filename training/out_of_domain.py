@@ -1,7 +1,8 @@
-"""Training of the detector of photos that show no clothes (`foreign.safetensors` of a dual encoder's folder).
+"""Train the out-of-domain detector (`opisalka train foreign`; `foreign.safetensors` in a dual encoder's folder).
 
-It starts from the dual encoder's trunk and imitates what the public teacher sees in photos of all sorts, for what
-makes a bottle no garment has to hold for things that no training photo shows; one logit learns the difference.
+It is initialised with the dual encoder's trunk and distils the public teacher on photos of all kinds: the features
+that
+tell a bottle from a garment have to hold for things that no training photo shows. One logit learns the difference.
 """
 
 from __future__ import annotations
@@ -27,31 +28,35 @@ from training.drawings import draw, random_garment
 from training.teacher import FEATURES, MobileNetV2
 
 STORED = 144
-# Pixels: most of the training, its last part, a photo before the teacher; serving is at `SIZE`.
+# Input sizes in pixels: most of the training; its last part; the teacher. Serving uses `SIZE`.
 FIRST_AT, LAST_AT, TAUGHT_AT = 96, 112, 192
 BATCH = 64
 RATE = 8e-4
-# The teacher's answers are compared softened: its second and third guesses say what a thing is like.
+# Temperature of the distillation: the teacher's second and third guesses tell what a thing resembles.
 TEMPERATURE = 2.0
-# Of Caltech 101: people are dressed, and a skate is a boot.
+# Left out of Caltech 101: people wear clothes, and a skate is a boot.
 LEFT_OUT = re.compile("Faces|inline_skate")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Photos from one place: (photos, 3, STORED, STORED) uint8, and what the teacher saw in them."""
+    """Photos of one source, (photos, 3, STORED, STORED) uint8, and the teacher's features of them, (photos,
+    FEATURES).
+    """
 
     pixels: Tensor
     seen: Tensor  # (photos, FEATURES)
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
-        """Random photos and what was seen in them, with replacement."""
+        """Draw photos (count, 3, STORED, STORED) uint8 and the teacher's features of them (count, FEATURES), with
+        replacement.
+        """
         rows = torch.randint(len(self.pixels), (count,))
         return self.pixels[rows], self.seen[rows]
 
 
 class Pupil(nn.Module):
-    """The detector with what it needs to imitate the teacher."""
+    """The detector with the projection that distillation needs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +66,7 @@ class Pupil(nn.Module):
 
 @torch.no_grad()
 def label_with_teacher(teacher: MobileNetV2, paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Source:
-    """Photos and drawings with what the teacher sees in each, looked at once and whole."""
+    """Load photos and drawings and compute the teacher's features (photos, FEATURES) of each once, uncropped."""
     pixels, seen = [], []
     for start in range(0, len(paths), 32):
         part = list(paths[start : start + 32])
@@ -79,35 +84,37 @@ def _compute_features(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
 
 
 def render_drawings(count: int, seed: int) -> list[Image.Image]:
-    """Drawings of garments: they are clothes too, and the preloaded cases are drawn."""
+    """Render RGB drawings of garments: they count as clothes, and the preloaded cases are drawn. Sizes are in
+    pixels.
+    """
     return [draw([random_garment(random.Random(seed * 1_000_000 + n))], seed + n) for n in range(count)]
 
 
 def build_student(folder: Path) -> Pupil:
-    """A pupil whose trunk starts as that of the dual encoder in `folder`, as far as the two are alike."""
+    """Return a student whose trunk copies that of the dual encoder in `folder` as far as their shapes agree."""
     student = Pupil()
     known = load_file(folder / "model.safetensors")
     trunk = {name.removeprefix("vision_model."): weight.float() for name, weight in known.items()}
     own = student.detector.trunk.state_dict()
     fitting = {name: weight for name, weight in trunk.items() if name in own and own[name].shape == weight.shape}
     student.detector.trunk.load_state_dict(fitting, strict=False)
-    if fitting:  # what edges and spots are, the dual encoder knows well enough
+    if fitting:  # low-level filters transfer, so only layers of equal shape are copied
         student.detector.trunk.embedder.requires_grad_(False)
         student.detector.trunk.encoder.stages[0].requires_grad_(False)
     return student
 
 
 def train(
-    student: Pupil, teacher: MobileNetV2, clothes: Source, others: Sequence[Source], work: Path, steps: int
+    student: Pupil, teacher: MobileNetV2, clothes: Source, negatives: Sequence[Source], work: Path, steps: int
 ) -> OutOfDomainDetector:
-    """Train on random views, half clothes, half others; returns the average of the weights over the last steps."""
+    """Train on augmented views, half clothes and half negatives; return the exponential moving average of the weights."""
     student = convert_conv2d_weight_memory_format(student, torch.channels_last)
     average, smooth = loop.build_ema(student, 0.995)
     optimizer = loop.build_optimizer(student, RATE, 0.05)
-    shares = _shares([len(source.pixels) for source in others], BATCH // 2)
+    shares = _shares([len(source.pixels) for source in negatives], BATCH // 2)
 
     def step(number: int) -> dict[str, float]:
-        parts = [clothes.sample(BATCH // 2), *(each.sample(n) for each, n in zip(others, shares, strict=True))]
+        parts = [clothes.sample(BATCH // 2), *(each.sample(n) for each, n in zip(negatives, shares, strict=True))]
         answers = torch.cat((torch.zeros(BATCH // 2), torch.ones(BATCH // 2)))
         pixels, seen = (torch.cat(each) for each in zip(*parts, strict=True))
         edge = FIRST_AT if number < 0.7 * steps else LAST_AT
@@ -123,7 +130,7 @@ def train(
 
 
 def _shares(sizes: Sequence[int], count: int) -> list[int]:
-    """How many photos of each source make a batch: in proportion to the root of its size, at least one."""
+    """Return the number of photos per source in a batch: proportional to the square root of its size, at least one."""
     roots = [size**0.5 for size in sizes]
     shares = [max(1, round(count * root / sum(roots))) for root in roots]
     shares[shares.index(max(shares))] += count - sum(shares)
@@ -140,7 +147,7 @@ def _loss(
         likely = (_classes(teacher, seen) / TEMPERATURE).softmax(1).float()
     said = (_classes(teacher, imitated) / TEMPERATURE).log_softmax(1).float()
     surprise = functional.kl_div(said, likely, reduction="batchmean")
-    # Softened answers: some photos of other things have a sleeve in a corner.
+    # Labels are smoothed because some negatives show a sleeve in a corner.
     logits = student.detector.head(features)[:, 0].float()
     judged = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
     figures = {"apart": apart, "surprise": surprise, "judged": judged}
@@ -153,7 +160,7 @@ def _classes(teacher: MobileNetV2, features: Tensor) -> Tensor:
 
 
 def coarsen(pixels: Tensor) -> Tensor:
-    """Photos (photos, 3, height, width) uint8, some blurred and some grey, so that a source's camera is no answer."""
+    """Blur or desaturate some photos (photos, 3, height, width) uint8, so that a source's camera gives nothing away."""
     kind = torch.rand(len(pixels))
     pixels = pixels.clone()
     for chosen, edge in ((kind < 0.15, 72), ((kind >= 0.15) & (kind < 0.3), 108)):
@@ -166,13 +173,13 @@ def coarsen(pixels: Tensor) -> Tensor:
 
 
 def save_detector(detector: OutOfDomainDetector, folder: Path) -> None:
-    """Write the detector beside the dual encoder, in fp16."""
+    """Write the detector in float16 beside the dual encoder."""
     weights = {n: w.half().contiguous() for n, w in detector.state_dict().items() if w.is_floating_point()}
     save_file(weights, folder / FILE, metadata={"format": "pt"})
 
 
 def list_sources(folder: Path) -> list[list[Path]]:
-    """The photos of each folder below, a folder a source; of the folder itself where it has none."""
+    """Return the photos of each sub-folder as a source of its own; those of the folder itself if it has none."""
     parts = [_photos_below(part) for part in sorted(folder.iterdir()) if part.is_dir()]
     return [paths for paths in parts if paths] or [_photos_below(folder)]
 

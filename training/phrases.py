@@ -1,7 +1,7 @@
-"""From which similarity on a dual encoder is right about a phrase: thresholds for the interrogator.
+"""Measure from which similarity a dual encoder is right about a phrase (`opisalka train interrogator`).
 
-An encoder reads every phrase, also those that it never learned to see. What it may say is measured on photos whose
-labels are known.
+An encoder scores every phrase, also those that it was never trained on. Labelled photos show which of them can be
+trusted.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from inference.clip.dual_encoder import Clip
 from inference.listing.photos import load_photo
 from training.data.examples import PhotoLabels, read_photo_labels
 
-# A phrase is said where at least this share of the training photos that would get it show it; the labels leave out
-# much of what is seen, so that more of them are right.
+# Required precision on the training photos. Labels omit much of what is visible, so the true precision is higher.
 RIGHT: Final = 0.5
-# Fewer photos than these measure nothing.
+# Minimum number of photos for a measurement.
 LEAST_SHOWN, LEAST_SAID = 8, 8
 BATCH: Final = 16
 
 
 def calibrate(data: Path, out: Path) -> Card:
-    """Measure the thresholds of the interrogator in `out` on the training photos of a data set, and seal its card."""
+    """Measure the thresholds of the interrogator in `out` on the training photos of a data set, and save its card."""
     card, phrases = load_card(out), read()
     clip = Clip.load(get_card(out.parent.parent, "clip", str(card.settings["clip"])).folder)
     labels = {name: row for name, row in read_photo_labels(data).items() if row.split == "train"}
@@ -44,7 +43,7 @@ def calibrate(data: Path, out: Path) -> Card:
 
 
 def encode_photos(clip: Clip, paths: Sequence[Path]) -> Tensor:
-    """Photos → (photos, dim)."""
+    """Encode photos into unit embeddings (photos, dim)."""
     parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
     return torch.cat([clip.encode_images([load_photo(path) for path in part]).embeddings for part in parts])
 
@@ -52,7 +51,10 @@ def encode_photos(clip: Clip, paths: Sequence[Path]) -> Tensor:
 def thresholds(
     clip: Clip, phrases: Phrases, areas: Sequence[str], labels: Sequence[PhotoLabels], photos: Tensor
 ) -> dict[str, float]:
-    """Phrase → threshold, of the phrases that the encoder can tell; photos: (photos, dim), of the labels in order."""
+    """Return the threshold of each phrase that the encoder recognises; photos: (photos, dim) unit embeddings, in the
+    order of
+    `labels`.
+    """
     tables = phrases.of(areas)
     traits = {trait: tables[trait] for trait in tables if trait not in areas and trait not in phrases.seller}
     read_as = label(clip.project_texts, traits, templates(tables, areas))
@@ -68,9 +70,10 @@ def thresholds(
 
 
 def threshold_of(likeness: Tensor, shown: Tensor) -> float | None:
-    """The least similarity above which at least `RIGHT` of the photos show it; (photos,) float and bool.
+    """Return the least similarity above which at least `RIGHT` of the photos show the phrase; None if there is none.
 
-    None for what is too rare to be measured, and where nothing can be said so surely.
+    likeness: (photos,) cosine similarities; shown: (photos,) bool. Phrases that are too rare to be measured get
+    None.
     """
     if int(shown.sum()) < LEAST_SHOWN:
         return None
@@ -81,7 +84,7 @@ def threshold_of(likeness: Tensor, shown: Tensor) -> float | None:
 
 
 class Shown:
-    """What a photo's labels say that it shows."""
+    """The words of a photo's labels."""
 
     def __init__(self, row: PhotoLabels, phrases: Phrases) -> None:
         named = phrases.named(row.item)
@@ -90,7 +93,7 @@ class Shown:
         self._stems = {_stem(word) for word in _words(f"{row.features} {row.pattern} {row.caption}")}
 
     def shows(self, phrase: str, trait: str) -> bool:
-        """Whether every word of the phrase is there; «без …» cannot be known from what is there."""
+        """Return True if the labels contain every word of the phrase; «без …» cannot be verified by what is there."""
         if trait == COLOURS:
             return phrase in self._colours
         words = [word for word in _words(phrase) if len(word) > len("под")]

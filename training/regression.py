@@ -1,4 +1,4 @@
-"""Logistic regression on sparse features, all at once: no steps, no chance, the same weights every time."""
+"""Logistic regression on sparse features by full-batch L-BFGS: deterministic, without a learning rate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """The values at (row, column) of a matrix of `shape`, in the order of rows."""
+    """A sparse matrix of `shape`: values at (row, column), ordered by row."""
 
     rows: Tensor
     columns: Tensor
@@ -20,24 +20,26 @@ class Sparse:
     shape: tuple[int, int]
 
     def bind_matvec(self) -> Callable[[Tensor], Tensor]:
-        """The product with a vector of `shape[1]` numbers."""
+        """Return a function that multiplies the matrix with a vector (shape[1],) → (shape[0],)."""
         starts = torch.searchsorted(self.rows.contiguous(), torch.arange(self.shape[0] + 1))
-        with warnings.catch_warnings():  # said once by PyTorch, whatever is done with them
+        with warnings.catch_warnings():  # PyTorch warns on first use of sparse CSR
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
             matrix = torch.sparse_csr_tensor(starts, self.columns, self.values, self.shape, check_invariants=True)
         return lambda vector: matrix @ vector
 
     def transpose(self) -> Sparse:
-        """Rows as columns and columns as rows."""
+        """Return the transposed matrix."""
         order = self.columns.argsort(stable=True)
         shape = (self.shape[1], self.shape[0])
         return Sparse(self.columns[order], self.rows[order], self.values[order], shape)
 
 
 def fit(features: Sparse, truth: Tensor, importance: Tensor, freedom: float, steps: int) -> tuple[Tensor, Tensor]:
-    """Weights (columns,) and constant () that tell rows of `truth` 1 from 0.
+    """Fit a weighted logistic regression and return its weights (columns,) and bias (1,), float32.
 
-    They minimise `freedom` times the sum of the losses, each times its importance, plus half the squared weights.
+    Minimises `freedom` times the sum of the losses, each times its importance, plus half the squared norm of the
+    weights.
+    truth: (rows,) in {0, 1}; importance: (rows,).
     """
     times, back = features.bind_matvec(), features.transpose().bind_matvec()
     weights, constant = torch.zeros(features.shape[1]), torch.zeros(1)

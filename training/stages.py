@@ -1,4 +1,4 @@
-"""The stages of `opisalka train`, each from data-set folders to a checkpoint folder."""
+"""The stages of `opisalka train`: each reads data-set folders and writes a checkpoint folder with its card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from training.tokenizer import train_encoder_tokenizer
 
 READING_WORDS = 6000
 HEAD_WIDTH = 64
-# Collages of photos, and drawings of one, of several different and of several equal things.
+# Numbers of collages and of drawings with one, several different, and several equal things.
 COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
 DATA = (
@@ -52,21 +52,23 @@ TEXTS = {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Kozie
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the data lie: clothes (the data set), optionally things that are no clothes, and plain texts."""
+    """The data folders: clothes (the data set), optionally things that are no clothes, and plain texts."""
 
     data: Path
-    others: Path | None = None
+    negatives: Path | None = None
     texts: Path | None = None
     drawings: int = 0
 
 
 def collect_reading_texts(sources: Sources) -> list[str]:
-    """What the text encoder's vocabulary is made of: captions, fields and descriptions, names, phrases of ads."""
+    """Return the texts for the text encoder's vocabulary: captions, fields, descriptions, names of things, phrases of
+    ads.
+    """
     examples = read_examples(sources.data / "captions.jsonl") + read_examples(sources.data / "listings.jsonl")
     train = [example for example in examples if example.split == "train"]
     texts = [text for e in train for text in (e.attributes_text, e.description, e.gpt_description) if text]
-    if sources.others:
-        texts += [picture.texts[0] for picture in dataset.load_negatives(sources.others)]
+    if sources.negatives:
+        texts += [picture.texts[0] for picture in dataset.load_negatives(sources.negatives)]
     if sources.texts:
         for path in sorted(sources.texts.glob("ads_*.txt")):
             texts += path.read_text(encoding="utf-8").split("\n")
@@ -76,7 +78,7 @@ def collect_reading_texts(sources: Sources) -> list[str]:
 def train_clip(
     sources: Sources, teacher: Path, out: Path, work: Path, steps: int, teacher_steps: int, seed: int
 ) -> None:
-    """`opisalka train clip`: teacher, student, threshold, checkpoint. `work` keeps what a restart needs."""
+    """Run `opisalka train clip`: teacher, student, thresholds, checkpoint. `work` keeps the state for a restart."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     device = loop.pick_device()
@@ -97,7 +99,7 @@ def train_clip(
 
 
 def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
-    """Measure the match thresholds on the held-out listings and write the card of a dual encoder."""
+    """Measure the match thresholds on the held-out listings and save the card of a dual encoder."""
     knows = tuple(calibration.collect_nouns(read_photo_labels(data).values()))
     return save_card(
         Card(
@@ -119,7 +121,7 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
 
 
 def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str = "val") -> dict[str, float]:
-    """The match thresholds of the dual encoder in a folder, measured on the listings of a split."""
+    """Return the match thresholds of the dual encoder in a folder, measured on the listings of a split."""
     encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
     captioned, listed = (
         [example for example in read_examples(data / name) if example.split == split]
@@ -127,7 +129,7 @@ def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], spl
     )
     photos = [photo for example in (*captioned, *listed) for photo in example.photos]
     gallery = Gallery.of(encoder, OutOfDomainDetector.load(folder), photos)
-    # The three ways a seller writes: a phrase, fields, a whole ad.
+    # Sellers write in three ways: a phrase, fields, a whole ad.
     kinds = [(captioned, [example.description or "" for example in captioned])]
     kinds.append((listed, [example.attributes_text for example in listed]))
     kinds.append((listed, [example.description or "" for example in listed]))
@@ -135,17 +137,17 @@ def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], spl
 
 
 def train_out_of_domain(sources: Sources, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
-    """`opisalka train foreign`: what shows no clothes, into the folder of a dual encoder; its card is sealed anew."""
+    """Run `opisalka train foreign`: write the detector into the folder of a dual encoder and recalibrate its card."""
     torch.manual_seed(seed)
     guide = read_teacher(teacher).eval().requires_grad_(False)
     paths = [e.photos[0] for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
     clothes = out_of_domain.label_with_teacher(guide, paths, out_of_domain.render_drawings(sources.drawings, seed))
-    others = [
+    negatives = [
         out_of_domain.label_with_teacher(guide, found)
-        for found in out_of_domain.list_sources(sources.others or sources.data)
+        for found in out_of_domain.list_sources(sources.negatives or sources.data)
     ]
     student = out_of_domain.build_student(folder)
-    out_of_domain.save_detector(out_of_domain.train(student, guide, clothes, others, work, steps), folder)
+    out_of_domain.save_detector(out_of_domain.train(student, guide, clothes, negatives, work, steps), folder)
     card = load_card(folder)
     save_card(
         replace(card, calibration={**card.calibration, **measure_match_thresholds(sources.data, folder, card.knows)})
@@ -155,7 +157,7 @@ def train_out_of_domain(sources: Sources, teacher: Path, folder: Path, work: Pat
 def train_captioner(
     sources: Sources, encoder: Path, out: Path, work: Path, steps: int, language_steps: int, seed: int, layers: int
 ) -> None:
-    """`opisalka train captioner`: language, then lessons on what the dual encoder in `encoder` sees."""
+    """Run `opisalka train captioner`: pre-training, then samples over the features of the dual encoder in `encoder`."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     clips, rnd = Clip.load(encoder), random.Random(seed)
@@ -163,7 +165,7 @@ def train_captioner(
     composer = Composer(scenes, _read_train_listings(sources.data), rnd)
     tokenizer = _load_writing_tokenizer(sources, composer, work / "writing.json")
     width = clips.model.config.vision_config.hidden_size
-    # One dial decides the size: heads of 64 dimensions, as many of them as layers.
+    # One dial for the size: as many heads of 64 dimensions as layers.
     sizes = {"width": HEAD_WIDTH * layers, "layers": layers, "heads": layers}
     config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2, **sizes)
     model = Decoder(config).to(loop.pick_device())
@@ -186,12 +188,12 @@ def train_captioner(
 
 
 def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, steps: int, seed: int) -> None:
-    """`opisalka train diversity`: one thing or many, on what the dual encoder in `encoder` sees."""
+    """Run `opisalka train diversity` over the features of the dual encoder in `encoder`."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     clips, listings = Clip.load(encoder), _read_train_listings(sources.data)
     scenes, seen = _encode_scenes(sources, clips, work, seed)
-    # A copy: tensors made in inference mode cannot be learned from.
+    # Cloned because autograd rejects tensors created in inference mode.
     texts = list(clips.encode_texts([listing.attributes_text for listing in listings]).embeddings.clone())
     albums = diversity.Albums(clips, scenes, seen, listings, texts, random.Random(seed))
     classifier = DiversityClassifier(clips.dim, seen.shape[-1])
@@ -216,7 +218,7 @@ def _read_train_listings(data: Path) -> list[Example]:
 
 
 def _encode_scenes(sources: Sources, encoder: Clip, work: Path, seed: int) -> tuple[list[Scene], Tensor]:
-    """All scenes to learn from and what the encoder sees in them; computed once, kept in `work`."""
+    """Return all training scenes and their features; the features are computed once and kept in `work`."""
     with (sources.data / "photos.tsv").open(encoding="utf-8", newline="") as file:
         senders = {r["photo"]: r["sender"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
     examples = [e for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
@@ -230,7 +232,7 @@ def _encode_scenes(sources: Sources, encoder: Clip, work: Path, seed: int) -> tu
 
 
 def _read_phrases(sources: Sources) -> list[str]:
-    """Plain Russian to learn the language from: phrases of the web without digits, captions, descriptions."""
+    """Return plain Russian for pre-training: phrases of the web without digits, captions, descriptions."""
     lines: list[str] = []
     for path in sorted(sources.texts.glob("*.txt")) if sources.texts else ():
         lines += [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
@@ -259,8 +261,8 @@ def _build_datasets(
     sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int
 ) -> tuple[dataset.Dataset, dataset.Dataset]:
     pictures = dataset.load_clothes(sources.data, "train")
-    if sources.others:
-        pictures += dataset.load_negatives(sources.others)
+    if sources.negatives:
+        pictures += dataset.load_negatives(sources.negatives)
     pictures += dataset.draw_pictures(sources.drawings, seed * 1_000_000)
     workers = os.cpu_count() or 1
     train = dataset.load(pictures, tokenizer, words, workers)

@@ -1,7 +1,7 @@
-"""MobileNetV2 with its public ImageNet weights, as a teacher: it is read, asked and fine-tuned, never shipped.
+"""MobileNetV2 with its public ImageNet weights, used as a teacher only and never shipped.
 
 Source: "MobileNetV2: Inverted Residuals and Linear Bottlenecks" (Sandler et al., 2018); weights from
-google-coral/test_data (`mobilenet_v2_1.0_224_ptq.tflite`, Apache-2.0), int8, dequantised here to float.
+google-coral/test_data (`mobilenet_v2_1.0_224_ptq.tflite`, Apache-2.0), int8, dequantised here to float32.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's "same" padding, which pads more at the end than at the start."""
+    """A convolution with TensorFlow's "same" padding, which puts the larger half at the end."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, in, height, width) → (batch, out, height / stride, width / stride)."""
+        """Map (batch, in, height, width) → (batch, out, height / stride, width / stride)."""
         pads: list[int] = []
         for size in (x.shape[-1], x.shape[-2]):
             total = max((-(-size // self.stride[0]) - 1) * self.stride[0] + self.kernel_size[0] - size, 0)
@@ -33,7 +33,7 @@ class SameConv(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel by itself, project; batch norm is folded into the weights."""
+    """Expand, filter each channel separately, project; batch norm is folded into the weights."""
 
     def __init__(self, width: int, out: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and width == out
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, width, height, height) → (batch, out, height / stride, height / stride)."""
+        """Map (batch, width, height, height) → (batch, out, height / stride, height / stride)."""
         y = x if self.expand is None else functional.relu6(self.expand(x))
         y = self.project(functional.relu6(self.depthwise(y)))
         passed: Tensor = x + y if self.residual else y
@@ -52,7 +52,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """The teacher's trunk: pixels in [-1, 1] to 1,280 pooled features."""
+    """The teacher's trunk: pixels in [-1, 1] → 1,280 pooled features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,20 +68,20 @@ class MobileNetV2(nn.Module):
         self.classifier = SameConv(FEATURES, 1001, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(batch, 3, size, size) in [-1, 1] → (batch, 1280)."""
+        """Map pixels (batch, 3, size, size) in [-1, 1] → features (batch, 1280)."""
         x = self.blocks(functional.relu6(self.stem(pixels)))
         pooled: Tensor = functional.relu6(self.head(x)).mean((2, 3))
         return pooled
 
     def convolutions(self) -> Iterator[SameConv]:
-        """All convolutions in the order in which the photo meets them."""
+        """Yield all convolutions in forward order."""
         for module in self.modules():
             if isinstance(module, SameConv):
                 yield module
 
 
 def read_teacher(path: Path) -> MobileNetV2:
-    """The teacher with the weights of a .tflite or a .safetensors file."""
+    """Load the teacher from a .tflite or a .safetensors file."""
     if path.suffix != ".safetensors":
         return read_tflite(path)
     teacher = MobileNetV2()
@@ -90,10 +90,10 @@ def read_teacher(path: Path) -> MobileNetV2:
 
 
 def read_tflite(path: Path) -> MobileNetV2:
-    """The teacher with the dequantised weights of a TensorFlow Lite file (needs `ai-edge-litert`)."""
+    """Load the teacher from the dequantised weights of a TensorFlow Lite file (needs `ai-edge-litert`)."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # Without delegates, which would merge the operations.
+    # Delegates would fuse operations and hide their weights.
     reader = Interpreter(str(path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     details = {detail["index"]: detail for detail in reader.get_tensor_details()}
 

@@ -1,4 +1,4 @@
-"""Byte-pair tokenizers, trained on the texts of the data sets."""
+"""Train byte-pair tokenizers on the texts of the data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
 
 def train_encoder_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
-    """For a text encoder: case, «ё» and the digits of a number make no difference; [CLS] and [SEP] at the ends."""
+    """Train the tokenizer of a text encoder: case, «ё» and digits are normalised; [CLS] and [SEP] enclose each text."""
     tokenizer = Tokenizer(models.BPE(unk_token=UNKNOWN))
     steps = [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace("ё", "е")]
     steps += [normalizers.Replace(Regex(r"\d+"), "0")]
@@ -24,7 +24,7 @@ def train_encoder_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 
 
 def train_decoder_tokenizer(texts: Iterable[str], size: int, specials: Sequence[str]) -> Tokenizer:
-    """For a decoder: every text comes back as it was, byte for byte; `specials` are one token each."""
+    """Train the tokenizer of a decoder: lossless at the byte level; each of `specials` is one token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,8 +1,7 @@
-"""Training of `toxicity/mini`: weights of runs of letters that tell insults from plain words, however they are spelled.
+"""Train `toxicity/mini` (`opisalka train toxicity`): weights of character n-grams that tell insults from plain words.
 
-What it must not be taken in by stands beside what it must see: polite rewrites, ads in small letters and in capitals,
-facts. It learns from uncovered text (`inference.moderation.disguises`) and from no disguise of our making: those are
-for measuring.
+Hard negatives stand beside the insults: polite rewrites, ads in small letters and in capitals, facts. Training sees
+normalised text (`inference.moderation.disguises`) and no generated disguise; those are for measuring.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ from training.data.hard_negatives import BRANDS, INSULTS, WORDS
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
 SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"
 UNKNOWN = "[UNK]"
-WINDOW = 96  # letters that are read at once: an insult does not drown in a long ad
-# How much each source counts: the lines of a rude list are not all rude.
+WINDOW = 96  # letters per window: a longer one dilutes an insult in a long ad
+# Weights in the loss by source; the list of rude lines has noisy labels.
 IMPORTANCE: dict[Source, float] = {"pair": 2.0, "social": 0.5, "rude": 0.5, "ad": 1.0, "fact": 0.5}
-SHOUTED = 0.3  # how much an ad in capitals counts
-NAMED = 2.0  # how much a word or a brand counts that sounds rude and is not
+SHOUTED = 0.3  # weight of an ad in capitals
+NAMED = 2.0  # weight of a hard negative
 FACTS, SHOUTED_ADS = 30_000, 15_000
 FREEDOM, STEPS = 15.0, 150
-# Of neutral ads and descriptions, at most this share may be refused.
+# Maximum share of neutral ads and descriptions that may be refused.
 REFUSED_SHARE = 0.002
 AT_ONCE = 256
 COMMAND = "opisalka train toxicity --comments toxicity --texts text --data clothing --out checkpoints/toxicity/mini"
@@ -59,7 +58,7 @@ DATA = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A text, whether it insults, and how much it counts."""
+    """A text with its label and its weight in the loss."""
 
     text: str
     toxic: bool
@@ -67,7 +66,9 @@ class Sample:
 
 
 def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
-    """All training texts of the corpus, some of the ads in capitals as well, and words that are easily mistaken."""
+    """Return all training texts of the corpus, some of the ads in capitals as well, and words that are easily
+    mistaken.
+    """
     comments = corpus.of("train", "pair", "rude", "social")
     ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
     told = comments + ads + _sample(facts, FACTS, rnd)
@@ -80,7 +81,7 @@ def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
 
 
 def build_letter_tokenizer() -> Tokenizer:
-    """One token a letter; «ё» and digits make no difference, a space is what padding is."""
+    """Return a tokenizer with one token per letter; «ё» and digits are normalised, a space doubles as padding."""
     letters = (" ", *ALPHABET, *ALPHABET.upper(), *SIGNS, UNKNOWN)
     tokenizer = Tokenizer(models.BPE({letter: n for n, letter in enumerate(letters)}, [], unk_token=UNKNOWN))
     steps = [normalizers.NFKC(), normalizers.Replace("ё", "е"), normalizers.Replace("Ё", "Е")]
@@ -90,24 +91,24 @@ def build_letter_tokenizer() -> Tokenizer:
 
 
 def build_model(rows: int = SpellingConfig().rows) -> SpellingForSequenceClassification:
-    """A classifier that knows nothing."""
+    """Return a classifier with zero weights."""
     config = SpellingConfig(rows=rows, alphabet=len(ALPHABET), id2label={0: "toxic"}, label2id={"toxic": 0})
     return SpellingForSequenceClassification(config)
 
 
 def encode_letters(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
-    """Letters of texts, (n, length)."""
+    """Encode texts as letters, (texts, length) int64, padded with spaces."""
     read = [each.ids for each in tokenizer.encode_batch(list(texts))]
     longest = max(1, max(map(len, read)))
     return torch.tensor([ids + [SPACE] * (longest - len(ids)) for ids in read])
 
 
 def fit_classifier(model: SpellingForSequenceClassification, tokenizer: Tokenizer, labelled: Sequence[Sample]) -> None:
-    """Measure how rare each run is and fit the weights; changes `model`."""
+    """Measure the idf of each n-gram and fit the weights of `model` in place."""
     texts, rows, counts, shouting = _count_runs(model, tokenizer, [uncover(sample.text) for sample in labelled])
     rarity = _compute_idf(rows, len(labelled), model.config.rows)
     values = values_of(texts, counts, rarity[rows], len(labelled))
-    # Of a million rows, those that came up are numbered anew; the last column is the share of capitals.
+    # Only rows that occur get a column, of a million; the last column is the share of capitals.
     known = rarity.nonzero()[:, 0]
     places = torch.zeros(model.config.rows, dtype=torch.long).index_copy_(0, known, torch.arange(len(known)))
     kept = rarity[rows] > 0
@@ -132,7 +133,9 @@ def fit_classifier(model: SpellingForSequenceClassification, tokenizer: Tokenize
 def _count_runs(
     model: SpellingForSequenceClassification, tokenizer: Tokenizer, texts: Sequence[str]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Text, row and count of each different run of each text, (runs,) each; and each text's share of capitals, (n,)."""
+    """Return text, row and count of each distinct n-gram of each text, (n-grams,) each, and each text's share of
+    capitals (n,).
+    """
     config = model.config
     found, shares = [], []
     for start in tqdm(range(0, len(texts), AT_ONCE), "runs", mininterval=2.0):
@@ -145,14 +148,14 @@ def _count_runs(
 
 
 def _compute_idf(rows: Tensor, texts: int, size: int) -> Tensor:
-    """The inverse document frequency of each row, (size,); 0 where a single text holds it."""
+    """Return the inverse document frequency of each row, (size,) float32; 0 for rows that only one text contains."""
     holding = torch.bincount(rows, minlength=size)
     rarity = ((1 + texts) / (1 + holding)).log() + 1
     return torch.where(holding > 1, rarity, 0)
 
 
 def save_toxicity(model: SpellingForSequenceClassification, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the checkpoint: fp16 weights, configuration, tokenizer."""
+    """Write the checkpoint: float16 weights, config, tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     model.config.save_pretrained(folder)
     weights = {name: weight.half() for name, weight in model.state_dict().items()}
@@ -162,7 +165,7 @@ def save_toxicity(model: SpellingForSequenceClassification, tokenizer: Tokenizer
 
 
 def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
-    """`opisalka train toxicity`: classifier, threshold, checkpoint."""
+    """Run `opisalka train toxicity`: classifier, threshold, checkpoint."""
     tokenizer, model = build_letter_tokenizer(), build_model()
     fit_classifier(model, tokenizer, build_samples(corpus, random.Random(seed)))
     save_toxicity(model, tokenizer, out)
@@ -183,7 +186,7 @@ def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
 
 
 def calibrate(card: Card, neutral: Sequence[str]) -> Card:
-    """Measure the threshold that refuses at most `REFUSED_SHARE` of neutral texts, and write it on the card."""
+    """Measure the threshold that refuses at most `REFUSED_SHARE` of neutral texts, and store it on the card."""
     risks = torch.tensor(TextModeration.load(card).risks(neutral))
     threshold = round(float(risks.quantile(1 - REFUSED_SHARE)), 4)
     return save_card(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))

@@ -106,7 +106,7 @@ def test_labels_are_counted_once_a_photo() -> None:
     found = [(Path("a"), [part, part]), (Path("b"), [part]), (Path("c"), [])]
     assert label_counts(found) == {"FEET_EXPOSED": {"0.25": 2, "0.40": 2}}
     rule = PhotoRule({"FEET_EXPOSED": Limits(refuse=0.4)})
-    assert [each.refused for each in photo_judgements(rule, found, "clothes", wrong=False)] == [True, True, False]
+    assert [each.is_refused for each in photo_judgements(rule, found, "clothes", wrong=False)] == [True, True, False]
 
 
 def test_match_is_asked_as_on_the_road(tiny_clip: Clip, tmp_path: Path) -> None:
@@ -116,5 +116,5 @@ def test_match_is_asked_as_on_the_road(tiny_clip: Clip, tmp_path: Path) -> None:
     matching = Matching(tiny_clip, MatchRule(1.1, frozenset({"куртка"})), gallery)
     pairs = [Pair((tmp_path / "0.png",), text) for text in ("куртка", "табурет")]
     refused, silent = matching.judge_pairs("caption", pairs, wrong=False)
-    assert (refused.refused, refused.kind, refused.text) == (True, "caption", "куртка")
-    assert (silent.refused, silent.verdict.score) == (False, None)
+    assert (refused.is_refused, refused.kind, refused.text) == (True, "caption", "куртка")
+    assert (silent.is_refused, silent.verdict.score) == (False, None)

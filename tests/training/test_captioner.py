@@ -66,7 +66,7 @@ def kill_at(call: int, patch: pytest.MonkeyPatch) -> None:
         descend(*arguments)  # type: ignore[arg-type]
 
     patch.setattr(loop, "SAVE_EVERY_S", -1.0)
-    patch.setattr(loop, "descend", dying)
+    patch.setattr(loop, "optimizer_step", dying)
 
 
 def assert_same(first: Decoder, second: Decoder) -> None:

@@ -141,7 +141,7 @@ def test_a_killed_training_ends_in_the_same_student(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "SAVE_EVERY_S", -1.0)
-        patch.setattr(loop, "descend", dying)
+        patch.setattr(loop, "optimizer_step", dying)
         with pytest.raises(Killed):
             trained(datasets, tmp_path / "killed", 4)
     resumed = trained(datasets, tmp_path / "killed", 4)

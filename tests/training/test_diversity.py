@@ -103,7 +103,7 @@ def _kill_at(call: int, patch: pytest.MonkeyPatch) -> None:
         descend(*arguments)  # type: ignore[arg-type]
 
     patch.setattr(loop, "SAVE_EVERY_S", -1.0)
-    patch.setattr(loop, "descend", dying)
+    patch.setattr(loop, "optimizer_step", dying)
 
 
 def test_a_killed_training_ends_in_the_same_classifier(albums: Albums, tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def test_letters_are_tokens_and_digits_are_alike() -> None:
 def test_a_training_tells_insults_even_in_disguise(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = toxicity.build_model
-    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
+    build = toxicity.build_model
+    monkeypatch.setattr(toxicity, "build_model", lambda: build(rows=1 << 14))
     out = tmp_path / "toxicity" / "mini"
     card = train_toxicity(corpus, out, seed=1)
     verify(card)
@@ -70,8 +70,8 @@ def test_a_training_tells_insults_even_in_disguise(
 def test_a_threshold_refuses_no_more_neutral_texts_than_it_may(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = toxicity.build_model
-    monkeypatch.setattr(toxicity, "fresh_model", lambda: fresh(rows=1 << 14))
+    build = toxicity.build_model
+    monkeypatch.setattr(toxicity, "build_model", lambda: build(rows=1 << 14))
     monkeypatch.setattr(toxicity, "REFUSED_SHARE", 0.5)
     card = train_toxicity(corpus, tmp_path / "toxicity" / "mini", seed=1)
     neutral = [each.text for each in corpus.of("val", "ad")]

@@ -1,7 +1,8 @@
-"""Composing ads to learn from: what a photo shows, then what the seller's fields say, in many wordings.
+"""Compose ads for training: the visible part first, then the seller's fields, in many wordings.
 
-The visual part is a caption that a person wrote for the photo; the rest comes from the masked fields, so that every
-fact of the text stands in the input. Nothing is invented here, and so the model does not learn to invent.
+The visible part is a caption that a person wrote for the photo; the rest comes from the masked fields, so every
+fact of
+the text is in the input and the model has nothing to invent from.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ SETS = (
     "Продаю вместе: {l}.",
     "Несколько вещей: {l}.",
 )
-# What the fields say of the category, for listings without a photo.
+# Names of categories, for listings without a photo.
 CATEGORIES = ("Продаю: {v}.", "{v}.", "Продаётся: {v}.", "Предлагаю: {v}.")
 MONEY = ("цена", "доставка", "скидка", "стоимость")
-# Fields that name the thing itself: a photo shows it, so the text begins with what is seen instead.
+# Fields that name the thing: with a photo the text begins with its description instead.
 NAMES = ("название", "товар", "вещь", "предмет одежды")
 SILENT = ("вид объявления",)
 MORE_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -82,7 +83,7 @@ _BARE = re.compile(r"^<[A-Z_0-9]+>$")
 
 
 def clause(name: str, value: str, rnd: random.Random) -> str:
-    """One field of the seller in words; empty where a living seller would not repeat it."""
+    """Return one field in words, or an empty string for a field that a living seller would not repeat."""
     key, value = name.lower().strip(), value.strip().rstrip(".")
     if key in SILENT:
         return ""
@@ -105,7 +106,7 @@ def _capital(sentence: str) -> str:
 
 
 def telling(fields: Sequence[tuple[str, str]], rnd: random.Random, with_category: bool) -> list[str]:
-    """The clauses of all fields, money last as a rule; the category leads where no photo shows the thing."""
+    """Return the clauses of all fields, usually money last; the category comes first if no photo shows the thing."""
     named = [field for field in fields if field[0].lower() in NAMES]
     leads = (
         [_capital(rnd.choice(CATEGORIES).format(v=value.rstrip("."))) for _, value in named] if with_category else []
@@ -123,14 +124,14 @@ def _clauses(fields: Sequence[tuple[str, str]], rnd: random.Random) -> list[str]
 
 
 def more_fields(rnd: random.Random) -> list[tuple[str, str]]:
-    """A few fields that the example listings do not have."""
+    """Return a few fields that the example listings do not have."""
     count = rnd.choice((0, 0, 0, 1, 1, 2, 3))
     chosen = rnd.sample(MORE_FIELDS, count)
     return [(name, rnd.choice(values).replace("#", str(rnd.randint(10, 99)))) for name, values in chosen]
 
 
 def several(parts: Sequence[str], rnd: random.Random) -> str:
-    """A sentence that names all things of a set."""
+    """Return a sentence that names all things of a set."""
     if rnd.random() < 0.3:
         return _capital("; ".join(parts)) + rnd.choice((". Всё вместе.", ". Продаю вместе.", "."))
     listed = ", ".join(parts[:-1]) + (" и " if rnd.random() < 0.7 else ", ") + parts[-1]
@@ -138,7 +139,7 @@ def several(parts: Sequence[str], rnd: random.Random) -> str:
 
 
 def short(caption: str) -> str:
-    """A caption's first phrase, to stand in a list: «футболка с мелкими розочками на тёмном»."""
+    """Return the first phrase of a caption, for use in a list: «футболка с мелкими розочками на тёмном»."""
     words = re.split(r"[.,;:!?(]", caption, maxsplit=1)[0].split()[:9]
     while words and words[-1].lower() in ("с", "со", "на", "в", "из", "и", "под", "по", "для", "без", "от", "за", "к"):
         words.pop()
@@ -147,7 +148,7 @@ def short(caption: str) -> str:
 
 
 def jot(fields: Sequence[tuple[str, str]], rnd: random.Random) -> str:
-    """The fields as a seller jots them down in one go instead of line by line."""
+    """Return the fields as a seller notes them in one go instead of line by line."""
     said = [clause(name, value, rnd).rstrip(".") for name, value in fields]
     cased: Callable[[str], str] = str.lower if rnd.random() < 0.5 else str
     return ", ".join(part if "<" in part else cased(part) for part in said if part)

@@ -1,6 +1,6 @@
-"""Photos seen anew: crops, turns, light and mixtures, as batches on the device.
+"""Augment batches of photos on the device: crops, rotations, lighting and mixtures.
 
-Hue is never touched: the colour of a garment is what the text has to tell.
+Hue is never changed, because the text has to name the colour.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch.nn import functional
 
 
 def augment(pixels: Tensor, size: int, smallest: float) -> Tensor:
-    """Random views of photos.
+    """Return randomly cropped, warped and relit photos, (batch, 3, size, size) float32 in [-1, 1].
 
-    pixels: (batch, 3, height, height) uint8; smallest: the least share of the photo's area that a crop shows.
-    Returns (batch, 3, size, size) float in [-1, 1].
+    pixels: (batch, 3, height, width) uint8; size: pixels; smallest: least share of the area that a crop shows, in
+    (0, 1].
     """
     grid = functional.affine_grid(_poses(len(pixels), smallest, pixels.device), [len(pixels), 3, size, size], False)
     scaled = pixels.float() / 127.5 - 1
@@ -28,13 +28,13 @@ def _uniform(low: float, high: float, count: int, device: torch.device) -> Tenso
 
 
 def _poses(count: int, smallest: float, device: torch.device) -> Tensor:
-    """Affine maps (count, 2, 3) from the view to the photo: crop, stretch, mirror, turn."""
+    """Return affine maps (count, 2, 3) from the view to the photo: crop, stretch, mirror, rotation."""
     scale = _uniform(smallest, 1.0, count, device).sqrt()
     stretch = torch.exp(_uniform(-0.2, 0.2, count, device))
     width, height = (scale * stretch).clamp(max=1.05), (scale / stretch).clamp(max=1.05)
     mirror = torch.where(torch.rand(count, device=device) < 0.5, -1.0, 1.0)
     angle = torch.randn(count, device=device) * math.radians(7)
-    # Some sellers' photos lie on their side.
+    # Rotations by 90°, because some sellers' photos lie on their side.
     angle += (torch.rand(count, device=device) < 0.06) * math.pi / 2 * mirror
     x = _uniform(-1, 1, count, device) * (1 - width).clamp(min=0)
     y = _uniform(-1, 1, count, device) * (1 - height).clamp(min=0)
@@ -47,7 +47,7 @@ def _poses(count: int, smallest: float, device: torch.device) -> Tensor:
 
 
 def lighting(images: Tensor) -> Tensor:
-    """Other brightness, contrast, saturation, white balance, noise and a covered corner, shape kept."""
+    """Vary brightness, contrast, saturation, white balance and noise, and cover a corner; the shape is kept."""
     count, device = len(images), images.device
 
     def factor(spread: float, channels: int = 1) -> Tensor:
@@ -63,14 +63,14 @@ def lighting(images: Tensor) -> Tensor:
 
 
 def _cover(images: Tensor, chance: float = 0.3) -> Tensor:
-    """Random erasing (Zhong et al., 2020): a grey rectangle hides up to a tenth of some images."""
+    """Hide up to a tenth of some images behind a grey rectangle (random erasing, Zhong et al., 2020)."""
     mask = _boxes(len(images), images.shape[-1], 0.0, 0.1, images.device)
     mask &= (torch.rand(len(images), device=images.device) < chance).view(-1, 1, 1, 1)
     return torch.where(mask, torch.zeros_like(images), images)
 
 
 def _boxes(count: int, size: int, least: float, most: float, device: torch.device) -> Tensor:
-    """Random rectangles of a share of the area: (count, 1, size, size) bool."""
+    """Return random rectangles with a share of the area in [least, most]: (count, 1, size, size) bool."""
     side = _uniform(least, most, count, device).sqrt()
     stretch = torch.exp(_uniform(-0.5, 0.5, count, device))
     width, height = (side * stretch).clamp(max=1), (side / stretch).clamp(max=1)
@@ -83,7 +83,10 @@ def _boxes(count: int, size: int, least: float, most: float, device: torch.devic
 
 
 def mix_images(images: Tensor) -> Tensor:
-    """Pairs of images blended (mixup, Zhang et al., 2018) or pasted into each other (CutMix, Yun et al., 2019)."""
+    """Blend pairs of images (mixup, Zhang et al., 2018) or paste one into the other (CutMix, Yun et al., 2019).
+
+    images: (batch, 3, height, width); the shape is kept.
+    """
     others = images[torch.randperm(len(images), device=images.device)]
     share = _uniform(0.0, 0.5, len(images), images.device).view(-1, 1, 1, 1)
     boxes = _boxes(len(images), images.shape[-1], 0.1, 0.5, images.device)

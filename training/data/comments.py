@@ -1,6 +1,6 @@
-"""Comments and ads to learn toxicity from: read, told apart by source, and split so that no part knows another.
+"""Read comments and ads for training the toxicity classifier, labelled by source and split without leaks.
 
-What is nearly the same stands in one part only, and a comment with its rewrites too.
+Near-duplicates, and a comment and its rewrites, always fall into the same part.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[а-яё-]+")
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A text, whether it insults, and where it comes from; `pair` is shared by a comment and its rewrites."""
+    """A text with its label and source; a comment and its rewrites share `pair`."""
 
     text: str
     toxic: bool
@@ -37,19 +37,19 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Everything to learn from and to measure on; `rude`: inflected obscene words, lower case, «е» for «ё»."""
+    """All comments with their parts; `rude`: inflected obscene words in lower case, with «е» for «ё»."""
 
     comments: tuple[Comment, ...]
     rude: frozenset[str]
 
     def of(self, part: Part, *sources: Source, toxic: bool | None = None) -> list[Comment]:
-        """The comments of a part that come from `sources`."""
+        """Return the comments of a part that come from `sources`, of one label if `toxic` is given."""
         found = (each for each in self.comments if each.part == part and each.source in sources)
         return [each for each in found if toxic is None or each.toxic == toxic]
 
 
 def read_corpus(comments: Path, texts: Path | None, clothes: Path) -> Corpus:
-    """Comments of `data/toxicity`, phrases of `data/text` and what the clothes of a data set say."""
+    """Read the comments of `data/toxicity`, the phrases of `data/text` and the texts of a clothing data set."""
     plain = list(_descriptions(clothes))
     if texts:
         plain += [*_ads(texts), *_facts(texts)]
@@ -57,7 +57,9 @@ def read_corpus(comments: Path, texts: Path | None, clothes: Path) -> Corpus:
 
 
 def rude_words(folder: Path, neutral: Iterable[str]) -> frozenset[str]:
-    """The obscene words of the lists in `folder` that no neutral text holds: the generated ones include «мини»."""
+    """Return the obscene words of the lists in `folder`, without those of neutral texts: the generated list contains
+    «мини».
+    """
     known = {word for text in neutral for word in words(text)}
     lines = [line for name in ("obscene_forms.txt", "bad_wordlist.txt") for line in _lines(folder / name)]
     rude = {word for line in lines for word in words(line)}
@@ -65,12 +67,12 @@ def rude_words(folder: Path, neutral: Iterable[str]) -> frozenset[str]:
 
 
 def words(text: str) -> list[str]:
-    """The Russian words of a text, lower case, «е» for «ё»."""
+    """Return the Russian words of a text in lower case, with «е» for «ё»."""
     return _WORD.findall(text.lower().replace("ё", "е"))
 
 
 def part_of(key: str) -> Part:
-    """A part that depends on the key alone: one in ten is `test`, one in ten `val`."""
+    """Return the part for a key, by its hash: one in ten is `test`, one in ten `val`."""
     number = zlib.crc32(key.encode()) % 10
     return "test" if number == 0 else "val" if number == 1 else "train"
 
@@ -80,9 +82,9 @@ def _comments(folder: Path) -> list[Comment]:
 
 
 def _pairs(folder: Path) -> Iterator[Comment]:
-    """A toxic comment and its neutral rewrites by people, one number for each such family."""
+    """Yield toxic comments and the neutral rewrites that people made of them, with one number per family."""
     for number, row in enumerate(_rows(folder / "russe_detox_train.tsv")):
-        # A comment with a line end in it leaves rows without the columns of the comment.
+        # A comment that contains a line break leaves rows with missing columns.
         if _LETTER.search(toxic := row["toxic_comment"] or ""):
             yield Comment(toxic, True, "pair", "train", number)
             rewrites = [row[f"neutral_comment{n}"] or "" for n in (1, 2, 3)]
@@ -95,7 +97,7 @@ def _rude(folder: Path) -> Iterator[Comment]:
 
 
 def _social(folder: Path) -> Iterator[Comment]:
-    """Comments of social networks, polite and rude; the disguised ones are for measuring alone."""
+    """Yield comments of social networks; the disguised ones serve for measuring only."""
     for row in _rows(folder / "distorted.tsv"):
         text = _REPLY_TO.sub("", row["comments"] or "").strip('" ')
         disguised, toxic = row["distortion"] == "1", row["toxicity"] == "1"
@@ -104,7 +106,7 @@ def _social(folder: Path) -> Iterator[Comment]:
 
 
 def _split(comments: Sequence[Comment]) -> Iterator[Comment]:
-    """The comments, each with its part; whatever is like a disguised one is put aside with it."""
+    """Yield the comments with their parts; near-duplicates of a disguised comment are set aside with it."""
     families: dict[int, list[int]] = {}
     for number, each in enumerate(comments):
         if each.pair >= 0:
@@ -117,7 +119,7 @@ def _split(comments: Sequence[Comment]) -> Iterator[Comment]:
 
 
 def _ads(folder: Path) -> Iterator[Comment]:
-    """Phrases of ads; groups of rewordings are separated by empty lines and stay together."""
+    """Yield phrases of ads; groups of rewordings, separated by empty lines, stay together."""
     for path in sorted(folder.glob("ads_*.txt")):
         for group in path.read_text("utf-8").split("\n\n"):
             lines = [line.strip() for line in group.split("\n") if line.strip()]
@@ -125,7 +127,7 @@ def _ads(folder: Path) -> Iterator[Comment]:
 
 
 def _descriptions(folder: Path) -> Iterator[Comment]:
-    """Fields, descriptions and captions of the clothes; the data set's own split by sender is kept."""
+    """Yield fields, descriptions and captions of a clothing data set; its own split by sender is kept."""
     parts: Mapping[str, Part] = {"train": "train", "val": "test", "test": "test"}
     for name in ("listings.jsonl", "captions.jsonl"):
         for example in read_examples(folder / name):

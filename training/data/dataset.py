@@ -1,4 +1,4 @@
-"""All photos of a training in the device's memory, with their texts and labels."""
+"""All photos of a training run in the memory of the device, with their texts and labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One photo or drawing of the pool: its pixels' source, texts that fit it, and what it shows."""
+    """One photo or drawing before it is loaded: source of its pixels, matching texts, labels."""
 
     source: Path | int
     texts: tuple[str, ...]
@@ -33,8 +33,9 @@ class Picture:
 class Dataset:
     """Pictures as tensors.
 
-    pixels: (pictures, 3, STORED, STORED) uint8; tokens: (pictures, TEXTS, length) int64, 0 is padding;
-    labels: class numbers a head; groups: (pictures,) int64, alike pictures share a number.
+    pixels: (pictures, 3, STORED, STORED) uint8; tokens: (pictures, TEXTS, length) int64, 0 is padding; labels:
+    class numbers
+    per head, (pictures,) int64; groups: (pictures,) int64, similar pictures share a number.
     """
 
     pixels: Tensor
@@ -43,19 +44,19 @@ class Dataset:
     groups: Tensor
 
     def sample(self, count: int) -> Dataset:
-        """Random pictures, with replacement."""
+        """Draw pictures with replacement."""
         rows = torch.randint(len(self.pixels), (count,), device=self.pixels.device)
         labels = {name: values[rows] for name, values in self.labels.items()}
         return Dataset(self.pixels[rows], self.tokens[rows], labels, self.groups[rows])
 
     def to(self, device: torch.device) -> Dataset:
-        """The same pool in a device's memory."""
+        """Return the data set in the memory of a device."""
         labels = {name: values.to(device) for name, values in self.labels.items()}
         return Dataset(self.pixels.to(device), self.tokens.to(device), labels, self.groups.to(device))
 
 
 def load_clothes(folder: Path, split: str) -> list[Picture]:
-    """The photos of a data-set folder, with captions, what they show, and the fields of their listings."""
+    """Return the photos of a data-set folder with captions, labels, and the fields of their listings."""
     labels = read_photo_labels(folder)
     fields: dict[str, list[str]] = {}
     for example in read_examples(folder / "listings.jsonl"):
@@ -73,12 +74,12 @@ def _clothing(path: Path, shown: PhotoLabels, fields: dict[str, list[str]]) -> P
 
 
 def load_negatives(folder: Path) -> list[Picture]:
-    """Things that are not clothes, those kept for measuring left out."""
+    """Return photos of things that are not clothes, without those held out for measuring."""
     return [Picture(path, (name,), None) for path, name in list_negatives(folder) if not is_held_out(path)]
 
 
 def draw_pictures(count: int, seed: int) -> list[Picture]:
-    """Drawings of garments, with captions and what they show."""
+    """Return drawings of garments with captions and labels."""
     return [_draw_picture(seed + number) for number in range(count)]
 
 
@@ -95,7 +96,7 @@ def _draw(seed: int) -> Tensor:
 
 
 def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, workers: int) -> Dataset:
-    """The pictures as tensors; drawings are drawn by `workers` processes."""
+    """Load the pictures as tensors; `workers` processes render the drawings."""
     paths = [picture.source for picture in pictures if isinstance(picture.source, Path)]
     seeds = [picture.source for picture in pictures if isinstance(picture.source, int)]
     pixels = load_pixels(paths, STORED)

@@ -1,4 +1,4 @@
-"""Texts that say nearly the same: found so that none of them stands on both sides of a split."""
+"""Find near-duplicate texts, so that a split never separates them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ _PRIME = (1 << 31) - 1
 
 
 def likeness(first: str, second: str) -> float:
-    """The share of common four-letter pieces of two texts, case, «ё» and punctuation aside."""
+    """Return the share of common four-letter shingles of two texts, in [0, 1]; case, «ё» and punctuation are
+    ignored.
+    """
     ours, theirs = _shingles(first), _shingles(second)
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
 def groups(texts: Sequence[str], together: Sequence[Sequence[int]] = (), alike: float = 0.6) -> list[int]:
-    """A number for each text, the same for texts that are alike or `together`, directly or over others.
+    """Return a group number per text; texts that are similar or listed in `together` share one, also transitively.
 
-    Pairs are found by banded min-hashes: of pairs at a likeness of 0.6, 99 % are seen.
+    Candidates come from banded min-hashes, which find 99 % of the pairs with a similarity of 0.6.
     """
     roots = list(range(len(texts)))
     for first, *others in together:
@@ -54,7 +56,7 @@ def _shingles(text: str) -> set[str]:
 
 
 def _candidates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Pairs that share a band of min-hashes; each text with the first of its bucket."""
+    """Yield pairs that share a band of min-hashes: each text with the first of its bucket."""
     signatures = np.stack([_signature(text) for text in texts]).reshape(len(texts), -1, BAND)
     for band in range(signatures.shape[1]):
         first: dict[bytes, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Reading data-set folders: listings, and what each photo shows."""
+"""Read data-set folders: listings, and labels of each photo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inference.listing.photos import load_photo
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of a data set, its photo paths resolved."""
+    """One line of a data set with its photo paths resolved."""
 
     id: str
     photos: tuple[Path, ...]
@@ -30,13 +30,13 @@ class Example:
 
     @property
     def attributes_text(self) -> str:
-        """The attributes as the pipeline writes them: one `name: value` a line."""
+        """Return the attributes as the pipeline writes them: one `name: value` per line."""
         return "\n".join(f"{name}: {value}" for name, value in self.attributes.items())
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoLabels:
-    """What one photo shows (`photos.tsv`); `colors` begins with the main one."""
+    """The labels of one photo (`photos.tsv`); the main colour comes first in `colors`."""
 
     split: str
     item: str
@@ -48,8 +48,8 @@ class PhotoLabels:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """The listings of a JSONL file in the data-set format; photo paths are relative to the file."""
-    # `splitlines` would also split at the rarer line ends that a JSON string may hold as they are.
+    """Read the listings of a JSONL file in the data-set format; photo paths are relative to the file."""
+    # `splitlines` would also split at U+2028 and the like, which JSON strings may contain.
     lines = path.read_text(encoding="utf-8").split("\n")
     return [_example(json.loads(line), path.parent) for line in lines if line]
 
@@ -61,7 +61,7 @@ def _example(line: dict[str, object], folder: Path) -> Example:
 
 
 def read_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
-    """`photos.tsv` of a folder by photo name (without suffix); empty where there is none."""
+    """Read `photos.tsv` of a folder, by photo name without suffix; empty if there is none."""
     path = folder / "photos.tsv"
     if not path.exists():
         return {}
@@ -82,14 +82,14 @@ def read_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
 
 
 def load_pixels(paths: list[Path], size: int) -> Tensor:
-    """Photos squeezed to a square: (len(paths), 3, size, size) uint8."""
+    """Load photos squeezed to squares of `size` pixels: (len(paths), 3, size, size) uint8."""
 
     with ThreadPoolExecutor() as pool:
         return torch.stack(list(pool.map(lambda path: square(load_photo(path), size), paths)))
 
 
 def square(image: Image.Image, size: int) -> Tensor:
-    """One photo squeezed to a square: (3, size, size) uint8."""
+    """Squeeze a photo to a square of `size` pixels: (3, size, size) uint8."""
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)
     return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)

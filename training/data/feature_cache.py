@@ -1,4 +1,4 @@
-"""What the frozen dual encoder sees in each scene, from several views, kept in memory for the captioner's training."""
+"""Features of the frozen dual encoder for each scene in several views, computed once for the captioner's training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AT_ONCE = 64
 
 
 def render_scene(scene: Scene) -> Image.Image:
-    """The scene as one RGB image: the photo, the collage of its photos, or the drawing."""
+    """Return the scene as an RGB image: its photo, the collage of its photos, or its drawing."""
     if scene.garments:
         return draw(scene.garments, scene.seed)
     photos = [load_photo(path) for path in scene.photos]
@@ -33,7 +33,7 @@ def render_scene(scene: Scene) -> Image.Image:
 
 
 def collage(photos: Sequence[Image.Image], rnd: random.Random, size: tuple[int, int] = (400, 480)) -> Image.Image:
-    """Several photos as tiles of unequal size on a plain ground, slightly turned."""
+    """Lay photos as tiles of unequal size, slightly rotated, on a plain background of `size` (width, height) pixels."""
     columns = 2 if len(photos) > 2 or rnd.random() < 0.5 else 1
     rows = -(-len(photos) // columns)
     ground = rnd.choice(photos).resize((1, 1)).getpixel((0, 0))
@@ -51,7 +51,7 @@ def collage(photos: Sequence[Image.Image], rnd: random.Random, size: tuple[int, 
 
 @torch.no_grad()
 def encode_scenes(clip: Clip, scenes: Sequence[Scene], times: int) -> Tensor:
-    """States of `times` random views of every scene: (scenes, times, 1 + GRID², width) float16."""
+    """Encode `times` random views of every scene: (scenes, times, 1 + GRID², width) float16."""
     device = loop.pick_device()
     model = clip.model.to(device)
     banks = []
@@ -65,7 +65,7 @@ def encode_scenes(clip: Clip, scenes: Sequence[Scene], times: int) -> Tensor:
 
 
 def _look(clip: Clip, pixels: Tensor, first: bool) -> Tensor:
-    """The photos as they are at first, then as random views."""
+    """Encode the photos unchanged in the first pass, and as random views in later ones."""
     if first:
         seen = functional.interpolate(pixels.float() / 127.5 - 1, clip.rule.size, mode="bilinear", antialias=True)
     else:

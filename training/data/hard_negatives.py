@@ -1,6 +1,9 @@
-"""Ordinary words that sound rude in part («хлебница», «застрахуй»), brands as they sound, and insults in English.
+"""Hard negatives for the toxicity classifier: harmless words with rude substrings («хлебница», «застрахуй»), brand
+names.
 
-No ad of the data holds most of them, and a reader of letters has to be told.
+The ads of the data contain few of them, and a classifier of character n-grams has to be shown. English insults are
+listed
+as well.
 """
 
 from __future__ import annotations

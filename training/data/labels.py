@@ -1,4 +1,4 @@
-"""What a photo shows, as class numbers for the heads that are trained beside the dual encoder."""
+"""Labels of photos as class numbers, and the heads that are trained on them beside the dual encoder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN = -100
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The classes of each head, those that enough training photos show."""
+    """The classes of each head: those with enough training photos."""
 
     items: tuple[str, ...]
     colors: tuple[str, ...]
@@ -27,14 +27,14 @@ class Vocabulary:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Outputs of each head."""
+        """Return the number of outputs of each head."""
         sizes = {"item": self.items, "color": self.colors, "colors": self.colors}
         sizes |= {"pattern": self.patterns, "audience": self.audiences}
         return {name: len(classes) for name, classes in sizes.items()}
 
 
 def build_vocabulary(labels: Iterable[PhotoLabels]) -> Vocabulary:
-    """The classes of the training photos."""
+    """Collect the classes of the training photos."""
     rows = list(labels)
 
     def frequent(values: Iterable[str]) -> tuple[str, ...]:
@@ -49,7 +49,9 @@ def build_vocabulary(labels: Iterable[PhotoLabels]) -> Vocabulary:
 
 
 def encode(rows: Sequence[PhotoLabels | None], words: Vocabulary) -> dict[str, Tensor]:
-    """Class numbers a photo: (photos,) int64 with UNKNOWN where there is no label, `colors` (photos, colors) float."""
+    """Return class numbers per head, (photos,) int64 with UNKNOWN for a missing label, and `colors`, (photos, colors)
+    float32.
+    """
 
     def numbers(values: Iterable[str | None], classes: Sequence[str]) -> Tensor:
         index = {name: number for number, name in enumerate(classes)}
@@ -67,19 +69,23 @@ def encode(rows: Sequence[PhotoLabels | None], words: Vocabulary) -> dict[str, T
 
 
 class Heads(nn.Module):
-    """A linear classifier a question, on pooled features of a photo."""
+    """Linear classifiers on the pooled features of a photo, one per question."""
 
     def __init__(self, width: int, sizes: Mapping[str, int]) -> None:
         super().__init__()
         self.linear = nn.ModuleDict({name: nn.Linear(width, size) for name, size in sizes.items()})
 
     def forward(self, pooled: Tensor) -> dict[str, Tensor]:
-        """(batch, width) → logits (batch, classes) a head."""
+        """Map pooled features (batch, width) → logits (batch, classes) per head."""
         return {name: head(pooled) for name, head in self.linear.items()}
 
 
 def compute_head_loss(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Tensor:
-    """Cross entropy of each single-answer head and of the set of colours, unlabelled photos left out."""
+    """Return the cross entropy of the single-label heads plus that of the colours, a scalar; unlabelled photos do not
+    count.
+
+    logits: (batch, classes) per head; labels: as `encode` returns them.
+    """
     total = torch.zeros((), device=logits["item"].device)
     for name, share in (("item", 1.0), ("color", 1.0), ("pattern", 0.5), ("audience", 0.2)):
         known = (labels[name] != UNKNOWN).sum().clamp(min=1)
@@ -95,7 +101,10 @@ def compute_head_loss(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]
 
 
 def distillation_loss(student: Mapping[str, Tensor], teacher: Mapping[str, Tensor], temperature: float = 2.0) -> Tensor:
-    """Divergence of the student's answers from the teacher's (Hinton et al., 2015), summed over the heads."""
+    """Return the divergence of student and teacher logits (Hinton et al., 2015), summed over the heads, a scalar.
+
+    Both: (batch, classes) per head.
+    """
     total = torch.zeros((), device=student["item"].device)
     for name, logits in student.items():
         ours, theirs = logits.float() / temperature, teacher[name].float() / temperature

@@ -1,4 +1,4 @@
-"""Photos of things that are not clothes, named in Russian after their file names, to tell them from clothes.
+"""Photos of things that are not clothes, named in Russian by their file names.
 
 The names are those of two public data sets: garythung/trashnet and marcusklasson/GroceryStoreDataset (both MIT).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# The first entry that a lower-case file name begins with, or holds after a dash, gives the text.
+# The first entry that a lower-case file name starts with, or has after a dash, names the thing.
 NAMES = {
     "soyghurt": "соевый йогурт в упаковке",
     "oatghurt": "овсяный йогурт в упаковке",
@@ -62,17 +62,17 @@ NAMES = {
 
 
 def name_of(path: Path) -> str | None:
-    """The Russian name of the thing on a photo, None for a file that is not of these data sets."""
+    """Return the Russian name of the thing on a photo; None for a file of another data set."""
     stem = path.stem.lower()
     return next((name for part, name in NAMES.items() if part in stem), None)
 
 
 def list_negatives(folder: Path) -> list[tuple[Path, str]]:
-    """All photos below a folder with the name of what they show, in a fixed order."""
+    """Return all photos below a folder with the names of their things, in a fixed order."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     return [(path, name) for path in paths if (name := name_of(path))]
 
 
 def is_held_out(path: Path) -> bool:
-    """Whether a photo's class is kept for measuring: every third name by its sum of bytes."""
+    """Return True if a photo's class is held out for measuring: every third name by its sum of bytes."""
     return sum((name_of(path) or "").encode()) % 3 == 0

@@ -1,4 +1,4 @@
-"""Pictures with everything that an ad could say of them, and listings composed of them to learn from."""
+"""Scenes (pictures with everything that an ad may say about them) and the training samples composed of them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ EQUAL_COPIES = (3, 4, 5)
 class Scene:
     """One picture: a photo, a collage of photos, or drawn garments.
 
-    captions: what a person says of it; things: «футболка; белый; надпись» of each different thing in it;
-    group: pictures of one group may be sold together.
+    captions: as people describe it; things: «футболка; белый; надпись» for each different thing; group: pictures of
+    one group
+    may be sold together.
     """
 
     photos: tuple[Path, ...]
@@ -33,13 +34,13 @@ class Scene:
 
     @property
     def many(self) -> bool:
-        """Whether different things lie in the one picture."""
+        """True if the picture shows different things."""
         return len(self.things) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One example for the captioner: numbers of scenes, the masked fields, what is seen, and the ad to write."""
+    """One training sample of the captioner: scene numbers, masked fields, visible things, and the target ad."""
 
     scenes: tuple[int, ...]
     token: DiversityToken
@@ -49,14 +50,14 @@ class Sample:
 
 
 def thing(item: str, colors: Sequence[str], pattern: str) -> str:
-    """What a thing is, in the fixed order in which the captioner names it."""
+    """Describe a thing in the fixed order in which the captioner names it."""
     return f"{item}; {', '.join(colors[:2])}; {pattern}"
 
 
 def build_photo_scenes(
     examples: Iterable[Example], labels: dict[str, PhotoLabels], senders: dict[str, str]
 ) -> list[Scene]:
-    """One scene a photo of the data set."""
+    """Return one scene per photo of the data set."""
     scenes = []
     for example in examples:
         name = example.photos[0].stem
@@ -67,7 +68,7 @@ def build_photo_scenes(
 
 
 def build_collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
-    """Pictures with two to four different things of one sender side by side."""
+    """Return collages of two to four different things of one sender side by side."""
     made: list[Scene] = []
     while len(made) < count:
         parts = partners(rnd.choice(scenes), scenes, rnd.randint(2, 4), rnd)
@@ -80,7 +81,7 @@ def build_collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> l
 
 
 def partners(first: Scene, scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
-    """Up to `count` scenes of the first one's group that show different things, the first among them."""
+    """Return up to `count` scenes of the first one's group that show different things, including the first."""
     chosen = [first]
     same = [scene for scene in scenes if scene.group == first.group]
     for scene in rnd.sample(same, min(len(same), 3 * count)):
@@ -94,7 +95,7 @@ def _item(scene: Scene) -> str:
 
 
 def draw_scenes(singles: int, several: int, equal: int, seed: int) -> list[Scene]:
-    """Drawings: one thing, two to four different things, several equal things."""
+    """Return drawn scenes: of one thing, of two to four different things, and of several equal things."""
     rnd = random.Random(seed)
     scenes = [_drawn((random_garment(rnd),), rnd) for _ in range(singles)]
     for _ in range(several):
@@ -113,7 +114,7 @@ def _drawn(garments: tuple[Garment, ...], rnd: random.Random) -> Scene:
 
 @dataclass
 class Composer:
-    """Draws lessons at random from scenes and from the fields of real listings."""
+    """Compose random samples from scenes and from the fields of real listings."""
 
     scenes: Sequence[Scene]
     listings: Sequence[Example]
@@ -129,7 +130,7 @@ class Composer:
             self._fields.setdefault(listing.photos[0].stem, []).append(listing)
 
     def sample(self) -> Sample:
-        """The next lesson: a picture, views of one thing, a set of things, or no picture at all."""
+        """Compose the next sample: one picture, views of one thing, a set of things, or no picture at all."""
         kind = self.rnd.random()
         if kind < 0.08:
             return self._without_photos()
@@ -183,7 +184,7 @@ class Composer:
         return fields
 
     def _fields_in_words(self, fields: Sequence[tuple[str, str]], with_category: bool = False) -> tuple[str, list[str]]:
-        """The fields as the seller may type them, masked, and what the ad says of them."""
+        """Return the fields as a seller may type them, masked, and what the ad says about them."""
         keep = self.rnd.choice((1.0, 1.0, 0.7, 0.4))
         kept = [f for f in fields if self.rnd.random() < keep or f[0] in ("Название", "Товар", "Вещь")]
         kept = [self._respell(f) for f in (*kept, *ads.more_fields(self.rnd))] or [

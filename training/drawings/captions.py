@@ -77,7 +77,7 @@ def decline(color: str, gender: Gender, endings: Endings = NOMINATIVE) -> str:
 
 
 def caption(garment: Garment, rnd: random.Random) -> str:
-    """What is seen in the drawing, in one or two Russian sentences without any number."""
+    """Describe the drawing in one or two Russian sentences without any number."""
     details = details_of(garment)
     marks = _marks(garment, details)
     rnd.shuffle(marks)

@@ -13,7 +13,7 @@ DEPTHS = {"round": 0.3, "boat": 0.16, "v": 0.85, "tank": 0.55, "strap": 0.62, "l
 
 
 def opening(neck: str) -> float:
-    """Where a zip or a row of buttons starts, in units below the shoulder."""
+    """Return where a zip or a row of buttons starts, in units below the shoulder."""
     return DEPTHS[neck] if neck in ("v", "lapel", "cardigan") else 0.22
 
 

@@ -153,7 +153,7 @@ def _weave_fabric(cloth: Image.Image, texture: str) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def _weave(texture: str) -> Image.Image:
-    """How much light each pixel of a cloth gives back, 255 all of it; an RGB image of three equal channels."""
+    """Return the reflectance of a cloth per pixel, 255 for all light, as an RGB image of three equal channels."""
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / UNIT
     noise = np.random.default_rng(len(texture)).standard_normal((SIDE, SIDE), dtype=np.float32)
     fields = {

@@ -1,4 +1,4 @@
-"""Which things can be drawn: items, colours, patterns, and the details that each garment has for good."""
+"""The garments that can be drawn: items, colours, patterns, and the fixed details of each garment."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Garment:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What an item may look like; a garment gets one option of each tuple, lengths and flare within the spans."""
+    """The options of an item; a garment gets one option of each tuple, and lengths and flare within the spans."""
 
     shape: str
     gender: Gender
@@ -145,7 +145,7 @@ THINGS: Mapping[str, Item] = {
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a garment keeps in every photo: the chosen options of its item, sizes in half chest widths."""
+    """The properties of a garment that stay in every photo: options of its item, sizes in half chest widths."""
 
     item: Item
     sleeve: str
@@ -163,7 +163,7 @@ class Details:
 
     @property
     def is_all_over_print(self) -> bool:
-        """Whether a picture is strewn over the cloth instead of printed once."""
+        """True if a motif covers the cloth instead of being printed once."""
         return self.item.shape in ("legs", "skirt") or self.item.bottom == "skirt"
 
 
@@ -182,7 +182,7 @@ def item_of(garment: Garment) -> Item:
 
 
 def details_of(garment: Garment) -> Details:
-    """The details of a garment, the same ones each time."""
+    """Return the details of a garment, always the same ones."""
     item = item_of(garment)
     rnd = random.Random(f"{garment.item}/{garment.detail_seed}")
     sleeve = rnd.choice(item.sleeves)
@@ -204,7 +204,7 @@ def details_of(garment: Garment) -> Details:
 
 
 def random_garment(rnd: random.Random) -> Garment:
-    """A plausible piece of clothes: a second colour wherever the pattern needs one, rarely otherwise."""
+    """Return a plausible garment, with a second colour if its pattern needs one, and rarely otherwise."""
     name = rnd.choice(list(ITEMS))
     item = ITEMS[name]
     color = rnd.choice([*item.colors, *(common for common in COMMON_COLORS if common in item.colors)])
@@ -215,7 +215,7 @@ def random_garment(rnd: random.Random) -> Garment:
 
 
 def contrasts(color: str) -> list[str]:
-    """The colours that can be told from `color` at a glance; white twice, as it is the commonest partner."""
+    """Return the colours that differ from `color` at a glance; white twice, because it is the commonest partner."""
     base = COLORS[color]
     far = [name for name, rgb in COLORS.items() if sum(abs(a - b) for a, b in zip(base, rgb, strict=True)) > 170]
     return [*far, *(name for name in ("белый", "белый", "чёрный") if name in far)]

@@ -1,4 +1,4 @@
-"""What the things lie on or hang against: boards, carpets, sheets, walls, tiles, patterned cloth."""
+"""Backgrounds for the things to lie on or hang against: boards, carpets, sheets, walls, tiles, patterned cloth."""
 
 from __future__ import annotations
 

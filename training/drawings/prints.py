@@ -1,4 +1,4 @@
-"""What is printed on clothes: a word, or one of a few pictures, as images with alpha."""
+"""Prints on clothes, a word or one of a few motifs, as images with alpha."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIDE = 220
 
 
 def lettering(words: str, ink: RGB) -> Image.Image:
-    """The words in one or two lines of block letters."""
+    """Render the words in one or two lines of block letters: RGBA, as large as the text needs, in pixels."""
     text = words.replace(" ", "\n")
     font = ImageFont.load_default(90)
     scratch = ImageDraw.Draw(Image.new("L", (1, 1)))
@@ -28,7 +28,7 @@ def lettering(words: str, ink: RGB) -> Image.Image:
 
 
 def picture(motif: str, ink: RGB) -> Image.Image:
-    """A flat picture of the motif, mostly in the ink's colour."""
+    """Render a flat picture of the motif, mostly in the ink's colour: a square RGBA image, in pixels."""
     image = Image.new("RGBA", (SIDE, SIDE), (*ink, 0))
     draw = ImageDraw.Draw(image)
     for outline, rgb in MOTIFS[motif](ink):

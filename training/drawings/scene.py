@@ -1,4 +1,4 @@
-"""One drawn photo: garments on a ground, with shadow, a crooked view, uneven light, blur and noise."""
+"""Render one photo: garments on a background, with shadow, perspective, uneven light, blur and noise."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ STIFF = frozenset({"sneakers", "boots", "tall", "pumps", "mug", "book", "ball", 
 
 
 def draw(garments: Sequence[Garment], seed: int, size: tuple[int, int] = (400, 533)) -> Image.Image:
-    """One RGB photo of `size` (width, height) px with all garments side by side: at least one; more than six get small.
+    """Render an RGB photo of `size` (width, height) pixels with all garments side by side; more than six get small.
 
-    The ground, the pose and the camera come from the seed; the garments look the same under every seed.
-    Raises KeyError for an item or colour that cannot be drawn.
+    Background, pose and camera depend on the seed; the garments look the same under every seed. Raises `KeyError`
+    for an item
+    or colour that cannot be drawn, `ValueError` for no garment.
     """
     rnd, rng = random.Random(seed), np.random.default_rng(seed)
     hanging = len(garments) == 1 and _can_hang(garments[0]) and rnd.random() < 0.22
@@ -59,7 +60,7 @@ def _can_hang(garment: Garment) -> bool:
 def _ground(
     colors: Sequence[RGB], hanging: bool, size: tuple[int, int], rnd: random.Random, rng: np.random.Generator
 ) -> Pixels:
-    """A ground that none of the garments melts into, as float pixels of shape (height, width, 3)."""
+    """Return a background that contrasts with all garments, as float pixels (height, width, 3)."""
     names = ["wall"] if hanging else ["wood", "wood", "sheet", "sheet", "carpet", "carpet", "patterned", "tiles"]
     choices = [(name, rgb) for name in names for rgb in GROUNDS[name][1]]
     clear = [choice for choice in choices if all(math.dist(choice[1], rgb) > 75 for rgb in colors)]
@@ -98,7 +99,7 @@ def _figure(garment: Garment, cell: Cell, hanging: bool, rnd: random.Random, rng
 
 
 def _print(sketch: Sketch, garment: Garment, details: Details) -> None:
-    """Print the garment's word or picture, if it has one and it is not strewn all over."""
+    """Print the garment's word or motif, unless it has none or it covers the whole cloth."""
     shape, wordy = details.item.shape, garment.pattern == "надпись"
     if shape not in PRINT_PLACES or not (wordy or (garment.pattern == "принт" and not details.is_all_over_print)):
         return
@@ -122,7 +123,9 @@ def _lay(photo: Pixels, bent: Image.Image, cell: Cell, rnd: random.Random) -> No
 
 
 def _shadow(cover: Image.Image, rnd: random.Random) -> Pixels:
-    """How much light is left around a thing: a tight dark rim and a wide faint shade, both off to one side."""
+    """Return the light that remains around a thing: a tight dark rim and a wide faint shade, both shifted to one
+    side.
+    """
     dx, dy, deep = rnd.choice((-3, 3)), rnd.randint(2, 5), rnd.uniform(0.3, 0.5)
     tight = np.asarray(cover.filter(ImageFilter.BoxBlur(2)), dtype=np.float32)
     wide = np.asarray(cover.filter(ImageFilter.BoxBlur(8)), dtype=np.float32)
@@ -131,7 +134,7 @@ def _shadow(cover: Image.Image, rnd: random.Random) -> Pixels:
 
 
 def _bent(figure: Image.Image, degrees: float, sway: float, rnd: random.Random) -> Image.Image:
-    """The figure rotated, seen slightly from below or above, pulled out of shape by `sway` of its size."""
+    """Rotate the figure, view it slightly from below or above, and distort it by `sway` of its size."""
     angle, keystone, phase = math.radians(degrees), rnd.uniform(-0.06, 0.06), rnd.uniform(0, 6.28)
     margin = int(14 + abs(math.sin(angle)) * max(figure.size) / 2)
     wide, high = figure.width + 2 * margin, figure.height + 2 * margin
@@ -159,7 +162,7 @@ def _mesh(target: Grid, source: Grid) -> list[tuple[tuple[float, ...], tuple[flo
 
 
 def _develop(photo: Pixels, rnd: random.Random, rng: np.random.Generator) -> Image.Image:
-    """What the camera makes of it: uneven light, a colour cast, a little blur and noise."""
+    """Apply the camera: uneven light, a colour cast, a little blur and noise."""
     high, wide = photo.shape[:2]
     angle, fall = rnd.uniform(0, 6.28), rnd.uniform(0.03, 0.2)
     x, y = np.linspace(-1, 1, wide, dtype=np.float32), np.linspace(-1, 1, high, dtype=np.float32)

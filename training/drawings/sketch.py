@@ -1,4 +1,4 @@
-"""A drawing before it has pixels: parts, strokes and stamps in garment units, in the order of painting."""
+"""A drawing before it has pixels: parts, strokes and stamps in garment units, in painting order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIGHT: RGB = (245, 245, 240)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one photo shows of a garment: its own details, and how it happens to lie or hang this time."""
+    """The appearance of a garment on one photo: its fixed details, and its pose."""
 
     details: Details
     pose: random.Random
@@ -93,7 +93,7 @@ class Sketch:
         self.stroke(ellipse(x, y, radius * 0.2, radius * 0.2), 0.02, alpha=150)
 
     def stamp(self, image: Image.Image, x: float, y: float, width: float, turn: float = 0.0) -> None:
-        """Print a picture."""
+        """Print an RGBA picture: centre (x, y) and width in garment units, rotation in degrees."""
         self.marks.append(Stamp(image, x, y, width, turn))
 
     def put(self, other: Sketch, scale: tuple[float, float], turn: float, shift: tuple[float, float]) -> None:
@@ -127,7 +127,9 @@ def dashes(path: Points, length: float) -> Iterator[Points]:
 
 
 def glow(rgb: RGB, alpha: int, tall: int = 1) -> Image.Image:
-    """A soft spot, `alpha` in its middle, `tall` times as high as wide, for worn or shiny places."""
+    """Render a soft spot for worn or shiny places: RGBA, `alpha` in [0, 255] in its middle, `tall` times as high as
+    wide, pixels.
+    """
     y, x = np.meshgrid(np.linspace(-1, 1, 64 * tall), np.linspace(-1, 1, 64), indexing="ij")
     spot = Image.new("RGBA", (64, 64 * tall), (*rgb, 0))
     spot.putalpha(Image.fromarray((alpha * np.clip(1 - x**2 - y**2, 0, 1) ** 2).astype(np.uint8)))

@@ -51,7 +51,7 @@ def top(look: Look) -> Sketch:
 
 
 def _arm(pose: random.Random, hanging: bool) -> tuple[float, float]:
-    """How far upper arm and forearm stand off the body, radians from straight down."""
+    """Return the angles of upper arm and forearm from straight down, in radians."""
     upper = math.radians(pose.uniform(7, 12) if hanging else pose.uniform(10, 38))
     return upper, upper + (0.0 if hanging else pose.gauss(-0.05, 0.16))
 
