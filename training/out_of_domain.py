@@ -107,7 +107,7 @@ def build_student(folder: Path) -> Pupil:
 def train(
     student: Pupil, teacher: MobileNetV2, clothes: Source, negatives: Sequence[Source], work: Path, steps: int
 ) -> OutOfDomainDetector:
-    """Train on augmented views, half clothes and half negatives; return the exponential moving average of the weights."""
+    """Train on augmented views, half clothes and half negatives; return the moving average of the weights."""
     student = convert_conv2d_weight_memory_format(student, torch.channels_last)
     average, smooth = loop.build_ema(student, 0.995)
     optimizer = loop.build_optimizer(student, RATE, 0.05)
