@@ -18,8 +18,8 @@ from time import perf_counter
 import numpy as np
 from PIL import Image
 
-from inference.errors import InvalidInput
-from inference.listing.types import Attributes, Checked, Listing, Photo
+from inference.listing.job import Job
+from inference.listing.types import Attributes, Listing, Photo
 from inference.listing.validation import MAX_SIDE
 from inference.serving.loader import Describer, load_describer
 
@@ -60,9 +60,7 @@ def measure(describer: Describer, albums: Sequence[Sequence[Photo]]) -> list[tup
 
 
 def _moderate_s(describer: Describer, album: Sequence[Photo]) -> float:
-    (result,) = describer.describe([_wrap(album)])
-    if isinstance(result, InvalidInput):
-        raise result
+    (result,) = describer.describe([_build_job(album)])
     return result.timings.moderate_s
 
 
@@ -83,8 +81,8 @@ def _median_s(run: Callable[[Sequence[Photo]], object], albums: Sequence[Sequenc
     return median(seconds)
 
 
-def _wrap(album: Sequence[Photo]) -> Checked:
-    return Checked(Listing(tuple(album), Attributes((("", TEXT),))), 0.0)
+def _build_job(album: Sequence[Photo]) -> Job:
+    return Job(Listing(tuple(album), Attributes((("", TEXT),))))
 
 
 def _load_photo(path: Path) -> Photo:

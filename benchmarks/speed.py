@@ -22,8 +22,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.table import Row
-from inference.listing.types import Checked, Submission, Upload
-from inference.listing.validation import validate_timed
+from inference.listing.types import Submission, Upload
+from inference.listing.validation import build_job
 
 if TYPE_CHECKING:
     from inference.serving.loader import Describer
@@ -128,10 +128,7 @@ def _measure_s(describer: Describer, photos: list[Path]) -> tuple[float, float]:
 
 def _describe(describer: Describer, photos: list[Path]) -> None:
     uploads = tuple(Upload(photo.read_bytes(), photo.name) for photo in photos)
-    checked = validate_timed(Submission(uploads, ATTRIBUTES))
-    if not isinstance(checked, Checked):
-        raise checked
-    describer.describe([checked])
+    describer.describe([build_job(Submission(uploads, ATTRIBUTES))])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Where a captioner's weights live and how wide their numbers are."""
+"""Choose the device and dtype of a captioner's weights, and measure free memory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,20 @@ from typing import Final
 import psutil
 import torch
 
-_WIDTHS: Final = {torch.float32: 4, torch.bfloat16: 2, torch.float16: 2}
+# Memory limit and usage of a container (cgroup v2); the files do not exist outside of one.
+_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+_CGROUP_USAGE: Final = Path("/sys/fs/cgroup/memory.current")
+_CGROUP_STAT: Final = Path("/sys/fs/cgroup/memory.stat")
+# The file cache counts as used, but the kernel gives it back on demand.
+_FILE_CACHES: Final = ("active_file", "inactive_file")
 
-# What a container may take, and what it has taken (cgroup v2); there is no such file outside of one.
-_ALLOWED: Final = Path("/sys/fs/cgroup/memory.max")
-_TAKEN: Final = Path("/sys/fs/cgroup/memory.current")
-_TAKEN_BY: Final = Path("/sys/fs/cgroup/memory.stat")
-# Files that were read and may be forgotten: taken, but given back when somebody needs the room.
-_CACHES: Final = ("active_file", "inactive_file")
-
-# What computing takes beside the weights, as a share of them.
-_SPARE: Final = 1.25
+# Weights, activations and buffers together, relative to the weights.
+_OVERHEAD: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A place for weights: its name as torch writes it, the type of its numbers, its bytes that are free and in all."""
+    """A device for weights: its name in torch, the dtype of the weights, its free and its total memory in bytes."""
 
     name: str
     dtype: torch.dtype
@@ -36,66 +34,67 @@ class Device:
     total: int
 
     @property
-    def width(self) -> int:
-        """Bytes of one number."""
-        return _WIDTHS[self.dtype]
+    def itemsize(self) -> int:
+        """Bytes per parameter."""
+        return self.dtype.itemsize
 
     @property
-    def quantises(self) -> bool:
-        """Whether weights of 4 or 8 bits can be computed with here."""
+    def can_quantize(self) -> bool:
+        """True when weights of 4 or 8 bits can run on this device."""
         return self.name == "cuda" and find_spec("bitsandbytes") is not None
 
 
-def choose(numbers: int, dtype: str = "") -> Device:
-    """The place for so many numbers; `dtype` is what the card asks for, as torch names it.
+def choose_device(parameters: int, dtype: str = "") -> Device:
+    """Return the device for a model with so many parameters; `dtype` overrides the choice, by its name in torch.
 
-    CUDA and Apple's GPU compute in bfloat16. A CPU computes in float32 where that fits into the free memory, else in
-    bfloat16: half the memory, slower on most processors.
+    CUDA and Apple GPUs use bfloat16. A CPU uses float32 when that fits into the free memory, else bfloat16: half the
+    memory, but slower on most processors.
     """
-    asked: torch.dtype | None = getattr(torch, dtype) if dtype else None
+    override: torch.dtype | None = getattr(torch, dtype) if dtype else None
     if torch.cuda.is_available():
-        return Device("cuda", asked or torch.bfloat16, *torch.cuda.mem_get_info())
+        free, total = torch.cuda.mem_get_info()
+        return Device("cuda", override or torch.bfloat16, free, total)
+    cpu = get_cpu()
     if torch.backends.mps.is_available():
-        return replace(cpu(), name="mps", dtype=asked or torch.bfloat16)
-    machine = cpu()
-    if asked:
-        return replace(machine, dtype=asked)
-    fits = needed(numbers * machine.width) < machine.free
-    return machine if fits else replace(machine, dtype=torch.bfloat16)
+        return replace(cpu, name="mps", dtype=override or torch.bfloat16)
+    if override:
+        return replace(cpu, dtype=override)
+    fits = estimate_memory(parameters * cpu.itemsize) < cpu.free
+    return cpu if fits else replace(cpu, dtype=torch.bfloat16)
 
 
-def cpu() -> Device:
-    """The processor and its memory, in float32."""
-    free, total = _memory()
+def get_cpu() -> Device:
+    """Return the CPU with float32."""
+    free, total = _measure_memory()
     return Device("cpu", torch.float32, free, total)
 
 
-def needed(size: int) -> int:
-    """Bytes that weights of `size` bytes need, with what computing takes."""
-    return int(_SPARE * size)
+def estimate_memory(size: int) -> int:
+    """Return the bytes that a model with `size` bytes of weights needs to run."""
+    return int(_OVERHEAD * size)
 
 
-def tidy() -> None:
-    """Give back what nothing refers to any more: models in circles of references, blocks that torch keeps for later."""
+def release_memory() -> None:
+    """Free models in reference cycles and the blocks that torch caches on the GPU."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
-def _memory() -> tuple[int, int]:
-    """Bytes of main memory that are free and in all, for this machine or for the container on it."""
-    machine = psutil.virtual_memory()
-    free, total = machine.available, machine.total
-    with suppress(OSError, ValueError):  # no container, or one without a limit: «max»
-        allowed = int(_ALLOWED.read_text())
-        taken = int(_TAKEN.read_text()) - sum(_cached())
-        free, total = min(free, allowed - taken), min(total, allowed)
+def _measure_memory() -> tuple[int, int]:
+    """Return the free and the total main memory in bytes, of the machine or of its container."""
+    memory = psutil.virtual_memory()
+    free, total = memory.available, memory.total
+    with suppress(OSError, ValueError):  # no container, or one whose limit is "max"
+        limit = int(_CGROUP_LIMIT.read_text())
+        used = int(_CGROUP_USAGE.read_text()) - sum(_iter_file_caches())
+        free, total = min(free, limit - used), min(total, limit)
     return free, total
 
 
-def _cached() -> Iterator[int]:
-    """Bytes of each kind of file cache that a container has taken."""
-    for line in _TAKEN_BY.read_text().splitlines():
+def _iter_file_caches() -> Iterator[int]:
+    """Yield the bytes of each kind of file cache in the container."""
+    for line in _CGROUP_STAT.read_text().splitlines():
         name, _, size = line.partition(" ")
-        if name in _CACHES:
+        if name in _FILE_CACHES:
             yield int(size)

@@ -1,6 +1,6 @@
-"""One thing or many: two ways to a score in [0, 1], both from what the dual encoder saw.
+"""Classify a listing as one thing or many, with a score in [0, 1], from features of the dual encoder.
 
-`DiversityClassifier` is trained on labelled albums; `zero_shot` asks the dual encoder with a few Russian phrases.
+`DiversityClassifier` is trained on labelled albums; `zero_shot` compares the photos with a few Russian phrases.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from inference.clip.dual_encoder import LOGIT_SCALE, Clip, ImageFeatures
 
 MANY_PHRASES = ("разнообразие товаров", "много предметов", "много вещей")
 ONE_PHRASES = ("один товар", "один продукт", "одна штука")
-# The dual encoder's logits are cosines times this when phrases compete.
 
 
 class DiversityClassifier(nn.Module):
-    """Many, if a photo shows many things, if two photos show different things, or if the text says so.
+    """Predicts "many" when one photo shows many things, two photos show different things, or the text says so.
 
-    Three small heads, whose strongest evidence counts; the number of photos by itself is none.
+    Three small heads, of which the strongest photo evidence counts; the number of photos itself is no evidence.
     """
 
     def __init__(self, dim: int, width: int, hidden: int = 64) -> None:
@@ -38,33 +37,36 @@ class DiversityClassifier(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> DiversityClassifier:
-        """The classifier of a checkpoint folder: `config.json` and `model.safetensors`."""
+        """Load the classifier, in float32, from `config.json` and `model.safetensors` of a checkpoint folder."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         classifier = cls(config["dim"], config["width"], config["hidden"])
         weights = load_file(folder / "model.safetensors")
         classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
         return classifier.eval()
 
-    def forward(self, views: ImageFeatures, text: Tensor | None) -> Tensor:
-        """The logit of "many" of one listing with at least one photo, (); text: unit embedding (dim,) of the fields."""
-        states = functional.normalize(views.states, dim=-1)
+    def forward(self, features: ImageFeatures, text: Tensor | None) -> Tensor:
+        """Return the logit of "many", shape (), for one listing with at least one photo.
+
+        text: unit embedding (dim,) of the attributes, None without text.
+        """
+        states = functional.normalize(features.states, dim=-1)
         evidence = self.photo(states.flatten(1))[:, 0]
-        if len(views) > 1:
-            seen = torch.cat((views.embeddings, states[:, 0]), 1)
-            first, second = torch.triu_indices(len(views), len(views), 1)
-            pairs = torch.cat(((seen[first] - seen[second]).abs(), seen[first] * seen[second]), 1)
+        if len(features) > 1:
+            photos = torch.cat((features.embeddings, states[:, 0]), 1)
+            first, second = torch.triu_indices(len(features), len(features), 1)
+            pairs = torch.cat(((photos[first] - photos[second]).abs(), photos[first] * photos[second]), 1)
             evidence = torch.cat((evidence, self.pair(pairs)[:, 0]))
         logit: Tensor = evidence.max()
         return logit if text is None else logit + cast(Tensor, self.text(text))[0]
 
     @torch.inference_mode()
-    def score(self, views: ImageFeatures, text: Tensor | None = None) -> float:
-        """How surely the listing is many different things."""
-        return float(self(views, text).sigmoid())
+    def score(self, features: ImageFeatures, text: Tensor | None = None) -> float:
+        """Return the probability of "many" in [0, 1]; text: unit embedding (dim,)."""
+        return float(self(features, text).sigmoid())
 
 
-def zero_shot(clip: Clip, views: ImageFeatures) -> float:
-    """How much nearer the photos are to phrases of many things than to phrases of one, without any training."""
+def zero_shot(clip: Clip, features: ImageFeatures) -> float:
+    """Return the probability in [0, 1] that the mean photo matches phrases of many things rather than of one."""
     phrases = clip.encode_texts((*MANY_PHRASES, *ONE_PHRASES)).embeddings
-    logits = LOGIT_SCALE * views.embeddings.mean(0) @ phrases.T
+    logits = LOGIT_SCALE * features.embeddings.mean(0) @ phrases.T
     return float(logits.softmax(0)[: len(MANY_PHRASES)].sum())

@@ -1,47 +1,38 @@
-"""From a checked listing to the description: moderate, mask, diversity, caption, unmask, score.
+"""The pipeline from valid listings to their descriptions.
 
-Every step works on all listings at once, so that models see batches; errors and refusals are results, not
-exceptions, and harm no other listing. It knows no file, no device and no model class.
+Each step works on all jobs of a batch at once, so that models run on batches, and writes its results into the jobs.
+A listing that moderation rejects takes no further step and affects no other listing. The module knows no files, no
+devices and no model classes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import accumulate, islice
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from time import perf_counter
-
-from PIL import Image
-from torch import Tensor
+from typing import Literal
 
 from inference.captioners.base import Captioner, Prompt
-from inference.clip.dual_encoder import Clip, ImageFeatures, TextFeatures
+from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
-from inference.errors import CheckpointError, InvalidInput, first_line
-from inference.listing.types import (
-    Checked,
-    Description,
-    Diversity,
-    Listing,
-    Masked,
-    Moderation,
-    Scores,
-    Stage,
-    Timings,
-)
+from inference.errors import CheckpointError, first_line
+from inference.listing.job import Job
+from inference.listing.types import Description, Diversity, OnProgress
 from inference.masking import mask, unmask
 from inference.moderation.checks import Checks, Evidence
 from inference.moderation.gallery import encode_photos
-from inference.scoring import best_photos, score
+from inference.scoring import EncodedText, compute_scores, select_photos
 
-# What nobody can read: control characters, and what stands for a letter that was cut in half where a text ends.
-_UNREADABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
+# Control characters, and the replacement character that a tokenizer writes for a letter cut in half at the end.
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Everything trained that the pipeline asks."""
+    """The models that the pipeline runs."""
 
     clip: Clip
     captioner: Captioner
@@ -49,159 +40,152 @@ class Models:
     checks: Checks
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A valid listing on its way, and what is known of it so far."""
+def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lambda stage: None) -> list[Description]:
+    """Return the description of each job's listing, in order.
 
-    checked: Checked
-    timings: Timings
-    views: ImageFeatures
-    source: tuple[Tensor, Tensor] | None
-    moderation: Moderation
-    masked: Masked | None = None
-    diversity: Diversity | None = None
-    draft: str | None = None
-    text: str | None = None
-    scores: Scores = field(default_factory=Scores)
-
-    @property
-    def listing(self) -> Listing:
-        """What is described."""
-        return self.checked.listing
-
-
-def describe(
-    checked: Sequence[Checked | InvalidInput],
-    models: Models,
-    on_progress: Callable[[Stage], object] = lambda stage: None,
-) -> list[Description | InvalidInput]:
-    """The description of every listing that `validation.check` let pass, in order; errors stay in their places.
-
-    `on_progress` hears of each stage before it begins. Raises `CheckpointError` where the captioner fails to write.
+    `on_progress` is called with each stage before it begins. Raises `CheckpointError` when the captioner fails.
     """
+    jobs = [replace(job) for job in jobs]  # copies without results: a caller may retry the jobs of a failed batch
     on_progress("reading")
-    work = _moderated([each for each in checked if not isinstance(each, InvalidInput)], models)
+    with _measure(jobs, "moderate_s"):
+        moderate(jobs, models)
     on_progress("writing")
-    work = _of_passed(work, _captioned, models)
+    passed = [job for job in jobs if job.moderation.passed]
+    with _measure(passed, "generate_s"):
+        mask_numbers(passed)
+        classify_diversity(passed, models.diversity)
+        caption(passed, models.captioner)
+        unmask_numbers(passed, models.checks)
+        review(passed, models.checks)
     on_progress("scoring")
-    done = iter(_of_passed(work, _scored, models))
-    return [e if isinstance(e, InvalidInput) else _description(next(done), models.captioner.name) for e in checked]
+    passed = [job for job in passed if job.moderation.passed]
+    with _measure(passed, "score_s"):
+        score(passed, models.clip)
+    return [_build_description(job, models.captioner.name) for job in jobs]
 
 
-def _of_passed(
-    work: Sequence[_Work], step: Callable[[Sequence[_Work], Models], list[_Work]], models: Models
-) -> list[_Work]:
-    """The work after a step that only what has passed so far takes."""
-    taken = iter(step([each for each in work if each.moderation.passed], models))
-    return [next(taken) if each.moderation.passed else each for each in work]
+def moderate(jobs: Sequence[Job], models: Models) -> None:
+    """Encode the photos and attributes of all jobs, and judge every listing."""
+    images = [photo.image for job in jobs for photo in job.listing.photos]
+    nudity = models.checks.look(images)  # runs in its own thread meanwhile
+    features, foreign = encode_photos(models.clip, models.checks.foreign, images)
+    texts = [job.listing.attributes.text for job in jobs]
+    sources = iter(_encode_texts(models.clip, [text for text in texts if text]))
+    detections = nudity.result()
+    evidence = []
+    for job, text, photos in zip(jobs, texts, _slice_photos(jobs), strict=True):
+        job.features, job.source = features[photos], next(sources) if text else None
+        evidence.append(
+            Evidence(
+                text=text,
+                source=job.source.embedding if job.source else None,
+                views=job.features,
+                foreign=None if foreign is None else foreign[photos],
+                found=detections[photos],
+            )
+        )
+    for job, moderation in zip(jobs, models.checks.judge(evidence), strict=True):
+        job.moderation = moderation
 
 
-def _moderated(checked: Sequence[Checked], models: Models) -> list[_Work]:
-    """One look at all photos, one reading of all texts, and the verdicts."""
+def mask_numbers(jobs: Sequence[Job]) -> None:
+    """Replace the numbers of the attributes with mask tokens."""
+    for job in jobs:
+        text = job.listing.attributes.text
+        job.masked = mask(text) if text else None
+
+
+def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> None:
+    """Decide for each listing with photos if it offers one thing or many."""
+    for job in jobs:
+        if job.listing.photos:
+            job.diversity = Diversity(classifier.score(job.features, job.source.embedding if job.source else None))
+
+
+def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
+    """Generate the drafts of all jobs as one batch. Raises `CheckpointError` when the captioner fails."""
+    if not jobs:
+        return
+    try:
+        drafts = captioner.generate([_build_prompt(job, captioner.max_photos) for job in jobs])
+    # Weights that do not fit their configuration or processor fail in as many ways as there are models.
+    except Exception as error:
+        checkpoint = f"captioner/{captioner.name}"
+        raise CheckpointError("checkpoint-unusable", checkpoint=checkpoint, reason=first_line(error)) from error
+    for job, draft in zip(jobs, drafts, strict=True):
+        job.draft = _UNPRINTABLE.sub("", draft)
+
+
+def unmask_numbers(jobs: Sequence[Job], checks: Checks) -> None:
+    """Turn the drafts into texts: put the seller's numbers back, erase all others, and contacts if so configured."""
+    for job in jobs:
+        job.text = checks.published(unmask(job.draft or "", job.masked.values if job.masked else {}, job.numbers))
+
+
+def review(jobs: Sequence[Job], checks: Checks) -> None:
+    """Moderate the generated texts."""
+    moderations = checks.review([job.moderation for job in jobs], [job.text or "" for job in jobs])
+    for job, moderation in zip(jobs, moderations, strict=True):
+        job.moderation = moderation
+
+
+def score(jobs: Sequence[Job], clip: Clip) -> None:
+    """Score the generated texts against photos and attributes."""
+    texts = _encode_texts(clip, [job.text or "" for job in jobs])
+    for job, text in zip(jobs, texts, strict=True):
+        job.scores = compute_scores(job.features, job.source, text)
+
+
+@contextmanager
+def _measure(jobs: Sequence[Job], name: Literal["moderate_s", "generate_s", "score_s"]) -> Iterator[None]:
+    """Record each job's equal share of the seconds that the block takes."""
     start = perf_counter()
-    listings = [each.listing for each in checked]
-    images = [photo.image for listing in listings for photo in listing.photos]
-    found = models.checks.look(images)
-    looked = _looked(models, images, [len(listing.photos) for listing in listings])
-    texts = [listing.attributes.text for listing in listings]
-    sources = _read(models.clip, texts)
-    findings = iter(found.result())
-    seen = [
-        Evidence(text, source[0] if source else None, *look, list(islice(findings, len(look[0]))))
-        for text, source, look in zip(texts, sources, looked, strict=True)
+    yield
+    share = (perf_counter() - start) / max(1, len(jobs))
+    for job in jobs:
+        job.timings = replace(job.timings, **{name: share})
+
+
+def _slice_photos(jobs: Sequence[Job]) -> list[slice]:
+    """Return each job's part of the batch of all photos."""
+    counts = [len(job.listing.photos) for job in jobs]
+    return [slice(end - count, end) for end, count in zip(accumulate(counts), counts, strict=True)]
+
+
+def _encode_texts(clip: Clip, texts: Sequence[str]) -> list[EncodedText]:
+    features = clip.encode_texts(texts)
+    return [
+        EncodedText(embedding, tokens) for embedding, tokens in zip(features.embeddings, features.tokens, strict=True)
     ]
-    moderations, views = models.checks.judge(seen), [each.views for each in seen]
-    share = (perf_counter() - start) / max(1, len(checked))
-    timings = [Timings(validate_s=each.seconds, moderate_s=share) for each in checked]
-    return [_Work(*each) for each in zip(checked, timings, views, sources, moderations, strict=True)]
 
 
-def _looked(
-    models: Models, images: Sequence[Image.Image], counts: Sequence[int]
-) -> list[tuple[ImageFeatures, Tensor | None]]:
-    """What is seen in each listing's photos and how foreign they are, all looked at as one batch."""
-    views, foreign = encode_photos(models.clip, models.checks.foreign, images)
-    parts = [slice(end - count, end) for end, count in zip(accumulate(counts), counts, strict=True)]
-    return [(views[part], None if foreign is None else foreign[part]) for part in parts]
-
-
-def _read(clip: Clip, texts: Sequence[str]) -> list[tuple[Tensor, Tensor] | None]:
-    """Embedding and token states of each text, all read as one batch; None for an empty text."""
-    read = iter(_pairs(clip.encode_texts([text for text in texts if text])))
-    return [next(read) if text else None for text in texts]
-
-
-def _pairs(views: TextFeatures) -> list[tuple[Tensor, Tensor]]:
-    return list(zip(views.embeddings, views.tokens, strict=True))
-
-
-def _captioned(work: Sequence[_Work], models: Models) -> list[_Work]:
-    """Masked, told one from many, written as one batch, the numbers put back."""
-    start = perf_counter()
-    prepared = [_prepared(each, models) for each in work]
-    written = _written([_prompt(each, models.captioner) for each in prepared], models.captioner) if work else []
-    drafts = [_UNREADABLE.sub("", draft) for draft in written]
-    done = []
-    for each, draft in zip(prepared, drafts, strict=True):
-        text = unmask(draft, each.masked.values if each.masked else {}, each.checked.numbers)
-        done.append(replace(each, draft=draft, text=models.checks.published(text)))
-    reviewed = models.checks.review([each.moderation for each in done], [each.text or "" for each in done])
-    done = [replace(each, moderation=moderation) for each, moderation in zip(done, reviewed, strict=True)]
-    share = (perf_counter() - start) / max(1, len(work))
-    return [replace(each, timings=replace(each.timings, generate_s=share)) for each in done]
-
-
-def _prepared(work: _Work, models: Models) -> _Work:
-    text = work.listing.attributes.text
-    source = work.source[0] if work.source else None
-    diversity = Diversity(models.diversity.score(work.views, source)) if work.listing.photos else None
-    return replace(work, masked=mask(text) if text else None, diversity=diversity)
-
-
-def _prompt(work: _Work, captioner: Captioner) -> Prompt:
-    images, views = tuple(photo.image for photo in work.listing.photos), work.views
-    if len(images) > captioner.max_photos:
-        kept = best_photos(views.embeddings, work.source[0] if work.source else None, captioner.max_photos)
-        images, views = tuple(images[n] for n in kept), ImageFeatures(views.embeddings[kept], views.states[kept])
+def _build_prompt(job: Job, max_photos: int) -> Prompt:
+    images, features = tuple(photo.image for photo in job.listing.photos), job.features
+    if len(images) > max_photos:
+        kept = select_photos(features.embeddings, job.source.embedding if job.source else None, max_photos)
+        images = tuple(images[index] for index in kept)
+        features = ImageFeatures(features.embeddings[kept], features.states[kept])
     return Prompt(
         images=images,
-        features=views,
-        masked=work.masked.text if work.masked else "",
-        token=work.diversity.token if work.diversity else "<SINGLE>",
-        mask_tokens=frozenset(work.masked.values) if work.masked else frozenset(),
-        seed=work.checked.seed,
+        features=features,
+        masked=job.masked.text if job.masked else "",
+        token=job.diversity.token if job.diversity else "<SINGLE>",
+        mask_tokens=frozenset(job.masked.values) if job.masked else frozenset(),
+        seed=job.seed,
     )
 
 
-def _written(prompts: Sequence[Prompt], captioner: Captioner) -> list[str]:
-    try:
-        return captioner.generate(prompts)
-    # Weights that do not fit their configuration or their processor fail in as many ways as models compute.
-    except Exception as error:
-        unusable = f"captioner/{captioner.name}"
-        raise CheckpointError("checkpoint-unusable", checkpoint=unusable, reason=first_line(error)) from error
-
-
-def _scored(work: Sequence[_Work], models: Models) -> list[_Work]:
-    start = perf_counter()
-    results = _pairs(models.clip.encode_texts([each.text or "" for each in work]))
-    scores = [score(each.views, each.source, result) for each, result in zip(work, results, strict=True)]
-    share = (perf_counter() - start) / max(1, len(work))
-    timed = [replace(each.timings, score_s=share) for each in work]
-    return [replace(each, scores=s, timings=t) for each, s, t in zip(work, scores, timed, strict=True)]
-
-
-def _description(work: _Work, checkpoint: str) -> Description:
-    spent = work.timings
-    total = spent.validate_s + spent.moderate_s + spent.generate_s + spent.score_s
+def _build_description(job: Job, checkpoint: str) -> Description:
+    spent = job.timings
+    total_s = spent.validate_s + spent.moderate_s + spent.generate_s + spent.score_s
     return Description(
-        text=work.text if work.moderation.passed else None,
+        text=job.text if job.moderation.passed else None,
         checkpoint=checkpoint,
-        mode=work.listing.mode,
-        diversity=work.diversity,
-        masked=work.masked.text if work.masked else None,
-        draft=work.draft,
-        moderation=work.moderation,
-        scores=work.scores,
-        timings=replace(spent, total_s=total),
+        mode=job.listing.mode,
+        diversity=job.diversity,
+        masked=job.masked.text if job.masked else None,
+        draft=job.draft,
+        moderation=job.moderation,
+        scores=job.scores,
+        timings=replace(spent, total_s=total_s),
     )

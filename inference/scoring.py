@@ -1,6 +1,8 @@
-"""What a text is worth beside its photos and its source: similarities, each in [0, 1]."""
+"""Similarity scores of a generated text to its photos and its source text, each in [0, 1]."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,25 +11,33 @@ from inference.clip.dual_encoder import ImageFeatures
 from inference.listing.types import Scores
 
 
-def score(views: ImageFeatures, source: tuple[Tensor, Tensor] | None, result: tuple[Tensor, Tensor]) -> Scores:
-    """All scores of a description.
+class EncodedText(NamedTuple):
+    """A text as the dual encoder encodes it.
 
-    source, result: embedding (dim,) of unit length and token states (length, width) of a text; no source text, None.
+    embedding: (dim,) float32, unit length, comparable with photos.
+    tokens: (length, width) float32, hidden states of its tokens, special tokens at both ends included.
     """
-    clipscores = clipscore(views.embeddings, result[0])
-    pairs = photo_similarities(views.embeddings)
+
+    embedding: Tensor
+    tokens: Tensor
+
+
+def compute_scores(features: ImageFeatures, source: EncodedText | None, result: EncodedText) -> Scores:
+    """Return all scores of a description, floats in [0, 1]; None where there is no photo or no source text."""
+    clipscores = clipscore(features.embeddings, result.embedding)
+    similarities = photo_similarities(features.embeddings)
     return Scores(
         clipscore_mean=_mean(clipscores),
         clipscore_max=_max(clipscores),
-        photo_similarity_mean=_mean(pairs),
-        photo_similarity_max=_max(pairs),
-        source_similarity=None if source is None else float(clipscore(source[0][None], result[0])[0]),
-        bertscore=None if source is None else bertscore(result[1], source[1]),
+        photo_similarity_mean=_mean(similarities),
+        photo_similarity_max=_max(similarities),
+        source_similarity=None if source is None else float(clipscore(source.embedding[None], result.embedding)[0]),
+        bertscore=None if source is None else bertscore(result.tokens, source.tokens),
     )
 
 
 def clipscore(photos: Tensor, text: Tensor) -> Tensor:
-    """max(0, cosine) of unit embeddings (photos, dim) and (dim,): (photos,).
+    """Return max(0, cosine) of unit embeddings (photos, dim) and (dim,) as (photos,) in [0, 1].
 
     CLIPScore (Hessel et al., 2021) without its factor of 2.5.
     """
@@ -35,16 +45,16 @@ def clipscore(photos: Tensor, text: Tensor) -> Tensor:
 
 
 def photo_similarities(photos: Tensor) -> Tensor:
-    """max(0, cosine) of every pair of photos: (photos · (photos - 1) / 2,)."""
+    """Return max(0, cosine) of each pair of unit embeddings (photos, dim) as (photos · (photos - 1) / 2,)."""
     first, second = torch.triu_indices(len(photos), len(photos), 1)
     return (photos[first] * photos[second]).sum(1).clamp(0, 1)
 
 
 def bertscore(candidate: Tensor, reference: Tensor) -> float:
-    """F1 of greedy token matches (BERTScore, Zhang et al., 2020), without idf weights and baseline.
+    """Return the F1 of greedy token matches in [0, 1] (BERTScore, Zhang et al., 2020), without idf and baseline.
 
-    candidate, reference: (length, width) token states with the special tokens at both ends, which may be matched but
-    do not count themselves, as in the `bert-score` package. 0 for a text without tokens of its own.
+    candidate, reference: (length, width) hidden states with special tokens at both ends. As in the `bert-score`
+    package, special tokens can be matched but do not count themselves. A text without other tokens scores 0.
     """
     if len(candidate) <= 2 or len(reference) <= 2:
         return 0.0
@@ -54,13 +64,14 @@ def bertscore(candidate: Tensor, reference: Tensor) -> float:
     return float((2 * precision * recall / (precision + recall)).clamp(0, 1))
 
 
-def best_photos(photos: Tensor, source: Tensor | None, count: int) -> list[int]:
-    """The `count` photos to show a captioner that reads no more, best first.
+def select_photos(photos: Tensor, source: Tensor | None, count: int) -> list[int]:
+    """Return the indices of the `count` most typical photos, best first, for captioners that take no more.
 
-    The highest CLIPScores against the source text, or, without one, against the other photos.
+    photos: unit embeddings (photos, dim); source: unit embedding (dim,) of the source text. Photos rank by their
+    CLIPScore against the source text, or, without one, by their similarity to the mean photo.
     """
-    like = photos.mean(0) if source is None else source
-    return (photos @ like).argsort(descending=True, stable=True)[:count].tolist()
+    query = photos.mean(0) if source is None else source
+    return (photos @ query).argsort(descending=True, stable=True)[:count].tolist()
 
 
 def _mean(values: Tensor) -> float | None:

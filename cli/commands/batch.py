@@ -21,10 +21,11 @@ from tqdm import tqdm
 from cli.output import to_json
 from cli.parser import Parser, non_negative_int, positive_int
 from inference.checkpoints.registry import get_card
-from inference.errors import InvalidInput, Message
+from inference.errors import InvalidInput, Message, catch_invalid, map_valid
 from inference.listing.files import explained, read_overrides, read_uploads
-from inference.listing.types import Checked, Description, Submission
-from inference.listing.validation import validate_timed
+from inference.listing.job import Job
+from inference.listing.types import Description, Submission
+from inference.listing.validation import build_job
 from locales.translate import Translate
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ _ANSWER_START = b'{"id": '
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A line of the data set: its id, and the decoded listing or the reason why it is invalid."""
+    """A line of the data set: its id, and its job or the reason why it is invalid."""
 
     id: object
-    checked: Checked | InvalidInput
+    job: Job | InvalidInput
 
 
 def add(parser: Parser) -> None:
@@ -85,9 +86,10 @@ def _append_answers(arguments: argparse.Namespace, translate: Translate, done: i
         arguments.out.open("ab") as out,
         tqdm(total=total, initial=done, file=sys.stderr) as progress,
     ):
-        items = (_read_item(line, arguments.listings.parent) for line in islice(listings, done, None))
+        lines = islice(listings, done, None)
+        items = (_parse_item(line, arguments.listings.parent, arguments.seed) for line in lines)
         for batch in _prefetch(_split(items, arguments.batch_size)):
-            for answer in _describe(describer, batch, arguments.seed, translate):
+            for answer in _describe(describer, batch, translate):
                 out.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
             out.flush()
             progress.update(len(batch))
@@ -133,12 +135,9 @@ def _read_json(line: bytes) -> dict[str, object]:
     return row if isinstance(row, dict) else {}
 
 
-def _read_item(line: bytes, folder: Path) -> _Item:
+def _parse_item(line: bytes, folder: Path, seed: int) -> _Item:
     row = _read_json(line)
-    try:
-        return _Item(row.get("id"), validate_timed(read_submission(row, folder)))
-    except InvalidInput as error:
-        return _Item(row.get("id"), error)
+    return _Item(row.get("id"), catch_invalid(lambda: build_job(read_submission(row, folder), seed=seed)))
 
 
 def read_submission(row: dict[str, object], folder: Path) -> Submission:
@@ -167,10 +166,8 @@ def _prefetch(batches: Iterator[list[_Item]]) -> Iterator[list[_Item]]:
             yield batch
 
 
-def _describe(
-    describer: Describer, items: Sequence[_Item], seed: int, translate: Translate
-) -> Iterable[dict[str, object]]:
-    results = describer.describe([item.checked for item in items], seed=seed)
+def _describe(describer: Describer, items: Sequence[_Item], translate: Translate) -> Iterable[dict[str, object]]:
+    results = map_valid(describer.describe, [item.job for item in items])
     for item, result in zip(items, results, strict=True):
         yield {"id": item.id, **_to_answer(result, translate)}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from cli.output import format_page, format_rejection, to_json
 from cli.parser import Parser, non_negative_int
 from inference.checkpoints.registry import get_card
-from inference.errors import InvalidInput, Message
+from inference.errors import Message
 from inference.listing.files import read_overrides, read_text, read_uploads
 from inference.listing.types import Description, Submission
-from inference.listing.validation import validate_timed
+from inference.listing.validation import build_job
 from locales.translate import Translate
 
 
@@ -36,16 +36,13 @@ def add(parser: Parser) -> None:
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Describe the listing and print the result; return 3 when moderation rejects it."""
     attributes = read_text(arguments.attributes_file) if arguments.attributes_file else arguments.attributes
-    checked = validate_timed(Submission(read_uploads(arguments.photos), attributes))
-    if isinstance(checked, InvalidInput):
-        raise checked  # before the models are loaded, which takes seconds
+    # Validate before the models are loaded, which takes seconds.
+    job = build_job(Submission(read_uploads(arguments.photos), attributes), arguments.numbers, arguments.seed)
     get_card(arguments.checkpoints, "captioner", arguments.checkpoint)
     from inference.serving.loader import load_describer  # torch: not for --help
 
     describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
-    (result,) = describer.describe([checked], arguments.numbers, arguments.seed)
-    if isinstance(result, InvalidInput):
-        raise result
+    (result,) = describer.describe([job])
     if arguments.json:
         print(json.dumps(to_json(result, translate), ensure_ascii=False))
     else:

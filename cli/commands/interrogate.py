@@ -18,10 +18,10 @@ from cli.output import DIGITS
 from cli.parser import Parser
 from cli.tables import get_format, open_table
 from inference.checkpoints.registry import get_card
-from inference.errors import InvalidInput, Message
+from inference.errors import InvalidInput, Message, catch_invalid, map_valid
 from inference.listing.files import explained, read_uploads
-from inference.listing.types import Checked, Submission
-from inference.listing.validation import validate_timed
+from inference.listing.types import Listing, Submission
+from inference.listing.validation import validate
 from locales.translate import Translate
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MODES: Final = ("classic", "fast", "best")
 COLUMNS: Final = ("path", "caption", "phrases", "text", "similarity", "error")
 BATCH: Final = 16
 
-Interrogate = Callable[[Sequence[Checked]], Sequence["Interrogation"]]
+Interrogate = Callable[[Sequence[Listing]], Sequence["Interrogation"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ def load_interrogator(root: Path, checkpoint: str, mode: str) -> Interrogate:
         raise InvalidInput("interrogate-family", checkpoint=checkpoint)
     captioner = models.captioner
 
-    def build_prompt(checked: Checked) -> Prompt:
-        images = tuple(photo.image for photo in checked.listing.photos)
+    def build_prompt(listing: Listing) -> Prompt:
+        images = tuple(photo.image for photo in listing.photos)
         features = models.clip.encode_images(images)
         token = Diversity(models.diversity.score(features, None)).token
         return Prompt(images, features, "", token)
 
-    return lambda batch: captioner.interrogate([build_prompt(checked) for checked in batch], mode)
+    return lambda batch: captioner.interrogate([build_prompt(listing) for listing in batch], mode)
 
 
 def _find_albums(folder: Path, by_folder: bool, out: Path) -> list[Album]:
@@ -132,20 +132,16 @@ def _to_name(path: Path, folder: Path) -> str:
 
 
 def _describe(albums: Sequence[Album], interrogate: Interrogate, translate: Translate) -> Iterator[dict[str, object]]:
-    checked = [_load(album) for album in albums]
-    interrogations = iter(interrogate([each for each in checked if isinstance(each, Checked)]))
-    for album, each in zip(albums, checked, strict=True):
-        if isinstance(each, Checked):
-            yield _to_row(album, next(interrogations))
+    listings = [catch_invalid(_load, album) for album in albums]
+    for album, result in zip(albums, map_valid(interrogate, listings), strict=True):
+        if isinstance(result, InvalidInput):
+            yield dict.fromkeys(COLUMNS) | {"path": album.path, "phrases": [], "error": translate(result.message)}
         else:
-            yield dict.fromkeys(COLUMNS) | {"path": album.path, "phrases": [], "error": translate(each.message)}
+            yield _to_row(album, result)
 
 
-def _load(album: Album) -> Checked | InvalidInput:
-    try:
-        return validate_timed(Submission(read_uploads(album.photos)))
-    except InvalidInput as error:
-        return error
+def _load(album: Album) -> Listing:
+    return validate(Submission(read_uploads(album.photos)))
 
 
 def _to_row(album: Album, interrogation: Interrogation) -> dict[str, object]:

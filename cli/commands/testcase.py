@@ -8,10 +8,10 @@ from pathlib import Path
 from cli.cases import Expectation, compare, download_missing, validate_expectations
 from cli.output import format_page, format_rejection
 from cli.parser import ROOT, Parser
-from inference.errors import InvalidInput, Message
+from inference.errors import InvalidInput, Message, catch_invalid, map_valid
 from inference.listing.cases import Case, find_case, find_cases, load_submission
 from inference.listing.types import Description
-from inference.listing.validation import validate_timed
+from inference.listing.validation import build_job
 from locales.translate import Translate
 
 CASES = ROOT / "testcases"
@@ -48,7 +48,7 @@ def _run_case(case: Case, arguments: argparse.Namespace, translate: Translate) -
     submission = load_submission(case, arguments.photos_from)
     from inference.serving.loader import load_describer  # torch: not for --help
 
-    (result,) = load_describer(arguments.checkpoints).describe([validate_timed(submission)])
+    (result,) = map_valid(load_describer(arguments.checkpoints).describe, [catch_invalid(build_job, submission)])
     expectations = compare(case, result)
     parts = [
         f"{case.name}  {case.title.get(arguments.language, '')}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ Mode = Literal["photos+text", "photos", "text"]
 Numbers = Literal["values", "blanks"]
 DiversityToken = Literal["<SINGLE>", "<VARIATIVE>"]
 Stage = Literal["checking", "reading", "writing", "scoring"]
+OnProgress = Callable[[Stage], object]  # is called with each stage before it begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a seller sent, before anything is checked."""
+    """Everything that a seller sent, before validation."""
 
     uploads: tuple[Upload, ...] = ()
     attributes: str | Mapping[str, str] = ""
@@ -49,41 +50,28 @@ class Attributes:
 
     @property
     def text(self) -> str:
-        """One `name: value` line an attribute, in the seller's order."""
+        """One `name: value` line per attribute, in the seller's order."""
         return "\n".join(f"{name}: {value}" if name else value for name, value in self.items)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A checked submission: there is at least one photo or one attribute."""
+    """A valid submission: at least one photo or one attribute."""
 
     photos: tuple[Photo, ...]
     attributes: Attributes
 
     @property
     def mode(self) -> Mode:
-        """Which road of the pipeline the listing takes."""
+        """The kinds of input that the listing has."""
         if not self.photos:
             return "text"
         return "photos+text" if self.attributes.items else "photos"
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A listing that passed validation, the seconds that its checking and decoding took, and how it is to be written.
-
-    seed: makes the text repeatable, whatever else is described with it.
-    """
-
-    listing: Listing
-    seconds: float
-    numbers: Numbers = "values"
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Masked:
-    """Text whose numbers are tokens, and the value of the input behind each token."""
+    """Text with mask tokens in place of numbers, and the number behind each token."""
 
     text: str
     values: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +79,10 @@ class Masked:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of one check. `score` is a risk in [0, 1] (a similarity for `match`), None where nothing applied."""
+    """The outcome of one check.
+
+    score: a risk in [0, 1] (for `match` a similarity in [0, 1]); None where the check does not apply.
+    """
 
     name: Literal["photos", "text", "match"]
     passed: bool = True
@@ -107,25 +98,25 @@ class Moderation:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed."""
+        """True when every check passed."""
         return all(check.passed for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
-    """How surely the listing is many different things: 0 one thing, 1 many."""
+    """The probability that the listing offers different things: 0 one thing, 1 many."""
 
     score: float
 
     @property
     def token(self) -> DiversityToken:
-        """The hidden token that tells the captioner."""
+        """The hidden token for the captioner."""
         return "<VARIATIVE>" if self.score >= 0.5 else "<SINGLE>"
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the result is worth; None where there is nothing to compare. Similarities are in [0, 1]."""
+    """Quality of a description as similarities in [0, 1]; None where there is nothing to compare."""
 
     clipscore_mean: float | None = None
     clipscore_max: float | None = None
@@ -137,7 +128,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds spent on a listing: its share where a step ran as a batch."""
+    """Seconds spent on a listing; its equal share where a step ran on a batch."""
 
     validate_s: float = 0.0
     moderate_s: float = 0.0
@@ -148,7 +139,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The result for one listing. `text` is None when moderation said no or the captioner wrote nothing."""
+    """The result for one listing. `text` is None when moderation rejected the listing or the generated text."""
 
     text: str | None
     checkpoint: str

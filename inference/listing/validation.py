@@ -1,7 +1,7 @@
-"""From what a seller sent to a checked listing: files to upright photos, text to attributes.
+"""Validate a submission: decode its files to upright photos, and parse its attributes.
 
-Photos are JPEG, PNG and GIF, and mp4, the form in which Telegram delivers a GIF. Whatever cannot be used is refused
-with `InvalidInput`; nothing is dropped in silence.
+Photos are JPEG, PNG and GIF, and mp4, the form in which Telegram delivers a GIF. Anything else raises `InvalidInput`;
+no file is dropped silently.
 """
 
 from __future__ import annotations
@@ -28,20 +28,22 @@ from PIL.PngImagePlugin import PngImageFile
 
 from inference.errors import InvalidInput
 from inference.listing.attributes import parse_attributes
-from inference.listing.types import Checked, Listing, Photo, Submission, Upload
-from inference.listing.video import MAX_MP4_MEGAPIXELS, is_mp4, richest, still, walk_mp4
+from inference.listing.job import Job
+from inference.listing.types import Listing, Numbers, Photo, Submission, Timings, Upload
+from inference.listing.video import MAX_MP4_MEGAPIXELS, check_mp4_boxes, extract_frame, is_mp4, select_frame
 
-__all__ = ["parse_attributes", "validate", "validate_timed"]
+__all__ = ["build_job", "parse_attributes", "validate"]
 
 MAX_PHOTOS: Final = 10
 MAX_MEGABYTES: Final = 25
 MAX_SIDE: Final = 1024
 MIN_SIDE: Final = 16
-MAX_RATIO: Final = 50  # of the sides: models resize by the shorter one, or make it less than a pixel
+MAX_RATIO: Final = 50  # of the sides; models that resize by the longer one would make the shorter less than a pixel
 
-# Phones take up to 64 megapixels, as JPEG, which is decoded at a fraction of its size; the others are decoded whole.
+# Phones take JPEGs of up to 64 megapixels, which are decoded at a fraction of their size; other formats are decoded
+# at full size.
 MAX_MEGAPIXELS: Final = {JpegImageFile: 64, PngImageFile: 32, GifImageFile: 32}
-# What a JPEG may cost although it is small: passes over its pixels.
+# Scans times pixels of a JPEG: the cost of decoding, which a small file can drive up.
 MAX_SCANNED_MEGAPIXELS: Final = 10_000
 
 _MEGA: Final = 1_000_000
@@ -49,8 +51,8 @@ _MEGABYTE: Final = 1024 * 1024
 _WORKERS: Final = 2
 _NAME_LENGTH: Final = 60
 
-# The plugins are called directly: `Image.open` would try more formats and would judge the size by a limit of its own.
-_READERS: Final[dict[bytes, type[ImageFile]]] = {
+# The plugins are called directly: `Image.open` would try more formats, and has a size limit of its own.
+_DECODERS: Final[dict[bytes, type[ImageFile]]] = {
     b"\xff\xd8\xff": JpegImageFile,
     b"\x89PNG\r\n\x1a\n": PngImageFile,
     b"GIF87a": GifImageFile,
@@ -69,44 +71,44 @@ _UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# Pillow warns on stderr about broken EXIF and large frames; here a file is either used or refused with a sentence.
+# Pillow warns on stderr about broken EXIF and large frames; here a file is either used or raises `InvalidInput`.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One upload, and how a sentence calls it: by its name, or by its place where it has none."""
+    """One upload with the name and the number, from 1, that error messages call it by."""
 
     data: bytes
     name: str
     number: int
 
     @classmethod
-    def of(cls, upload: Upload, number: int) -> _File:
+    def from_upload(cls, upload: Upload, number: int) -> _File:
         name = "".join(char for char in upload.name or "" if char.isprintable()).strip()
         return cls(upload.data, name if len(name) <= _NAME_LENGTH else f"…{name[1 - _NAME_LENGTH :]}", number)
 
     @property
-    def where(self) -> dict[str, str | int]:
+    def details(self) -> dict[str, str | int]:
         return {"name": self.name, "number": self.number}
 
 
-def validate_timed(submission: Submission) -> Checked | InvalidInput:
-    """Validate with a clock; what cannot be used is returned, so that it stands in its place among others."""
+def build_job(submission: Submission, numbers: Numbers = "values", seed: int = 0) -> Job:
+    """Validate a submission and return the job that describes it, with the seconds that validation took.
+
+    Raises `InvalidInput` as `validate` does.
+    """
     start = perf_counter()
-    try:
-        listing = validate(submission)
-    except InvalidInput as error:
-        return error
-    return Checked(listing, perf_counter() - start)
+    listing = validate(submission)
+    return Job(listing, numbers, seed, Timings(validate_s=perf_counter() - start))
 
 
 def validate(submission: Submission) -> Listing:
-    """Check and decode everything that was sent.
+    """Check and decode a submission and return its listing.
 
-    Photos keep their order; each becomes upright RGB on white, at most `MAX_SIDE` px on its longer side, and has
-    the empty name where the sender gave none. Every header is checked before the pixels of any photo are decoded.
+    Photos keep their order; each becomes upright RGB on white, at most `MAX_SIDE` px on its longer side, with an empty
+    name where the sender gave none. All headers are checked before any pixels are decoded.
 
     Raises `InvalidInput`: `nothing-sent`, `too-many-photos`, one of `photo-…` for the first photo that cannot be
     used (details: `name`, may be empty, and `number` from 1), or one of `attributes-…`.
@@ -116,126 +118,129 @@ def validate(submission: Submission) -> Listing:
     attributes = parse_attributes(submission.attributes)
     if not submission.uploads and not attributes.items:
         raise InvalidInput("nothing-sent", limit=MAX_PHOTOS)
-    files = [_File.of(upload, number) for number, upload in enumerate(submission.uploads, start=1)]
-    headers = [_read_header(file) for file in files]
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        return Listing(tuple(pool.map(_decode, files, headers)), attributes)
+    files = [_File.from_upload(upload, number) for number, upload in enumerate(submission.uploads, start=1)]
+    headers = [_open_image(file) for file in files]
+    with ThreadPoolExecutor(_WORKERS) as executor:
+        return Listing(tuple(executor.map(_decode, files, headers)), attributes)
 
 
-def _read_header(file: _File) -> ImageFile | None:
-    """Tell the format by content and the size by the header; no pixel is decoded. None for an mp4 that looks whole."""
+def _open_image(file: _File) -> ImageFile | None:
+    """Detect the format by content, check the size in the header and return the undecoded image; None for an mp4."""
     if not file.data:
-        raise InvalidInput("photo-empty", **file.where)
+        raise InvalidInput("photo-empty", **file.details)
     if len(file.data) > MAX_MEGABYTES * _MEGABYTE:
         megabytes = math.ceil(len(file.data) / _MEGABYTE * 10) / 10
-        raise InvalidInput("photo-too-big", megabytes=megabytes, limit=MAX_MEGABYTES, **file.where)
+        raise InvalidInput("photo-too-big", megabytes=megabytes, limit=MAX_MEGABYTES, **file.details)
     if is_mp4(file.data):
-        with _damage_refused(file):
-            walk_mp4(file.data)
+        with _catch_damage(file):
+            check_mp4_boxes(file.data)
         return None
-    reader = next((reader for magic, reader in _READERS.items() if file.data.startswith(magic)), None)
-    if reader is None:
-        raise InvalidInput("photo-format", **file.where)
-    with _damage_refused(file):
-        image = reader(BytesIO(file.data))
-    _check_size(file, image.size, MAX_MEGAPIXELS[reader])
-    # Thousands of scans in a small JPEG would keep the decoder busy for hours; a camera writes one, the web ten.
-    if reader is JpegImageFile and file.data.count(_JPEG_SCAN) * math.prod(image.size) > MAX_SCANNED_MEGAPIXELS * _MEGA:
-        raise InvalidInput("photo-damaged", **file.where)
+    decoder = next((decoder for magic, decoder in _DECODERS.items() if file.data.startswith(magic)), None)
+    if decoder is None:
+        raise InvalidInput("photo-format", **file.details)
+    with _catch_damage(file):
+        image = decoder(BytesIO(file.data))
+    _check_size(file, image.size, MAX_MEGAPIXELS[decoder])
+    # Thousands of scans in a small JPEG keep the decoder busy for hours; cameras write one, web sites about ten.
+    if (
+        decoder is JpegImageFile
+        and file.data.count(_JPEG_SCAN) * math.prod(image.size) > MAX_SCANNED_MEGAPIXELS * _MEGA
+    ):
+        raise InvalidInput("photo-damaged", **file.details)
     return image
 
 
 def _check_size(file: _File, size: tuple[int, int], limit: int) -> None:
     width, height = size
     if width * height > limit * _MEGA:
-        raise InvalidInput("photo-too-many-pixels", limit=limit, **file.where)
+        raise InvalidInput("photo-too-many-pixels", limit=limit, **file.details)
     if min(width, height) < MIN_SIDE:
-        raise InvalidInput("photo-too-small", width=width, height=height, limit=MIN_SIDE, **file.where)
+        raise InvalidInput("photo-too-small", width=width, height=height, limit=MIN_SIDE, **file.details)
     if max(width, height) > MAX_RATIO * min(width, height):
-        raise InvalidInput("photo-too-narrow", width=width, height=height, limit=MAX_RATIO, **file.where)
+        raise InvalidInput("photo-too-narrow", width=width, height=height, limit=MAX_RATIO, **file.details)
 
 
 @contextmanager
-def _damage_refused(file: _File) -> Iterator[None]:
-    """Refuse the file whatever Pillow raises: on hostile bytes that is a dozen kinds, and the cause is the file."""
+def _catch_damage(file: _File) -> Iterator[None]:
+    """Turn any error of Pillow into `InvalidInput`: hostile bytes raise a dozen kinds, all caused by the file."""
     try:
         yield
     except InvalidInput:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # of a GIF's frame
-        raise InvalidInput("photo-too-many-pixels", limit=MAX_MEGAPIXELS[GifImageFile], **file.where) from error
+        raise InvalidInput("photo-too-many-pixels", limit=MAX_MEGAPIXELS[GifImageFile], **file.details) from error
     except Exception as error:
-        raise InvalidInput("photo-damaged", **file.where) from error
+        raise InvalidInput("photo-damaged", **file.details) from error
 
 
 def _decode(file: _File, image: ImageFile | None) -> Photo:
-    with _damage_refused(file):
+    with _catch_damage(file):
         if image is None:
-            picture = _mp4_frame(file)
+            picture = _decode_mp4(file)
         elif isinstance(image, GifImageFile):
-            picture = richest(_gif_frames(file, image), image.size)
+            picture = select_frame(_iter_gif_frames(file, image), image.size)
         else:
-            picture = _still(image)
+            picture = _decode_still(image)
     return Photo(file.name, hashlib.sha256(file.data).hexdigest(), picture)
 
 
-def _mp4_frame(file: _File) -> Image.Image:
-    size, frame = still(file.data)
+def _decode_mp4(file: _File) -> Image.Image:
+    size, frame = extract_frame(file.data)
     _check_size(file, size, MAX_MP4_MEGAPIXELS)
     if frame is None:
         raise ValueError("no frame")
-    return _small_rgb(frame)
+    return _to_small_rgb(frame)
 
 
-def _still(image: ImageFile) -> Image.Image:
-    # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size in a fraction of the time.
-    image.draft(None, _fitting(image.size))
+def _decode_still(image: ImageFile) -> Image.Image:
+    # Decodes a JPEG at 1/2, 1/4 or 1/8 of its size in a fraction of the time; no-op for other formats.
+    image.draft(None, _fit_size(image.size))
     image.load()
-    picture = _small_rgb(image)
-    turn = _UPRIGHT.get(_orientation(image))
-    return picture if turn is None else picture.transpose(turn)
+    picture = _to_small_rgb(image)
+    transpose = _UPRIGHT.get(_get_orientation(image))
+    return picture if transpose is None else picture.transpose(transpose)
 
 
-def _orientation(image: ImageFile) -> int:
-    """Return the EXIF orientation, 1 (upright) to 8; what cannot be read counts as upright."""
+def _get_orientation(image: ImageFile) -> int:
+    """Return the EXIF orientation, 1 (upright) to 8; 1 for broken EXIF."""
     with suppress(OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
 
 
-def _gif_frames(file: _File, image: GifImageFile) -> Iterator[Image.Image]:
-    _walk_gif(file.data)
+def _iter_gif_frames(file: _File, image: GifImageFile) -> Iterator[Image.Image]:
+    _check_gif_blocks(file.data)
     for index in count():
         try:
             image.seek(index)
         except EOFError:
             return
-        _check_size(file, image.size, MAX_MEGAPIXELS[GifImageFile])  # it may be larger than the header says
+        _check_size(file, image.size, MAX_MEGAPIXELS[GifImageFile])  # a frame may be larger than the header says
         image.load()
-        yield _small_rgb(image)
+        yield _to_small_rgb(image)
 
 
-def _walk_gif(data: bytes) -> None:
-    """Raise IndexError for a GIF that ends before its trailer; Pillow would take the frames that arrived for all."""
-    position = 13 + _gif_palette(data[10])
+def _check_gif_blocks(data: bytes) -> None:
+    """Raise `IndexError` for a GIF that ends before its trailer; Pillow accepts the frames before the cut."""
+    position = 13 + _count_palette_bytes(data[10])
     while (block := data[position]) != ord(";"):
         if block not in b",!":
-            position += 1  # stray bytes between blocks are passed over, as by Pillow
+            position += 1  # skip stray bytes between blocks, as Pillow does
             continue
-        position += 11 + _gif_palette(data[position + 9]) if block == ord(",") else 2
+        position += 11 + _count_palette_bytes(data[position + 9]) if block == ord(",") else 2
         while data[position]:
             position += data[position] + 1
         position += 1
 
 
-def _gif_palette(flags: int) -> int:
-    """Return the bytes of the colour table that the flags of a screen or a frame announce."""
+def _count_palette_bytes(flags: int) -> int:
+    """Return the size in bytes of the colour table that follows a screen or frame with these flags."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _small_rgb(image: Image.Image) -> Image.Image:
-    """Return a new RGB picture of at most `MAX_SIDE` px, transparent parts white, without EXIF."""
-    picture = _resizable(image).resize(_fitting(image.size), Image.Resampling.BICUBIC, reducing_gap=2.0)
+def _to_small_rgb(image: Image.Image) -> Image.Image:
+    """Return a new RGB image, at most `MAX_SIDE` px on the longer side, transparent parts white, without EXIF."""
+    picture = _to_resizable(image).resize(_fit_size(image.size), Image.Resampling.BICUBIC, reducing_gap=2.0)
     if picture.mode == "RGBA":
         flat = Image.new("RGB", picture.size, "white")
         flat.paste(picture, mask=picture)
@@ -245,16 +250,16 @@ def _small_rgb(image: Image.Image) -> Image.Image:
     return flat
 
 
-def _resizable(image: Image.Image) -> Image.Image:
-    """Return the same picture in a mode whose values can be averaged: L, RGB, RGBA or CMYK, 8 bits each."""
-    if image.mode.startswith("I"):  # 16-bit grey, which `convert` would clip, not scale
+def _to_resizable(image: Image.Image) -> Image.Image:
+    """Return the image in a mode whose values can be averaged: L, RGB, RGBA or CMYK, 8 bits each."""
+    if image.mode.startswith("I"):  # 16-bit grey, which `convert` would clip instead of scale
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         return image if image.mode == "RGBA" else image.convert("RGBA")
     return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
 
 
-def _fitting(size: tuple[int, int]) -> tuple[int, int]:
-    """Return the size with the same proportions that fits into `MAX_SIDE`; a small one stays."""
+def _fit_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return a size of the same proportions, at most `MAX_SIDE` px on the longer side; never enlarge."""
     scale = min(1.0, MAX_SIDE / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

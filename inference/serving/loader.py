@@ -1,10 +1,12 @@
-"""From checkpoint folders to something that describes: one sentence for whatever is wrong with the files."""
+"""Load captioners and the models around them from checkpoint folders.
+
+Anything wrong with the files becomes a `CheckpointError`, which names the checkpoint.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -17,8 +19,9 @@ from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.diversity import DiversityClassifier
-from inference.errors import CheckpointError, InvalidInput
-from inference.listing.types import Checked, Description, Numbers, Stage
+from inference.errors import CheckpointError
+from inference.listing.job import Job
+from inference.listing.types import Description, OnProgress
 from inference.moderation.checks import Checks
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.overrides import Overrides
@@ -28,208 +31,201 @@ CLIP = "mini"
 DIVERSITY = "mini"
 TOXICITY = "mini"
 
-_FULL_WIDTH = 4  # bytes of a number where there is room
-_WORDS = ("embed", "lm_head")  # in the names of matrices that read words and write them
+_FLOAT32_BYTES = 4
+_VOCABULARY_LAYERS = ("embed", "lm_head")  # parts of the names of embedding and output matrices
 
 Result = TypeVar("Result")
 
 
 class Describer:
-    """A captioner and what it stands on, loaded: the synchronous door to the pipeline."""
+    """A loaded captioner with the models around it: the synchronous API of the pipeline."""
 
     def __init__(self, models: pipeline.Models) -> None:
         self.models = models
 
-    def describe(
-        self, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
-    ) -> list[Description | InvalidInput]:
-        """The description of every listing that `validation.check` let pass, in order; errors stay in their places."""
-        asked = [
-            each if isinstance(each, InvalidInput) else replace(each, numbers=numbers, seed=seed) for each in checked
-        ]
-        return pipeline.describe(asked, self.models)
+    def describe(self, jobs: Sequence[Job], on_progress: OnProgress = lambda stage: None) -> list[Description]:
+        """Return the description of each job's listing, in order; `on_progress` is called with each stage in turn.
 
-    def write(self, checked: Sequence[Checked], on_progress: Callable[[Stage], object]) -> list[Description]:
-        """The description of each listing with its own seed; `on_progress` hears of each stage before it begins."""
-        results = pipeline.describe(checked, self.models, on_progress)
-        return [result for result in results if isinstance(result, Description)]
+        Raises `CheckpointError` when the captioner fails.
+        """
+        return pipeline.describe(jobs, self.models, on_progress)
 
 
 class Loader:
-    """Loads captioners; what all of them stand on is loaded with the first and shared by the others.
+    """Loads captioners; the models that all of them need are loaded with the first and shared.
 
-    overrides: the owner's own thresholds of moderation.
+    overrides: thresholds of moderation set by the operator.
     """
 
     def __init__(self, root: Path, overrides: Overrides | None = None) -> None:
         self._root = root
         self._overrides = overrides
         self._shared: tuple[Clip, DiversityClassifier, Checks] | None = None
-        # What somebody still uses is not loaded twice.
+        # Checkpoints that are still in use are not loaded twice.
         self._captioners: WeakValueDictionary[str, Captioner] = WeakValueDictionary()
         self._clips: WeakValueDictionary[str, Clip] = WeakValueDictionary()
 
-    def weigh(self, captioner: str) -> int:
-        """Bytes that the captioner and what it requires will take in memory, known from the headers of their files.
+    def estimate_bytes(self, captioner: str) -> int:
+        """Return the bytes that a captioner and its dependencies take in memory, from the headers of their files.
 
-        What all captioners share does not count. Raises `CheckpointError` for what is missing, broken or too large for
-        this machine.
+        Models that all captioners share do not count. Raises `CheckpointError` for a checkpoint that is missing,
+        broken or too large for this machine.
         """
-        card = self._card("captioner", captioner)
-        size = self._size(card)
-        _check(card, size, _place(card).total)
+        card = self._get_card("captioner", captioner)
+        size = self._estimate_with_dependencies(card)
+        _check_memory(card, size, _choose_device(card).total)
         return size
 
     def load(self, captioner: str) -> Describer:
-        """Load a captioner. Raises `CheckpointError` for what is missing or broken; a later try starts afresh."""
+        """Load a captioner. Raises `CheckpointError` for a missing or broken checkpoint; a later call tries again."""
         clip, diversity, checks = self._shared = self._shared or self._load_shared()
         return Describer(pipeline.Models(clip, self._load_captioner(captioner, clip), diversity, checks))
 
     def load_alone(self, card: Card) -> tuple[Captioner, Clip]:
-        """The captioner of a card whose files were compared already, and the dual encoder whose views it reads."""
+        """Load a captioner without comparing its files with the card, and the dual encoder that it gets features of."""
         clip = self._load_clip(CLIP)
-        return self._build(card, clip, _roomy_place(card)), clip
+        return self._build_captioner(card, clip, _choose_free_device(card)), clip
 
     def _load_captioner(self, name: str, clip: Clip) -> Captioner:
-        """The captioner, or the one that is in use under that name."""
-        card = self._card("captioner", name)
+        """Return the captioner that is in use under this name, or load it."""
+        card = self._get_card("captioner", name)
         captioner = self._captioners.get(card.id)
         if captioner is None:
-            device = _roomy_place(card)  # before minutes are spent on reading all of a large file
+            device = _choose_free_device(card)  # first, because hashing a large file takes minutes
             registry.check_hashes(card)
-            captioner = self._build(card, clip, device)
+            captioner = self._build_captioner(card, clip, device)
         self._captioners[card.id] = captioner
         return captioner
 
-    def _size(self, card: Card) -> int:
-        size = _own_size(card, _place(card))
-        for required in card.requires:
-            kind, _, name = required.partition("/")
+    def _estimate_with_dependencies(self, card: Card) -> int:
+        size = _estimate_weights(card, _choose_device(card))
+        for dependency in card.requires:
+            kind, _, name = dependency.partition("/")
             if kind == "captioner":
-                size += self._size(self._card(kind, name))
+                size += self._estimate_with_dependencies(self._get_card(kind, name))
             elif kind == "clip" and name != CLIP:
-                size += _own_size(self._card(kind, name), devices.cpu())
+                size += _estimate_weights(self._get_card(kind, name), devices.get_cpu())
         return size
 
-    def _build(self, card: Card, clip: Clip, device: Device) -> Captioner:
+    def _build_captioner(self, card: Card, clip: Clip, device: Device) -> Captioner:
         context = LoadContext(
             clip,
             device,
             load_clip=lambda name: clip if name == clip.name else self._load_clip(name),
             load_captioner=lambda name: self._load_captioner(name, clip),
         )
-        return _loaded(card, lambda folder: base.load_captioner(card, context))
+        return _load_folder(card, lambda folder: base.load_captioner(card, context))
 
     def _load_clip(self, name: str) -> Clip:
-        """The dual encoder, or the one that is in use under that name; it computes on the processor."""
-        card = self._card("clip", name)
+        """Return the dual encoder that is in use under this name, or load it; it runs on the CPU."""
+        card = self._get_card("clip", name)
         if card.id in self._clips:
             return self._clips[card.id]
-        machine = devices.cpu()
-        _check(card, _own_size(card, machine), machine.free)
+        cpu = devices.get_cpu()
+        _check_memory(card, _estimate_weights(card, cpu), cpu.free)
         registry.check_hashes(card)
-        self._clips[card.id] = clip = _loaded(card, Clip.load)
+        self._clips[card.id] = clip = _load_folder(card, Clip.load)
         return clip
 
     def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
-        clip_card = self._compared("clip", CLIP)
-        clip = _loaded(clip_card, Clip.load)
-        diversity = _loaded(self._compared("diversity", DIVERSITY), DiversityClassifier.load)
-        toxicity = self._compared("toxicity", TOXICITY)
-        own = self._overrides.text if self._overrides else None
-        texts = _loaded(toxicity, lambda folder: TextModeration.load(toxicity, own))
-        foreign = _loaded(clip_card, OutOfDomainDetector.load)
+        clip_card = self._get_verified_card("clip", CLIP)
+        clip = _load_folder(clip_card, Clip.load)
+        diversity = _load_folder(self._get_verified_card("diversity", DIVERSITY), DiversityClassifier.load)
+        toxicity = self._get_verified_card("toxicity", TOXICITY)
+        threshold = self._overrides.text if self._overrides else None
+        texts = _load_folder(toxicity, lambda folder: TextModeration.load(toxicity, threshold))
+        foreign = _load_folder(clip_card, OutOfDomainDetector.load)
         return clip, diversity, Checks.of(clip, clip_card, texts, foreign, self._overrides)
 
-    def _card(self, kind: str, name: str) -> Card:
-        """The card of a checkpoint whose files are there."""
+    def _get_card(self, kind: str, name: str) -> Card:
+        """Return the card of a checkpoint whose files are present."""
         card = registry.get_card(self._root, kind, name)
         registry.check_present(card)
         return card
 
-    def _compared(self, kind: str, name: str) -> Card:
-        """The card of a checkpoint whose files are what it says."""
-        card = self._card(kind, name)
+    def _get_verified_card(self, kind: str, name: str) -> Card:
+        """Return the card of a checkpoint whose files match its hashes."""
+        card = self._get_card(kind, name)
         registry.check_hashes(card)
         return card
 
 
 def load_describer(root: Path, captioner: str = "mini", overrides: Overrides | None = None) -> Describer:
-    """Load a captioner and what it stands on from `root`. Raises `CheckpointError` for what is missing or broken."""
+    """Load a captioner and the models around it. Raises `CheckpointError` for a missing or broken checkpoint."""
     return Loader(root, overrides).load(captioner)
 
 
-def _roomy_place(card: Card) -> Device:
-    """Where the card's weights belong and have room now. Raises `CheckpointError` where they have none."""
-    device = _place(card)
-    _check(card, _own_size(card, device), device.free)
+def _choose_free_device(card: Card) -> Device:
+    """Return the device for the card's weights. Raises `CheckpointError` when they do not fit into its free memory."""
+    device = _choose_device(card)
+    _check_memory(card, _estimate_weights(card, device), device.free)
     return device
 
 
-def _place(card: Card) -> Device:
-    """Where the card's weights belong; where they would not fit as they should, memory is tidied up first."""
-    numbers = _count(card)
-    device = devices.choose(numbers, card.dtype)
-    if devices.needed(numbers * _FULL_WIDTH) > device.free:
-        devices.tidy()
-        device = devices.choose(numbers, card.dtype)
+def _choose_device(card: Card) -> Device:
+    """Return the device for the card's weights; release unused memory first when float32 would not fit."""
+    parameters = _count_parameters(card)
+    device = devices.choose_device(parameters, card.dtype)
+    if devices.estimate_memory(parameters * _FLOAT32_BYTES) > device.free:
+        devices.release_memory()
+        device = devices.choose_device(parameters, card.dtype)
     return device
 
 
-def _own_size(card: Card, device: Device) -> int:
-    """Bytes of the card's own weights there at their most, known before anything is loaded."""
-    numbers, bits = _count(card), card.settings.get("bits")
-    if isinstance(bits, int) and bits and device.quantises:
-        layers = _loaded(card, _in_layers)
-        return layers * bits // 8 + (numbers - layers) * device.width
-    if device.name == "cuda":  # it is given what is narrow already
-        return numbers * device.width
-    return max(numbers * device.width, _published_size(card, numbers))
+def _estimate_weights(card: Card, device: Device) -> int:
+    """Return the peak bytes of the card's own weights on a device, from the headers of its files."""
+    parameters, bits = _count_parameters(card), card.settings.get("bits")
+    if isinstance(bits, int) and bits and device.can_quantize:
+        linear = _load_folder(card, _count_linear_parameters)
+        return linear * bits // 8 + (parameters - linear) * device.itemsize
+    if device.name == "cuda":  # gets weights that are converted already
+        return parameters * device.itemsize
+    return max(parameters * device.itemsize, _estimate_published_weights(card, parameters))
 
 
-def _count(card: Card) -> int:
-    """How many numbers the card's files hold. Raises `CheckpointError` for headers that cannot be read."""
+def _count_parameters(card: Card) -> int:
+    """Return the number of parameters in the card's files. Raises `CheckpointError` for unreadable headers."""
     for name in card.adapters:
         try:
             weights.count(card.folder / name)
         except Exception as error:
             raise CheckpointError("adapter-unfit", checkpoint=card.id, adapter=name) from error
-    return _loaded(card, weights.count)
+    return _load_folder(card, weights.count)
 
 
-def _in_layers(folder: Path) -> int:
-    """How many numbers are in layers, which `bitsandbytes` quantises; words, head, norms and convolutions it does not.
+def _count_linear_parameters(folder: Path) -> int:
+    """Return the number of parameters that `bitsandbytes` quantizes: linear layers without embeddings and head.
 
-    What only looks like words by its name counts among them.
+    A linear layer with a name like those of embeddings is counted among these.
     """
     return sum(
         math.prod(shape)
         for name, shape in weights.shapes(folder)
-        if len(shape) == 2 and name.endswith(".weight") and not any(part in name for part in _WORDS)
+        if len(shape) == 2 and name.endswith(".weight") and not any(part in name for part in _VOCABULARY_LAYERS)
     )
 
 
-def _published_size(card: Card, numbers: int) -> int:
-    """Bytes of weights that are read as they were published and only then become as narrow as the device's; else 0."""
-    if card.family == "rudolph":  # which makes its halves wide for adapters
-        return numbers * _FULL_WIDTH if card.adapters else 0
-    return _loaded(card, weights.size) if card.adapters or card.family == "soft-prompt" else 0
+def _estimate_published_weights(card: Card, parameters: int) -> int:
+    """Return the bytes of weights that are loaded in their published dtype before they are converted; else 0."""
+    if card.family == "rudolph":  # converts its float16 weights to float32 to merge adapters
+        return parameters * _FLOAT32_BYTES if card.adapters else 0
+    return _load_folder(card, weights.size) if card.adapters or card.family == "soft-prompt" else 0
 
 
-def _check(card: Card, size: int, room: int) -> None:
-    """Raises `CheckpointError` where weights of that size have no room."""
-    if devices.needed(size) > room:
-        needed, free = devices.needed(size) / 1e9, room / 1e9
+def _check_memory(card: Card, size: int, available: int) -> None:
+    """Raise `CheckpointError` when weights of `size` bytes need more than the available bytes."""
+    if devices.estimate_memory(size) > available:
+        needed, free = devices.estimate_memory(size) / 1e9, available / 1e9
         raise CheckpointError("memory-short", checkpoint=card.id, needed=needed, free=free)
 
 
-def _loaded(card: Card, load: Callable[[Path], Result]) -> Result:
-    """What `load` makes of the card's folder; whatever is wrong with the files becomes one sentence."""
+def _load_folder(card: Card, load: Callable[[Path], Result]) -> Result:
+    """Return what `load` makes of the card's folder. Raises `CheckpointError` for anything wrong with its files."""
     try:
         return load(card.folder)
     except CheckpointError:
         raise
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
-        registry.check_hashes(card)  # which names the file, where it is damaged
+        registry.check_hashes(card)  # names the file if one is damaged
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error

@@ -1,4 +1,4 @@
-"""How the process gives memory back to the system."""
+"""Make glibc return freed memory to the operating system."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 
 # Parameters of glibc's `mallopt`.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_LARGE: Final = 4 * 1024 * 1024
+_LARGE: Final = 4 * 1024 * 1024  # bytes
 
 
 def set_mmap_threshold() -> None:
-    """Have blocks of 4 MB and more returned when they are freed, and threads share two heaps.
+    """Return blocks of 4 MB and more to the system when they are freed, and let all threads share two heaps.
 
-    Left to itself, glibc keeps ever larger blocks for later: after some batches that is as much again as the models
-    take. Where the C library is another one, nothing is done.
+    By default glibc raises its threshold with every large block and keeps them: after some batches that is as much
+    memory again as the models take. With another C library this does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

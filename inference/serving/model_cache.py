@@ -1,4 +1,4 @@
-"""Which captioners are in memory: the least recently used one makes room for the next."""
+"""A least-recently-used cache of models with a limit in bytes."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ Model = TypeVar("Model")
 
 
 class ModelCache(Generic[Model]):
-    """Models by name, of at most `room` bytes together where that can be: one that is larger stands alone."""
+    """Models by name, at most `max_bytes` together; a single model may be larger when it is alone."""
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._models: dict[str, tuple[Model, int]] = {}  # least recently used first
 
     def __contains__(self, name: str) -> bool:
         return name in self._models
 
     def put(self, name: str, model: Model, size: int) -> None:
-        """Keep a model of `size` bytes."""
+        """Add a model of `size` bytes, or replace the one of this name."""
         self._models[name] = (model, size)
 
-    def take(self, name: str) -> Model:
-        """The model, which counts as used now."""
+    def get(self, name: str) -> Model:
+        """Return the model and mark it as most recently used."""
         self._models[name] = self._models.pop(name)
         return self._models[name][0]
 
-    def drop(self, name: str) -> None:
-        """Keep a model no longer, if it is kept."""
+    def evict(self, name: str) -> None:
+        """Remove a model if it is there."""
         self._models.pop(name, None)
 
-    def make_room(self, size: int, keep: Collection[str]) -> bool:
-        """Drop what was used least recently, but none of `keep`, until `size` bytes fit.
+    def evict_for(self, size: int, keep: Collection[str]) -> bool:
+        """Evict the least recently used models, except those in `keep`, until `size` more bytes fit.
 
-        False where they would not fit beside `keep`; then nothing is dropped.
+        Return False and evict nothing when they would not fit beside `keep`.
         """
-        taken = size + sum(each for _, each in self._models.values())
-        dropped = []
-        for name, (_, each) in self._models.items():
-            if taken > self._room and name not in keep:
-                dropped.append(name)
-                taken -= each
-        if taken > self._room and len(dropped) < len(self._models):
+        total = size + sum(model_size for _, model_size in self._models.values())
+        evicted = []
+        for name, (_, model_size) in self._models.items():
+            if total > self._max_bytes and name not in keep:
+                evicted.append(name)
+                total -= model_size
+        if total > self._max_bytes and len(evicted) < len(self._models):
             return False
-        for name in dropped:
+        for name in evicted:
             del self._models[name]
         return True
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Remove all models."""
         self._models.clear()

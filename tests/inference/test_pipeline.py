@@ -1,4 +1,4 @@
-"""The road from a checked listing to its description, with a captioner whose words are known beforehand."""
+"""The pipeline from valid listings to descriptions, with a captioner whose drafts are known."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from inference.captioners.base import Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
-from inference.errors import CheckpointError, InvalidInput, Message
-from inference.listing.types import Checked, Description, Numbers, Submission, Upload, Verdict
-from inference.listing.validation import validate_timed
+from inference.errors import CheckpointError, InvalidInput, Message, catch_invalid, map_valid
+from inference.listing.types import Description, Numbers, Submission, Timings, Upload, Verdict
+from inference.listing.validation import build_job
 from inference.moderation.checks import Checks
 from inference.moderation.match import MatchRule
 from inference.moderation.nudity import Detection, NudityDetector
@@ -51,8 +51,8 @@ Describe = Callable[..., list[Description | InvalidInput]]
 
 
 @pytest.fixture
-def described(models: Models) -> Describe:
-    """Describes submissions, checked as the command line checks them."""
+def describe_all(models: Models) -> Describe:
+    """Describe submissions; errors keep their places, as in `opisalka batch`."""
 
     def run(
         *submissions: Submission,
@@ -61,9 +61,9 @@ def described(models: Models) -> Describe:
         numbers: Numbers = "values",
         seed: int = 0,
     ) -> list[Description | InvalidInput]:
-        checked = [validate_timed(each) for each in submissions]
-        asked = [replace(c, numbers=numbers, seed=seed) if isinstance(c, Checked) else c for c in checked]
-        return describe(asked, replace(models, checks=replace(checks, match=rule) if rule else checks))
+        jobs = [catch_invalid(build_job, each, numbers, seed) for each in submissions]
+        chosen = replace(models, checks=replace(checks, match=rule) if rule else checks)
+        return map_valid(lambda valid: describe(valid, chosen), jobs)
 
     return run
 
@@ -78,10 +78,10 @@ def refusing(threshold: float = 1.1) -> MatchRule:
     return MatchRule(threshold, frozenset({"куртка"}))
 
 
-def test_photos_and_text(described: Describe, captioner: KnownCaptioner) -> None:
+def test_photos_and_text(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """Every field is there, the numbers are the seller's, and the captioner saw tokens instead of them."""
     captioner.draft = "Тёплая куртка. Размер <SIZE>. Цена <PRICE> руб."
-    result = only(described(submission(3, FIELDS)))
+    result = only(describe_all(submission(3, FIELDS)))
     assert (result.mode, result.checkpoint) == ("photos+text", "known")
     assert result.masked == "Куртка: синяя\nЦена: <PRICE> руб.\nРазмер: <SIZE>"
     assert result.draft == captioner.draft
@@ -96,9 +96,9 @@ def test_photos_and_text(described: Describe, captioner: KnownCaptioner) -> None
     assert (len(prompt.images), len(prompt.features)) == (3, 3)
 
 
-def test_photos_only(described: Describe, captioner: KnownCaptioner) -> None:
+def test_photos_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """No text: no mask, no source to compare with, nothing to match."""
-    result = only(described(submission(2)))
+    result = only(describe_all(submission(2)))
     assert (result.mode, result.masked, result.text) == ("photos", None, captioner.draft)
     assert result.diversity is not None
     assert (result.scores.source_similarity, result.scores.bertscore) == (None, None)
@@ -108,10 +108,10 @@ def test_photos_only(described: Describe, captioner: KnownCaptioner) -> None:
     assert captioner.prompts[0].mask_tokens == frozenset()
 
 
-def test_text_only(described: Describe, captioner: KnownCaptioner) -> None:
+def test_text_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """No photo: the captioner reads the text alone, and no score of photos is claimed."""
     captioner.draft = "Куртка за <PRICE>."
-    result = only(described(submission(0, FIELDS)))
+    result = only(describe_all(submission(0, FIELDS)))
     assert (result.mode, result.text, result.diversity) == ("text", "Куртка за 5000.", None)
     assert (result.scores.clipscore_mean, result.scores.photo_similarity_max) == (None, None)
     assert result.scores.source_similarity is not None
@@ -120,22 +120,22 @@ def test_text_only(described: Describe, captioner: KnownCaptioner) -> None:
     assert [prompt.token for prompt in captioner.prompts] == ["<SINGLE>"]
 
 
-def test_nothing_at_all(described: Describe, captioner: KnownCaptioner) -> None:
+def test_nothing_at_all(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """An empty submission is an error that names what is missing, and no model is asked."""
-    result = described(Submission())
+    result = describe_all(Submission())
     assert isinstance(result[0], InvalidInput)
     assert captioner.prompts == []
 
 
-def test_no_submission_gives_no_description(described: Describe, captioner: KnownCaptioner) -> None:
-    assert described() == []
+def test_no_submission_gives_no_description(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    assert describe_all() == []
     assert captioner.batches == 0
 
 
-def test_errors_and_refusals_stay_in_their_places(described: Describe, captioner: KnownCaptioner) -> None:
+def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """A broken photo and a listing that does not match harm none of their neighbours."""
     broken = Submission((Upload(b"no picture", "a.jpg"),))
-    results = described(
+    results = describe_all(
         submission(1, "Платье: белое"),
         broken,
         submission(1, FIELDS),
@@ -155,15 +155,15 @@ def test_errors_and_refusals_stay_in_their_places(described: Describe, captioner
     assert modes == ["photos+text", "photos+text", "photos", "text"]
 
 
-def test_what_nobody_can_read_does_not_reach_the_seller(described: Describe, captioner: KnownCaptioner) -> None:
+def test_what_nobody_can_read_does_not_reach_the_seller(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """Half a letter where a limit cut the text, and control characters; lines stay lines."""
     captioner.draft = "Тёплая\x08 куртка.\nНа молнии\ufffd"
-    assert only(described(submission(1))).draft == "Тёплая куртка.\nНа молнии"
+    assert only(describe_all(submission(1))).draft == "Тёплая куртка.\nНа молнии"
 
 
-def test_a_refused_listing_is_not_captioned(described: Describe, captioner: KnownCaptioner) -> None:
+def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """It keeps its verdicts and has neither text nor scores."""
-    result = only(described(submission(2, FIELDS), rule=refusing()))
+    result = only(describe_all(submission(2, FIELDS), rule=refusing()))
     assert (result.text, result.draft, result.masked, result.diversity) == (None, None, None, None)
     assert not result.moderation.passed
     assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
@@ -171,9 +171,9 @@ def test_a_refused_listing_is_not_captioned(described: Describe, captioner: Know
     assert result.timings.generate_s == result.timings.score_s == 0.0
 
 
-def test_checks_come_in_their_order(described: Describe) -> None:
+def test_checks_come_in_their_order(describe_all: Describe) -> None:
     """Photos, text, match: always all three, and match with a score only where there was something to judge."""
-    matched, silent = described(submission(1, FIELDS), submission(1, "Цена: 5"))
+    matched, silent = describe_all(submission(1, FIELDS), submission(1, "Цена: 5"))
     assert isinstance(matched, Description)
     assert isinstance(silent, Description)
     for result in (matched, silent):
@@ -183,9 +183,9 @@ def test_checks_come_in_their_order(described: Describe) -> None:
     assert silent.moderation.checks[2].score is None
 
 
-def test_match_compares_the_photos_with_the_seller_s_own_text(described: Describe, tiny_clip: Clip) -> None:
+def test_match_compares_the_photos_with_the_seller_s_own_text(describe_all: Describe, tiny_clip: Clip) -> None:
     """Not with what the captioner makes of it; the photo that fits best counts."""
-    result = only(described(submission(2, FIELDS)))
+    result = only(describe_all(submission(2, FIELDS)))
     photos = tiny_clip.encode_images([tiny.picture(0), tiny.picture(1)]).embeddings
     expected = float((photos @ tiny_clip.encode_texts([FIELDS]).embeddings[0]).clamp(0, 1).max())
     assert result.moderation.checks[2].score == pytest.approx(expected, abs=1e-5)
@@ -200,35 +200,35 @@ def test_match_compares_the_photos_with_the_seller_s_own_text(described: Describ
     ],
 )
 def test_numbers_that_the_captioner_invents_are_erased(
-    described: Describe, captioner: KnownCaptioner, draft: str, text: str
+    describe_all: Describe, captioner: KnownCaptioner, draft: str, text: str
 ) -> None:
     """Foreign tokens and digits go, the seller's numbers stay, and the draft is shown as it was written."""
     captioner.draft = draft
-    result = only(described(submission(1, FIELDS)))
+    result = only(describe_all(submission(1, FIELDS)))
     assert (result.draft, result.text) == (draft, text)
 
 
-def test_without_a_text_every_number_is_invented(described: Describe, captioner: KnownCaptioner) -> None:
+def test_without_a_text_every_number_is_invented(describe_all: Describe, captioner: KnownCaptioner) -> None:
     captioner.draft = "Куртка. Цена <PRICE> руб., размер 48."
-    assert only(described(submission(1))).text == "Куртка."
+    assert only(describe_all(submission(1))).text == "Куртка."
 
 
-def test_numbers_can_be_left_blank(described: Describe, captioner: KnownCaptioner) -> None:
+def test_numbers_can_be_left_blank(describe_all: Describe, captioner: KnownCaptioner) -> None:
     captioner.draft = "Цена <PRICE> руб."
-    assert only(described(submission(0, FIELDS), numbers="blanks")).text == "Цена __ руб."
+    assert only(describe_all(submission(0, FIELDS), numbers="blanks")).text == "Цена __ руб."
 
 
-def test_the_seed_reaches_the_captioner(described: Describe, captioner: KnownCaptioner) -> None:
-    described(submission(1), submission(0, FIELDS), seed=17)
+def test_the_seed_reaches_the_captioner(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    describe_all(submission(1), submission(0, FIELDS), seed=17)
     assert [prompt.seed for prompt in captioner.prompts] == [17, 17]
 
 
 def test_a_captioner_of_one_photo_gets_the_best_one(
-    described: Describe, captioner: KnownCaptioner, tiny_clip: Clip
+    describe_all: Describe, captioner: KnownCaptioner, tiny_clip: Clip
 ) -> None:
     """With a text the photo nearest to it, without one the photo most like the others."""
     captioner.max_photos = 1
-    described(submission(6, FIELDS), submission(6))
+    describe_all(submission(6, FIELDS), submission(6))
     seen = tiny_clip.encode_images([tiny.picture(number) for number in range(6)])
     wanted = (tiny_clip.encode_texts([FIELDS]).embeddings[0], seen.embeddings.mean(0))
     for prompt, like in zip(captioner.prompts, wanted, strict=True):
@@ -243,20 +243,22 @@ def assert_alike(first: ImageFeatures, second: ImageFeatures) -> None:
 
 
 def test_each_listing_is_seen_with_its_own_photos(
-    described: Describe, captioner: KnownCaptioner, tiny_clip: Clip
+    describe_all: Describe, captioner: KnownCaptioner, tiny_clip: Clip
 ) -> None:
     """One look at the photos of a whole batch, and everybody gets theirs back, in order."""
-    described(submission(2), submission(0, FIELDS), submission(3, first=2), submission(1, FIELDS, first=5))
+    describe_all(submission(2), submission(0, FIELDS), submission(3, first=2), submission(1, FIELDS, first=5))
     for prompt, (first, count) in zip(captioner.prompts, ((0, 2), (0, 0), (2, 3), (5, 1)), strict=True):
         assert_alike(
             prompt.features, tiny_clip.encode_images([tiny.picture(first + number) for number in range(count)])
         )
 
 
-def test_a_listing_is_described_alike_alone_and_in_a_batch(described: Describe) -> None:
+def test_a_listing_is_described_alike_alone_and_in_a_batch(describe_all: Describe) -> None:
     """Scores and diversity do not depend on the neighbours."""
     submissions = [submission(3, FIELDS), submission(1, "Цена: 100", first=4), submission(0, "Платье: белое")]
-    for alone, together in zip((only(described(each)) for each in submissions), described(*submissions), strict=True):
+    for alone, together in zip(
+        (only(describe_all(each)) for each in submissions), describe_all(*submissions), strict=True
+    ):
         assert isinstance(together, Description)
         assert (together.text, together.masked, together.mode) == (alone.text, alone.masked, alone.mode)
         if alone.diversity:
@@ -266,14 +268,14 @@ def test_a_listing_is_described_alike_alone_and_in_a_batch(described: Describe) 
             assert getattr(together.scores, name) == pytest.approx(getattr(alone.scores, name), abs=1e-5)
 
 
-def test_the_whole_batch_is_captioned_at_once(described: Describe, captioner: KnownCaptioner) -> None:
-    described(*[submission(1, first=number) for number in range(5)])
+def test_the_whole_batch_is_captioned_at_once(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    describe_all(*[submission(1, first=number) for number in range(5)])
     assert (captioner.batches, len(captioner.prompts)) == (1, 5)
 
 
-def test_times_add_up(described: Describe) -> None:
+def test_times_add_up(describe_all: Describe) -> None:
     """The total is the sum of the steps, and each step that ran took some time."""
-    for result in described(submission(2, FIELDS), submission(0, FIELDS)):
+    for result in describe_all(submission(2, FIELDS), submission(0, FIELDS)):
         assert isinstance(result, Description)
         spent = result.timings
         steps = (spent.validate_s, spent.moderate_s, spent.generate_s, spent.score_s)
@@ -282,18 +284,17 @@ def test_times_add_up(described: Describe) -> None:
 
 
 def test_the_time_of_validation_is_the_listing_s_own(models: Models) -> None:
-    checked = validate_timed(submission(1))
-    assert isinstance(checked, Checked)
-    result = only(describe([replace(checked, seconds=12.5)], models))
+    job = replace(build_job(submission(1)), timings=Timings(validate_s=12.5))
+    (result,) = describe([job], models)
     assert result.timings.validate_s == 12.5
     assert result.timings.total_s > 12.5
 
 
 @pytest.mark.parametrize("draft", ["", "<PHONE>", "\ufffd\ufffd", " …\n\u200b—"])
-def test_a_draft_without_a_word_is_refused(described: Describe, captioner: KnownCaptioner, draft: str) -> None:
+def test_a_draft_without_a_word_is_refused(describe_all: Describe, captioner: KnownCaptioner, draft: str) -> None:
     """A text of which nothing is left has no scores, and the sentence says what to do."""
     captioner.draft = draft
-    for result in described(submission(1, FIELDS), submission(1)):
+    for result in describe_all(submission(1, FIELDS), submission(1)):
         assert isinstance(result, Description)
         assert result.text is None
         assert result.moderation.checks[1].reason == Message("written-empty")
@@ -302,7 +303,7 @@ def test_a_draft_without_a_word_is_refused(described: Describe, captioner: Known
 
 
 def test_a_captioner_that_cannot_write_is_named(
-    described: Describe, captioner: KnownCaptioner, monkeypatch: pytest.MonkeyPatch
+    describe_all: Describe, captioner: KnownCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the first line of what is wrong; that is the checkpoint's fault, not a bug."""
 
@@ -311,26 +312,26 @@ def test_a_captioner_that_cannot_write_is_named(
 
     monkeypatch.setattr(captioner, "generate", generate)
     with pytest.raises(CheckpointError) as raised:
-        described(submission(1, FIELDS))
+        describe_all(submission(1, FIELDS))
     reason = "Image features and image tokens do not match"
     assert raised.value.message == Message("checkpoint-unusable", {"checkpoint": "captioner/known", "reason": reason})
     assert isinstance(raised.value.__cause__, ValueError)
 
 
 def test_a_bug_beside_the_captioner_stays_one(
-    described: Describe, models: Models, monkeypatch: pytest.MonkeyPatch
+    describe_all: Describe, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models.diversity, "score", lambda views, text: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        described(submission(1, FIELDS))
+        describe_all(submission(1, FIELDS))
 
 
 def test_prompts_differ_between_one_thing_and_many(
-    described: Describe, captioner: KnownCaptioner, models: Models, monkeypatch: pytest.MonkeyPatch
+    describe_all: Describe, captioner: KnownCaptioner, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The score decides the hidden token of each listing."""
     monkeypatch.setattr(models.diversity, "score", lambda views, text: 0.9 if len(views) > 2 else 0.1)
-    described(submission(3), submission(1), submission(0, FIELDS))
+    describe_all(submission(3), submission(1), submission(0, FIELDS))
     tokens = [prompt.token for prompt in captioner.prompts]
     assert tokens == ["<VARIATIVE>", "<SINGLE>", "<SINGLE>"]
 
@@ -347,11 +348,13 @@ class Refusing(TextModeration):
         return [Verdict("text", passed=self.word not in text, score=0.5) for text in texts]
 
 
-def test_what_the_captioner_wrote_is_judged_too(described: Describe, captioner: KnownCaptioner, models: Models) -> None:
+def test_what_the_captioner_wrote_is_judged_too(
+    describe_all: Describe, captioner: KnownCaptioner, models: Models
+) -> None:
     """A rude text never leaves, whoever wrote it; the sentence says that it was not the seller."""
     captioner.draft = "Куртка дурацкая."
     texts = Refusing("дурацкая")
-    rude, plain = described(submission(1, FIELDS), submission(1), checks=replace(models.checks, texts=texts))
+    rude, plain = describe_all(submission(1, FIELDS), submission(1), checks=replace(models.checks, texts=texts))
     assert isinstance(rude, Description)
     assert texts.asked == [FIELDS, "", "Куртка дурацкая.", "Куртка дурацкая."]
     for result in (rude, plain):
@@ -361,12 +364,12 @@ def test_what_the_captioner_wrote_is_judged_too(described: Describe, captioner: 
 
 
 def test_contacts_are_warned_of_or_erased_as_the_owner_says(
-    described: Describe, captioner: KnownCaptioner, models: Models
+    describe_all: Describe, captioner: KnownCaptioner, models: Models
 ) -> None:
     captioner.draft = "Тёплая куртка. Пишите на vk.com/shop."
     fields = f"{FIELDS}\nСсылка: vk.com/shop"
     warned, erased, silent = (
-        only(described(submission(1, fields), checks=replace(models.checks, contacts=rule)))
+        only(describe_all(submission(1, fields), checks=replace(models.checks, contacts=rule)))
         for rule in ("warn", "erase", "off")
     )
     assert warned.moderation.checks[1].reason == Message("contact-link")
@@ -388,12 +391,12 @@ class Seeing(NudityDetector):
         return [[self.found] if image.width == 61 else [] for image in images]
 
 
-def test_all_photos_of_a_batch_are_looked_through_at_once(described: Describe, models: Models) -> None:
+def test_all_photos_of_a_batch_are_looked_through_at_once(describe_all: Describe, models: Models) -> None:
     """And each listing is told of its own photos by their numbers."""
     detector = Seeing(Detection("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
     bare = Upload(tiny.png(tiny.picture(3, (61, 48))))
     first = Submission((*submission(2).uploads, bare), "")
-    refused, passed, none = described(
+    refused, passed, none = describe_all(
         first, submission(4), submission(0, FIELDS), checks=replace(models.checks, nudity=detector)
     )
     assert detector.shown == [7]
@@ -406,7 +409,9 @@ def test_all_photos_of_a_batch_are_looked_through_at_once(described: Describe, m
         assert result.moderation.checks[0] == Verdict("photos", score=score)
 
 
-def test_a_photo_without_clothes_is_named_by_its_number(described: Describe, models: Models, tiny_clip: Clip) -> None:
+def test_a_photo_without_clothes_is_named_by_its_number(
+    describe_all: Describe, models: Models, tiny_clip: Clip
+) -> None:
     """The detector of foreign photos looks at the pixels that the dual encoder was given, of the whole batch."""
 
     class Third(OutOfDomainDetector):
@@ -415,7 +420,7 @@ def test_a_photo_without_clothes_is_named_by_its_number(described: Describe, mod
             return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
 
     rule = MatchRule(-1.0, frozenset({"куртка"}), photo_threshold=-1.0)
-    passed, refused = described(
+    passed, refused = describe_all(
         submission(3), submission(3, FIELDS), checks=replace(models.checks, match=rule, foreign=Third())
     )
     assert isinstance(passed, Description)
@@ -430,7 +435,7 @@ def test_a_photo_without_clothes_is_named_by_its_number(described: Describe, mod
     [("FACE_MALE", 0.5, True), ("FACE_MALE", 0.49, False), ("FEET_COVERED", 0.9, False)],
 )
 def test_a_photo_of_somebody_is_not_so_foreign(
-    described: Describe, models: Models, label: str, score: float, passed: bool
+    describe_all: Describe, models: Models, label: str, score: float, passed: bool
 ) -> None:
     """Whoever is seen is likely dressed, although the detector of foreign photos has never seen clothes worn."""
 
@@ -441,4 +446,4 @@ def test_a_photo_of_somebody_is_not_so_foreign(
     checks = replace(models.checks, match=MatchRule(-1.0, frozenset({"куртка"})), foreign=Every())
     seen = Seeing(Detection(label, score, (0, 0, 5, 5)))
     somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
-    assert only(described(somebody, checks=replace(checks, nudity=seen))).moderation.passed == passed
+    assert only(describe_all(somebody, checks=replace(checks, nudity=seen))).moderation.passed == passed

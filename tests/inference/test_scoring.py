@@ -1,4 +1,4 @@
-"""Scores: the numbers that one gets by hand and from the `bert-score` package; null where nothing can be compared."""
+"""Scores equal those computed by hand and by the `bert-score` package; null where nothing can be compared."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from transformers import PreTrainedTokenizerFast
 
 from inference.clip.dual_encoder import Clip, ImageFeatures
-from inference.scoring import bertscore, best_photos, clipscore, photo_similarities, score
+from inference.scoring import EncodedText, bertscore, clipscore, compute_scores, photo_similarities, select_photos
 from tests.support.models import tiny
 
 PAIRS = (
@@ -27,7 +27,7 @@ PAIRS = (
 UNIT = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.8, 0.0], [-1.0, 0.0, 0.0]])
 
 
-def views(embeddings: torch.Tensor) -> ImageFeatures:
+def build_features(embeddings: torch.Tensor) -> ImageFeatures:
     return ImageFeatures(embeddings, torch.zeros(len(embeddings), 10, 4))
 
 
@@ -87,9 +87,9 @@ def test_every_pair_of_photos_is_compared_once() -> None:
 
 def test_scores_of_a_listing_by_hand() -> None:
     """Mean and maximum over photos and over pairs, and the texts' own similarity."""
-    source = (torch.tensor([0.0, 1.0, 0.0]), torch.eye(4)[:3])
-    result = (torch.tensor([0.8, 0.6, 0.0]), torch.eye(4)[:3])
-    scores = score(views(UNIT[:3]), source, result)
+    source = EncodedText(torch.tensor([0.0, 1.0, 0.0]), torch.eye(4)[:3])
+    result = EncodedText(torch.tensor([0.8, 0.6, 0.0]), torch.eye(4)[:3])
+    scores = compute_scores(build_features(UNIT[:3]), source, result)
     assert scores.clipscore_mean == pytest.approx((0.8 + 0.6 + 0.96) / 3)
     assert scores.clipscore_max == pytest.approx(0.96)
     assert scores.photo_similarity_mean == pytest.approx((0.0 + 0.6 + 0.8) / 3)
@@ -100,38 +100,42 @@ def test_scores_of_a_listing_by_hand() -> None:
 
 def test_what_cannot_be_compared_is_null() -> None:
     """No photo: no CLIPScore; one photo: no pairs; no source text: nothing to compare the result with."""
-    text = (torch.tensor([1.0, 0.0, 0.0]), torch.eye(3))
-    none, one = score(views(UNIT[:0]), text, text), score(views(UNIT[:1]), text, text)
+    text = EncodedText(torch.tensor([1.0, 0.0, 0.0]), torch.eye(3))
+    none, one = (
+        compute_scores(build_features(UNIT[:0]), text, text),
+        compute_scores(build_features(UNIT[:1]), text, text),
+    )
     assert (none.clipscore_mean, none.clipscore_max, none.photo_similarity_mean) == (None, None, None)
     assert none.source_similarity == pytest.approx(1.0)
     assert none.bertscore == pytest.approx(1.0)
     assert one.clipscore_mean == pytest.approx(1.0)
     assert (one.photo_similarity_mean, one.photo_similarity_max) == (None, None)
-    unsourced = score(views(UNIT[:2]), None, text)
+    unsourced = compute_scores(build_features(UNIT[:2]), None, text)
     assert (unsourced.source_similarity, unsourced.bertscore) == (None, None)
     assert unsourced.clipscore_max == pytest.approx(1.0)
 
 
 def test_the_best_photo_is_the_one_nearest_to_the_text() -> None:
-    assert best_photos(UNIT, torch.tensor([0.0, 1.0, 0.0]), 1) == [1]
-    assert best_photos(UNIT, torch.tensor([0.0, 1.0, 0.0]), 3) == [1, 2, 0]
+    assert select_photos(UNIT, torch.tensor([0.0, 1.0, 0.0]), 1) == [1]
+    assert select_photos(UNIT, torch.tensor([0.0, 1.0, 0.0]), 3) == [1, 2, 0]
 
 
 def test_without_a_text_the_best_photo_is_the_one_most_like_the_others() -> None:
-    assert best_photos(UNIT[:3], None, 1) == [2]
+    assert select_photos(UNIT[:3], None, 1) == [2]
 
 
 @given(st.integers(0, 10), st.integers(0, 10_000), st.booleans())
 def test_every_score_is_null_or_in_its_range(count: int, seed: int, sourced: bool) -> None:
-    """Whatever the encoder saw and read, scores lie in [0, 1], and a maximum is no less than its mean."""
+    """Scores of any embeddings lie in [0, 1], and a maximum is no less than its mean."""
     generator = torch.Generator().manual_seed(seed)
 
-    def text() -> tuple[torch.Tensor, torch.Tensor]:
+    def text() -> EncodedText:
         length = int(torch.randint(2, 9, (), generator=generator))
-        return normalize(torch.randn(5, generator=generator), dim=0), torch.randn(length, 4, generator=generator)
+        embedding = normalize(torch.randn(5, generator=generator), dim=0)
+        return EncodedText(embedding, torch.randn(length, 4, generator=generator))
 
     photos = normalize(torch.randn(count, 5, generator=generator), dim=1)
-    scores = score(views(photos), text() if sourced else None, text())
+    scores = compute_scores(build_features(photos), text() if sourced else None, text())
     values = [getattr(scores, name) for name in scores.__slots__]
     assert all(value is None or 0 <= value <= 1 for value in values)
     assert (scores.clipscore_mean is None) == (count == 0)

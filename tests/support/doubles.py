@@ -1,23 +1,22 @@
-"""Pretend parts at the outer edge: captioners, and what describes with them, that answer without models."""
+"""Test doubles at the outer edge: captioners, describers and loaders that answer without models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from inference.errors import CheckpointError, InvalidInput, Message
+from inference.errors import CheckpointError, Message
+from inference.listing.job import Job
 from inference.listing.types import (
-    Checked,
     Description,
     Diversity,
     Listing,
     Moderation,
-    Numbers,
+    OnProgress,
     Scores,
-    Stage,
     Timings,
     Verdict,
 )
@@ -30,7 +29,7 @@ REFUSED = "котлета"
 
 
 class KnownCaptioner:
-    """Writes `draft` whatever it is shown; remembers the prompts and how many batches they came in."""
+    """Generates `draft` for every prompt; records the prompts and the number of batches."""
 
     def __init__(self) -> None:
         self.name, self.max_photos = "known", 10
@@ -45,22 +44,20 @@ class KnownCaptioner:
 
 
 class PretendDescriber:
-    """Writes `NOUN` and the attributes; listings that hold the word `REFUSED` do not match. Remembers its calls."""
+    """Generates `NOUN` and the attributes; a listing with `REFUSED` does not match. Records the jobs of its calls."""
 
     def __init__(self, root: Path, captioner: str = "mini", overrides: object = None) -> None:
         if captioner != "mini":
             raise CheckpointError("checkpoint-missing", checkpoint=f"captioner/{captioner}", known="captioner/mini")
         self.root, self.overrides = root, overrides
-        self.calls: list[tuple[int, Numbers, int]] = []
+        self.calls: list[list[Job]] = []
 
-    def describe(
-        self, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
-    ) -> list[Description | InvalidInput]:
-        self.calls.append((len(checked), numbers, seed))
-        return [each if isinstance(each, InvalidInput) else _description(each.listing) for each in checked]
+    def describe(self, jobs: Sequence[Job]) -> list[Description]:
+        self.calls.append(list(jobs))
+        return [_build_description(job.listing) for job in jobs]
 
 
-def _description(listing: Listing) -> Description:
+def _build_description(listing: Listing) -> Description:
     text = listing.attributes.text
     refused = REFUSED in text
     no_match = Verdict("match", passed=False, score=0.05, reason=Message("listing-malformed"))
@@ -81,54 +78,53 @@ def _description(listing: Listing) -> Description:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A door that a thread waits at, until the test opens it."""
+    """Blocks a thread until the test opens it."""
 
     reached: Event = field(default_factory=Event)
     opened: Event = field(default_factory=Event)
 
     def wait(self) -> None:
-        """Say that somebody is here, and wait."""
+        """Set `reached`, and wait until the gate is opened."""
         self.reached.set()
         assert self.opened.wait(20)
 
 
-class PretendModels:
-    """Captioners by name and size in bytes, which remember what they were asked, in order.
+class PretendLoader:
+    """Loads captioners, given by name and size in bytes, that return the listing's text; records loads and batches.
 
-    They write the listing's text. Gates hold loads by the captioner's name, batches by the text of one of their
-    listings; a text among `bad` spoils its batch; a load or a batch fails with what `broken` has for the captioner or
-    for a text.
+    Gates hold loads by the captioner's name, and batches by the text of one of their listings. A text in `bad` fails
+    its batch with a bug; a load or a batch fails with the error that `broken` has for the captioner or for a text.
     """
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         self.sizes = dict(sizes)
         self.loads: list[str] = []
         self.batches: list[tuple[str, list[str]]] = []
-        self.checked: list[Checked] = []
+        self.jobs: list[Job] = []
         self.gates: dict[str, Gate] = {}
         self.broken: dict[str, Exception] = {}
         self.bad: set[str] = set()
 
     def hold(self, name: str) -> Gate:
-        """A gate for a load or a batch."""
+        """Return a gate for a load or a batch."""
         return self.gates.setdefault(name, Gate())
 
-    def weigh(self, captioner: str) -> int:
+    def estimate_bytes(self, captioner: str) -> int:
         if captioner not in self.sizes:
             raise CheckpointError("checkpoint-missing", checkpoint=f"captioner/{captioner}", known="—")
         return self.sizes[captioner]
 
-    def load(self, captioner: str) -> PretendModel:
+    def load(self, captioner: str) -> PretendCaptioner:
         self.loads.append(captioner)
         self._wait_at(captioner)
         if captioner in self.broken:
             raise self.broken[captioner]
-        return PretendModel(captioner, self)
+        return PretendCaptioner(captioner, self)
 
-    def written(self, captioner: str, checked: Sequence[Checked]) -> None:
-        """A batch came."""
-        texts = [each.listing.attributes.text for each in checked]
-        self.checked += checked
+    def run_batch(self, captioner: str, jobs: Sequence[Job]) -> None:
+        """Record a batch, wait at its gates, and raise its errors."""
+        texts = [job.listing.attributes.text for job in jobs]
+        self.jobs += jobs
         self.batches.append((captioner, texts))
         for text in texts:
             self._wait_at(text)
@@ -143,15 +139,15 @@ class PretendModels:
 
 
 @dataclass(frozen=True, slots=True)
-class PretendModel:
-    """One captioner of `PretendModels`."""
+class PretendCaptioner:
+    """One captioner of a `PretendLoader`."""
 
     name: str
-    models: PretendModels
+    loader: PretendLoader
 
-    def write(self, checked: Sequence[Checked], on_progress: Callable[[Stage], object]) -> list[Description]:
+    def describe(self, jobs: Sequence[Job], on_progress: OnProgress) -> list[Description]:
         on_progress("reading")
         on_progress("writing")
-        self.models.written(self.name, checked)
+        self.loader.run_batch(self.name, jobs)
         on_progress("scoring")
-        return [_description(each.listing) for each in checked]
+        return [_build_description(job.listing) for job in jobs]

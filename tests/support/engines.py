@@ -1,4 +1,4 @@
-"""An engine over pretend captioners, and what its tests do with it."""
+"""An engine with pretend captioners, and the steps that its tests share."""
 
 from __future__ import annotations
 
@@ -11,73 +11,74 @@ from typing import TypeVar
 from inference.errors import CheckpointError
 from inference.listing.types import Description, Submission
 from inference.serving.engine import Engine
-from tests.support.doubles import NOUN, Gate, PretendModels
+from tests.support.doubles import NOUN, Gate, PretendLoader
 
 MEGABYTE = 1024 * 1024
 Result = TypeVar("Result")
 
 
-def pretend_models() -> PretendModels:
-    """Three captioners, of which two fit into two megabytes."""
-    return PretendModels({"a": MEGABYTE, "b": MEGABYTE, "c": MEGABYTE})
+def build_loader() -> PretendLoader:
+    """Return a loader of three captioners, of which two fit into two megabytes."""
+    return PretendLoader({"a": MEGABYTE, "b": MEGABYTE, "c": MEGABYTE})
 
 
 @asynccontextmanager
-async def serving(
-    models: PretendModels, max_batch: int = 8, gather_s: float = 0, memory_mb: int = 2
+async def run_engine(
+    loader: PretendLoader, max_batch: int = 8, gather_s: float = 0, memory_mb: int = 2
 ) -> AsyncIterator[Engine]:
-    engine = Engine(Path("nowhere"), max_batch=max_batch, gather_s=gather_s, memory_mb=memory_mb, models=models)
+    engine = Engine(Path("nowhere"), max_batch=max_batch, gather_s=gather_s, memory_mb=memory_mb, loader=loader)
     try:
         yield engine
     finally:
-        for gate in models.gates.values():
+        for gate in loader.gates.values():
             gate.opened.set()
         await engine.close()
 
 
-def run(scene: Coroutine[None, None, Result]) -> Result:
-    async def with_an_end() -> Result:
+def run(scenario: Coroutine[None, None, Result]) -> Result:
+    async def run_with_timeout() -> Result:
         async with asyncio.timeout(20):
-            return await scene
+            return await scenario
 
-    return asyncio.run(with_an_end())
+    return asyncio.run(run_with_timeout())
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         await asyncio.sleep(0.001)
 
 
-async def reached(gate: Gate) -> None:
-    await until(gate.reached.is_set)
+async def wait_reached(gate: Gate) -> None:
+    await wait_until(gate.reached.is_set)
 
 
-async def in_line(engine: Engine, ready: int) -> None:
-    """Until so many requests wait for nothing but their turn."""
-    await until(lambda: sum(request.checked is not None for request in engine._line) == ready)
+async def wait_ready(engine: Engine, count: int) -> None:
+    """Wait until so many requests of the queue are validated."""
+    await wait_until(lambda: sum(request.job is not None for request in engine._queue) == count)
 
 
-async def wants_room(engine: Engine) -> None:
-    """Until a captioner waits for another to be dropped."""
-    await until(lambda: engine._load and engine._load.size)
+async def wait_for_memory(engine: Engine) -> None:
+    """Wait until a load needs another captioner to be evicted."""
+    worker = engine._load_worker
+    await wait_until(lambda: worker._load and worker._load.size)
 
 
-def ask(engine: Engine, text: str, checkpoint: str | None = None) -> asyncio.Task[Description]:
-    """A request whose captioner is the first letter of its text."""
+def submit(engine: Engine, text: str, checkpoint: str | None = None) -> asyncio.Task[Description]:
+    """Submit a request for the captioner named by the first letter of its text."""
     return asyncio.create_task(engine.describe(Submission(attributes=text), checkpoint or text[0]))
 
 
-async def ask_all(engine: Engine, texts: str) -> list[asyncio.Task[Description]]:
-    """Several requests, in this order."""
+async def submit_all(engine: Engine, texts: str) -> list[asyncio.Task[Description]]:
+    """Submit several requests, in this order."""
     tasks = []
     for text in texts.split():
-        tasks.append(ask(engine, text))
+        tasks.append(submit(engine, text))
         await asyncio.sleep(0)
     return tasks
 
 
-async def ends(*tasks: asyncio.Task[Description]) -> list[str]:
-    """The texts, or the names of the errors."""
+async def collect(*tasks: asyncio.Task[Description]) -> list[str]:
+    """Return the texts of the results, or the names of the errors."""
     results = await asyncio.gather(*tasks, return_exceptions=True)
     return [
         (result.text or "").removeprefix(f"{NOUN}. ") if isinstance(result, Description) else type(result).__name__
@@ -85,23 +86,23 @@ async def ends(*tasks: asyncio.Task[Description]) -> list[str]:
     ]
 
 
-def unusable(captioner: str) -> CheckpointError:
-    """What the pipeline makes of anything that a captioner raises."""
+def build_unusable(captioner: str) -> CheckpointError:
+    """Return the error that the pipeline raises for any exception of a captioner."""
     return CheckpointError("checkpoint-unusable", checkpoint=f"captioner/{captioner}", reason="…")
 
 
-async def plug(engine: Engine, models: PretendModels) -> tuple[asyncio.Task[Description], Gate]:
-    """A batch of captioner `a` that holds the model's thread until its gate is opened."""
-    gate = models.hold("a-plug")
-    task = ask(engine, "a-plug")
-    await reached(gate)
+async def block(engine: Engine, loader: PretendLoader) -> tuple[asyncio.Task[Description], Gate]:
+    """Run a batch of captioner `a` that blocks the pipeline's thread until its gate is opened."""
+    gate = loader.hold("a-block")
+    task = submit(engine, "a-block")
+    await wait_reached(gate)
     return task, gate
 
 
-async def ends_behind_a_plug(engine: Engine, models: PretendModels, texts: str, ready: int) -> list[str]:
-    """How a plug and the requests end that came while it held the thread; `ready`: how many are checked by then."""
-    first, gate = await plug(engine, models)
-    tasks = await ask_all(engine, texts)
-    await in_line(engine, ready)
+async def collect_behind_block(engine: Engine, loader: PretendLoader, texts: str, ready: int) -> list[str]:
+    """Return the results of a blocking batch and of requests that arrive meanwhile, `ready` of them validated."""
+    first, gate = await block(engine, loader)
+    tasks = await submit_all(engine, texts)
+    await wait_ready(engine, ready)
     gate.opened.set()
-    return await ends(first, *tasks)
+    return await collect(first, *tasks)

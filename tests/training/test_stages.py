@@ -12,7 +12,7 @@ from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints.registry import get_card, list_cards, verify
 from inference.listing.types import Description, Submission, Upload
-from inference.listing.validation import validate_timed
+from inference.listing.validation import build_job
 from inference.serving.loader import load_describer
 from tests.support.models import tiny
 from training import stages
@@ -52,7 +52,7 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     assert isinstance(describer.models.captioner, PrefixCaptioner)
     describer.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)
     photo = data_set / "photos" / "p00.jpg"
-    result = describer.describe([validate_timed(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
+    result = describer.describe([build_job(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
     assert isinstance(result, Description)
     assert result.text is not None
 

@@ -161,7 +161,7 @@ def _quantisation(bits: int, device: Device) -> BitsAndBytesConfig | None:
     """How the weights are quantised on load; None where they stay whole, or where this machine cannot."""
     if not bits:
         return None
-    if not device.quantises:
+    if not device.can_quantize:
         logger.warning(
             "weights of %d bits need CUDA and bitsandbytes: they stay %s on %s", bits, device.dtype, device.name
         )

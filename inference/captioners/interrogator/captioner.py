@@ -29,7 +29,7 @@ from inference.captioners.interrogator.ranking import Labels, album_of
 from inference.captioners.interrogator.settings import Settings
 from inference.checkpoints.registry import Card, get_card
 from inference.clip.dual_encoder import Clip, ImageFeatures
-from inference.scoring import best_photos
+from inference.scoring import select_photos
 
 __all__ = ["Interrogation", "Interrogator"]
 
@@ -162,7 +162,7 @@ class Interrogator:
         """The prompt with no more photos than the captioner reads."""
         if len(prompt.images) <= self.captioner.max_photos:
             return prompt
-        kept = best_photos(prompt.features.embeddings, None, self.captioner.max_photos)
+        kept = select_photos(prompt.features.embeddings, None, self.captioner.max_photos)
         views = ImageFeatures(prompt.features.embeddings[kept], prompt.features.states[kept])
         return replace(prompt, images=tuple(prompt.images[number] for number in kept), features=views)
 

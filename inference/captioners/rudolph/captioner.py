@@ -80,7 +80,7 @@ class RudolphCaptioner:
             raise card.field_error(unfit[0])
         weights = sum(weight.nbytes for weight in model.parameters())
         # Numbers that may be in use at a time: half of what the weights leave free.
-        self._budget = max(0, device.free - weights) // (2 * device.width)
+        self._budget = max(0, device.free - weights) // (2 * device.itemsize)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> RudolphCaptioner:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from inference.errors import CheckpointError, InvalidInput
-from inference.listing.types import Checked, Description, Numbers, Submission
-from inference.listing.validation import validate_timed
+from inference.errors import CheckpointError
+from inference.listing.job import Job
+from inference.listing.types import Description, Submission
+from inference.listing.validation import build_job
 from tests.cli.conftest import Opisalka
 from tests.support.doubles import REFUSED, PretendDescriber
 
@@ -73,7 +74,7 @@ def test_a_stopped_run_goes_on(
     out.write_bytes(b"".join(lines[:2]) + lines[2][:cut])
     opisalka("batch", listings, out)
     assert out.read_bytes() == content
-    assert engines[1].calls == [(7, "values", 0)]
+    assert [[job.seed for job in jobs] for jobs in engines[1].calls] == [[0, 0]]
 
 
 def test_a_finished_run_loads_no_model(
@@ -149,12 +150,10 @@ def test_answers_that_were_ready_survive_a_crash(
     """Each batch is on disk before the next one starts."""
     describe = PretendDescriber.describe
 
-    def crash_on_the_second(
-        self: PretendDescriber, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
-    ) -> list[Description | InvalidInput]:
+    def crash_on_the_second(self: PretendDescriber, jobs: Sequence[Job]) -> list[Description]:
         if self.calls:
             raise MemoryError
-        return describe(self, checked, numbers, seed)
+        return describe(self, jobs)
 
     monkeypatch.setattr(PretendDescriber, "describe", crash_on_the_second)
     assert opisalka("batch", listings, tmp_path / "out.jsonl", "--batch-size", "2").code == 1
@@ -167,22 +166,20 @@ def test_the_next_batch_is_decoded_while_the_models_work(
     """The first listing of the next batch is decoded before the current batch ends."""
     decoded: list[threading.Event] = [threading.Event() for _ in range(4)]
     events = iter(decoded)
-    describe_checked, overlaps = PretendDescriber.describe, []
+    describe_jobs, overlaps = PretendDescriber.describe, []
 
-    def validate(submission: Submission) -> Checked | InvalidInput:
-        checked = validate_timed(submission)
+    def decode(submission: Submission, seed: int) -> Job:
+        job = build_job(submission, seed=seed)
         next(events).set()
-        return checked
+        return job
 
-    def describe(
-        self: PretendDescriber, checked: Sequence[Checked | InvalidInput], numbers: Numbers = "values", seed: int = 0
-    ) -> list[Description | InvalidInput]:
+    def describe(self: PretendDescriber, jobs: Sequence[Job]) -> list[Description]:
         following = len(self.calls) + 1
         if following < len(decoded):
             overlaps.append(decoded[following].wait(timeout=30))
-        return describe_checked(self, checked, numbers, seed)
+        return describe_jobs(self, jobs)
 
-    monkeypatch.setattr("cli.commands.batch.validate_timed", validate)
+    monkeypatch.setattr("cli.commands.batch.build_job", decode)
     monkeypatch.setattr(PretendDescriber, "describe", describe)
     lines = listings.read_bytes().splitlines(keepends=True)[: len(decoded)]
     listings.write_bytes(b"".join(lines))
@@ -194,7 +191,7 @@ def test_the_seed_reaches_the_engine(
     opisalka: Opisalka, engines: list[PretendDescriber], listings: Path, tmp_path: Path
 ) -> None:
     opisalka("batch", listings, tmp_path / "out.jsonl", "--seed", "5")
-    assert {seed for _, _, seed in engines[0].calls} == {5}
+    assert {job.seed for jobs in engines[0].calls for job in jobs} == {5}
 
 
 def test_progress_is_shown_on_stderr(opisalka: Opisalka, listings: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from cli.commands import interrogate
 from inference.captioners.interrogator.captioner import Interrogation
 from inference.captioners.interrogator.settings import MODES
-from inference.listing.types import Checked
+from inference.listing.types import Listing
 from tests.cli.conftest import Opisalka
 
 Row = dict[str, str]
@@ -25,12 +25,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     batches: list[tuple[str, list[int]]] = []
 
     def load_interrogator(root: Path, checkpoint: str, mode: str) -> interrogate.Interrogate:
-        def interrogate_batch(checked: Sequence[Checked]) -> list[Interrogation]:
-            batches.append((mode, [len(each.listing.photos) for each in checked]))
+        def interrogate_batch(listings: Sequence[Listing]) -> list[Interrogation]:
+            batches.append((mode, [len(listing.photos) for listing in listings]))
             interrogation = Interrogation(
                 "Куртка.", (("куртка", 0.56789), ("на молнии", 0.25)), "Куртка, на молнии.", 0.5
             )
-            return [interrogation] * len(checked)
+            return [interrogation] * len(listings)
 
         return interrogate_batch
 

@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.errors import InvalidInput, Message
-from inference.listing.types import Checked, Photo, Submission, Upload
-from inference.listing.validation import validate, validate_timed
+from inference.errors import InvalidInput, Message, catch_invalid
+from inference.listing.types import Photo, Submission, Upload
+from inference.listing.validation import build_job, validate
 
 _REAL = Path(__file__).parents[4] / "shared" / "data" / "clothing" / "photos"
 _RED, _BLUE = (200, 30, 40), (20, 40, 210)
@@ -74,12 +74,12 @@ class TestSubmission:
         assert [photo.image.width for photo in validate(Submission(tuple(uploads[:10]))).photos] == list(range(20, 30))
         assert _refusal(*uploads) == Message("too-many-photos", {"count": 11, "limit": 10})
 
-    def test_checking_returns_the_listing_with_its_seconds_or_the_error(self) -> None:
-        """Errors are values here, so that one bad listing stops no other."""
-        checked = validate_timed(Submission((Upload(_encoded(_halves())),)))
-        assert isinstance(checked, Checked)
-        assert (checked.listing.mode, checked.seconds > 0) == ("photos", True)
-        error = validate_timed(Submission((Upload(b"text"),)))
+    def test_a_job_has_the_seconds_of_its_validation(self) -> None:
+        job = build_job(Submission((Upload(_encoded(_halves())),)))
+        assert (job.listing.mode, job.timings.validate_s > 0) == ("photos", True)
+
+    def test_a_batch_gets_the_error_in_the_place_of_the_job(self) -> None:
+        error = catch_invalid(build_job, Submission((Upload(b"text"),)))
         assert isinstance(error, InvalidInput)
         assert error.message.code == "photo-format"
 

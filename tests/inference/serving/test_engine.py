@@ -1,8 +1,9 @@
-"""The engine: who is served when, and with whom."""
+"""The engine: order of requests, batches, memory and lifetime."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 import shutil
 import threading
@@ -13,335 +14,337 @@ import pytest
 
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.errors import CheckpointError, InvalidInput
+from inference.errors import CheckpointError
 from inference.listing.types import Description, Submission, Upload
-from inference.listing.validation import validate_timed
+from inference.listing.validation import build_job
 from inference.serving import engine as engine_module
+from inference.serving import load_worker as load_worker_module
 from inference.serving.engine import Engine, Stage
 from inference.serving.loader import Loader
-from tests.support.doubles import NOUN, PretendModels
+from tests.support.doubles import NOUN, PretendLoader
 from tests.support.engines import (
     MEGABYTE,
-    ask,
-    ask_all,
-    ends,
-    ends_behind_a_plug,
-    in_line,
-    plug,
-    pretend_models,
-    reached,
+    block,
+    build_loader,
+    collect,
+    collect_behind_block,
     run,
-    serving,
-    until,
-    wants_room,
+    run_engine,
+    submit,
+    submit_all,
+    wait_for_memory,
+    wait_reached,
+    wait_ready,
+    wait_until,
 )
 from tests.support.models import tiny
 
 
 @pytest.fixture
-def models() -> PretendModels:
-    return pretend_models()
+def loader() -> PretendLoader:
+    return build_loader()
 
 
 class TestBatches:
-    def test_a_request_goes_through_all_stages_in_order(self, models: PretendModels) -> None:
-        """And hears of them in the thread of the loop."""
-        heard: list[tuple[Stage, threading.Thread]] = []
+    def test_a_request_goes_through_all_stages_in_order(self, loader: PretendLoader) -> None:
+        """They are reported in the event loop's thread."""
+        stages: list[tuple[Stage, threading.Thread]] = []
 
-        async def scene() -> Description:
-            async with serving(models) as engine:
+        async def scenario() -> Description:
+            async with run_engine(loader) as engine:
                 return await engine.describe(
                     Submission(attributes="Цена: 5"),
                     "a",
-                    on_progress=lambda stage: heard.append((stage, threading.current_thread())),
+                    on_progress=lambda stage: stages.append((stage, threading.current_thread())),
                 )
 
-        assert run(scene()).text == f"{NOUN}. Цена: 5"
-        assert [stage for stage, _ in heard] == ["checking", "reading", "writing", "scoring"]
-        assert {thread for _, thread in heard} == {threading.main_thread()}
+        assert run(scenario()).text == f"{NOUN}. Цена: 5"
+        assert [stage for stage, _ in stages] == ["checking", "reading", "writing", "scoring"]
+        assert {thread for _, thread in stages} == {threading.main_thread()}
 
-    def test_what_waits_is_batched_by_captioner(self, models: PretendModels) -> None:
-        async def scene() -> list[str]:
-            async with serving(models) as engine:
+    def test_waiting_requests_are_batched_by_captioner(self, loader: PretendLoader) -> None:
+        async def scenario() -> list[str]:
+            async with run_engine(loader) as engine:
                 await engine.start("b")
-                return await ends_behind_a_plug(engine, models, "a1 b1 a2 b2 a3", 5)
+                return await collect_behind_block(engine, loader, "a1 b1 a2 b2 a3", 5)
 
-        assert run(scene()) == ["a-plug", "a1", "b1", "a2", "b2", "a3"]
-        assert models.batches == [("a", ["a-plug"]), ("a", ["a1", "a2", "a3"]), ("b", ["b1", "b2"])]
+        assert run(scenario()) == ["a-block", "a1", "b1", "a2", "b2", "a3"]
+        assert loader.batches == [("a", ["a-block"]), ("a", ["a1", "a2", "a3"]), ("b", ["b1", "b2"])]
 
-    def test_a_batch_has_its_limit(self, models: PretendModels) -> None:
-        async def scene() -> None:
-            async with serving(models, max_batch=2) as engine:
-                await ends_behind_a_plug(engine, models, "a1 a2 a3 a4 a5", 2)
+    def test_a_batch_has_its_limit(self, loader: PretendLoader) -> None:
+        async def scenario() -> None:
+            async with run_engine(loader, max_batch=2) as engine:
+                await collect_behind_block(engine, loader, "a1 a2 a3 a4 a5", 2)
 
-        run(scene())
-        assert [text for _, texts in models.batches for text in texts] == ["a-plug", "a1", "a2", "a3", "a4", "a5"]
-        assert max(len(texts) for _, texts in models.batches) == 2
+        run(scenario())
+        assert [text for _, texts in loader.batches for text in texts] == ["a-block", "a1", "a2", "a3", "a4", "a5"]
+        assert max(len(texts) for _, texts in loader.batches) == 2
 
-    def test_an_idle_engine_waits_for_company(self, models: PretendModels) -> None:
-        """Two who come within the gathering time share a batch."""
+    def test_an_idle_engine_gathers_requests(self, loader: PretendLoader) -> None:
+        """Two requests within the gathering time share a batch."""
 
-        async def scene() -> list[str]:
-            async with serving(models, max_batch=2, gather_s=15) as engine:
-                return await ends(*await ask_all(engine, "a1 a2"))
+        async def scenario() -> list[str]:
+            async with run_engine(loader, max_batch=2, gather_s=15) as engine:
+                return await collect(*await submit_all(engine, "a1 a2"))
 
-        assert run(scene()) == ["a1", "a2"]
-        assert models.batches == [("a", ["a1", "a2"])]
+        assert run(scenario()) == ["a1", "a2"]
+        assert loader.batches == [("a", ["a1", "a2"])]
 
-    def test_one_alone_does_not_wait_for_ever(self, models: PretendModels) -> None:
-        async def scene() -> list[str]:
-            async with serving(models, gather_s=0.001) as engine:
-                return await ends(ask(engine, "a1"))
+    def test_a_single_request_does_not_wait_for_ever(self, loader: PretendLoader) -> None:
+        async def scenario() -> list[str]:
+            async with run_engine(loader, gather_s=0.001) as engine:
+                return await collect(submit(engine, "a1"))
 
-        assert run(scene()) == ["a1"]
+        assert run(scenario()) == ["a1"]
 
-    def test_one_batch_of_each_captioner_is_decoded_ahead_and_no_more(self, models: PretendModels) -> None:
-        """Decoded photos are large; those of the batch in work are not counted."""
+    def test_one_batch_per_captioner_is_validated_ahead(self, loader: PretendLoader) -> None:
+        """Decoded photos are large; those of the running batch do not count."""
 
-        async def scene() -> list[bool]:
-            async with serving(models, max_batch=2) as engine:
-                await plug(engine, models)
-                await ask_all(engine, "a1 a2 a3 a4 b1 b2 b3")
-                await in_line(engine, 4)
-                await until(lambda: "b" in models.loads)
-                return [request.checked is not None for request in engine._line]
+        async def scenario() -> list[bool]:
+            async with run_engine(loader, max_batch=2) as engine:
+                await block(engine, loader)
+                await submit_all(engine, "a1 a2 a3 a4 b1 b2 b3")
+                await wait_ready(engine, 4)
+                await wait_until(lambda: "b" in loader.loads)
+                return [request.job is not None for request in engine._queue]
 
-        assert run(scene()) == [True, True, False, False, True, True, False]
+        assert run(scenario()) == [True, True, False, False, True, True, False]
 
     def test_a_text_depends_on_its_own_seed_alone(self, tiny_root: Path) -> None:
-        """Real models: listings of one batch with different seeds read as each alone."""
+        """Real models: a listing gets the same text in a batch with other seeds as alone."""
         photos = (Upload(tiny.png(tiny.picture(1))), Upload(tiny.png(tiny.picture(2))))
         listing = Submission(photos, "Название: куртка\nЦена: 5000 руб.")
-        models = Loader(tiny_root)
-        alone = models.load("mini")
+        loader = Loader(tiny_root)
+        alone = loader.load("mini")
         assert isinstance(alone.models.captioner, PrefixCaptioner)
         alone.models.captioner.sampling = Sampling(drafts=2, things_length=8, text_length=25)
-        models.load = lambda captioner: alone  # type: ignore[method-assign]
+        loader.load = lambda captioner: alone  # type: ignore[method-assign]
 
-        async def scene() -> list[Description]:
-            engine = Engine(tiny_root, max_batch=4, gather_s=15, models=models)
+        async def scenario() -> list[Description]:
+            engine = Engine(tiny_root, max_batch=4, gather_s=15, loader=loader)
             texts = await asyncio.gather(*[engine.describe(listing, "mini", seed=seed) for seed in (5, 6, 7, 5)])
             await engine.close()
             return texts
 
-        together = [description.text for description in run(scene())]
-        assert together == [_only(alone.describe([validate_timed(listing)], seed=seed)).text for seed in (5, 6, 7, 5)]
+        together = [description.text for description in run(scenario())]
+        assert together == [alone.describe([build_job(listing, seed=seed)])[0].text for seed in (5, 6, 7, 5)]
         assert len(set(together)) == 3
 
-    def test_seed_and_numbers_are_each_request_s_own(self, models: PretendModels) -> None:
-        async def scene() -> None:
-            async with serving(models, max_batch=2, gather_s=15) as engine:
-                sent = Submission(attributes="Цена: 5000 руб.")
+    def test_each_request_has_its_own_seed_and_numbers(self, loader: PretendLoader) -> None:
+        async def scenario() -> None:
+            async with run_engine(loader, max_batch=2, gather_s=15) as engine:
+                submission = Submission(attributes="Цена: 5000 руб.")
                 await asyncio.gather(
-                    engine.describe(sent, "a", numbers="blanks", seed=3), engine.describe(sent, "a", seed=4)
+                    engine.describe(submission, "a", numbers="blanks", seed=3), engine.describe(submission, "a", seed=4)
                 )
 
-        run(scene())
-        assert [(each.numbers, each.seed) for each in models.checked] == [("blanks", 3), ("values", 4)]
-
-
-def _only(results: list[Description | InvalidInput]) -> Description:
-    (result,) = results
-    assert isinstance(result, Description)
-    return result
+        run(scenario())
+        assert [(job.numbers, job.seed) for job in loader.jobs] == [("blanks", 3), ("values", 4)]
 
 
 class TestOrder:
-    def test_the_oldest_goes_first_whatever_its_captioner(self, models: PretendModels) -> None:
-        """A crowd around one captioner does not keep another's request waiting."""
+    def test_the_oldest_request_goes_first_whatever_its_captioner(self, loader: PretendLoader) -> None:
+        """Many requests for one captioner do not delay a request for another."""
 
-        async def scene() -> None:
-            async with serving(models, max_batch=2) as engine:
+        async def scenario() -> None:
+            async with run_engine(loader, max_batch=2) as engine:
                 await engine.start("b")
-                await ends_behind_a_plug(engine, models, "b1 a1 a2 a3 a4 a5 a6", 3)
+                await collect_behind_block(engine, loader, "b1 a1 a2 a3 a4 a5 a6", 3)
 
-        run(scene())
-        assert models.batches[1] == ("b", ["b1"])
+        run(scenario())
+        assert loader.batches[1] == ("b", ["b1"])
 
-    def test_a_load_keeps_nobody_else_waiting(self, models: PretendModels) -> None:
-        async def scene() -> list[str]:
-            async with serving(models) as engine:
+    def test_a_load_delays_no_request_for_a_loaded_captioner(self, loader: PretendLoader) -> None:
+        async def scenario() -> list[str]:
+            async with run_engine(loader) as engine:
                 await engine.start("a")
-                gate = models.hold("b")
-                slow = ask(engine, "b1")
-                await reached(gate)
-                served = await ends(*await ask_all(engine, "a1 a2"))
+                gate = loader.hold("b")
+                slow = submit(engine, "b1")
+                await wait_reached(gate)
+                served = await collect(*await submit_all(engine, "a1 a2"))
                 assert not slow.done()
                 gate.opened.set()
-                return served + await ends(slow)
+                return served + await collect(slow)
 
-        assert run(scene()) == ["a1", "a2", "b1"]
+        assert run(scenario()) == ["a1", "a2", "b1"]
 
-    def test_who_needed_a_load_is_next_once_it_is_there(self, models: PretendModels) -> None:
-        """The request is the oldest by then."""
+    def test_a_request_that_needed_a_load_is_next_after_it(self, loader: PretendLoader) -> None:
+        """By then it is the oldest request."""
 
-        async def scene() -> None:
-            async with serving(models, max_batch=1) as engine:
-                first, gate = await plug(engine, models)
-                loading = models.hold("b")
-                tasks = await ask_all(engine, "b1 a1 a2 a3")
-                await reached(loading)
+        async def scenario() -> None:
+            async with run_engine(loader, max_batch=1) as engine:
+                first, gate = await block(engine, loader)
+                loading = loader.hold("b")
+                tasks = await submit_all(engine, "b1 a1 a2 a3")
+                await wait_reached(loading)
                 loading.opened.set()
-                await until(lambda: "b" in engine._shelf)
+                await wait_until(lambda: "b" in engine._load_worker.cache)
                 gate.opened.set()
-                await ends(first, *tasks)
+                await collect(first, *tasks)
 
-        run(scene())
-        assert [texts for _, texts in models.batches] == [["a-plug"], ["b1"], ["a1"], ["a2"], ["a3"]]
+        run(scenario())
+        assert [texts for _, texts in loader.batches] == [["a-block"], ["b1"], ["a1"], ["a2"], ["a3"]]
 
 
 class TestMemory:
-    def test_the_least_recently_used_captioner_is_dropped(self, models: PretendModels) -> None:
-        async def scene() -> None:
-            async with serving(models) as engine:
+    def test_the_least_recently_used_captioner_is_evicted(self, loader: PretendLoader) -> None:
+        async def scenario() -> None:
+            async with run_engine(loader) as engine:
                 for text in ("a1", "b1", "a2", "c1", "a3", "b2"):
-                    await ask(engine, text)
+                    await submit(engine, text)
 
-        run(scene())
-        assert models.loads == ["a", "b", "c", "b"]
+        run(scenario())
+        assert loader.loads == ["a", "b", "c", "b"]
 
-    def test_a_captioner_in_use_is_never_dropped(self, models: PretendModels) -> None:
-        """Another is loaded only when the batch has ended; nothing is interrupted."""
+    def test_a_running_captioner_is_never_evicted(self, loader: PretendLoader) -> None:
+        """The next one is loaded only after the batch; nothing is interrupted."""
 
-        async def scene() -> list[str]:
-            async with serving(models, memory_mb=1) as engine:
-                first, gate = await plug(engine, models)
-                other = ask(engine, "b1")
-                await in_line(engine, 1)
-                await wants_room(engine)
-                assert ("a" in engine._shelf, models.loads) == (True, ["a"])
+        async def scenario() -> list[str]:
+            async with run_engine(loader, memory_mb=1) as engine:
+                first, gate = await block(engine, loader)
+                other = submit(engine, "b1")
+                await wait_ready(engine, 1)
+                await wait_for_memory(engine)
+                assert ("a" in engine._load_worker.cache, loader.loads) == (True, ["a"])
                 gate.opened.set()
-                return await ends(first, other)
+                return await collect(first, other)
 
-        assert run(scene()) == ["a-plug", "b1"]
-        assert models.loads == ["a", "b"]
+        assert run(scenario()) == ["a-block", "b1"]
+        assert loader.loads == ["a", "b"]
 
-    def test_captioners_take_turns_in_the_order_of_requests(self, models: PretendModels) -> None:
-        """Where only one fits, older requests of the loaded one come first, younger ones wait for the other."""
+    def test_captioners_take_turns_in_the_order_of_requests(self, loader: PretendLoader) -> None:
+        """When only one fits, older requests of the loaded one run first, and newer ones wait for the other."""
 
-        async def scene() -> None:
-            async with serving(models, max_batch=1, memory_mb=1) as engine:
-                first, gate = await plug(engine, models)
-                tasks = await ask_all(engine, "a1 b1 a2")
-                await in_line(engine, 2)
-                await wants_room(engine)
+        async def scenario() -> None:
+            async with run_engine(loader, max_batch=1, memory_mb=1) as engine:
+                first, gate = await block(engine, loader)
+                tasks = await submit_all(engine, "a1 b1 a2")
+                await wait_ready(engine, 2)
+                await wait_for_memory(engine)
                 gate.opened.set()
-                await ends(first, *tasks)
+                await collect(first, *tasks)
 
-        run(scene())
-        assert [texts for _, texts in models.batches] == [["a-plug"], ["a1"], ["b1"], ["a2"]]
+        run(scenario())
+        assert [texts for _, texts in loader.batches] == [["a-block"], ["a1"], ["b1"], ["a2"]]
 
-    def test_a_captioner_larger_than_the_budget_is_served_alone(self, models: PretendModels) -> None:
-        models.sizes["c"] = 100 * MEGABYTE
+    def test_a_captioner_larger_than_the_budget_is_served_alone(self, loader: PretendLoader) -> None:
+        loader.sizes["c"] = 100 * MEGABYTE
 
-        async def scene() -> list[str]:
-            async with serving(models) as engine:
-                return [*await ends(ask(engine, "a1")), *await ends(ask(engine, "c1")), *await ends(ask(engine, "a2"))]
+        async def scenario() -> list[str]:
+            async with run_engine(loader) as engine:
+                return [
+                    *await collect(submit(engine, "a1")),
+                    *await collect(submit(engine, "c1")),
+                    *await collect(submit(engine, "a2")),
+                ]
 
-        assert run(scene()) == ["a1", "c1", "a2"]
-        assert models.loads == ["a", "c", "a"]
+        assert run(scenario()) == ["a1", "c1", "a2"]
+        assert loader.loads == ["a", "c", "a"]
 
-    def test_a_captioner_counts_as_it_was_loaded(self, models: PretendModels, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Weighed before room was made its numbers would have been narrow; then there was room for wide ones."""
+    def test_a_captioner_counts_with_its_size_after_the_eviction(
+        self, loader: PretendLoader, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Before the eviction only a narrow dtype would have fitted, after it a wide one does."""
         sizes = {"a": repeat(MEGABYTE), "b": chain([MEGABYTE], repeat(2 * MEGABYTE)), "c": repeat(MEGABYTE)}
-        monkeypatch.setattr(models, "weigh", lambda name: next(sizes[name]))
+        monkeypatch.setattr(loader, "estimate_bytes", lambda name: next(sizes[name]))
 
-        async def scene() -> None:
-            async with serving(models) as engine:
+        async def scenario() -> None:
+            async with run_engine(loader) as engine:
                 for text in ("a1", "b1", "c1", "b2"):
-                    await ask(engine, text)
+                    await submit(engine, text)
 
-        run(scene())
-        assert models.loads == ["a", "b", "c", "b"]
+        run(scenario())
+        assert loader.loads == ["a", "b", "c", "b"]
 
-    def test_room_is_not_made_for_those_who_left(self, models: PretendModels) -> None:
-        async def scene() -> list[str]:
-            async with serving(models, memory_mb=1) as engine:
-                first, gate = await plug(engine, models)
-                left = ask(engine, "b1")
-                await wants_room(engine)
-                left.cancel()
-                await until(left.done)
+    def test_nothing_is_evicted_for_a_cancelled_request(self, loader: PretendLoader) -> None:
+        async def scenario() -> list[str]:
+            async with run_engine(loader, memory_mb=1) as engine:
+                first, gate = await block(engine, loader)
+                cancelled = submit(engine, "b1")
+                await wait_for_memory(engine)
+                cancelled.cancel()
+                await wait_until(cancelled.done)
                 gate.opened.set()
-                return await ends(first, left, ask(engine, "a1"))
+                return await collect(first, cancelled, submit(engine, "a1"))
 
-        assert run(scene()) == ["a-plug", "CancelledError", "a1"]
-        assert models.loads == ["a"]
+        assert run(scenario()) == ["a-block", "CancelledError", "a1"]
+        assert loader.loads == ["a"]
 
 
 class TestLifetime:
-    def test_closing_cancels_what_waits_and_lets_the_running_batch_end(self, models: PretendModels) -> None:
-        async def scene() -> list[str]:
-            async with serving(models) as engine:
-                first, gate = await plug(engine, models)
-                tasks = await ask_all(engine, "a1 b1")
+    def test_closing_cancels_waiting_requests_and_finishes_the_running_batch(self, loader: PretendLoader) -> None:
+        async def scenario() -> list[str]:
+            async with run_engine(loader) as engine:
+                first, gate = await block(engine, loader)
+                tasks = await submit_all(engine, "a1 b1")
                 closing = asyncio.create_task(engine.close())
-                results = await ends(*tasks)
+                results = await collect(*tasks)
                 assert not closing.done()
                 gate.opened.set()
                 await closing
-                return await ends(first) + results
+                return await collect(first) + results
 
-        assert run(scene()) == ["a-plug", "CancelledError", "CancelledError"]
-        assert models.batches == [("a", ["a-plug"])]
+        assert run(scenario()) == ["a-block", "CancelledError", "CancelledError"]
+        assert loader.batches == [("a", ["a-block"])]
 
-    def test_a_load_that_waits_for_room_does_not_hold_up_closing(self, models: PretendModels) -> None:
-        async def scene() -> list[str]:
-            async with serving(models, memory_mb=1) as engine:
-                first, gate = await plug(engine, models)
-                waits = ask(engine, "b1")
-                await wants_room(engine)
+    def test_a_load_that_waits_for_memory_does_not_delay_closing(self, loader: PretendLoader) -> None:
+        async def scenario() -> list[str]:
+            async with run_engine(loader, memory_mb=1) as engine:
+                first, gate = await block(engine, loader)
+                waiting = submit(engine, "b1")
+                await wait_for_memory(engine)
                 closing = asyncio.create_task(engine.close())
-                await ends(waits)
+                await collect(waiting)
                 gate.opened.set()
                 await closing
-                return await ends(first)
+                return await collect(first)
 
-        assert run(scene()) == ["a-plug"]
-        assert models.loads == ["a"]
+        assert run(scenario()) == ["a-block"]
+        assert loader.loads == ["a"]
 
-    def test_a_closed_engine_takes_no_more_work(self, models: PretendModels) -> None:
-        async def scene() -> None:
-            async with serving(models) as engine:
+    def test_a_closed_engine_takes_no_requests(self, loader: PretendLoader) -> None:
+        async def scenario() -> None:
+            async with run_engine(loader) as engine:
                 await engine.close()
                 with pytest.raises(RuntimeError):
                     await engine.describe(Submission(attributes="a1"), "a")
 
-        run(scene())
+        run(scenario())
 
-    def test_starting_loads_what_serves_first(self, models: PretendModels) -> None:
-        """Who asks meanwhile waits for the same load."""
+    def test_start_loads_a_captioner(self, loader: PretendLoader) -> None:
+        """A request that arrives meanwhile waits for the same load."""
 
-        async def scene() -> list[str]:
-            async with serving(models) as engine:
-                gate = models.hold("a")
+        async def scenario() -> list[str]:
+            async with run_engine(loader) as engine:
+                gate = loader.hold("a")
                 starting = asyncio.create_task(engine.start("a"))
-                await reached(gate)
-                early = ask(engine, "a1")
+                await wait_reached(gate)
+                early = submit(engine, "a1")
                 gate.opened.set()
                 await starting
                 await engine.start("a")
-                return await ends(early)
+                return await collect(early)
 
-        assert run(scene()) == ["a1"]
-        assert models.loads == ["a"]
+        assert run(scenario()) == ["a1"]
+        assert loader.loads == ["a"]
 
-    def test_starting_names_a_captioner_that_is_not_there(self, models: PretendModels) -> None:
-        async def scene() -> None:
-            async with serving(models) as engine:
+    def test_start_raises_for_a_missing_captioner(self, loader: PretendLoader) -> None:
+        async def scenario() -> None:
+            async with run_engine(loader) as engine:
                 with pytest.raises(CheckpointError):
                     await engine.start("x")
 
-        run(scene())
+        run(scenario())
 
-    def test_the_bot_s_start_does_not_wait_for_torch(self) -> None:
-        """Only the loading thread imports it."""
-        source = Path(engine_module.__file__).read_text("utf-8")
-        imported = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-        assert not [line for line in imported if "torch" in line or "loader" in line or "pipeline" in line]
+    def test_the_engine_imports_no_torch(self) -> None:
+        """Only the loading thread does, so the bot starts without waiting for it."""
+        for module in (engine_module, load_worker_module):
+            source = inspect.getsource(module)
+            imported = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
+            assert not [line for line in imported if "torch" in line or "loader" in line or "pipeline" in line]
 
-    def test_cards_are_those_of_the_captioners_there_are_now(self, tiny_root: Path, tmp_path: Path) -> None:
-        """A folder dropped in is there at once; a broken card, a lost file or an unknown family is left out."""
+    def test_cards_follow_the_folders_of_checkpoints(self, tiny_root: Path, tmp_path: Path) -> None:
+        """A new folder is listed at once; a broken card, a missing file or an unknown family is omitted."""
         root = shutil.copytree(tiny_root, tmp_path / "checkpoints")
         engine = Engine(root)
         assert [card.name for card in engine.cards()] == ["mini"]
@@ -363,26 +366,28 @@ class TestLifetime:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_everybody_gets_his_own_answer_whatever_happens(models: PretendModels, seed: int) -> None:
-    """Three captioners in room for one, bad listings, empty ones, people who leave: nothing hangs or is mixed up."""
+def test_every_request_gets_its_own_result(loader: PretendLoader, seed: int) -> None:
+    """Three captioners with memory for one, failing, empty and cancelled requests: nothing hangs or is mixed up."""
     rnd = random.Random(seed)
     texts = [
         f"{rnd.choice('abc')}{number}{rnd.choice(('', '', '', '-bad', '-left', '-none'))}" for number in range(150)
     ]
-    models.bad = {text for text in texts if text.endswith("-bad")}
+    loader.bad = {text for text in texts if text.endswith("-bad")}
 
-    async def scene() -> list[str]:
-        async with serving(models, max_batch=4, gather_s=0.001, memory_mb=1) as engine:
+    async def scenario() -> list[str]:
+        async with run_engine(loader, max_batch=4, gather_s=0.001, memory_mb=1) as engine:
             tasks = []
             for text in texts:
-                tasks.append(ask(engine, "" if text.endswith("-none") else text, text[0]))
+                tasks.append(submit(engine, "" if text.endswith("-none") else text, text[0]))
                 await asyncio.sleep(rnd.choice((0, 0, 0.001)))
                 if text.endswith("-left"):
-                    rnd.choice([task for task, of in zip(tasks, texts, strict=False) if of.endswith("-left")]).cancel()
-            results = await ends(*tasks)
-            assert engine._line == []
+                    rnd.choice(
+                        [task for task, text in zip(tasks, texts, strict=False) if text.endswith("-left")]
+                    ).cancel()
+            results = await collect(*tasks)
+            assert engine._queue == []
             return results
 
-    for text, result in zip(texts, run(scene()), strict=True):
-        wanted = {"-bad": ["ArithmeticError"], "-none": ["InvalidInput"], "-left": ["CancelledError", text]}
-        assert result in wanted.get(text[text.find("-") :] if "-" in text else "", [text])
+    for text, result in zip(texts, run(scenario()), strict=True):
+        expected = {"-bad": ["ArithmeticError"], "-none": ["InvalidInput"], "-left": ["CancelledError", text]}
+        assert result in expected.get(text[text.find("-") :] if "-" in text else "", [text])

@@ -1,4 +1,4 @@
-"""The describer: checkpoints found on disk, loaded together, and one sentence for whatever is wrong with them."""
+"""The loader: checkpoint folders are loaded together, or one error names the one that cannot be."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from inference.checkpoints.registry import Card, load_card, save_card
 from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.listing.types import Description, Submission, Upload
-from inference.listing.validation import validate_timed
+from inference.listing.validation import build_job
 from inference.moderation.match import MatchRule
 from inference.serving.loader import Describer, Loader, load_describer
 from tests.support.models import tiny
@@ -35,7 +35,7 @@ FIELDS = "Название: куртка\nЦена: 5000 руб.\nРазмер: 
 
 @pytest.fixture
 def root(tiny_root: Path, tmp_path: Path) -> Path:
-    """A copy that a test may break."""
+    """Copy the checkpoints, so that a test may break them."""
     return shutil.copytree(tiny_root, tmp_path / "checkpoints")
 
 
@@ -48,24 +48,22 @@ def describer(tiny_root: Path) -> Describer:
 
 
 def describe(describer: Describer, *submissions: Submission, seed: int = 0) -> list[Description]:
-    results = describer.describe([validate_timed(each) for each in submissions], seed=seed)
-    assert all(isinstance(result, Description) for result in results)
-    return [result for result in results if isinstance(result, Description)]
+    return describer.describe([build_job(each, seed=seed) for each in submissions])
 
 
 def submission(photos: int, attributes: str = "") -> Submission:
     return Submission(tuple(Upload(tiny.png(tiny.picture(number))) for number in range(photos)), attributes)
 
 
-def test_an_engine_knows_what_the_cards_say(root: Path) -> None:
-    """Threshold and known things come from the card of the dual encoder, the number of photos from the captioner's."""
+def test_a_describer_follows_its_cards(root: Path) -> None:
+    """Threshold and known things come from the dual encoder's card, the number of photos from the captioner's."""
     save_card(replace(load_card(root / "clip" / "mini"), calibration={"match_threshold": 0.37}))
     describer = load_describer(root)
     assert describer.models.checks.match == MatchRule(0.37, frozenset({"куртка"}))
     assert (describer.models.captioner.name, describer.models.captioner.max_photos) == ("mini", 10)
 
 
-def test_all_four_kinds_of_input_go_the_whole_road(describer: Describer) -> None:
+def test_every_mode_passes_all_steps(describer: Describer) -> None:
     """With random weights the words are nonsense, but modes, scores and numbers are right."""
     both, photos, text, ten = describe(
         describer, submission(2, FIELDS), submission(1), submission(0, FIELDS), submission(10, "Цена: 5")
@@ -201,7 +199,7 @@ def test_the_command_line_ends_with_one_sentence(root: Path, capsys: pytest.Capt
     assert len(printed.err.strip().splitlines()) == 1
 
 
-def test_what_captioners_stand_on_is_loaded_once(root: Path) -> None:
+def test_captioners_share_the_models_around_them(root: Path) -> None:
     shutil.copytree(root / "captioner" / "mini", root / "captioner" / "mine")
     loader = Loader(root)
     first, second = loader.load("mini").models, loader.load("mine").models
@@ -209,13 +207,13 @@ def test_what_captioners_stand_on_is_loaded_once(root: Path) -> None:
     assert (first.clip, first.diversity, first.checks) == (second.clip, second.diversity, second.checks)
 
 
-def test_a_captioner_weighs_what_its_weights_take_in_memory(tiny_root: Path) -> None:
-    """Known from the file's header, before anything is loaded."""
+def test_the_estimate_is_the_size_of_the_weights_in_memory(tiny_root: Path) -> None:
+    """It comes from the file's header, before anything is loaded."""
     loader = Loader(tiny_root)
     captioner = loader.load("mini").models.captioner
     assert isinstance(captioner, PrefixCaptioner)
     weights = captioner._model.state_dict().values()
-    assert loader.weigh("mini") == sum(weight.nbytes for weight in weights)
+    assert loader.estimate_bytes("mini") == sum(weight.nbytes for weight in weights)
 
 
 @pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "toxicity"])
@@ -231,22 +229,22 @@ def test_a_damaged_file_is_named_before_anything_is_read_from_it(root: Path, kin
     assert raised.value.message.details == {"checkpoint": f"{kind}/mini", "file": "model.safetensors"}
 
 
-def test_a_captioner_that_does_not_fit_into_the_memory_says_what_it_needs(
+def test_a_captioner_that_does_not_fit_into_memory_raises_with_its_size(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Known before anything is loaded: free memory counts for loading, all of it for what may ever be loaded."""
-    size = Loader(root).weigh("mini")
-    needed = devices.needed(size)
+    """Before anything is loaded: `load` compares with the free memory, `estimate_bytes` with the total."""
+    size = Loader(root).estimate_bytes("mini")
+    needed = devices.estimate_memory(size)
     assert needed > size
     small = Device("cpu", torch.float32, free=needed - 1, total=needed)
-    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: small)
-    assert Loader(root).weigh("mini") == size
+    monkeypatch.setattr(devices, "choose_device", lambda numbers, dtype: small)
+    assert Loader(root).estimate_bytes("mini") == size
     with pytest.raises(CheckpointError) as raised:
         Loader(root).load("mini")
     assert raised.value.message.code == "memory-short"
-    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: replace(small, total=needed - 1))
+    monkeypatch.setattr(devices, "choose_device", lambda numbers, dtype: replace(small, total=needed - 1))
     with pytest.raises(CheckpointError) as raised:
-        Loader(root).weigh("mini")
+        Loader(root).estimate_bytes("mini")
     assert raised.value.message.details == {
         "checkpoint": "captioner/mini",
         "needed": needed / 1e9,
@@ -254,32 +252,30 @@ def test_a_captioner_that_does_not_fit_into_the_memory_says_what_it_needs(
     }
 
 
-def test_memory_is_tidied_up_before_a_model_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models in circles of references, and blocks that torch keeps, are in nobody's use."""
+def test_memory_is_released_before_a_model_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models in reference cycles and blocks that torch caches are unused."""
     machines = [Device("cpu", torch.bfloat16, free=1, total=1 << 40), Device("cpu", torch.float32, 1 << 40, 1 << 40)]
-    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: machines[0])
-    monkeypatch.setattr(devices, "tidy", lambda: machines.reverse())
+    monkeypatch.setattr(devices, "choose_device", lambda numbers, dtype: machines[0])
+    monkeypatch.setattr(devices, "release_memory", lambda: machines.reverse())
     assert Loader(root).load("mini").models.captioner.name == "mini"
     assert machines[0].free > 1
 
 
 @pytest.mark.parametrize("kind", SAVED)
 @pytest.mark.parametrize("bits", [4, 8])
-def test_quantised_weights_are_weighed_as_they_will_be(
-    root: Path, monkeypatch: pytest.MonkeyPatch, kind: str, bits: int
-) -> None:
-    """The layers alone: `bitsandbytes` leaves the words, the head and the norms whole."""
+def test_the_estimate_of_quantized_weights(root: Path, monkeypatch: pytest.MonkeyPatch, kind: str, bits: int) -> None:
+    """Only linear layers shrink: `bitsandbytes` leaves embeddings, head and norms as they are."""
     folder = root / "captioner" / "chats"
     SAVED[kind](folder)
     model = AutoModelForImageTextToText.from_pretrained(folder)
     save_card(Card(folder=folder, family="chat-vlm", version="1", max_photos=3, settings={"bits": bits}))
     numbers = sum(weight.numel() for weight in model.parameters())
-    assert Loader(root).weigh("chats") == numbers * 4
-    monkeypatch.setattr(Device, "quantises", True)
+    assert Loader(root).estimate_bytes("chats") == numbers * 4
+    monkeypatch.setattr(Device, "can_quantize", True)
     layers = [each for each in model.modules() if isinstance(each, nn.Linear)]
     quantised = sum(each.weight.numel() for each in layers if each is not model.get_output_embeddings())
     taken = quantised * bits // 8 + (numbers - quantised) * 4
-    assert taken <= Loader(root).weigh("chats") < 1.05 * taken
+    assert taken <= Loader(root).estimate_bytes("chats") < 1.05 * taken
 
 
 @pytest.mark.parametrize(
@@ -292,10 +288,10 @@ def test_quantised_weights_are_weighed_as_they_will_be(
         ("rudolph", ("lora",), 4),
     ],
 )
-def test_what_is_read_as_it_was_published_is_weighed_so(
+def test_the_estimate_of_weights_that_are_loaded_as_published(
     root: Path, monkeypatch: pytest.MonkeyPatch, family: str, adapters: tuple[str, ...], wide: int
 ) -> None:
-    """Adapters are merged into the numbers of the file before they become narrower; a GPU is given narrow ones."""
+    """Adapters are merged before the weights are converted to a narrower dtype; a GPU gets converted weights."""
     path = root / "captioner" / "mini" / "model.safetensors"
     published = load_file(path)
     width = torch.float16 if family == "rudolph" else torch.float32
@@ -304,12 +300,12 @@ def test_what_is_read_as_it_was_published_is_weighed_so(
     numbers = sum(weight.numel() for weight in published.values())
     for name, each in (("cpu", wide), ("mps", wide), ("cuda", 2)):
         device = Device(name, torch.bfloat16, free=1 << 40, total=1 << 40)
-        monkeypatch.setattr(devices, "choose", lambda numbers, dtype, device=device: device)
-        assert each * numbers <= Loader(root).weigh("mini") < 1.1 * each * numbers
+        monkeypatch.setattr(devices, "choose_device", lambda numbers, dtype, device=device: device)
+        assert each * numbers <= Loader(root).estimate_bytes("mini") < 1.1 * each * numbers
 
 
-def test_what_a_captioner_requires_is_weighed_and_not_loaded_twice(root: Path) -> None:
-    """An interrogator over `mini`: the captioner that is in use already serves it too."""
+def test_a_dependency_counts_in_the_estimate_and_is_not_loaded_twice(root: Path) -> None:
+    """An interrogator over `mini` shares the captioner that is in use."""
     folder = root / "captioner" / "asks"
     folder.mkdir()
     settings = {"captioner": "mini", "clip": "mini", "mode": "fast", "areas": ["tops"]}
@@ -318,7 +314,7 @@ def test_what_a_captioner_requires_is_weighed_and_not_loaded_twice(root: Path) -
         Card(folder=folder, family="interrogator", version="1", max_photos=3, settings=settings, requires=requires)
     )
     loader = Loader(root)
-    assert loader.weigh("asks") == loader.weigh("mini")
+    assert loader.estimate_bytes("asks") == loader.estimate_bytes("mini")
     mini = loader.load("mini").models.captioner
     asks = loader.load("asks").models.captioner
     assert mini in vars(asks).values()
@@ -333,7 +329,7 @@ def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
     assert raised.value.message.code == "checkpoint-not-here"
 
 
-def test_what_a_captioner_lacks_is_named(root: Path) -> None:
+def test_a_missing_dependency_is_named(root: Path) -> None:
     save_card(replace(load_card(root / "captioner" / "mini"), requires=("clip/none",)))
     with pytest.raises(CheckpointError) as raised:
         load_describer(root)
@@ -341,18 +337,18 @@ def test_what_a_captioner_lacks_is_named(root: Path) -> None:
     assert raised.value.message.details["checkpoint"] == "clip/none"
 
 
-def test_a_captioner_too_large_for_the_memory_is_refused_before_it_is_compared(
+def test_a_captioner_too_large_for_the_memory_is_refused_before_it_is_hashed(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compared: list[str] = []
-    monkeypatch.setattr(registry, "check_files", lambda card: compared.append(card.id))
-    monkeypatch.setattr(devices, "choose", lambda numbers, dtype: Device("cpu", torch.float32, free=1, total=1))
+    hashed: list[str] = []
+    monkeypatch.setattr(registry, "check_hashes", lambda card: hashed.append(card.id))
+    monkeypatch.setattr(devices, "choose_device", lambda numbers, dtype: Device("cpu", torch.float32, free=1, total=1))
     with pytest.raises(CheckpointError, match="memory-short"):
         load_describer(root)
-    assert "captioner/mini" not in compared
+    assert "captioner/mini" not in hashed
     with pytest.raises(CheckpointError, match="memory-short"):
-        Loader(root).weigh("mini")
-    assert "captioner/mini" not in compared
+        Loader(root).estimate_bytes("mini")
+    assert "captioner/mini" not in hashed
 
 
 def test_a_cut_adapter_is_named(root: Path) -> None:
@@ -367,9 +363,9 @@ def test_a_cut_adapter_is_named(root: Path) -> None:
     assert raised.value.message.details == {"checkpoint": "captioner/mini", "adapter": "lora"}
 
 
-def test_weighing_a_broken_captioner_names_it(root: Path) -> None:
+def test_the_estimate_names_a_broken_captioner(root: Path) -> None:
     cut_off(root / "captioner" / "mini")
     save_card(load_card(root / "captioner" / "mini"))
     with pytest.raises(CheckpointError) as raised:
-        Loader(root).weigh("mini")
+        Loader(root).estimate_bytes("mini")
     assert raised.value.message.details == {"checkpoint": "captioner/mini"}

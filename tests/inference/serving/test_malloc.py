@@ -1,4 +1,4 @@
-"""Large blocks go back to the system when they are freed."""
+"""Large blocks return to the system when they are freed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from inference.serving import malloc
 
 MEGABYTE = 1024 * 1024
 
-# glibc, once it has seen a large block go, takes the next ones from its heap, where a small one may pin them.
+# After a large block was freed, glibc takes the next ones from its heap, where a small block can pin them.
 PROGRAM = """
     import sys
     from pathlib import Path
-    from inference.serving.malloc import give_back_large_blocks
+    from inference.serving.malloc import set_mmap_threshold
 
     MEGABYTE = 1024 * 1024
 
@@ -25,7 +25,7 @@ PROGRAM = """
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
     if sys.argv[1] == "give back":
-        give_back_large_blocks()
+        set_mmap_threshold()
     bytearray(30 * MEGABYTE)
     blocks = [bytearray(b"x") * (20 * MEGABYTE) for _ in range(10)]
     pin = bytearray(100_000)

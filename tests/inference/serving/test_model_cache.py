@@ -1,4 +1,4 @@
-"""What is in memory: the least recently used makes room, what is needed stays."""
+"""The cache evicts the least recently used models and keeps those in use."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from inference.serving.model_cache import ModelCache
 
 
 @pytest.fixture
-def shelf() -> ModelCache[str]:
-    """Three of 30 bytes, of which `a` was used last, where 100 fit."""
-    shelf: ModelCache[str] = ModelCache(100)
+def cache() -> ModelCache[str]:
+    """Three models of 30 bytes in a cache of 100, of which `a` was used last."""
+    cache: ModelCache[str] = ModelCache(100)
     for name in ("a", "b", "c"):
-        assert shelf.make_room(30, ())
-        shelf.put(name, f"model {name}", 30)
-    assert shelf.take("a") == "model a"
-    return shelf
+        assert cache.evict_for(30, ())
+        cache.put(name, f"model {name}", 30)
+    assert cache.get("a") == "model a"
+    return cache
 
 
-def kept(shelf: ModelCache[str]) -> str:
-    return "".join(name for name in "abc" if name in shelf)
+def list_names(cache: ModelCache[str]) -> str:
+    return "".join(name for name in "abc" if name in cache)
 
 
-def test_nothing_is_dropped_while_there_is_room(shelf: ModelCache[str]) -> None:
-    assert shelf.make_room(10, ())
-    assert kept(shelf) == "abc"
+def test_nothing_is_evicted_while_it_fits(cache: ModelCache[str]) -> None:
+    assert cache.evict_for(10, ())
+    assert list_names(cache) == "abc"
 
 
-def test_what_is_dropped_is_gone_and_may_be_dropped_again(shelf: ModelCache[str]) -> None:
-    shelf.drop("b")
-    shelf.drop("b")
-    assert kept(shelf) == "ac"
-    assert shelf.make_room(40, "ac")
+def test_evicting_twice_is_no_error(cache: ModelCache[str]) -> None:
+    cache.evict("b")
+    cache.evict("b")
+    assert list_names(cache) == "ac"
+    assert cache.evict_for(40, "ac")
 
 
-def test_the_least_recently_used_goes_first(shelf: ModelCache[str]) -> None:
-    assert shelf.make_room(30, ())
-    assert kept(shelf) == "ac"
+def test_the_least_recently_used_is_evicted_first(cache: ModelCache[str]) -> None:
+    assert cache.evict_for(30, ())
+    assert list_names(cache) == "ac"
 
 
-def test_no_more_is_dropped_than_is_needed(shelf: ModelCache[str]) -> None:
-    assert shelf.make_room(60, ())
-    assert kept(shelf) == "a"
+def test_no_more_is_evicted_than_necessary(cache: ModelCache[str]) -> None:
+    assert cache.evict_for(60, ())
+    assert list_names(cache) == "a"
 
 
-def test_what_is_needed_stays(shelf: ModelCache[str]) -> None:
-    assert shelf.make_room(30, {"b"})
-    assert kept(shelf) == "ab"
+def test_a_model_in_use_stays(cache: ModelCache[str]) -> None:
+    assert cache.evict_for(30, {"b"})
+    assert list_names(cache) == "ab"
 
 
-def test_where_it_would_not_fit_nothing_is_dropped(shelf: ModelCache[str]) -> None:
-    assert not shelf.make_room(90, {"b"})
-    assert kept(shelf) == "abc"
+def test_nothing_is_evicted_when_the_model_would_not_fit(cache: ModelCache[str]) -> None:
+    assert not cache.evict_for(90, {"b"})
+    assert list_names(cache) == "abc"
 
 
-def test_one_larger_than_all_the_room_stands_alone(shelf: ModelCache[str]) -> None:
-    assert shelf.make_room(1000, ())
-    assert kept(shelf) == ""
+def test_a_model_larger_than_the_cache_is_alone_in_it(cache: ModelCache[str]) -> None:
+    assert cache.evict_for(1000, ())
+    assert list_names(cache) == ""
 
 
-def test_one_that_is_put_again_is_counted_once(shelf: ModelCache[str]) -> None:
-    shelf.put("a", "newer", 40)
-    assert shelf.take("a") == "newer"
-    assert shelf.make_room(0, ())
-    assert kept(shelf) == "abc"
+def test_a_replaced_model_counts_once(cache: ModelCache[str]) -> None:
+    cache.put("a", "newer", 40)
+    assert cache.get("a") == "newer"
+    assert cache.evict_for(0, ())
+    assert list_names(cache) == "abc"

@@ -1,0 +1,37 @@
+"""A listing on its way through the pipeline. Importing this module needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Scores, Timings
+
+if TYPE_CHECKING:
+    from inference.clip.dual_encoder import ImageFeatures
+    from inference.scoring import EncodedText
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A valid listing, how its text is to be written, and the results of the pipeline's steps so far.
+
+    numbers: whether the text holds the seller's numbers or blanks.
+    seed: makes the text repeatable, independent of the other jobs of a batch.
+    timings: seconds; validation fills in its own.
+    features: of the listing's photos; set together with `source` and `moderation` by the first step.
+    source: the encoded attributes, None where there are none.
+    """
+
+    listing: Listing
+    numbers: Numbers = "values"
+    seed: int = 0
+    timings: Timings = field(default_factory=Timings)
+    features: ImageFeatures = field(init=False, repr=False)
+    source: EncodedText | None = field(init=False, repr=False)
+    moderation: Moderation = field(init=False, repr=False)
+    masked: Masked | None = field(init=False, repr=False, default=None)
+    diversity: Diversity | None = field(init=False, repr=False, default=None)
+    draft: str | None = field(init=False, repr=False, default=None)
+    text: str | None = field(init=False, repr=False, default=None)
+    scores: Scores = field(init=False, repr=False, default_factory=Scores)
