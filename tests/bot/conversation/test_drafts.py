@@ -194,8 +194,8 @@ def test_a_draft_with_nothing_to_write_about_offers_cases(tmp_path: Path, langua
 @both_languages
 def test_attributes_that_cannot_be_read_are_explained_and_mended_by_an_edit(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
-        text = await talk.person.text('{"Цена": 5000,}')
-        problem = talk.translate("attributes-bad-json", line=1, column=15)
+        text = await talk.person.text('{"Цена": 5000;}')
+        problem = talk.translate("attributes-bad-json", line=1, column=14)
         shown = await card(talk, problem)
         await talk.press("button-generate")
         await talk.person.wait(problem, after=shown["message_id"])
