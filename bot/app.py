@@ -35,8 +35,8 @@ from bot.workers.updates import UpdateWorker
 from bot.workers.webhook import Webhook
 from inference.checkpoints.registry import Card
 from inference.errors import InvalidInput
-from inference.listing.cases import find_cases
-from inference.listing.files import read_table
+from inference.listing.cases import list_cases
+from inference.listing.files import load_toml
 from inference.serving.engine import Engine
 from storage.errors import StorageError
 from storage.store import Store, Transaction
@@ -81,7 +81,7 @@ class App:
                 settings.checkpoints,
                 max_batch=settings.max_batch,
                 memory_mb=settings.engine_memory_mb,
-                thresholds=read_table(settings.moderation) if settings.moderation else {},
+                thresholds=load_toml(settings.moderation) if settings.moderation else {},
             )
         _check_models(settings, {card.name for card in engine.cards()})
         lock = None if settings.webhook_url else InstanceLock.take(settings.bot_id, settings.api_server)
@@ -252,7 +252,7 @@ def _rules(settings: Settings) -> Rules:
         file_limit_mb=settings.file_limit_mb,
         data=settings.data,
         keeps_photos=settings.keep_photos,
-        cases=tuple(find_cases(ROOT / "testcases")),
+        cases=tuple(list_cases(ROOT / "testcases")),
     )
 
 

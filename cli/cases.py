@@ -80,7 +80,7 @@ def _find_foreign_numbers(description: Description, attributes: str) -> list[str
 
 def _download(url: str) -> bytes:
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - https, see `read_case`
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:  # noqa: S310 - https, see `load_case`
             data: bytes = response.read(MAX_MEGABYTES * 1024 * 1024)
     except (OSError, HTTPException) as error:
         raise InvalidInput("download-failed", url=url) from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from inference.errors import InvalidInput
-from inference.listing.files import explained
+from inference.listing.files import catch_os_errors
 
 Row = Mapping[str, object]
 
@@ -103,9 +103,9 @@ def open_table(path: Path, table_format: TableFormat, key: str) -> set[str]:
 
     Raises `InvalidInput` and leaves the file as it is when it holds anything else.
     """
-    with explained(path), path.open("ab"):
+    with catch_os_errors(path), path.open("ab"):
         pass
-    with explained(path):
+    with catch_os_errors(path):
         data = path.read_bytes()
     header, complete = table_format.header, data[: data.rfind(b"\n") + 1]
     if not complete and header.encode().startswith(data):

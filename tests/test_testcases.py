@@ -11,14 +11,14 @@ import pytest
 
 from cli.__main__ import main
 from cli.parser import ROOT
-from inference.listing.cases import Case, find_cases, load_submission
+from inference.listing.cases import Case, list_cases, load_submission
 from inference.listing.validation import validate
 from inference.masking import mask
 from scripts.draw_testcases import FIRST_DETAIL, PICTURES
 from training.drawings import random_garment
 
 FOLDER = ROOT / "testcases"
-CASES = find_cases(FOLDER)
+CASES = list_cases(FOLDER)
 PUBLIC = ROOT.parent / "shared/data/clothing/photos"
 MAX_BYTES = 60 * 1024
 

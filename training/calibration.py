@@ -11,7 +11,7 @@ import torch
 from evaluation.ranking import roc_auc
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
-from inference.masking.morphology import lemmas, part_of_speech
+from inference.masking.morphology import get_part_of_speech, lemmatize
 from inference.moderation.gallery import Gallery
 from inference.moderation.match import MatchRule, fit
 from inference.moderation.photos import SecondOpinion
@@ -27,12 +27,14 @@ def collect_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
     """Return the dictionary forms of all nouns that name an item on the training photos, sorted."""
     nouns = {_noun(row.item.lower().split()) for row in labels if row.split == "train"}
     # The dictionary takes «лонгслив», «худи» and «поло» for other parts of speech, so their lemmas are wrong.
-    return sorted({form for noun in nouns for form in lemmas(noun)[: None if part_of_speech(noun) == "NOUN" else 1]})
+    return sorted(
+        {form for noun in nouns for form in lemmatize(noun)[: None if get_part_of_speech(noun) == "NOUN" else 1]}
+    )
 
 
 def _noun(item: Sequence[str]) -> str:
     """Return the word that names an item: not «спортивные» in «спортивные штаны», nor «молнии» in «кофта на молнии»."""
-    return next((word for word in item if part_of_speech(word) == "NOUN"), item[0])
+    return next((word for word in item if get_part_of_speech(word) == "NOUN"), item[0])
 
 
 def compute_fits(

@@ -22,7 +22,7 @@ from cli.output import to_json
 from cli.parser import Parser, non_negative_int, positive_int
 from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message, catch_invalid, map_valid
-from inference.listing.files import explained, read_overrides, read_uploads
+from inference.listing.files import catch_os_errors, load_overrides, load_uploads
 from inference.listing.job import Job
 from inference.listing.types import Description, Submission
 from inference.listing.validation import build_job
@@ -55,7 +55,7 @@ def add(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Answer the lines that have no answer in OUT."""
-    with explained(arguments.listings), arguments.listings.open("rb") as listings:
+    with catch_os_errors(arguments.listings), arguments.listings.open("rb") as listings:
         total = sum(1 for _ in listings)
     with _remove_if_empty(arguments.out):
         done = _truncate_to_answers(arguments.listings, arguments.out)
@@ -80,7 +80,7 @@ def _append_answers(arguments: argparse.Namespace, translate: Translate, done: i
     get_card(arguments.checkpoints, "captioner", arguments.checkpoint)  # fail before torch is imported, which is slow
     from inference.serving.loader import load_describer  # torch: not for --help
 
-    describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
+    describer = load_describer(arguments.checkpoints, arguments.checkpoint, load_overrides(arguments.moderation))
     with (
         arguments.listings.open("rb") as listings,
         arguments.out.open("ab") as out,
@@ -100,7 +100,7 @@ def _truncate_to_answers(listings: Path, out: Path) -> int:
 
     Raises `InvalidInput` and leaves OUT as it is when it holds anything but answers to these listings.
     """
-    with explained(out), out.open("ab"):
+    with catch_os_errors(out), out.open("ab"):
         pass
     size = done = 0
     with listings.open("rb") as source, out.open("rb") as answers:
@@ -150,7 +150,7 @@ def read_submission(row: dict[str, object], folder: Path) -> Submission:
         raise InvalidInput("listing-malformed")
     if not all(isinstance(photo, str) for photo in photos):
         raise InvalidInput("listing-malformed")
-    return Submission(read_uploads(folder / photo for photo in photos), attributes)
+    return Submission(load_uploads(folder / photo for photo in photos), attributes)
 
 
 def _split(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:

@@ -11,7 +11,7 @@ from cli.output import format_page, format_rejection, to_json
 from cli.parser import Parser, non_negative_int
 from inference.checkpoints.registry import get_card
 from inference.errors import Message
-from inference.listing.files import read_overrides, read_text, read_uploads
+from inference.listing.files import load_overrides, load_uploads, read_text
 from inference.listing.types import Description, Submission
 from inference.listing.validation import build_job
 from locales.translate import Translate
@@ -37,11 +37,11 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Describe the listing and print the result; return 3 when moderation rejects it."""
     attributes = read_text(arguments.attributes_file) if arguments.attributes_file else arguments.attributes
     # Validate before the models are loaded, which takes seconds.
-    job = build_job(Submission(read_uploads(arguments.photos), attributes), arguments.numbers, arguments.seed)
+    job = build_job(Submission(load_uploads(arguments.photos), attributes), arguments.numbers, arguments.seed)
     get_card(arguments.checkpoints, "captioner", arguments.checkpoint)
     from inference.serving.loader import load_describer  # torch: not for --help
 
-    describer = load_describer(arguments.checkpoints, arguments.checkpoint, read_overrides(arguments.moderation))
+    describer = load_describer(arguments.checkpoints, arguments.checkpoint, load_overrides(arguments.moderation))
     (result,) = describer.describe([job])
     if arguments.json:
         print(json.dumps(to_json(result, translate), ensure_ascii=False))

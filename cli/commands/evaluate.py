@@ -13,7 +13,7 @@ from cli.commands.batch import read_submission
 from cli.parser import Parser
 from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
-from inference.listing.files import explained
+from inference.listing.files import catch_os_errors
 from inference.listing.types import Listing
 from inference.listing.validation import parse_attributes, validate
 from locales.translate import Translate
@@ -92,7 +92,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
 
 def _read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a data set. Raises `InvalidInput` for a line that is no JSON."""
-    with explained(path), path.open(encoding="utf-8") as lines:
+    with catch_os_errors(path), path.open(encoding="utf-8") as lines:
         for line in lines:
             try:
                 yield json.loads(line)

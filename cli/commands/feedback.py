@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from cli.parser import Parser
 from inference.errors import InvalidInput, Message
 from inference.listing.attributes import parse_attributes
-from inference.listing.files import explained
+from inference.listing.files import catch_os_errors
 from locales.translate import Translate
 
 Line: TypeAlias = dict[str, Any]
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
     listings, pairs = asyncio.run(_fetch(arguments.database or settings.database))
     out: Path = arguments.out
     pairs_out = out.with_suffix(f".pairs{out.suffix}")
-    with explained(out):
+    with catch_os_errors(out):
         _copy_photos([*listings, *pairs], settings.data / "photos", out.parent)
         _write(out, listings)
         _write(pairs_out, pairs)

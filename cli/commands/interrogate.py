@@ -19,7 +19,7 @@ from cli.parser import Parser
 from cli.tables import get_format, open_table
 from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message, catch_invalid, map_valid
-from inference.listing.files import explained, read_uploads
+from inference.listing.files import catch_os_errors, load_uploads
 from inference.listing.types import Listing, Submission
 from inference.listing.validation import validate
 from locales.translate import Translate
@@ -105,7 +105,7 @@ def _find_albums(folder: Path, by_folder: bool, out: Path) -> list[Album]:
 
     Raises `InvalidInput` when the folder cannot be read.
     """
-    with explained(folder):
+    with catch_os_errors(folder):
         entries = sorted(folder.iterdir())
     if by_folder:
         folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
@@ -141,7 +141,7 @@ def _describe(albums: Sequence[Album], interrogate: Interrogate, translate: Tran
 
 
 def _load(album: Album) -> Listing:
-    return validate(Submission(read_uploads(album.photos)))
+    return validate(Submission(load_uploads(album.photos)))
 
 
 def _to_row(album: Album, interrogation: Interrogation) -> dict[str, object]:

@@ -9,7 +9,7 @@ from cli.cases import Expectation, compare, download_missing, validate_expectati
 from cli.output import format_page, format_rejection
 from cli.parser import ROOT, Parser
 from inference.errors import InvalidInput, Message, catch_invalid, map_valid
-from inference.listing.cases import Case, find_case, find_cases, load_submission
+from inference.listing.cases import Case, get_case, list_cases, load_submission
 from inference.listing.types import Description
 from inference.listing.validation import build_job
 from locales.translate import Translate
@@ -28,16 +28,16 @@ def add(parser: Parser) -> None:
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """List the cases, download photos, or run one case; return 1 for an expectation that is not met."""
     if arguments.name is None:
-        for case in find_cases(CASES):
+        for case in list_cases(CASES):
             print(f"{case.name:<6}  {case.title.get(arguments.language, '')}")
         return 0
     if arguments.name == "pull":
         return _download(arguments.photos_from or DOWNLOADS, translate)
-    return _run_case(find_case(CASES, arguments.name), arguments, translate)
+    return _run_case(get_case(CASES, arguments.name), arguments, translate)
 
 
 def _download(folder: Path, translate: Translate) -> int:
-    photos = [photo for case in find_cases(CASES) for photo in case.remote]
+    photos = [photo for case in list_cases(CASES) for photo in case.remote]
     count = download_missing(photos, folder)
     print(translate(Message("photos-pulled", {"count": count, "folder": str(folder)})))
     return 0

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.errors import InvalidInput
-from inference.listing.files import read_text, read_uploads
+from inference.listing.files import load_uploads, read_text
 from inference.listing.types import Submission
 
 
@@ -61,21 +61,21 @@ class Case:
         return self.folder.name
 
 
-def find_cases(root: Path) -> list[Case]:
+def list_cases(root: Path) -> list[Case]:
     """The cases below `root`, ordered by name."""
-    return [read_case(path.parent) for path in sorted(root.glob("*/case.toml"))]
+    return [load_case(path.parent) for path in sorted(root.glob("*/case.toml"))]
 
 
-def find_case(root: Path, name: str) -> Case:
+def get_case(root: Path, name: str) -> Case:
     """The case in the folder `name`; raises `InvalidInput` when there is none."""
-    cases = find_cases(root)
+    cases = list_cases(root)
     for case in cases:
         if case.name == name:
             return case
     raise InvalidInput("case-missing", name=name, known=", ".join(case.name for case in cases) or "—")
 
 
-def read_case(folder: Path) -> Case:
+def load_case(folder: Path) -> Case:
     """The case in `folder`; raises `InvalidInput` when it cannot be read."""
     path = folder / "case.toml"
     text = folder / "attributes.txt"
@@ -97,10 +97,10 @@ def load_submission(case: Case, photos_from: Path | None = None) -> Submission:
     Raises `InvalidInput` when a photo is not there or has another SHA-256, or when the case names no public photos.
     """
     if photos_from is None:
-        return Submission(read_uploads(case.folder / name for name in case.photos), case.attributes)
+        return Submission(load_uploads(case.folder / name for name in case.photos), case.attributes)
     if not case.remote:
         raise InvalidInput("case-without-public-photos", name=case.name)
-    uploads = read_uploads(photos_from / photo.name for photo in case.remote)
+    uploads = load_uploads(photos_from / photo.name for photo in case.remote)
     for photo, upload in zip(case.remote, uploads, strict=True):
         check_hash(photo, upload.data)
     return Submission(uploads, case.attributes)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def catch_os_errors(path: Path) -> Iterator[None]:
     """Turn a failure to open or read `path` into `InvalidInput` that names it."""
     try:
         yield
@@ -35,35 +35,35 @@ def explained(path: Path) -> Iterator[None]:
 
 def read_text(path: Path) -> str:
     """A UTF-8 text; raises `InvalidInput`."""
-    with explained(path):
+    with catch_os_errors(path):
         return path.read_text("utf-8-sig")
 
 
-def read_table(path: Path) -> dict[str, object]:
+def load_toml(path: Path) -> dict[str, object]:
     """A TOML file; raises `InvalidInput`."""
     text = read_text(path)
-    with explained(path):
+    with catch_os_errors(path):
         return tomllib.loads(text)
 
 
-def read_overrides(path: Path | None) -> Overrides | None:
+def load_overrides(path: Path | None) -> Overrides | None:
     """The owner's thresholds in a TOML file, None where none is named; raises `InvalidInput`."""
     if path is None:
         return None
-    table = read_table(path)
+    table = load_toml(path)
     from inference.moderation.overrides import Overrides  # torch: not for --help
 
     return Overrides.read(table)
 
 
-def read_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:
+def load_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:
     """The photos as they were sent; raises `InvalidInput` for a file that cannot be read."""
     return tuple(Upload(_read_photo(path), path.name) for path in paths)
 
 
 def _read_photo(path: Path) -> bytes:
     limit = MAX_MEGABYTES * 1024 * 1024
-    with explained(path), path.open("rb") as file:
+    with catch_os_errors(path), path.open("rb") as file:
         data = file.read(limit + 1)  # a film of many gigabytes is refused without reading it
     if len(data) > limit:
         raise InvalidInput("file-too-big", file=str(path), limit=MAX_MEGABYTES)

@@ -1,4 +1,4 @@
-"""Numbers of an ad as tokens and back, so that no model ever has to copy or invent a number."""
+"""Replace the numbers of an ad with tokens and back, so that no model has to copy or can invent a number."""
 
 from __future__ import annotations
 

@@ -1,22 +1,22 @@
-"""The words that tell what a number is. Lemmas and fixed abbreviations, in lower case, with `е` for `ё`."""
+"""Vocabulary for classifying numbers: lemmas and fixed abbreviations, in lower case, with `е` for `ё`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from inference.masking.morphology import lemmas
+from inference.masking.morphology import lemmatize
 
 
-def _table(rows: Mapping[str, str]) -> dict[str, str]:
+def _invert(rows: Mapping[str, str]) -> dict[str, str]:
     return {word: kind for kind, words in rows.items() for word in words.split()}
 
 
-def _set(words: str) -> frozenset[str]:
+def _split(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Words before a number. HEIGHT is a person's; the height of a heel is a measure of the thing, so a LENGTH.
-_LABELS = _table(
+# Words before a number. HEIGHT is the height of a person; that of a heel measures the thing and is a LENGTH.
+_LABELS = _invert(
     {
         "PRICE": "цена ценник стоимость стоить сумма прайс оплата price cost",
         "SIZE": "размер р-р рр р size eu eur ru us uk int рос российский европейский",
@@ -37,8 +37,8 @@ _LABELS = _table(
         "UNK_VAL": "этаж дом квартира пробег",
     }
 )
-# Words before a number that mean something only when nothing stronger stands around it.
-_HINTS = _table(
+# Words before a number that count only without stronger evidence around it.
+_HINTS = _invert(
     {
         "PRICE": "за по отдать отдавать продать продавать просить хотеть торг ₽ $ €",
         "YEAR": "купить покупать приобрести брать взять коллекция сезон выпуск",
@@ -47,8 +47,8 @@ _HINTS = _table(
         " босоножки сандалии",
     }
 )
-# Words after a number; a garment is counted too, where the number is small.
-_UNITS = _table(
+# Words after a number. A garment is a QUANTITY too when the number is small.
+_UNITS = _invert(
     {
         "PRICE": "руб рубль р ₽ rub $ € тыс тысяча т к k доллар евро",
         "LENGTH": "см мм м cm mm сантиметр метр дюйм",
@@ -61,37 +61,37 @@ _UNITS = _table(
         "UNK_VAL": "раз день неделя час минута ч мин км этаж мл л литр гб мб вт ватт",
     }
 )
-# Of the measures, the one named first says what is measured: «ширина в груди» is a width.
-MEASURES = _set("длина ширина высота глубина обхват объем полуобхват окружность")
-# «цена с доставкой» and «без скидки» announce no fee and no discount.
-INCLUDING = _set("с со без включая учетом")
-# Words that may stand between two numbers of one kind.
-FILLERS = _set("и или до по на от примерно около где-то либо")
-# Words that cannot stay before an erased number.
-HANGING = FILLERS | _set(
+# The first measure named decides: «ширина в груди» is a width.
+MEASURES = _split("длина ширина высота глубина обхват объем полуобхват окружность")
+# «цена с доставкой» and «без скидки» name no fee and no discount.
+INCLUDING = _split("с со без включая учетом")
+# Words that may separate two numbers of one kind.
+FILLERS = _split("и или до по на от примерно около где-то либо")
+# Words that cannot remain before an erased number.
+DEPENDENT = FILLERS | _split(
     "за в с со из всего лишь только при покупка не более менее больше меньше ровно приблизительно это составлять равный"
     " внутр дл выс шир обхв кол ~"
 )
-# Words whose whole phrase goes with an erased number: «стоимость комплекта <PRICE>».
-PHRASE_HEADS = _set(
+# Words whose whole phrase is erased with a number: «стоимость комплекта <PRICE>».
+PHRASE_HEADS = _split(
     "цена стоимость стоить размер рост артикул обхват длина ширина высота вес возраст количество объем за"
 )
 
 
-def label(word: str) -> str | None:
-    """The kind of number that the word announces («цене» → PRICE), or None."""
+def get_label_kind(word: str) -> str | None:
+    """Return the kind of number that the word introduces («цене» → PRICE), or None."""
     return _look_up(word, _LABELS)
 
 
-def hint(word: str) -> str | None:
-    """The kind of number that the word makes likely («отдам» → PRICE), or None."""
+def get_hint_kind(word: str) -> str | None:
+    """Return the kind of number that the word makes likely («отдам» → PRICE), or None."""
     return _look_up(word, _HINTS)
 
 
-def unit(word: str) -> str | None:
-    """The kind of number that the word follows («рублей» → PRICE), or None."""
+def get_unit_kind(word: str) -> str | None:
+    """Return the kind of number that the word is a unit of («рублей» → PRICE), or None."""
     return _look_up(word, _UNITS)
 
 
 def _look_up(word: str, table: Mapping[str, str]) -> str | None:
-    return next((table[lemma] for lemma in lemmas(word) if lemma in table), None)
+    return next((table[lemma] for lemma in lemmatize(word) if lemma in table), None)

@@ -17,7 +17,7 @@ from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Verdict
-from inference.masking.morphology import lemmas
+from inference.masking.morphology import lemmatize
 from inference.scoring import clipscore
 
 _WORD = re.compile(r"[а-яёa-z]+", re.IGNORECASE)
@@ -111,4 +111,4 @@ def _lemmas(text: str) -> set[str]:
     """Every lemma of every word, but for words that say what a thing is for."""
     words = _WORD.findall(text.lower())
     kept = [word for before, word in zip(["", *words], words, strict=False) if before not in _SERVES]
-    return {lemma for word in kept for lemma in lemmas(word)}
+    return {lemma for word in kept for lemma in lemmatize(word)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inference.captioners.base import Prompt
 from inference.captioners.generation.prompts import load_prompts
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, head
-from inference.masking.morphology import agreed
+from inference.masking.morphology import inflect_adjective
 
 _TOKEN = re.compile(r"<[A-Z_]+\d*>")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
@@ -57,7 +57,7 @@ class Advert:
 
 def spelled(phrase: str, trait: str, thing: Thing | None) -> str:
     """A phrase as it is said of a thing: «белые» of «кроссовки»."""
-    return agreed(phrase, thing.noun) if trait == COLOURS and thing else phrase
+    return inflect_adjective(phrase, thing.noun) if trait == COLOURS and thing else phrase
 
 
 def thing_of(phrase: str, area: str) -> Thing:

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from inference.masking.morphology import is_named, lemmas, noun, part_of_speech
+from inference.masking.morphology import get_noun_lemma, get_part_of_speech, is_nominative_or_accusative, lemmatize
 
 COLOURS: Final = "colours"  # the one trait whose phrases are adjectives
 
@@ -56,9 +56,9 @@ class Phrases:
     def is_said(self, trait: str, text: str) -> bool:
         """Whether a text speaks of a trait: «с коротким рукавом» leaves nothing to say of sleeves."""
         stems, adjectives = self._speaking[trait]
-        spoken = [word for word in _words(text) if noun(word) != "цвет"]
+        spoken = [word for word in _words(text) if get_noun_lemma(word) != "цвет"]
         return any(_begins(word, stem) for word in spoken for stem in stems) or any(
-            adjectives.intersection(lemmas(word)) for word in spoken
+            adjectives.intersection(lemmatize(word)) for word in spoken
         )
 
     @cached_property
@@ -80,8 +80,8 @@ class Phrases:
         """The things that a text names, in order, each once."""
         found: dict[str, Thing] = {}
         for word in _words(text):
-            lemma = noun(word) or word
-            if lemma in self._areas_of and (lemma == word or is_named(word)):
+            lemma = get_noun_lemma(word) or word
+            if lemma in self._areas_of and (lemma == word or is_nominative_or_accusative(word)):
                 found.setdefault(lemma, Thing(word, lemma, self._areas_of[lemma]))
         return list(found.values())
 
@@ -122,13 +122,13 @@ def _words(text: str) -> list[str]:
 
 
 def _nouns(phrases: Iterable[str]) -> Iterator[str]:
-    lemma = (noun(word) for phrase in phrases for word in _words(phrase))
+    lemma = (get_noun_lemma(word) for phrase in phrases for word in _words(phrase))
     return (each for each in lemma if each and each not in _VAGUE)
 
 
 def _adjectives(phrases: Iterable[str]) -> Iterator[str]:
     words = (word for phrase in phrases for word in _words(phrase))
-    return (lemmas(word)[:2][-1] for word in words if part_of_speech(word) in ("ADJF", "PRTF"))
+    return (lemmatize(word)[:2][-1] for word in words if get_part_of_speech(word) in ("ADJF", "PRTF"))
 
 
 def _begins(word: str, lemma: str) -> bool:

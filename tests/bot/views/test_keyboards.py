@@ -11,7 +11,7 @@ from aiogram.types import InlineKeyboardMarkup
 
 from bot.views import keyboards, replies
 from inference.checkpoints.registry import Card
-from inference.listing.cases import find_cases
+from inference.listing.cases import list_cases
 from locales.translate import LANGUAGES, translate
 from storage.records import DescriptionRecord
 from tests.bot.views.test_replies import WRITTEN
@@ -85,7 +85,7 @@ def test_votes_are_ticked_and_more_is_unfolded_below_them(language: str) -> None
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cases_are_offered_by_title(language: str) -> None:
-    cases = find_cases(Path(__file__).parents[3] / "testcases")
+    cases = list_cases(Path(__file__).parents[3] / "testcases")
     assert captions(keyboards.cases(cases, language)) == [[case.title[language]] for case in cases]
 
 

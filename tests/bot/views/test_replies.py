@@ -16,7 +16,7 @@ from bot.conversation.draft import build_draft
 from bot.views import replies
 from inference.checkpoints.registry import Card
 from inference.errors import Message
-from inference.listing.cases import Case, find_cases
+from inference.listing.cases import Case, list_cases
 from locales.translate import LANGUAGES, Translate, translate
 from storage.records import CheckpointStats, Generation, Note, PhotoFile, Stats
 from tests.bot.conversation.test_draft import EMPTY, parts, photo
@@ -114,7 +114,7 @@ class TestTexts:
         shown = replies.refusal([reason, reason], say("ru"))
         assert shown.count(translate(reason)) == 1
 
-    @pytest.mark.parametrize("case", find_cases(ROOT / "testcases"), ids=lambda case: case.name)
+    @pytest.mark.parametrize("case", list_cases(ROOT / "testcases"), ids=lambda case: case.name)
     @both_languages
     def test_a_case_fits_under_its_photos(self, case: Case, language: str) -> None:
         shown = replies.caption(case, language)

@@ -16,7 +16,7 @@ from bot import settings
 from bot.app import App
 from inference.checkpoints.registry import Card
 from inference.errors import CheckpointError, Message
-from inference.listing.cases import Case, find_cases
+from inference.listing.cases import Case, list_cases
 from inference.listing.types import Description, Diversity, Moderation, Scores, Stage, Submission, Timings, Verdict
 from inference.listing.validation import validate
 from locales.translate import LANGUAGES, translate
@@ -137,7 +137,7 @@ class Talk:
     @property
     def cases(self) -> Sequence[Case]:
         """The preloaded cases."""
-        return find_cases(settings.ROOT / "testcases")
+        return list_cases(settings.ROOT / "testcases")
 
     def translate(self, code: str, /, **details: str | int | float) -> str:
         """A sentence of the bot's, as plain text."""

@@ -12,7 +12,7 @@ from pymorphy3 import MorphAnalyzer
 import inference.captioners.interrogator.phrases
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, head, read
 from inference.masking import mask, unmask
-from inference.masking.morphology import agreed
+from inference.masking.morphology import inflect_adjective
 
 FOLDER = Path(inference.captioners.interrogator.phrases.__file__).parent / "phrases" / "ru"
 # Words of shops and sellers that the dictionary does not have yet.
@@ -82,10 +82,10 @@ def test_a_trait_reads_behind_a_noun_of_any_gender(phrases: Phrases) -> None:
 
 def test_a_colour_agrees_with_what_it_is_said_of(phrases: Phrases) -> None:
     for colour in phrases.traits[COLOURS]:
-        forms = [agreed(colour, noun) for noun in ("пиджак", "куртка", "платье", "джинсы")]
+        forms = [inflect_adjective(colour, noun) for noun in ("пиджак", "куртка", "платье", "джинсы")]
         assert len(set(forms)) == (1 if colour.startswith("цвета ") else 4), forms
         assert forms[0] == colour
-    assert agreed("тёмно-синий", "кроссовки") == "тёмно-синие"
+    assert inflect_adjective("тёмно-синий", "кроссовки") == "тёмно-синие"
 
 
 @pytest.mark.parametrize(
