@@ -47,9 +47,9 @@ def measure(describer: Describer, albums: Sequence[Sequence[Photo]]) -> list[tup
     """Return the rows of the table: name, value, and the value that is required."""
     checks = describer.models.checks
     total_s = median([_moderate_s(describer, album) for album in (albums[0], *albums)][1:])
-    batch_s = _median_s(lambda album: checks.nudity.look([photo.image for photo in album]), albums) / PHOTOS
+    batch_s = _median_s(lambda album: checks.nudity_detector.detect([photo.image for photo in album]), albums) / PHOTOS
     package_s = _median_s(_load_package(), albums) / PHOTOS
-    text_s = _median_s(lambda album: checks.texts.judge([TEXT]), albums)
+    text_s = _median_s(lambda album: checks.toxicity_classifier.judge([TEXT]), albums)
     return [
         (f"moderation of {PHOTOS} photos and a text, median of {len(albums)}", f"{total_s:.3f} s", "≤ 0.6 s"),
         ("  of it the text alone", f"{1000 * text_s:.1f} ms", "≤ 5 ms"),

@@ -17,10 +17,10 @@ from torch import Tensor
 from evaluation.ranking import roc_auc
 from inference.clip.dual_encoder import Clip
 from inference.listing.types import Verdict
-from inference.moderation.gallery import Gallery
-from inference.moderation.match import MatchRule
+from inference.moderation.match import MatchPolicy
 from inference.moderation.nudity import Detection
-from inference.moderation.photos import PhotoRule
+from inference.moderation.photo_index import PhotoIndex
+from inference.moderation.photos import PhotoPolicy
 
 ALBUM = 5
 
@@ -54,8 +54,8 @@ class Matching:
     """A dual encoder, its match rule, and the features of all photos in question."""
 
     clip: Clip
-    rule: MatchRule
-    gallery: Gallery
+    rule: MatchPolicy
+    gallery: PhotoIndex
 
     def judge_pairs(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
         """Judge pairs with `match`, all texts encoded as one batch."""
@@ -66,7 +66,7 @@ class Matching:
         ]
 
     def _verdict(self, pair: Pair, embedding: Tensor) -> Verdict:
-        views, foreign = self.gallery.album(pair.photos)
+        views, foreign = self.gallery.get_album(pair.photos)
         return self.rule.judge(views, pair.text, embedding, foreign)
 
 
@@ -124,7 +124,7 @@ def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
 
 
 def photo_judgements(
-    rule: PhotoRule, found: Sequence[tuple[Path, Sequence[Detection]]], kind: str, wrong: bool
+    rule: PhotoPolicy, found: Sequence[tuple[Path, Sequence[Detection]]], kind: str, wrong: bool
 ) -> list[Judged]:
     """Judge single photos with the photo check, without the second opinion."""
     return [Judged(kind, (path,), "", wrong, rule.judge([each])) for path, each in found]

@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 
 from evaluation.ranking import roc_auc
-from inference.moderation.texts import TextModeration
+from inference.moderation.texts import ToxicityClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class ToxicityFigures:
 
 
 def toxicity_figures(
-    moderation: TextModeration,
+    moderation: ToxicityClassifier,
     toxic: Sequence[str],
     rewrites: Sequence[str],
     ads: Sequence[str],
     disguised: Mapping[str, Sequence[str]],
 ) -> ToxicityFigures:
     """Compute the metrics on toxic comments, their neutral rewrites, plain ads and disguised obscenities."""
-    insults, rewritten = moderation.risks(toxic), moderation.risks(rewrites)
+    insults, rewritten = moderation.predict_risks(toxic), moderation.predict_risks(rewrites)
     refused = {name: measure_refused_share(moderation, texts) for name, texts in disguised.items()}
     return ToxicityFigures(
         threshold=moderation.threshold,
@@ -53,16 +53,16 @@ def toxicity_figures(
     )
 
 
-def measure_refused_share(moderation: TextModeration, texts: Sequence[str]) -> float:
+def measure_refused_share(moderation: ToxicityClassifier, texts: Sequence[str]) -> float:
     """Return the share of texts that are refused, in [0, 1]."""
-    return _share(moderation.risks(texts), moderation.threshold)
+    return _share(moderation.predict_risks(texts), moderation.threshold)
 
 
 def _share(risks: Sequence[float], threshold: float) -> float:
     return sum(risk >= threshold for risk in risks) / max(1, len(risks))
 
 
-def _milliseconds(moderation: TextModeration, texts: Sequence[str]) -> float:
+def _milliseconds(moderation: ToxicityClassifier, texts: Sequence[str]) -> float:
     times = []
     for text in texts:
         start = perf_counter()

@@ -23,7 +23,7 @@ from inference.listing.job import Job
 from inference.listing.types import Description, Diversity, OnProgress
 from inference.masking import mask, unmask
 from inference.moderation.checks import Checks, Evidence
-from inference.moderation.gallery import encode_photos
+from inference.moderation.photo_index import encode_photos
 from inference.scoring import EncodedText, compute_scores, select_photos
 
 # Control characters, and the replacement character that a tokenizer writes for a letter cut in half at the end.
@@ -67,8 +67,8 @@ def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lamb
 def moderate(jobs: Sequence[Job], models: Models) -> None:
     """Encode the photos and attributes of all jobs, and judge every listing."""
     images = [photo.image for job in jobs for photo in job.listing.photos]
-    nudity = models.checks.look(images)  # runs in its own thread meanwhile
-    features, foreign = encode_photos(models.clip, models.checks.foreign, images)
+    nudity = models.checks.detect_nudity(images)  # runs in its own thread meanwhile
+    features, out_of_domain = encode_photos(models.clip, models.checks.out_of_domain_detector, images)
     texts = [job.listing.attributes.text for job in jobs]
     sources = iter(_encode_texts(models.clip, [text for text in texts if text]))
     detections = nudity.result()
@@ -78,10 +78,10 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
         evidence.append(
             Evidence(
                 text=text,
-                source=job.source.embedding if job.source else None,
-                views=job.features,
-                foreign=None if foreign is None else foreign[photos],
-                found=detections[photos],
+                text_embedding=job.source.embedding if job.source else None,
+                image_features=job.features,
+                out_of_domain=None if out_of_domain is None else out_of_domain[photos],
+                detections=detections[photos],
             )
         )
     for job, moderation in zip(jobs, models.checks.judge(evidence), strict=True):
@@ -119,7 +119,9 @@ def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
 def unmask_numbers(jobs: Sequence[Job], checks: Checks) -> None:
     """Turn the drafts into texts: put the seller's numbers back, erase all others, and contacts if so configured."""
     for job in jobs:
-        job.text = checks.published(unmask(job.draft or "", job.masked.values if job.masked else {}, job.numbers))
+        job.text = checks.apply_contact_policy(
+            unmask(job.draft or "", job.masked.values if job.masked else {}, job.numbers)
+        )
 
 
 def review(jobs: Sequence[Job], checks: Checks) -> None:

@@ -70,7 +70,7 @@ def tiny_checks(tiny_root: Path, tiny_clip: Clip) -> Checks:
     """Checks with the real NudeNet and random weights otherwise; every photo matches every text."""
     from inference.checkpoints.registry import load_card
     from inference.moderation.checks import Checks
-    from inference.moderation.texts import TextModeration
+    from inference.moderation.texts import ToxicityClassifier
 
-    texts = TextModeration.load(load_card(tiny_root / "toxicity" / "mini"))
-    return Checks.of(tiny_clip, load_card(tiny_root / "clip" / "mini"), texts, None)
+    texts = ToxicityClassifier.load(load_card(tiny_root / "toxicity" / "mini"))
+    return Checks.build(tiny_clip, load_card(tiny_root / "clip" / "mini"), texts, None)

@@ -12,9 +12,9 @@ from evaluation.ranking import roc_auc
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.masking.morphology import get_part_of_speech, lemmatize
-from inference.moderation.gallery import Gallery
-from inference.moderation.match import MatchRule, fit
-from inference.moderation.photos import SecondOpinion
+from inference.moderation.match import MatchPolicy, compute_photo_fits
+from inference.moderation.photo_index import PhotoIndex
+from inference.moderation.photos import ZeroShotNudityClassifier
 from training.data.examples import Example, PhotoLabels
 
 # Maximum shares of right listings that may be refused: as a whole, and because of one of their photos.
@@ -38,7 +38,7 @@ def _noun(item: Sequence[str]) -> str:
 
 
 def compute_fits(
-    clip: Clip, rule: MatchRule, gallery: Gallery, examples: Sequence[Example], texts: Sequence[str]
+    clip: Clip, rule: MatchPolicy, gallery: PhotoIndex, examples: Sequence[Example], texts: Sequence[str]
 ) -> list[list[float]]:
     """Return the fit of each photo with the right text, one list per album, for the texts that `match` judges.
 
@@ -46,10 +46,10 @@ def compute_fits(
     """
     embeddings = clip.encode_texts(texts).embeddings
     return [
-        fit(views, embedding, foreign)
+        compute_photo_fits(views, embedding, foreign)
         for example, text, embedding in zip(examples, texts, embeddings, strict=True)
-        if rule.applies(text)
-        for views, foreign in [gallery.album(example.photos)]
+        if rule.applies_to(text)
+        for views, foreign in [gallery.get_album(example.photos)]
     ]
 
 
@@ -79,8 +79,10 @@ def measure_second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[P
     enough for the encoder to be used, else 0.
     """
     clip = Clip.load(card.folder)
-    asked = SecondOpinion.asked(clip, card.languages, 1.0)
-    plain, bare = (torch.tensor(asked.risks(Gallery.of(clip, None, paths).views)) for paths in (clothes, nude))
+    asked = ZeroShotNudityClassifier.from_languages(clip, card.languages, 1.0)
+    plain, bare = (
+        torch.tensor(asked.predict_risks(PhotoIndex.build(clip, None, paths).features)) for paths in (clothes, nude)
+    )
     least = float(plain.quantile(1 - OPINION_REFUSES))
     auc = roc_auc(bare, plain)
     caught = float((bare >= least).float().mean())

@@ -28,7 +28,7 @@ from training.drawings import draw, random_garment
 from training.teacher import FEATURES, MobileNetV2
 
 STORED = 144
-# Input sizes in pixels: most of the training; its last part; the teacher. Serving uses `SIZE`.
+# Input sizes in pixels: most of the training; its last part; the teacher. Serving uses `INPUT_SIZE`.
 FIRST_AT, LAST_AT, TAUGHT_AT = 96, 112, 192
 BATCH = 64
 RATE = 8e-4
@@ -140,7 +140,7 @@ def _shares(sizes: Sequence[int], count: int) -> list[int]:
 def _loss(
     student: Pupil, teacher: MobileNetV2, pixels: Tensor, seen: Tensor, answers: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    features = student.detector.features(pixels)
+    features = student.detector.extract_features(pixels)
     imitated = student.imitate(features)
     apart = 1 - functional.cosine_similarity(imitated.float(), seen).mean()
     with torch.no_grad():

@@ -18,9 +18,9 @@ from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.checkpoints.registry import Card, load_card, save_card
 from inference.clip.dual_encoder import GRID, Clip
 from inference.diversity import DiversityClassifier
-from inference.moderation.gallery import Gallery
-from inference.moderation.match import MatchRule
+from inference.moderation.match import MatchPolicy
 from inference.moderation.out_of_domain import OutOfDomainDetector
+from inference.moderation.photo_index import PhotoIndex
 from training import calibration, captioner, clip, diversity, loop, out_of_domain
 from training.data import dataset, feature_cache
 from training.data.examples import Example, read_examples, read_photo_labels
@@ -122,13 +122,13 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
 
 def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str = "val") -> dict[str, float]:
     """Return the match thresholds of the dual encoder in a folder, measured on the listings of a split."""
-    encoder, rule = Clip.load(folder), MatchRule(0.0, frozenset(knows))
+    encoder, rule = Clip.load(folder), MatchPolicy(0.0, frozenset(knows))
     captioned, listed = (
         [example for example in read_examples(data / name) if example.split == split]
         for name in ("captions.jsonl", "listings.jsonl")
     )
     photos = [photo for example in (*captioned, *listed) for photo in example.photos]
-    gallery = Gallery.of(encoder, OutOfDomainDetector.load(folder), photos)
+    gallery = PhotoIndex.build(encoder, OutOfDomainDetector.load(folder), photos)
     # Sellers write in three ways: a phrase, fields, a whole ad.
     kinds = [(captioned, [example.description or "" for example in captioned])]
     kinds.append((listed, [example.attributes_text for example in listed]))

@@ -21,14 +21,14 @@ from tqdm import tqdm
 from inference.checkpoints.registry import Card, save_card
 from inference.moderation.disguises import uncover
 from inference.moderation.spelling import (
-    SPACE,
+    SPACE_ID,
     SpellingConfig,
     SpellingForSequenceClassification,
-    runs,
-    values_of,
-    without_capitals,
+    compute_tf_idf,
+    fold_capitals,
+    hash_ngrams,
 )
-from inference.moderation.texts import FAMILY, TextModeration
+from inference.moderation.texts import FAMILY, ToxicityClassifier
 from training import regression
 from training.data.comments import Comment, Corpus, Source
 from training.data.hard_negatives import BRANDS, INSULTS, WORDS
@@ -100,14 +100,14 @@ def encode_letters(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
     """Encode texts as letters, (texts, length) int64, padded with spaces."""
     read = [each.ids for each in tokenizer.encode_batch(list(texts))]
     longest = max(1, max(map(len, read)))
-    return torch.tensor([ids + [SPACE] * (longest - len(ids)) for ids in read])
+    return torch.tensor([ids + [SPACE_ID] * (longest - len(ids)) for ids in read])
 
 
 def fit_classifier(model: SpellingForSequenceClassification, tokenizer: Tokenizer, labelled: Sequence[Sample]) -> None:
     """Measure the idf of each n-gram and fit the weights of `model` in place."""
     texts, rows, counts, shouting = _count_runs(model, tokenizer, [uncover(sample.text) for sample in labelled])
     rarity = _compute_idf(rows, len(labelled), model.config.rows)
-    values = values_of(texts, counts, rarity[rows], len(labelled))
+    values = compute_tf_idf(texts, counts, rarity[rows], len(labelled))
     # Only rows that occur get a column, of a million; the last column is the share of capitals.
     known = rarity.nonzero()[:, 0]
     places = torch.zeros(model.config.rows, dtype=torch.long).index_copy_(0, known, torch.arange(len(known)))
@@ -139,8 +139,8 @@ def _count_runs(
     config = model.config
     found, shares = [], []
     for start in tqdm(range(0, len(texts), AT_ONCE), "runs", mininterval=2.0):
-        small, shouting = without_capitals(encode_letters(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
-        numbers, rows, counts = runs(small, config.longest, config.rows)
+        small, shouting = fold_capitals(encode_letters(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
+        numbers, rows, counts = hash_ngrams(small, config.longest, config.rows)
         found.append(torch.stack((numbers + start, rows, counts.long())))
         shares.append(shouting[:, 0])
     numbers, rows, counts = torch.cat(found, 1)
@@ -187,7 +187,7 @@ def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
 
 def calibrate(card: Card, neutral: Sequence[str]) -> Card:
     """Measure the threshold that refuses at most `REFUSED_SHARE` of neutral texts, and store it on the card."""
-    risks = torch.tensor(TextModeration.load(card).risks(neutral))
+    risks = torch.tensor(ToxicityClassifier.load(card).predict_risks(neutral))
     threshold = round(float(risks.quantile(1 - REFUSED_SHARE)), 4)
     return save_card(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
 

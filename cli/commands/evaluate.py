@@ -72,7 +72,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
             raise InvalidInput("data-missing", path=str(path))
     from evaluation.disguises import build_disguised_sets
     from evaluation.toxicity import toxicity_figures
-    from inference.moderation.texts import TextModeration
+    from inference.moderation.texts import ToxicityClassifier
     from training.data.comments import read_corpus
     from training.toxicity import calibrate
 
@@ -80,7 +80,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
     corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
     if arguments.calibrate:
         card = calibrate(card, [each.text for each in corpus.of("val", "ad")])
-    moderation = TextModeration.load(card)
+    moderation = ToxicityClassifier.load(card)
     toxic = [each.text for each in corpus.of(part, "pair", toxic=True)]
     rewrites = [each.text for each in corpus.of(part, "pair", toxic=False)]
     disguised = build_disguised_sets(toxic, corpus.rude)

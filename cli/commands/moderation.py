@@ -88,7 +88,7 @@ def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
     )
     rule, rnd = matching.rule, random.Random(SEED)
     right = [each for kind, pairs in kinds.items() for each in matching.judge_pairs(kind, pairs, wrong=False)]
-    wrong = matching.judge_pairs("swapped", swap_texts(kinds["caption"], rule.of_other_things, rnd), wrong=True)
+    wrong = matching.judge_pairs("swapped", swap_texts(kinds["caption"], rule.names_other_things, rnd), wrong=True)
     captions = [each for each in right if each.kind == "caption"]
     figures = {"own_against_other_caption_auc": compute_auc([*captions, *wrong], higher_is_worse=False)}
     negatives = _judge_out_of_domain(matching, kinds, foreign, rnd, figures) if foreign else []
@@ -121,29 +121,31 @@ def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
     from evaluation.moderation import compute_auc, label_counts, photo_judgements
     from evaluation.report import Chapter
     from inference.moderation.nudity import NudityDetector
-    from inference.moderation.photos import POLICY, PhotoRule
+    from inference.moderation.photos import DEFAULT_LIMITS, PhotoPolicy
 
-    detector, rule = NudityDetector.load(), PhotoRule(POLICY)
+    detector, rule = NudityDetector.load(), PhotoPolicy(DEFAULT_LIMITS)
     paths = [photo for pair in _load_pairs(arguments, "captions.jsonl") for photo in pair.photos]
-    detections = list(detector.look_through(paths))
+    detections = list(detector.detect_files(paths))
     judged = photo_judgements(rule, detections, "clothes", wrong=False)
     if arguments.nude:
-        judged += photo_judgements(rule, list(detector.look_through(_find_photos(arguments.nude))), "nude", wrong=True)
+        judged += photo_judgements(rule, list(detector.detect_files(_find_photos(arguments.nude))), "nude", wrong=True)
     figures = {"auc": compute_auc(judged, higher_is_worse=True)}
-    least = min(limits.refuse for limits in POLICY.values() if limits.refuse is not None)
+    least = min(limits.refuse for limits in DEFAULT_LIMITS.values() if limits.refuse is not None)
     return [Chapter("photos", judged, least, True, figures, label_counts(detections))]
 
 
 def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:
     from evaluation.moderation import Matching
     from inference.clip.dual_encoder import Clip
-    from inference.moderation.gallery import Gallery
-    from inference.moderation.match import MatchRule
+    from inference.moderation.match import MatchPolicy
     from inference.moderation.out_of_domain import OutOfDomainDetector
+    from inference.moderation.photo_index import PhotoIndex
 
     card = registry.get_card(arguments.checkpoints, "clip", arguments.clip)
     clip = Clip.load(card.folder)
-    return Matching(clip, MatchRule.of(card), Gallery.of(clip, OutOfDomainDetector.load(card.folder), photos))
+    return Matching(
+        clip, MatchPolicy.from_card(card), PhotoIndex.build(clip, OutOfDomainDetector.load(card.folder), photos)
+    )
 
 
 def _load_pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:

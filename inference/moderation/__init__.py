@@ -1,1 +1,1 @@
-"""The three checks of a listing: its photos, its text, and whether the two belong together."""
+"""Three checks of a listing: its photos, its text, and whether the two belong together."""

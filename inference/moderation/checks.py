@@ -1,6 +1,7 @@
-"""The three checks together: what each of them needs is looked at once for a whole batch of listings.
+"""Run the three checks on a batch of listings: photos, text, and the match of photos and text.
 
-It knows no file: `load` gets cards, everything else the models. Which of the checks said no, and why, the verdicts say.
+Every model runs once per batch. The module reads no files of its own: `Checks.build` gets loaded models and cards. Each
+verdict carries its own reason.
 """
 
 from __future__ import annotations
@@ -18,107 +19,127 @@ from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Moderation, Verdict
 from inference.moderation import contacts
-from inference.moderation.contacts import ContactRule
-from inference.moderation.match import USUAL, MatchRule
+from inference.moderation.contacts import ContactPolicy
+from inference.moderation.match import TYPICAL_LOG_ODDS, MatchPolicy
 from inference.moderation.nudity import Detection, NudityDetector
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.overrides import Overrides
-from inference.moderation.photos import POLICY, PhotoRule, SecondOpinion
-from inference.moderation.texts import TextModeration
+from inference.moderation.photos import DEFAULT_LIMITS, PhotoPolicy, ZeroShotNudityClassifier
+from inference.moderation.texts import ToxicityClassifier
 
-# Where an upper body is seen so surely, clothes are likely: the detector of foreign photos learned from clothes that
-# nobody wears, so its doubts count up to this much and no more.
-WORN, WEARER = 0.5, ("FACE", "ARMPITS", "BELLY", "FEMALE_BREAST", "MALE_BREAST")
-WORN_FOREIGN = USUAL + 2
+# The out-of-domain detector was trained on clothes that nobody wears. Where an upper body is detected with at least
+# this score, clothes are likely, so its log-odds are capped.
+PERSON_SCORE, PERSON_LABELS = 0.5, ("FACE", "ARMPITS", "BELLY", "FEMALE_BREAST", "MALE_BREAST")
+PERSON_LOG_ODDS = TYPICAL_LOG_ODDS + 2
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a listing before it is judged.
+    """Everything that the checks need to know of one listing.
 
-    source: the embedding (dim,) of a text that is not empty; foreign: log-odds that a photo shows no clothes.
+    text_embedding: (dim,) float32, unit length; None for an empty text. out_of_domain: log-odds (photos,) that a photo
+    shows no clothes; None without a detector. detections: body parts found, one list per photo.
     """
 
     text: str
-    source: Tensor | None
-    views: ImageFeatures
-    foreign: Tensor | None
-    found: Sequence[Sequence[Detection]]
+    text_embedding: Tensor | None
+    image_features: ImageFeatures
+    out_of_domain: Tensor | None
+    detections: Sequence[Sequence[Detection]]
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Everything that judges a listing."""
+    """All models and policies of moderation."""
 
-    nudity: NudityDetector
-    photos: PhotoRule
-    texts: TextModeration
-    match: MatchRule
-    foreign: OutOfDomainDetector | None = None
-    contacts: ContactRule = "warn"
-    # NudeNet's network runs here while the dual encoder looks: neither keeps all cores busy by itself.
-    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "nudity"))
+    nudity_detector: NudityDetector
+    photo_policy: PhotoPolicy
+    toxicity_classifier: ToxicityClassifier
+    match_policy: MatchPolicy
+    out_of_domain_detector: OutOfDomainDetector | None = None
+    contact_policy: ContactPolicy = "warn"
+    # NudeNet runs in this thread while the dual encoder runs in the caller's: neither keeps all cores busy by itself.
+    _executor: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "nudity"))
 
     @classmethod
-    def of(
+    def build(
         cls,
         clip: Clip,
         card: Card,
-        texts: TextModeration,
-        foreign: OutOfDomainDetector | None,
+        toxicity_classifier: ToxicityClassifier,
+        out_of_domain_detector: OutOfDomainDetector | None,
         overrides: Overrides | None = None,
     ) -> Checks:
-        """The checks that stand on a dual encoder with its card and on a text classifier; NudeNet is loaded here."""
-        own, rule = overrides or Overrides(), MatchRule.of(card)
-        match = replace(
-            rule,
-            threshold=rule.threshold if own.match is None else own.match,
-            photo_threshold=rule.photo_threshold if own.match_photo is None else own.match_photo,
+        """Build the checks from a dual encoder with its card and the other models, and load NudeNet."""
+        overrides, match_policy = overrides or Overrides(), MatchPolicy.from_card(card)
+        best, each = overrides.match, overrides.match_photo
+        return cls(
+            nudity_detector=NudityDetector.load(),
+            photo_policy=PhotoPolicy(
+                {**DEFAULT_LIMITS, **overrides.photos}, ZeroShotNudityClassifier.from_card(clip, card)
+            ),
+            toxicity_classifier=toxicity_classifier,
+            match_policy=replace(
+                match_policy,
+                threshold=match_policy.threshold if best is None else best,
+                photo_threshold=match_policy.photo_threshold if each is None else each,
+            ),
+            out_of_domain_detector=out_of_domain_detector,
+            contact_policy=overrides.contacts,
         )
-        photos = PhotoRule({**POLICY, **own.photos}, SecondOpinion.of(clip, card))
-        return cls(NudityDetector.load(), photos, texts, match, foreign, own.contacts)
 
-    def look(self, images: Sequence[Image.Image]) -> Future[list[list[Detection]]]:
-        """Begin to look for nudity in all photos of a batch; others may look at them meanwhile."""
-        return self._beside.submit(self.nudity.look, images)
+    def detect_nudity(self, images: Sequence[Image.Image]) -> Future[list[list[Detection]]]:
+        """Start nudity detection on RGB photos in a background thread and return its future, one list per photo."""
+        return self._executor.submit(self.nudity_detector.detect, images)
 
-    def judge(self, seen: Sequence[Evidence]) -> list[Moderation]:
-        """The verdicts on a batch of listings, all texts judged together."""
-        texts = self._judged([each.text for each in seen])
+    def judge(self, batch: Sequence[Evidence]) -> list[Moderation]:
+        """Return the verdicts on each listing of a batch."""
+        texts = self._judge_texts([evidence.text for evidence in batch])
         return [
-            Moderation((self.photos.judge(each.found, each.views), text, self._matched(each)))
-            for each, text in zip(seen, texts, strict=True)
+            Moderation(
+                (
+                    self.photo_policy.judge(evidence.detections, evidence.image_features),
+                    text,
+                    self._judge_match(evidence),
+                )
+            )
+            for evidence, text in zip(batch, texts, strict=True)
         ]
 
-    def published(self, text: str) -> str:
-        """The text that the seller gets: without contacts and the like where the owner wants them erased."""
-        return contacts.erase(text) if self.contacts == "erase" else text
+    def apply_contact_policy(self, text: str) -> str:
+        """Return a generated text as the seller gets it: without contacts where the policy is to erase them."""
+        return contacts.erase(text) if self.contact_policy == "erase" else text
 
     def review(self, moderations: Sequence[Moderation], texts: Sequence[str]) -> list[Moderation]:
-        """The verdicts after the texts were written: what a model wrote may be refused as well, and so is no text."""
-        verdicts = self.texts.judge(texts)
-        return [_reviewed(*each) for each in zip(moderations, texts, verdicts, strict=True)]
+        """Return the verdicts after generation: a generated text that is toxic or has no words is refused."""
+        verdicts = self.toxicity_classifier.judge(texts)
+        return [_review(*each) for each in zip(moderations, texts, verdicts, strict=True)]
 
-    def _matched(self, seen: Evidence) -> Verdict:
-        foreign = seen.foreign
-        if foreign is not None:
-            worn = [any(p.score >= WORN and p.label.startswith(WEARER) for p in found) for found in seen.found]
-            foreign = torch.where(torch.tensor(worn, dtype=torch.bool), foreign.clamp(max=WORN_FOREIGN), foreign)
-        return self.match.judge(seen.views, seen.text, seen.source, foreign)
+    def _judge_match(self, evidence: Evidence) -> Verdict:
+        log_odds = evidence.out_of_domain
+        if log_odds is not None:
+            has_person = torch.tensor([_has_person(each) for each in evidence.detections], dtype=torch.bool)
+            log_odds = torch.where(has_person, log_odds.clamp(max=PERSON_LOG_ODDS), log_odds)
+        return self.match_policy.judge(evidence.image_features, evidence.text, evidence.text_embedding, log_odds)
 
-    def _judged(self, texts: Sequence[str]) -> list[Verdict]:
-        return [self._warned(verdict, text) for verdict, text in zip(self.texts.judge(texts), texts, strict=True)]
+    def _judge_texts(self, texts: Sequence[str]) -> list[Verdict]:
+        verdicts = self.toxicity_classifier.judge(texts)
+        return [self._add_warning(verdict, text) for verdict, text in zip(verdicts, texts, strict=True)]
 
-    def _warned(self, verdict: Verdict, text: str) -> Verdict:
-        """A text that passes and holds a contact has a reason all the same: a warning."""
-        found = contacts.warnings(text) if verdict.passed and self.contacts == "warn" else []
-        return replace(verdict, reason=found[0]) if found else verdict
+    def _add_warning(self, verdict: Verdict, text: str) -> Verdict:
+        """Give a passed verdict a reason, the warning, where the text holds a contact."""
+        warnings = contacts.list_warnings(text) if verdict.passed and self.contact_policy == "warn" else []
+        return replace(verdict, reason=warnings[0]) if warnings else verdict
 
 
-def _reviewed(before: Moderation, text: str, verdict: Verdict) -> Moderation:
+def _has_person(detections: Sequence[Detection]) -> bool:
+    return any(each.score >= PERSON_SCORE and each.label.startswith(PERSON_LABELS) for each in detections)
+
+
+def _review(moderation: Moderation, text: str, verdict: Verdict) -> Moderation:
     has_words = any(map(str.isalnum, text))
     if verdict.passed and has_words:
-        return before
+        return moderation
     reason = Message("written-refused" if has_words else "written-empty")
-    refused = replace(verdict, passed=False, reason=reason)
-    return Moderation(tuple(refused if check.name == "text" else check for check in before.checks))
+    refusal = replace(verdict, passed=False, reason=reason)
+    return Moderation(tuple(refusal if check.name == "text" else check for check in moderation.checks))

@@ -1,6 +1,6 @@
-"""What marketplaces forbid in a description and sellers write all the same: contacts, links, payment outside.
+"""Find contacts, links and offers of payment outside the marketplace, which marketplaces forbid in descriptions.
 
-Rules on letters alone, no model. What they find is warned of or erased, as the owner's setting says.
+Regular expressions only, no model. Depending on the operator's setting, matches are warned of or erased.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 from inference.errors import Message
 
-ContactRule = Literal["off", "warn", "erase"]
+ContactPolicy = Literal["off", "warn", "erase"]
 Kind = Literal["phone", "link", "messenger", "payment"]
 
 WARNINGS: Mapping[Kind, Message] = {
@@ -23,7 +23,7 @@ WARNINGS: Mapping[Kind, Message] = {
 }
 
 _GAP = r"(?:\s?[()–-]?\s?|\.)"
-_ZONES = "ru|su|рф|com|net|org|info|biz|me|io|by|kz|ua|uz|shop|store|online|site|club|pro|cc|ly|gl|app|top|xyz"
+_DOMAINS = "ru|su|рф|com|net|org|info|biz|me|io|by|kz|ua|uz|shop|store|online|site|club|pro|cc|ly|gl|app|top|xyz"
 _MESSENGERS = (
     "телеграм\\w*|телегу|телеге|телега|тг|telegram|ватсап\\w*|вотсап\\w*|вацап\\w*|whats\\s?app|вайбер\\w*|viber"
     "|инст[аеуы]|инстаграм\\w*|instagram|директ|скайп\\w*|skype|вконтакте|вк|vk|одноклассник\\w*|мессенджер\\w*"
@@ -35,7 +35,7 @@ _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
         rf"|\+\s?(?:375|380|998|996|374|995|77)(?:{_GAP}\d){{7,9}}(?!\d)"
     ),
     "link": re.compile(
-        rf"https?\s?:\s?//\S+|\bwww\.\S+|[\w.+-]+@[\w-]+\.\w{{2,}}|(?<![\w@.])(?:[\w-]{{2,}}\.)+(?:{_ZONES})(?:/\S*)?(?!\w)"
+        rf"https?\s?:\s?//\S+|\bwww\.\S+|[\w.+-]+@[\w-]+\.\w{{2,}}|(?<![\w@.])(?:[\w-]{{2,}}\.)+(?:{_DOMAINS})(?:/\S*)?(?!\w)"
         rf"|\b\w{{2,}}\s?(?:\bточка\b|\(точка\)|\[точка\]|\bdot\b)\s?(?:ру|ком|ru|com|рф|me|ми)\b",
         re.IGNORECASE,
     ),
@@ -55,13 +55,13 @@ _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
 _NO_PREPAYMENT = re.compile(
     r"(?:без|не\s\w+|никак\w+)\s(?:\w+\s)?предоплат\w*|предоплат\w+\s(?:не|нет)\b", re.IGNORECASE
 )
-_SHORTENED = r"(?:тел|моб|т|ул|м|г|р|руб|обл)\."
-_CLAUSE = re.compile(rf"(?:\b{_SHORTENED}|\.(?!\s|$)|[^,;!?\n.])*[,;!?\n.]*\s*", re.IGNORECASE)
+_ABBREVIATIONS = r"(?:тел|моб|т|ул|м|г|р|руб|обл)\."
+_CLAUSE = re.compile(rf"(?:\b{_ABBREVIATIONS}|\.(?!\s|$)|[^,;!?\n.])*[,;!?\n.]*\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Where a text holds something forbidden: [start, end)."""
+    """A forbidden span [start, end) of a text, in characters."""
 
     kind: Kind
     start: int
@@ -69,31 +69,31 @@ class Contact:
 
 
 def find(text: str) -> list[Contact]:
-    """Everything forbidden in a text, in the order of the text."""
-    allowed = [found.span() for found in _NO_PREPAYMENT.finditer(text)]
-    contacts = [Contact(kind, *found.span()) for kind, pattern in _PATTERNS.items() for found in pattern.finditer(text)]
-    kept = [each for each in contacts if not any(each.start < end and start < each.end for start, end in allowed)]
-    return sorted(kept, key=lambda contact: (contact.start, contact.end))
+    """Return every forbidden span of a text, in text order."""
+    allowed = [match.span() for match in _NO_PREPAYMENT.finditer(text)]
+    contacts = [Contact(kind, *match.span()) for kind, pattern in _PATTERNS.items() for match in pattern.finditer(text)]
+    forbidden = [each for each in contacts if not any(each.start < end and start < each.end for start, end in allowed)]
+    return sorted(forbidden, key=lambda contact: (contact.start, contact.end))
 
 
-def warnings(text: str) -> list[Message]:
-    """One sentence for each kind of forbidden thing that a text holds."""
+def list_warnings(text: str) -> list[Message]:
+    """Return one message for each kind of forbidden span in a text."""
     return [WARNINGS[kind] for kind in dict.fromkeys(contact.kind for contact in find(text))]
 
 
 def erase(text: str) -> str:
-    """The text without the clauses that hold something forbidden; one without any comes back as it was."""
-    found = find(text)
-    if not found:
+    """Return a text without the clauses that hold something forbidden; other texts are returned unchanged."""
+    contacts = find(text)
+    if not contacts:
         return text
-    clauses = (clause for clause in _CLAUSE.finditer(text) if not any(_within(each, clause) for each in found))
-    return _ended("".join(clause[0] for clause in clauses).strip())
+    clauses = (clause for clause in _CLAUSE.finditer(text) if not any(_overlaps(each, clause) for each in contacts))
+    return _end_sentence("".join(clause[0] for clause in clauses).strip())
 
 
-def _within(contact: Contact, clause: re.Match[str]) -> bool:
+def _overlaps(contact: Contact, clause: re.Match[str]) -> bool:
     return contact.start < clause.end() and clause.start() < contact.end
 
 
-def _ended(text: str) -> str:
-    """A text whose last clause was erased ends as a sentence."""
+def _end_sentence(text: str) -> str:
+    """End a text with a full stop where the clause behind its last comma was erased."""
     return text.rstrip(",;") + "." if text.endswith((",", ";")) else text

@@ -1,14 +1,13 @@
-"""Whether photos and text belong together, judged only where the text speaks of clothes.
+"""Decide whether photos and text belong together, only where the text is about clothes.
 
-Two things are asked of each photo: how like the text the dual encoder finds it, and how surely it shows no clothes at
-all. The first less a share of the second is how well the photo fits.
+Each photo gets a fit: its similarity to the text in the dual encoder's space, less a penalty for showing no clothes at
+all. Thresholds come from the dual encoder's card.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -21,13 +20,12 @@ from inference.masking.morphology import lemmatize
 from inference.scoring import clipscore
 
 _WORD = re.compile(r"[а-яёa-z]+", re.IGNORECASE)
-# Log-odds of being foreign that many a photo of clothes has, and what each unit above costs in similarity.
-USUAL, FOREIGN_COSTS = -1.0, 0.2
-# A threshold below every fit.
-NEVER = -math.inf
-# A rack for dresses is no dress, nor is a belt from one.
-_SERVES = frozenset({"для", "под", "от"})
-# Words that only an ad for clothes is about; many are too colloquial or too general for the nouns on a card.
+# Many photos of clothes have out-of-domain log-odds up to this; each unit above it costs so much similarity.
+TYPICAL_LOG_ODDS, OUT_OF_DOMAIN_PENALTY = -1.0, 0.2
+NO_THRESHOLD = -math.inf
+# The noun behind these is what a thing is for, not the thing: a rack for dresses is not a dress.
+_PURPOSE_PREPOSITIONS = frozenset({"для", "под", "от"})
+# Only ads for clothes use these words. Many are too colloquial or too general for the nouns on a card.
 _GARMENTS = """
 анорак бандана безрукавка бермуды блузон боксеры ботиночки брючки бюстгальтер варежки ветровочка водолазочка
 вьетнамки галифе гольф джинсики джинсовка дутики жилетка кимоно китель колготки комбез косуха косынка кроссы
@@ -39,76 +37,74 @@ GARMENTS = frozenset(_GARMENTS.split())
 
 
 @dataclass(frozen=True, slots=True)
-class MatchRule:
-    """What the dual encoder's card says: how well a right pair fits at least, and the nouns that it knows.
+class MatchPolicy:
+    """Thresholds of a dual encoder's fits and the nouns that it was trained on.
 
-    threshold: for the photo of an album that fits best; photo_threshold: for each photo of it. Both may be below zero,
-    as the fit of a photo of something else is.
+    threshold: for the best photo of an album; photo_threshold: for every photo of it. Both may be negative, as the fit
+    of an out-of-domain photo is.
     """
 
     threshold: float
-    knows: frozenset[str]
-    photo_threshold: float = NEVER
+    known_nouns: frozenset[str]
+    photo_threshold: float = NO_THRESHOLD
 
     @classmethod
-    def of(cls, card: Card) -> MatchRule:
-        """The rule on a dual encoder's card."""
-        least = card.calibration
-        best, each = (least.get(name, NEVER) for name in ("match_threshold", "match_photo_threshold"))
-        return cls(best, frozenset(card.knows), each)
+    def from_card(cls, card: Card) -> MatchPolicy:
+        """Build the policy from a dual encoder's card; a threshold that it lacks refuses nothing."""
+        return cls(
+            threshold=card.calibration.get("match_threshold", NO_THRESHOLD),
+            known_nouns=frozenset(card.knows),
+            photo_threshold=card.calibration.get("match_photo_threshold", NO_THRESHOLD),
+        )
 
-    def named(self, text: str) -> frozenset[str]:
-        """The known things that a text names, as dictionary forms."""
-        return self.knows.intersection(_lemmas(text))
+    def find_known_nouns(self, text: str) -> frozenset[str]:
+        """Return the known nouns that a text holds, as lemmas."""
+        return self.known_nouns.intersection(_lemmatize(text))
 
-    def of_other_things(self, first: str, second: str) -> bool:
-        """Whether both texts name known things, and none in common."""
-        ours, theirs = self.named(first), self.named(second)
-        return bool(ours and theirs) and ours.isdisjoint(theirs)
+    def names_other_things(self, first: str, second: str) -> bool:
+        """Return whether both texts hold known nouns and none in common."""
+        nouns, others = self.find_known_nouns(first), self.find_known_nouns(second)
+        return bool(nouns and others) and nouns.isdisjoint(others)
 
-    def applies(self, text: str) -> bool:
-        """Whether a text speaks of clothes, so that its photos have to show some."""
-        return bool(self.knows) and not (self.knows | GARMENTS).isdisjoint(_lemmas(text))
+    def applies_to(self, text: str) -> bool:
+        """Return whether a text is about clothes, so that its photos have to show some."""
+        return bool(self.known_nouns) and not (self.known_nouns | GARMENTS).isdisjoint(_lemmatize(text))
 
     def judge(
-        self, views: ImageFeatures, text: str, embedding: Tensor | None, foreign: Tensor | None = None
+        self, features: ImageFeatures, text: str, text_embedding: Tensor | None, out_of_domain: Tensor | None = None
     ) -> Verdict:
-        """The verdict on photos and a text with its embedding (dim,); nothing to judge passes.
+        """Return the verdict on photos and a text, whose score is a fit in [0, 1]; nothing to judge passes unscored.
 
-        The whole text is compared: that is how the encoder has learned to read fields. foreign: the log-odds that each
-        photo shows no clothes, (photos,); None where nobody can tell. The score is a fit within [0, 1].
+        text_embedding: (dim,) float32, unit length, of the whole text, as the encoder was trained on whole field lists.
+        out_of_domain: log-odds (photos,) that a photo shows no clothes; None without a detector.
         """
-        if embedding is None or not len(views) or not self.applies(text):
+        if text_embedding is None or not len(features) or not self.applies_to(text):
             return Verdict("match")
-        fits = fit(views, embedding, foreign)
+        fits = compute_photo_fits(features, text_embedding, out_of_domain)
         best = max(fits)
         if best < self.threshold:
-            return Verdict("match", passed=False, score=_score(best), reason=Message("match-refused"))
-        unfit = [number for number, each in enumerate(fits, start=1) if each < self.photo_threshold]
-        if unfit:
-            return Verdict("match", passed=False, score=_score(min(fits)), reason=_naming(unfit))
-        return Verdict("match", score=_score(best))
+            return Verdict("match", passed=False, score=max(0.0, best), reason=Message("match-refused"))
+        misfits = [str(number) for number, fit in enumerate(fits, start=1) if fit < self.photo_threshold]
+        if misfits:
+            reason = Message("match-photos-refused", {"count": len(misfits), "numbers": ", ".join(misfits)})
+            return Verdict("match", passed=False, score=max(0.0, min(fits)), reason=reason)
+        return Verdict("match", score=max(0.0, best))
 
 
-def fit(views: ImageFeatures, embedding: Tensor, foreign: Tensor | None) -> list[float]:
-    """How well each photo fits a text, at most 1: its CLIPScore, less where it is foreign by more than is usual."""
-    likeness = clipscore(views.embeddings, embedding)
-    if foreign is not None:
-        likeness = likeness - FOREIGN_COSTS * (foreign - USUAL).clamp(min=0)
-    fits: list[float] = likeness.tolist()
-    return fits
+def compute_photo_fits(features: ImageFeatures, text_embedding: Tensor, out_of_domain: Tensor | None) -> list[float]:
+    """Return the fit of each photo to a text embedding (dim,), at most 1: CLIPScore less the out-of-domain penalty.
+
+    out_of_domain: log-odds (photos,) or None.
+    """
+    fits = clipscore(features.embeddings, text_embedding)
+    if out_of_domain is not None:
+        fits = fits - OUT_OF_DOMAIN_PENALTY * (out_of_domain - TYPICAL_LOG_ODDS).clamp(min=0)
+    values: list[float] = fits.tolist()
+    return values
 
 
-def _score(fit: float) -> float:
-    return max(0.0, fit)
-
-
-def _naming(unfit: Sequence[int]) -> Message:
-    return Message("match-photos-refused", {"count": len(unfit), "numbers": ", ".join(map(str, unfit))})
-
-
-def _lemmas(text: str) -> set[str]:
-    """Every lemma of every word, but for words that say what a thing is for."""
+def _lemmatize(text: str) -> set[str]:
+    """Return every lemma of every word, except for words that say what a thing is for."""
     words = _WORD.findall(text.lower())
-    kept = [word for before, word in zip(["", *words], words, strict=False) if before not in _SERVES]
+    kept = [word for before, word in zip(["", *words], words, strict=False) if before not in _PURPOSE_PREPOSITIONS]
     return {lemma for word in kept for lemma in lemmatize(word)}

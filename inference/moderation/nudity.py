@@ -1,8 +1,8 @@
-"""NudeNet's detector: what of a body is seen in photos, and how surely.
+"""Detect body parts in photos with NudeNet's detector.
 
-A thin caller of the ONNX file that comes with the `nudenet` package, which is not imported: it would give no choice of
-threads or of the device, and would look at one photo at a time. What is found is what the package itself finds in the
-same RGB pixels. It knows labels and scores; which of them are refused, the policy knows.
+Runs the ONNX file of the `nudenet` package without importing the package, which offers no choice of threads or device
+and takes one photo at a time. Detections equal the package's own on the same RGB pixels. The module knows labels and
+scores; which of them are refused is up to the policy in `photos.py`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from PIL import Image
 
 from inference.listing.photos import load_photo
 
-SIZE = 320
-# The package's own numbers: what is less sure is not there, and boxes that overlap by more are one thing.
-FLOOR, OVERLAP = 0.25, 0.45
-AT_ONCE = 16
-# In the order of the network's output.
+INPUT_SIZE = 320
+# The package's own values for its score filter and non-maximum suppression.
+SCORE_THRESHOLD, IOU_THRESHOLD = 0.25, 0.45
+BATCH_SIZE = 16
+# In the order of the network's outputs.
 LABELS = (
     "FEMALE_GENITALIA_COVERED",
     "FACE_FEMALE",
@@ -49,7 +49,7 @@ LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A part of a body: its label, how sure it is in [0, 1], and left, top, width, height in pixels of the photo."""
+    """A body part: label, score in [0, 1], and box (left, top, width, height) in pixels of the photo."""
 
     label: str
     score: float
@@ -57,75 +57,75 @@ class Detection:
 
 
 class NudityDetector:
-    """The loaded network."""
+    """NudeNet's detector in an ONNX Runtime session."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
 
     @classmethod
     def load(cls, threads: int = 0, path: Path | None = None) -> NudityDetector:
-        """The network in the file, by default the package's own; `threads`: of one pass, 0 for one a core.
+        """Load the network from an ONNX file, by default the package's own.
 
-        It runs on a GPU where onnxruntime has a provider for one. Raises `FileNotFoundError` without the file.
+        threads: of one forward pass, 0 for one per core. Uses a GPU where onnxruntime has a provider for one. Raises
+        `FileNotFoundError` where the package is not installed.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Threads that wait by spinning would take the cores from the other checks.
+        # Spinning threads would take the cores from the models that run at the same time.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-        providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-        return cls(onnxruntime.InferenceSession(path or _packaged(), options, providers=providers))
+        preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
+        providers = [name for name in preferred if name in onnxruntime.get_available_providers()]
+        return cls(onnxruntime.InferenceSession(path or _find_model_file(), options, providers=providers))
 
-    def look(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        """What is found in each RGB photo, the surest first; up to `AT_ONCE` photos are one pass."""
+    def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+        """Return the detections in each RGB photo, by descending score; at most `BATCH_SIZE` photos per pass."""
         arrays = [np.asarray(image) for image in images]
-        found: list[list[Detection]] = []
-        for start in range(0, len(arrays), AT_ONCE):
-            part = arrays[start : start + AT_ONCE]
-            (seen,) = self._session.run(None, {"images": np.stack([_pixels(array) for array in part])})
-            found += [_found(array, rows.T) for array, rows in zip(part, seen, strict=True)]
-        return found
+        detections: list[list[Detection]] = []
+        for start in range(0, len(arrays), BATCH_SIZE):
+            batch = arrays[start : start + BATCH_SIZE]
+            (outputs,) = self._session.run(None, {"images": np.stack([_preprocess(array) for array in batch])})
+            detections += [_decode_detections(array, output.T) for array, output in zip(batch, outputs, strict=True)]
+        return detections
 
-    def look_through(self, paths: Sequence[Path]) -> Iterator[tuple[Path, list[Detection]]]:
-        """What is found in each photo file, upright, a few files in memory at a time."""
-        for start in range(0, len(paths), AT_ONCE):
-            part = paths[start : start + AT_ONCE]
-            images = [load_photo(path) for path in part]
-            yield from zip(part, self.look(images), strict=True)
+    def detect_files(self, paths: Sequence[Path]) -> Iterator[tuple[Path, list[Detection]]]:
+        """Yield the detections in each photo file, rotated upright; at most `BATCH_SIZE` photos are in memory."""
+        for start in range(0, len(paths), BATCH_SIZE):
+            batch = paths[start : start + BATCH_SIZE]
+            yield from zip(batch, self.detect([load_photo(path) for path in batch]), strict=True)
 
 
-def _packaged() -> Path:
+def _find_model_file() -> Path:
     spec = find_spec("nudenet")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("nudenet")
     return Path(spec.origin).with_name("320n.onnx")
 
 
-def _pixels(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """An RGB photo (height, width, 3) in the top left corner of a black square, as (3, SIZE, SIZE) in [0, 1]."""
+def _preprocess(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pad an RGB photo (height, width, 3) to a square, right and below, and return (3, 320, 320) float32 in [0, 1]."""
     height, width = image.shape[:2]
     edge = max(height, width)
     square = cv2.copyMakeBorder(image, 0, edge - height, 0, edge - width, cv2.BORDER_CONSTANT)
-    small = cv2.resize(square, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    small = cv2.resize(square, (INPUT_SIZE, INPUT_SIZE), interpolation=cv2.INTER_LINEAR)
     return np.multiply(small.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32)
 
 
-def _found(image: NDArray[np.uint8], rows: NDArray[np.float32]) -> list[Detection]:
-    """The network's rows (anchors, 4 + labels), centre and size first, as what is found in the photo."""
+def _decode_detections(image: NDArray[np.uint8], rows: NDArray[np.float32]) -> list[Detection]:
+    """Decode the network's rows (anchors, 4 + labels), box centre and size first, to detections in the photo."""
     scores = rows[:, 4:].max(1)
-    likely = rows[scores >= FLOOR]
+    likely = rows[scores >= SCORE_THRESHOLD]
     if not len(likely):
         return []
     height, width = image.shape[:2]
     labels, scores = likely[:, 4:].argmax(1), likely[:, 4:].max(1)
-    corners = (likely[:, :2] - likely[:, 2:4] / 2) * (max(height, width) / SIZE)
+    corners = (likely[:, :2] - likely[:, 2:4] / 2) * (max(height, width) / INPUT_SIZE)
     corners = corners.clip(0, (width, height))
-    sizes = np.minimum(likely[:, 2:4] * (max(height, width) / SIZE), (width, height) - corners)
+    sizes = np.minimum(likely[:, 2:4] * (max(height, width) / INPUT_SIZE), (width, height) - corners)
     boxes = np.concatenate((corners, sizes), 1)
-    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), FLOOR, OVERLAP)
-    return [Detection(LABELS[labels[n]], float(scores[n]), _whole(boxes[n])) for n in kept]
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), SCORE_THRESHOLD, IOU_THRESHOLD)
+    return [Detection(LABELS[labels[n]], float(scores[n]), _round_down(boxes[n])) for n in kept]
 
 
-def _whole(box: NDArray[np.float32]) -> tuple[int, int, int, int]:
+def _round_down(box: NDArray[np.float32]) -> tuple[int, int, int, int]:
     left, top, width, height = (int(value) for value in box)
     return left, top, width, height

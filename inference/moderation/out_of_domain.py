@@ -1,7 +1,7 @@
-"""Whether a photo shows clothes at all, whatever the text says.
+"""Detect photos that show no clothes at all, whatever the text says.
 
-A small trunk beside the dual encoder's own: the encoder has learned to tell clothes from clothes, and sees a bottle as
-some garment or other. It reads pixels that the dual encoder's rule has prepared and knows no text and no threshold.
+A small ResNet beside the dual encoder's own: the encoder has learned to tell clothes from clothes, and takes a bottle
+for some garment or other. It gets pixels that the dual encoder's rule has prepared and knows no text and no threshold.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch.nn import functional
 from transformers import ResNetConfig, ResNetModel
 
 FILE = "foreign.safetensors"
-SIZE = 128
+INPUT_SIZE = 128
 WIDTHS, DEPTHS = (48, 96, 192, 384), (2, 2, 2, 1)
 
 
 class OutOfDomainDetector(nn.Module):
-    """A slim ResNet and one logit: positive where a photo shows no clothes."""
+    """A narrow ResNet with one logit, positive where a photo shows no clothes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class OutOfDomainDetector(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> OutOfDomainDetector | None:
-        """The detector of a dual encoder's folder; None where it has none."""
+        """Load the detector in a dual encoder's folder, None without one. Raises `ValueError` for unfit weights."""
         path = folder / FILE
         if not path.is_file():
             return None
@@ -43,18 +43,21 @@ class OutOfDomainDetector(nn.Module):
             raise ValueError(f"{path}: weights do not fit: {missing + unexpected}")
         return detector.eval()
 
-    def features(self, pixels: Tensor) -> Tensor:
-        """(photos, 3, height, width) → (photos, WIDTHS[-1])."""
+    def extract_features(self, pixels: Tensor) -> Tensor:
+        """Return features (photos, WIDTHS[-1]) of pixels (photos, 3, height, width) float32."""
         return cast(Tensor, self.trunk(pixels).pooler_output).flatten(1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(photos, 3, height, width) → logits (photos,)."""
-        return cast(Tensor, self.head(self.features(pixels)))[:, 0]
+        """Return logits (photos,) of pixels (photos, 3, height, width) float32."""
+        return cast(Tensor, self.head(self.extract_features(pixels)))[:, 0]
 
     @torch.inference_mode()
-    def judge(self, pixels: Tensor) -> Tensor:
-        """The log-odds that each photo shows no clothes, (photos,); pixels as the dual encoder's rule makes them."""
+    def predict(self, pixels: Tensor) -> Tensor:
+        """Return the log-odds (photos,) that each photo shows no clothes.
+
+        pixels: (photos, 3, height, width) float32, normalized as for the dual encoder; resized to `INPUT_SIZE` here.
+        """
         if not len(pixels):
             return torch.zeros(0)
-        small = functional.interpolate(pixels, SIZE, mode="bilinear", antialias=True, align_corners=False)
-        return cast(Tensor, self(small))
+        resized = functional.interpolate(pixels, INPUT_SIZE, mode="bilinear", antialias=True, align_corners=False)
+        return cast(Tensor, self(resized))

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard, get_args
 
 from inference.errors import InvalidInput
-from inference.moderation.contacts import ContactRule
+from inference.moderation.contacts import ContactPolicy
 from inference.moderation.nudity import LABELS
 from inference.moderation.photos import Limits
 
@@ -41,7 +41,7 @@ class Overrides:
     match: float | None = None
     match_photo: float | None = None
     text: float | None = None
-    contacts: ContactRule = "warn"
+    contacts: ContactPolicy = "warn"
 
     @classmethod
     def read(cls, table: Mapping[str, object]) -> Overrides:
@@ -80,14 +80,14 @@ def _number(key: str, value: object, least: float = 0.0) -> float | None:
     return float(value)
 
 
-def _contacts(value: object) -> ContactRule:
+def _contacts(value: object) -> ContactPolicy:
     if not _is_rule(value):
         raise _unusable("text.contacts")
     return value
 
 
-def _is_rule(value: object) -> TypeGuard[ContactRule]:
-    return value in get_args(ContactRule)
+def _is_rule(value: object) -> TypeGuard[ContactPolicy]:
+    return value in get_args(ContactPolicy)
 
 
 def _unusable(key: str) -> InvalidInput:

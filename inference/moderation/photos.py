@@ -1,8 +1,8 @@
-"""Whether photos may be shown: what NudeNet finds, held against a small table, and a second opinion.
+"""Decide whether photos may be shown, from NudeNet's detections, a table of limits and a zero-shot classifier.
 
-The rule: a finding at its label's `refuse` limit is refused. A finding at its `warn` limit is warned of, and refused
-when the dual encoder, asked zero-shot, says nudity as well; it is asked only where its card has a threshold for that,
-for a weak encoder has nothing to add. It knows no threads and loads nothing.
+A detection at its label's `refuse` limit is refused. One at its `warn` limit gives a warning, and is refused where the
+dual encoder, as a zero-shot classifier, says nudity as well. The encoder is used only where its card has a threshold
+for that: a weak one would add nothing. The module loads no models.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inference.errors import Message
 from inference.listing.types import Verdict
 from inference.moderation.nudity import LABELS, Detection
 
-# The dual encoder's logits are cosines times this when phrases compete.
+# Language → phrases of nudity and phrases of anything else.
 _PHRASES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ru": (
         ("голое тело", "обнажённая женщина", "обнажённый мужчина", "порнография"),
@@ -33,15 +33,15 @@ _PHRASES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From which score on a label is refused and warned of; None: never."""
+    """The least score in [0, 1] at which a label is refused and warned of; None: never."""
 
     refuse: float | None = None
     warn: float | None = None
 
 
-# Underwear and swimwear are sold here: what is covered is never refused, and bare arms, feet, bellies and a man's
-# chest are how clothes are worn. A man's genitals are what the detector most often sees in folds of cloth.
-POLICY: Mapping[str, Limits] = {label: Limits() for label in LABELS} | {
+# Underwear and swimwear are sold here: covered parts are never refused, and bare arms, feet, bellies and a man's chest
+# are part of how clothes are worn. Male genitals are the detector's most frequent mistake, in folds of cloth.
+DEFAULT_LIMITS: Mapping[str, Limits] = {label: Limits() for label in LABELS} | {
     "FEMALE_BREAST_EXPOSED": Limits(0.4, 0.25),
     "FEMALE_GENITALIA_EXPOSED": Limits(0.4, 0.25),
     "MALE_GENITALIA_EXPOSED": Limits(0.5, 0.3),
@@ -51,75 +51,75 @@ POLICY: Mapping[str, Limits] = {label: Limits() for label in LABELS} | {
 
 
 @dataclass(frozen=True, slots=True)
-class SecondOpinion:
-    """What nude and other photos are like in the dual encoder's space, and how sure it has to be."""
+class ZeroShotNudityClassifier:
+    """Phrases in the dual encoder's space and the probability from which a photo counts as nudity.
 
-    phrases: Tensor  # (phrases, dim), those of nudity first
-    nude: int
+    phrase_embeddings: (phrases, dim) float32, unit length; the first `num_nude` are phrases of nudity.
+    """
+
+    phrase_embeddings: Tensor
+    num_nude: int
     threshold: float
 
     @classmethod
-    def of(cls, clip: Clip, card: Card) -> SecondOpinion | None:
-        """The opinion of a dual encoder; None where its card has no `nudity_threshold`, so that it is not asked."""
+    def from_card(cls, clip: Clip, card: Card) -> ZeroShotNudityClassifier | None:
+        """Build the classifier of a dual encoder, or return None where its card has no `nudity_threshold`."""
         threshold = card.calibration.get("nudity_threshold")
-        return None if threshold is None else cls.asked(clip, card.languages, threshold)
+        return None if threshold is None else cls.from_languages(clip, card.languages, threshold)
 
     @classmethod
-    def asked(cls, clip: Clip, languages: Sequence[str], threshold: float) -> SecondOpinion:
-        """The opinion in the first of the languages that there are phrases in, Russian where there is none."""
+    def from_languages(cls, clip: Clip, languages: Sequence[str], threshold: float) -> ZeroShotNudityClassifier:
+        """Build the classifier with phrases in the first language that has some, by default Russian."""
         language = next((each for each in languages if each in _PHRASES), "ru")
         nude, other = _PHRASES[language]
         return cls(clip.encode_texts((*nude, *other)).embeddings, len(nude), threshold)
 
-    def risks(self, views: ImageFeatures) -> list[float]:
-        """How much nearer each photo is to phrases of nudity than to the others, (photos,) in [0, 1]."""
-        likeness = (LOGIT_SCALE * views.embeddings @ self.phrases.T).softmax(1)
-        risks: list[float] = likeness[:, : self.nude].sum(1).tolist()
+    def predict_risks(self, features: ImageFeatures) -> list[float]:
+        """Return the probability of nudity of each photo, in [0, 1]."""
+        probabilities = (LOGIT_SCALE * features.embeddings @ self.phrase_embeddings.T).softmax(1)
+        risks: list[float] = probabilities[:, : self.num_nude].sum(1).tolist()
         return risks
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoRule:
-    """The table of limits and the second opinion."""
+class PhotoPolicy:
+    """Limits by label and an optional zero-shot classifier."""
 
-    policy: Mapping[str, Limits]
-    second: SecondOpinion | None = None
+    limits: Mapping[str, Limits]
+    zero_shot: ZeroShotNudityClassifier | None = None
 
-    def judge(self, found: Sequence[Sequence[Detection]], views: ImageFeatures | None = None) -> Verdict:
-        """The verdict on an album from what is found in each photo; no photo passes.
+    def judge(self, detections: Sequence[Sequence[Detection]], features: ImageFeatures | None = None) -> Verdict:
+        """Return the verdict on an album from the detections in each photo; an album without photos passes.
 
-        views: of the same photos, for the second opinion; without them the detector decides alone. The score is the
-        surest finding that could be refused. A verdict that passes may have a reason: a warning.
+        features: of the same photos, for the zero-shot classifier; without them the detector decides alone. The score
+        is the highest one among labels that can be refused. A verdict that passes may have a reason: a warning.
         """
-        if not found:
+        if not detections:
             return Verdict("photos")
-        warned = [self._reached(each, "warn") for each in found]
-        refused = [self._reached(each, "refuse") for each in found]
-        if self.second and views is not None:
-            sure = [risk >= self.second.threshold for risk in self.second.risks(views)]
-            refused = [
-                refuses or (warns and agrees) for refuses, warns, agrees in zip(refused, warned, sure, strict=True)
-            ]
-        score = max(self.risk(each) for each in found)
+        warned = [self._reaches_limit(each, "warn") for each in detections]
+        refused = [self._reaches_limit(each, "refuse") for each in detections]
+        if self.zero_shot and features is not None:
+            confirmed = [risk >= self.zero_shot.threshold for risk in self.zero_shot.predict_risks(features)]
+            refused = [r or (w and c) for r, w, c in zip(refused, warned, confirmed, strict=True)]
+        score = max(self.compute_risk(each) for each in detections)
         if any(refused):
-            return Verdict("photos", passed=False, score=score, reason=Message("photos-refused", _numbers(refused)))
-        return Verdict(
-            "photos", score=score, reason=Message("photos-warned", _numbers(warned)) if any(warned) else None
-        )
+            return Verdict("photos", passed=False, score=score, reason=Message("photos-refused", _list_photos(refused)))
+        reason = Message("photos-warned", _list_photos(warned)) if any(warned) else None
+        return Verdict("photos", score=score, reason=reason)
 
-    def risk(self, found: Sequence[Detection]) -> float:
-        """The surest finding of one photo among the labels that could be refused, 0 where there is none."""
-        return max((each.score for each in found if self._limits(each).refuse is not None), default=0.0)
+    def compute_risk(self, detections: Sequence[Detection]) -> float:
+        """Return the highest score in one photo among labels that can be refused, 0 without any."""
+        return max((each.score for each in detections if self._get_limits(each).refuse is not None), default=0.0)
 
-    def _reached(self, found: Sequence[Detection], limit: str) -> bool:
-        limits = [(each.score, getattr(self._limits(each), limit)) for each in found]
-        return any(least is not None and score >= least for score, least in limits)
+    def _reaches_limit(self, detections: Sequence[Detection], name: str) -> bool:
+        limits = [(each.score, getattr(self._get_limits(each), name)) for each in detections]
+        return any(limit is not None and score >= limit for score, limit in limits)
 
-    def _limits(self, found: Detection) -> Limits:
-        return self.policy.get(found.label, Limits())
+    def _get_limits(self, detection: Detection) -> Limits:
+        return self.limits.get(detection.label, Limits())
 
 
-def _numbers(photos: Sequence[bool]) -> dict[str, str | int]:
-    """Which photos are meant, for a sentence."""
-    numbers = [str(number) for number, meant in enumerate(photos, start=1) if meant]
+def _list_photos(flags: Sequence[bool]) -> dict[str, str | int]:
+    """Return count and numbers, from 1, of the flagged photos, as parameters of a message."""
+    numbers = [str(number) for number, flagged in enumerate(flags, start=1) if flagged]
     return {"count": len(numbers), "numbers": ", ".join(numbers)}

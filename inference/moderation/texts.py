@@ -1,6 +1,7 @@
-"""Whether a text insults: any sequence classifier of the kind `toxicity`, read through one door.
+"""Decide whether a text insults, with any sequence classifier of the kind `toxicity`.
 
-It knows logits, labels and the rule that makes one risk of them; which words are rude, the weights know.
+The module knows logits, labels and the function that reduces them to one risk; which words are rude, only the weights
+know.
 """
 
 from __future__ import annotations
@@ -15,48 +16,59 @@ from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
-import inference.moderation.spelling  # noqa: F401 - makes its architecture known to transformers
+import inference.moderation.spelling  # noqa: F401 - registers its architecture with transformers
 from inference.checkpoints.registry import Card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
 from inference.moderation.disguises import uncover
 
-AT_ONCE = 32
-# Of a text longer than a window, this share of a window is read twice, so that no phrase is torn.
-OVERLAP = 0.25
+BATCH_SIZE = 32
+# Consecutive windows of a long text share this part of a window, so that no phrase is cut in two.
+WINDOW_OVERLAP = 0.25
 FAMILY = "sequence-classifier"
 
 
-def largest(probabilities: Tensor, labels: Mapping[str, int]) -> Tensor:
-    """The strongest of all labels, (n, labels) → (n,)."""
+def max_probability(probabilities: Tensor, labels: Mapping[str, int]) -> Tensor:
+    """Return the highest probability of any label, (batch, labels) → (batch,)."""
     return probabilities.amax(1)
 
 
-def not_harmless(probabilities: Tensor, labels: Mapping[str, int]) -> Tensor:
-    """1 − p(non-toxic) · (1 − p(dangerous)), as the card of `cointegrated/rubert-tiny-toxicity` says."""
+def probability_of_harm(probabilities: Tensor, labels: Mapping[str, int]) -> Tensor:
+    """Return 1 − p(non-toxic) · (1 − p(dangerous)), (batch, labels) → (batch,).
+
+    As the model card of `cointegrated/rubert-tiny-toxicity` recommends.
+    """
     return 1 - probabilities[:, labels["non-toxic"]] * (1 - probabilities[:, labels["dangerous"]])
 
 
-Rule = Callable[[Tensor, Mapping[str, int]], Tensor]
-# How labels make one risk: a card names one of these.
-RISKS: Mapping[str, Rule] = {"largest": largest, "not-harmless": not_harmless}
+RiskFunction = Callable[[Tensor, Mapping[str, int]], Tensor]
+# A card names one of these in its field `risk`.
+RISK_FUNCTIONS: Mapping[str, RiskFunction] = {"largest": max_probability, "not-harmless": probability_of_harm}
 
 
-class TextModeration:
-    """A classifier, its labels, its rule and the risk from which on a text is refused."""
+class ToxicityClassifier:
+    """A sequence classifier, its risk function and the risk in [0, 1] from which a text is refused."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, window: int, rule: Rule, threshold: float) -> None:
-        self.model, self.tokenizer, self.rule, self.threshold = model, tokenizer, rule, threshold
-        self.labels = {str(label): int(number) for label, number in (model.config.label2id or {}).items()}
-        tokenizer.enable_truncation(window, stride=round(window * OVERLAP))
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: Tokenizer,
+        window: int,
+        risk_function: RiskFunction,
+        threshold: float,
+    ) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.risk_function, self.threshold = risk_function, threshold
+        self.labels = {str(label): int(index) for label, index in (model.config.label2id or {}).items()}
+        tokenizer.enable_truncation(window, stride=round(window * WINDOW_OVERLAP))
         tokenizer.no_padding()
 
     @classmethod
     def load(cls, card: Card, threshold: float | None = None) -> Self:
-        """The classifier on a card; a `threshold` given here goes before the card's. Raises `CheckpointError`."""
+        """Load the classifier of a card; `threshold` overrides the card's. Raises `CheckpointError`."""
         if card.family != FAMILY:
             raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
-        if card.risk not in RISKS:
+        if card.risk not in RISK_FUNCTIONS:
             raise CheckpointError("card-field", card=str(card.folder), field="risk")
         config = AutoConfig.from_pretrained(card.folder, local_files_only=True, trust_remote_code=False)
         model = AutoModelForSequenceClassification.from_config(
@@ -65,47 +77,50 @@ class TextModeration:
         model.load_state_dict(load_file(card.folder / "model.safetensors"))
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         window = json.loads((card.folder / "tokenizer_config.json").read_text("utf-8"))["model_max_length"]
-        return cls(model, tokenizer, window, RISKS[card.risk], _threshold(card, threshold))
+        threshold = card.calibration.get("toxicity_threshold", 0.5) if threshold is None else threshold
+        return cls(model, tokenizer, window, RISK_FUNCTIONS[card.risk], threshold)
 
     def judge(self, texts: Sequence[str]) -> list[Verdict]:
-        """The verdict on each text; an empty one passes without a score."""
-        risks = iter(self.risks([text for text in texts if text.strip()]))
-        return [self._verdict(next(risks)) if text.strip() else Verdict("text") for text in texts]
+        """Return the verdict on each text; an empty one passes without a score."""
+        risks = iter(self.predict_risks([text for text in texts if text.strip()]))
+        return [self._build_verdict(next(risks)) if text.strip() else Verdict("text") for text in texts]
 
-    def _verdict(self, risk: float) -> Verdict:
+    def _build_verdict(self, risk: float) -> Verdict:
         if risk < self.threshold:
             return Verdict("text", score=risk)
         return Verdict("text", passed=False, score=risk, reason=Message("text-refused"))
 
-    def risks(self, texts: Sequence[str]) -> list[float]:
-        """The risk in [0, 1] of each text: the greatest of its windows, read as it stands and uncovered."""
-        readings = [sorted({text, uncover(text)}) for text in texts]
-        windows = [(n, window) for n, each in enumerate(readings) for read in each for window in self._windows(read)]
+    def predict_risks(self, texts: Sequence[str]) -> list[float]:
+        """Return the risk of each text in [0, 1]: the highest of its windows, both as written and uncovered."""
+        variants = [sorted({text, uncover(text)}) for text in texts]
+        windows = [
+            (index, window) for index, each in enumerate(variants) for text in each for window in self._encode(text)
+        ]
         risks = torch.zeros(len(texts))
         if windows:
-            found = self.rule(self.logits([window for _, window in windows]).sigmoid(), self.labels)
-            risks.scatter_reduce_(0, torch.tensor([number for number, _ in windows]), found, "amax")
+            logits = self.compute_logits([window for _, window in windows])
+            window_risks = self.risk_function(logits.sigmoid(), self.labels)
+            risks.scatter_reduce_(0, torch.tensor([index for index, _ in windows]), window_risks, "amax")
         return risks.tolist()
 
-    def _windows(self, text: str) -> list[Encoding]:
+    def _encode(self, text: str) -> list[Encoding]:
         first = self.tokenizer.encode(text)
         return [first, *first.overflowing]
 
     @torch.inference_mode()
-    def logits(self, windows: Sequence[Encoding]) -> Tensor:
-        """The logits of encoded texts, (n, labels); texts of like lengths are read together."""
-        order = sorted(range(len(windows)), key=lambda n: len(windows[n].ids))
-        parts = [self._batch([windows[n] for n in order[at : at + AT_ONCE]]) for at in range(0, len(order), AT_ONCE)]
-        return torch.cat(parts)[torch.tensor(order).argsort()]
+    def compute_logits(self, windows: Sequence[Encoding]) -> Tensor:
+        """Return the logits (windows, labels) float32 of encoded texts; texts of like length share a batch."""
+        order = sorted(range(len(windows)), key=lambda index: len(windows[index].ids))
+        batches = [
+            self._forward([windows[index] for index in order[start : start + BATCH_SIZE]])
+            for start in range(0, len(order), BATCH_SIZE)
+        ]
+        return torch.cat(batches)[torch.tensor(order).argsort()]
 
-    def _batch(self, windows: Sequence[Encoding]) -> Tensor:
-        padding = self.model.config.pad_token_id or 0
+    def _forward(self, windows: Sequence[Encoding]) -> Tensor:
+        pad_token_id = self.model.config.pad_token_id or 0
         length = max(len(window.ids) for window in windows)
-        ids = torch.tensor([window.ids + [padding] * (length - len(window.ids)) for window in windows])
-        mask = torch.tensor([[1] * len(window.ids) + [0] * (length - len(window.ids)) for window in windows])
-        answer: Tensor = self.model(input_ids=ids, attention_mask=mask).logits
-        return answer
-
-
-def _threshold(card: Card, given: float | None) -> float:
-    return card.calibration.get("toxicity_threshold", 0.5) if given is None else given
+        input_ids = torch.tensor([window.ids + [pad_token_id] * (length - len(window.ids)) for window in windows])
+        attention_mask = torch.tensor([[1] * len(window.ids) + [0] * (length - len(window.ids)) for window in windows])
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits

@@ -25,7 +25,7 @@ from inference.listing.types import Description, OnProgress
 from inference.moderation.checks import Checks
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.overrides import Overrides
-from inference.moderation.texts import TextModeration
+from inference.moderation.texts import ToxicityClassifier
 
 CLIP = "mini"
 DIVERSITY = "mini"
@@ -133,9 +133,9 @@ class Loader:
         diversity = _load_folder(self._get_verified_card("diversity", DIVERSITY), DiversityClassifier.load)
         toxicity = self._get_verified_card("toxicity", TOXICITY)
         threshold = self._overrides.text if self._overrides else None
-        texts = _load_folder(toxicity, lambda folder: TextModeration.load(toxicity, threshold))
-        foreign = _load_folder(clip_card, OutOfDomainDetector.load)
-        return clip, diversity, Checks.of(clip, clip_card, texts, foreign, self._overrides)
+        classifier = _load_folder(toxicity, lambda folder: ToxicityClassifier.load(toxicity, threshold))
+        detector = _load_folder(clip_card, OutOfDomainDetector.load)
+        return clip, diversity, Checks.build(clip, clip_card, classifier, detector, self._overrides)
 
     def _get_card(self, kind: str, name: str) -> Card:
         """Return the card of a checkpoint whose files are present."""

@@ -24,7 +24,7 @@ from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, first_line
-from inference.moderation.texts import TextModeration
+from inference.moderation.texts import ToxicityClassifier
 from inference.serving.loader import CLIP, Loader
 
 _TEXT = "Название: куртка"
@@ -102,7 +102,7 @@ def _relate(root: Path, card: Card) -> None:
 
 
 def _judge(root: Path, card: Card) -> None:
-    TextModeration.load(card).risks([_TEXT])
+    ToxicityClassifier.load(card).predict_risks([_TEXT])
 
 
 def _tell(root: Path, card: Card) -> None:

@@ -26,10 +26,10 @@ from evaluation.moderation import (
 from inference.clip.dual_encoder import Clip
 from inference.errors import Message
 from inference.listing.types import Verdict
-from inference.moderation.gallery import Gallery
-from inference.moderation.match import MatchRule
+from inference.moderation.match import MatchPolicy
 from inference.moderation.nudity import Detection
-from inference.moderation.photos import Limits, PhotoRule
+from inference.moderation.photo_index import PhotoIndex
+from inference.moderation.photos import Limits, PhotoPolicy
 from tests.support.models import tiny
 
 
@@ -105,15 +105,15 @@ def test_labels_are_counted_once_a_photo() -> None:
     part = Detection("FEET_EXPOSED", 0.4, (0, 0, 1, 1))
     found = [(Path("a"), [part, part]), (Path("b"), [part]), (Path("c"), [])]
     assert label_counts(found) == {"FEET_EXPOSED": {"0.25": 2, "0.40": 2}}
-    rule = PhotoRule({"FEET_EXPOSED": Limits(refuse=0.4)})
+    rule = PhotoPolicy({"FEET_EXPOSED": Limits(refuse=0.4)})
     assert [each.is_refused for each in photo_judgements(rule, found, "clothes", wrong=False)] == [True, True, False]
 
 
 def test_match_is_asked_as_on_the_road(tiny_clip: Clip, tmp_path: Path) -> None:
     """A text that speaks of no clothes is not judged."""
     tiny.picture(0).save(tmp_path / "0.png")
-    gallery = Gallery.of(tiny_clip, None, [tmp_path / "0.png"])
-    matching = Matching(tiny_clip, MatchRule(1.1, frozenset({"куртка"})), gallery)
+    gallery = PhotoIndex.build(tiny_clip, None, [tmp_path / "0.png"])
+    matching = Matching(tiny_clip, MatchPolicy(1.1, frozenset({"куртка"})), gallery)
     pairs = [Pair((tmp_path / "0.png",), text) for text in ("куртка", "табурет")]
     refused, silent = matching.judge_pairs("caption", pairs, wrong=False)
     assert (refused.is_refused, refused.kind, refused.text) == (True, "caption", "куртка")

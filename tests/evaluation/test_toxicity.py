@@ -12,25 +12,25 @@ from torch import Tensor
 
 from evaluation.toxicity import toxicity_figures
 from inference.checkpoints.registry import Card, save_card
-from inference.moderation.texts import FAMILY, TextModeration
+from inference.moderation.texts import FAMILY, ToxicityClassifier
 from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 
 
-class Finder(TextModeration):
+class Finder(ToxicityClassifier):
     """The more often a window holds «х», the more toxic it is."""
 
-    def logits(self, windows: Sequence[Encoding]) -> Tensor:
+    def compute_logits(self, windows: Sequence[Encoding]) -> Tensor:
         return torch.tensor([[float(window.tokens.count("х")) - 1.5] for window in windows])
 
 
 @pytest.fixture
-def finder(tmp_path: Path) -> TextModeration:
+def finder(tmp_path: Path) -> ToxicityClassifier:
     folder = tmp_path / "toxicity" / "mini"
     save_toxicity(build_model(rows=64), build_letter_tokenizer(), folder)
     return Finder.load(save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest")))
 
 
-def test_figures_count_what_was_refused(finder: TextModeration) -> None:
+def test_figures_count_what_was_refused(finder: ToxicityClassifier) -> None:
     toxic, rewrites = ["хх", "ххх", "х", "хх"], ["", "х"]
     figures = toxicity_figures(finder, toxic, rewrites, ["а", "б", "хх", "в"], {"way": ["хх", "х"]})
     assert figures.comments == 4

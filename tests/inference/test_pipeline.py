@@ -17,10 +17,10 @@ from inference.errors import CheckpointError, InvalidInput, Message, catch_inval
 from inference.listing.types import Description, Numbers, Submission, Timings, Upload, Verdict
 from inference.listing.validation import build_job
 from inference.moderation.checks import Checks
-from inference.moderation.match import MatchRule
+from inference.moderation.match import MatchPolicy
 from inference.moderation.nudity import Detection, NudityDetector
 from inference.moderation.out_of_domain import OutOfDomainDetector
-from inference.moderation.texts import TextModeration
+from inference.moderation.texts import ToxicityClassifier
 from inference.pipeline import Models, describe
 from tests.support.doubles import KnownCaptioner
 from tests.support.models import tiny
@@ -43,8 +43,8 @@ def models(tiny_clip: Clip, tiny_checks: Checks, captioner: KnownCaptioner) -> M
     """Everything but the captioner has random weights; every pair of photos and text matches."""
     torch.manual_seed(0)
     classifier = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
-    rule = MatchRule(-1.0, frozenset({"куртка", "платье"}), photo_threshold=-1.0)
-    return Models(tiny_clip, captioner, classifier, replace(tiny_checks, match=rule))
+    policy = MatchPolicy(-1.0, frozenset({"куртка", "платье"}), photo_threshold=-1.0)
+    return Models(tiny_clip, captioner, classifier, replace(tiny_checks, match_policy=policy))
 
 
 Describe = Callable[..., list[Description | InvalidInput]]
@@ -56,13 +56,13 @@ def describe_all(models: Models) -> Describe:
 
     def run(
         *submissions: Submission,
-        rule: MatchRule | None = None,
+        policy: MatchPolicy | None = None,
         checks: Checks = models.checks,
         numbers: Numbers = "values",
         seed: int = 0,
     ) -> list[Description | InvalidInput]:
         jobs = [catch_invalid(build_job, each, numbers, seed) for each in submissions]
-        chosen = replace(models, checks=replace(checks, match=rule) if rule else checks)
+        chosen = replace(models, checks=replace(checks, match_policy=policy) if policy else checks)
         return map_valid(lambda valid: describe(valid, chosen), jobs)
 
     return run
@@ -74,8 +74,8 @@ def only(results: list[Description | InvalidInput]) -> Description:
     return results[0]
 
 
-def refusing(threshold: float = 1.1) -> MatchRule:
-    return MatchRule(threshold, frozenset({"куртка"}))
+def refusing(threshold: float = 1.1) -> MatchPolicy:
+    return MatchPolicy(threshold, frozenset({"куртка"}))
 
 
 def test_photos_and_text(describe_all: Describe, captioner: KnownCaptioner) -> None:
@@ -142,7 +142,7 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
         submission(2),
         Submission(),
         submission(0, FIELDS),
-        rule=refusing(),
+        policy=refusing(),
     )
     kinds = ["error" if isinstance(each, InvalidInput) else each.text is not None for each in results]
     assert kinds == [True, "error", False, True, "error", True]
@@ -163,7 +163,7 @@ def test_what_nobody_can_read_does_not_reach_the_seller(describe_all: Describe, 
 
 def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """It keeps its verdicts and has neither text nor scores."""
-    result = only(describe_all(submission(2, FIELDS), rule=refusing()))
+    result = only(describe_all(submission(2, FIELDS), policy=refusing()))
     assert (result.text, result.draft, result.masked, result.diversity) == (None, None, None, None)
     assert not result.moderation.passed
     assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
@@ -336,7 +336,7 @@ def test_prompts_differ_between_one_thing_and_many(
     assert tokens == ["<VARIATIVE>", "<SINGLE>", "<SINGLE>"]
 
 
-class Refusing(TextModeration):
+class Refusing(ToxicityClassifier):
     """Refuses the texts that hold a word; remembers what it was asked."""
 
     def __init__(self, word: str) -> None:
@@ -354,7 +354,9 @@ def test_what_the_captioner_wrote_is_judged_too(
     """A rude text never leaves, whoever wrote it; the sentence says that it was not the seller."""
     captioner.draft = "Куртка дурацкая."
     texts = Refusing("дурацкая")
-    rude, plain = describe_all(submission(1, FIELDS), submission(1), checks=replace(models.checks, texts=texts))
+    rude, plain = describe_all(
+        submission(1, FIELDS), submission(1), checks=replace(models.checks, toxicity_classifier=texts)
+    )
     assert isinstance(rude, Description)
     assert texts.asked == [FIELDS, "", "Куртка дурацкая.", "Куртка дурацкая."]
     for result in (rude, plain):
@@ -369,8 +371,8 @@ def test_contacts_are_warned_of_or_erased_as_the_owner_says(
     captioner.draft = "Тёплая куртка. Пишите на vk.com/shop."
     fields = f"{FIELDS}\nСсылка: vk.com/shop"
     warned, erased, silent = (
-        only(describe_all(submission(1, fields), checks=replace(models.checks, contacts=rule)))
-        for rule in ("warn", "erase", "off")
+        only(describe_all(submission(1, fields), checks=replace(models.checks, contact_policy=policy)))
+        for policy in ("warn", "erase", "off")
     )
     assert warned.moderation.checks[1].reason == Message("contact-link")
     assert warned.moderation.passed
@@ -386,7 +388,7 @@ class Seeing(NudityDetector):
         self.found = found
         self.shown: list[int] = []
 
-    def look(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+    def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         self.shown.append(len(images))
         return [[self.found] if image.width == 61 else [] for image in images]
 
@@ -397,7 +399,7 @@ def test_all_photos_of_a_batch_are_looked_through_at_once(describe_all: Describe
     bare = Upload(tiny.png(tiny.picture(3, (61, 48))))
     first = Submission((*submission(2).uploads, bare), "")
     refused, passed, none = describe_all(
-        first, submission(4), submission(0, FIELDS), checks=replace(models.checks, nudity=detector)
+        first, submission(4), submission(0, FIELDS), checks=replace(models.checks, nudity_detector=detector)
     )
     assert detector.shown == [7]
     assert isinstance(refused, Description)
@@ -412,16 +414,18 @@ def test_all_photos_of_a_batch_are_looked_through_at_once(describe_all: Describe
 def test_a_photo_without_clothes_is_named_by_its_number(
     describe_all: Describe, models: Models, tiny_clip: Clip
 ) -> None:
-    """The detector of foreign photos looks at the pixels that the dual encoder was given, of the whole batch."""
+    """The out-of-domain detector looks at the pixels that the dual encoder was given, of the whole batch."""
 
     class Third(OutOfDomainDetector):
-        def judge(self, pixels: Tensor) -> Tensor:
+        def predict(self, pixels: Tensor) -> Tensor:
             assert pixels.shape == (6, 3, tiny_clip.rule.size, tiny_clip.rule.size)
             return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
 
-    rule = MatchRule(-1.0, frozenset({"куртка"}), photo_threshold=-1.0)
+    policy = MatchPolicy(-1.0, frozenset({"куртка"}), photo_threshold=-1.0)
     passed, refused = describe_all(
-        submission(3), submission(3, FIELDS), checks=replace(models.checks, match=rule, foreign=Third())
+        submission(3),
+        submission(3, FIELDS),
+        checks=replace(models.checks, match_policy=policy, out_of_domain_detector=Third()),
     )
     assert isinstance(passed, Description)
     assert isinstance(refused, Description)
@@ -434,16 +438,18 @@ def test_a_photo_without_clothes_is_named_by_its_number(
     ("label", "score", "passed"),
     [("FACE_MALE", 0.5, True), ("FACE_MALE", 0.49, False), ("FEET_COVERED", 0.9, False)],
 )
-def test_a_photo_of_somebody_is_not_so_foreign(
+def test_a_photo_of_somebody_is_not_so_far_out_of_domain(
     describe_all: Describe, models: Models, label: str, score: float, passed: bool
 ) -> None:
-    """Whoever is seen is likely dressed, although the detector of foreign photos has never seen clothes worn."""
+    """Whoever is seen is likely dressed, although the out-of-domain detector has never seen clothes worn."""
 
     class Every(OutOfDomainDetector):
-        def judge(self, pixels: Tensor) -> Tensor:
+        def predict(self, pixels: Tensor) -> Tensor:
             return torch.full((len(pixels),), 9.0)
 
-    checks = replace(models.checks, match=MatchRule(-1.0, frozenset({"куртка"})), foreign=Every())
+    checks = replace(
+        models.checks, match_policy=MatchPolicy(-1.0, frozenset({"куртка"})), out_of_domain_detector=Every()
+    )
     seen = Seeing(Detection(label, score, (0, 0, 5, 5)))
     somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
-    assert only(describe_all(somebody, checks=replace(checks, nudity=seen))).moderation.passed == passed
+    assert only(describe_all(somebody, checks=replace(checks, nudity_detector=seen))).moderation.passed == passed

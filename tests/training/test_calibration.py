@@ -10,8 +10,8 @@ import pytest
 
 from inference.checkpoints.registry import load_card
 from inference.clip.dual_encoder import Clip
-from inference.moderation.gallery import Gallery
-from inference.moderation.match import MatchRule
+from inference.moderation.match import MatchPolicy
+from inference.moderation.photo_index import PhotoIndex
 from training.calibration import (
     PHOTO_REFUSED,
     WHOLE_REFUSED,
@@ -42,7 +42,7 @@ def shown(item: str, split: str = "train") -> PhotoLabels:
 )
 def test_a_thing_of_the_photos_is_known_in_every_form(item: str, text: str) -> None:
     """Also words that the dictionary takes for other parts of speech."""
-    assert MatchRule(0.0, frozenset(collect_nouns([shown(item)]))).named(text)
+    assert MatchPolicy(0.0, frozenset(collect_nouns([shown(item)]))).find_known_nouns(text)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_thing_of_the_photos_is_known_in_every_form(item: str, text: str) -> N
 )
 def test_what_only_describes_a_thing_is_not_known(text: str) -> None:
     items = ("спортивные штаны", "кофта на молнии", "футболка для плавания", "поло", "джинсовая куртка")
-    assert not MatchRule(0.0, frozenset(collect_nouns(map(shown, items)))).named(text)
+    assert not MatchPolicy(0.0, frozenset(collect_nouns(map(shown, items)))).find_known_nouns(text)
 
 
 def test_things_that_were_only_held_out_are_not_known() -> None:
@@ -74,9 +74,9 @@ def test_each_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
 def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
     """A text that speaks of no clothes has no fit to calibrate with; an album has one a photo."""
     examples = read_examples(data_set / "captions.jsonl")[:4]
-    gallery = Gallery.of(tiny_clip, None, [photo for example in examples for photo in example.photos])
+    gallery = PhotoIndex.build(tiny_clip, None, [photo for example in examples for photo in example.photos])
     album = replace(examples[2], photos=(*examples[2].photos, *examples[0].photos))
-    rule = MatchRule(0.9, frozenset({"футболка", "джинсы"}))
+    rule = MatchPolicy(0.9, frozenset({"футболка", "джинсы"}))
     texts = ["футболка", "Цена: 5", "синие джинсы", ""]
     fits = compute_fits(tiny_clip, rule, gallery, [*examples[:2], album, examples[3]], texts)
     assert [len(each) for each in fits] == [1, 2]

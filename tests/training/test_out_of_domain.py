@@ -112,7 +112,7 @@ def test_the_detector_is_written_beside_the_encoder_and_the_card_sealed(
     detector = OutOfDomainDetector.load(folder)
     assert detector is not None
     pixels = torch.rand(3, 3, 48, 48)
-    risks = detector.judge(pixels)
+    risks = detector.predict(pixels)
     assert risks.shape == (3,)
-    assert torch.allclose(risks[:1], detector.judge(pixels[:1]), atol=1e-5)
-    assert len(detector.judge(pixels[:0])) == 0
+    assert torch.allclose(risks[:1], detector.predict(pixels[:1]), atol=1e-5)
+    assert len(detector.predict(pixels[:0])) == 0

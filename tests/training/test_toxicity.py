@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference.checkpoints.registry import load_card, verify
-from inference.moderation.texts import TextModeration
+from inference.moderation.texts import ToxicityClassifier
 from training import toxicity
 from training.data.comments import Comment, Corpus
 from training.toxicity import build_letter_tokenizer, build_samples, encode_letters, train_toxicity
@@ -62,8 +62,8 @@ def test_a_training_tells_insults_even_in_disguise(
     verify(card)
     assert card == load_card(out)
     assert 0 < card.calibration["toxicity_threshold"] < 1
-    moderation = TextModeration.load(card)
-    rude, disguised, plain = moderation.risks(["ну ты и балбес", "ну ты и 6албec", "продам: лампа, недорого"])
+    moderation = ToxicityClassifier.load(card)
+    rude, disguised, plain = moderation.predict_risks(["ну ты и балбес", "ну ты и 6албec", "продам: лампа, недорого"])
     assert min(rude, disguised) > 0.5 > plain
 
 
@@ -75,5 +75,5 @@ def test_a_threshold_refuses_no_more_neutral_texts_than_it_may(
     monkeypatch.setattr(toxicity, "REFUSED_SHARE", 0.5)
     card = train_toxicity(corpus, tmp_path / "toxicity" / "mini", seed=1)
     neutral = [each.text for each in corpus.of("val", "ad")]
-    refused = sum(not verdict.passed for verdict in TextModeration.load(card).judge(neutral))
+    refused = sum(not verdict.passed for verdict in ToxicityClassifier.load(card).judge(neutral))
     assert refused == len(neutral) / 2

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.errors import Message
-from inference.moderation.contacts import erase, find, warnings
+from inference.moderation.contacts import erase, find, list_warnings
 
 FORBIDDEN = [
     ("Тел. 8 (916) 123-45-67", "phone"),
@@ -73,7 +73,7 @@ def test_a_clause_goes_with_what_is_forbidden_in_it(text: str, kept: str) -> Non
 
 def test_each_kind_is_warned_of_once() -> None:
     text = "Тел. 89161234567 или 89161234568, пишите в телеграм"
-    assert warnings(text) == [Message("contact-phone"), Message("contact-messenger")]
+    assert list_warnings(text) == [Message("contact-phone"), Message("contact-messenger")]
 
 
 @given(st.lists(st.sampled_from([text for text, _ in FORBIDDEN] + ALLOWED), max_size=6))

@@ -20,14 +20,14 @@ from transformers import (
 
 from inference.checkpoints.convert import import_original
 from inference.errors import CheckpointError
-from inference.moderation.texts import TextModeration
+from inference.moderation.texts import ToxicityClassifier
 from tests.support.models.originals import CLASSES, save_detoxify, save_rubert
 
 TEXTS = ("привет, мир", "мир", "при вет ми р! " * 3)
 
 
-def logits(moderation: TextModeration, texts: Sequence[str]) -> Tensor:
-    return moderation.logits([moderation.tokenizer.encode(text) for text in texts])
+def logits(moderation: ToxicityClassifier, texts: Sequence[str]) -> Tensor:
+    return moderation.compute_logits([moderation.tokenizer.encode(text) for text in texts])
 
 
 class TestDetoxify:
@@ -37,7 +37,7 @@ class TestDetoxify:
         oracle = detoxify.Detoxify(checkpoint=str(source / "multilingual.ckpt"))
         card = import_original("detoxify", source, tmp_path, "detoxify")
         expected = oracle.predict(list(TEXTS))
-        mine = logits(TextModeration.load(card), TEXTS).sigmoid()
+        mine = logits(ToxicityClassifier.load(card), TEXTS).sigmoid()
         assert mine.shape == (3, len(CLASSES))
         for number, label in enumerate(CLASSES):
             torch.testing.assert_close(mine[:, number], torch.tensor(expected[label]), atol=1e-5, rtol=0)
@@ -51,22 +51,22 @@ class TestDetoxify:
         read = AutoTokenizer.from_pretrained(source)(list(TEXTS), padding=True, return_tensors="pt")
         expected = original(**read).logits[:, : len(CLASSES)]
         card = import_original("detoxify", source, tmp_path, "detoxify")
-        moderation = TextModeration.load(card)
+        moderation = ToxicityClassifier.load(card)
         assert moderation.labels == {label: number for number, label in enumerate(CLASSES)}
         torch.testing.assert_close(logits(moderation, TEXTS), expected, atol=1e-5, rtol=0)
 
     def test_the_risk_is_that_of_the_strongest_label(self, tmp_path: Path) -> None:
         card = import_original("detoxify", save_detoxify(tmp_path / "source"), tmp_path, "detoxify")
-        moderation = TextModeration.load(card)
-        assert moderation.risks(["мир"]) == pytest.approx([float(logits(moderation, ["мир"]).sigmoid().max())])
+        moderation = ToxicityClassifier.load(card)
+        assert moderation.predict_risks(["мир"]) == pytest.approx([float(logits(moderation, ["мир"]).sigmoid().max())])
 
     def test_a_long_text_is_read_in_windows(self, tmp_path: Path) -> None:
         """The package itself fails or forgets the end; here an end of its own counts."""
         card = import_original("detoxify", save_detoxify(tmp_path / "source"), tmp_path, "detoxify")
-        moderation = TextModeration.load(card)
+        moderation = ToxicityClassifier.load(card)
         long = "мир " * 600 + "привет"
         assert len(moderation.tokenizer.encode(long).overflowing) > 0
-        assert 0 <= moderation.risks([long])[0] <= 1
+        assert 0 <= moderation.predict_risks([long])[0] <= 1
 
     def test_a_pickle_that_runs_code_is_refused_unread(self, tmp_path: Path) -> None:
         source = save_detoxify(tmp_path / "source")
@@ -97,13 +97,13 @@ class TestRubert:
         read = AutoTokenizer.from_pretrained(source)(list(TEXTS), padding=True, return_tensors="pt")
         expected = original(**read).logits
         card = import_original("rubert-toxicity", source, tmp_path, "rubert")
-        torch.testing.assert_close(logits(TextModeration.load(card), TEXTS), expected, atol=1e-5, rtol=0)
+        torch.testing.assert_close(logits(ToxicityClassifier.load(card), TEXTS), expected, atol=1e-5, rtol=0)
 
     def test_the_risk_is_that_of_its_card(self, tmp_path: Path) -> None:
         card = import_original("rubert-toxicity", save_rubert(tmp_path / "source"), tmp_path, "rubert")
-        moderation = TextModeration.load(card)
+        moderation = ToxicityClassifier.load(card)
         p = logits(moderation, ["мир"]).sigmoid()[0]
-        assert moderation.risks(["мир"]) == pytest.approx([float(1 - p[0] * (1 - p[4]))])
+        assert moderation.predict_risks(["мир"]) == pytest.approx([float(1 - p[0] * (1 - p[4]))])
 
     def test_what_is_written_holds_no_pickle(self, tmp_path: Path) -> None:
         card = import_original("rubert-toxicity", save_rubert(tmp_path / "source"), tmp_path, "rubert")

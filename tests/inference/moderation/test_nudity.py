@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from inference.moderation import nudity
 from inference.moderation.nudity import LABELS, Detection, NudityDetector
-from inference.moderation.photos import POLICY, PhotoRule
+from inference.moderation.photos import DEFAULT_LIMITS, PhotoPolicy
 from tests.support.models import tiny
 
 PHOTOS = Path(__file__).parents[3].parent / "shared" / "data" / "clothing" / "photos"
@@ -48,7 +48,7 @@ def test_300_photos_are_judged_as_by_the_package(detector: NudityDetector, packa
         pytest.skip(f"no {PHOTOS}")
     paths = sorted(PHOTOS.glob("*.jpg"))[::16][:300]
     images = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in paths]
-    assert [rows(found) for found in detector.look(images)] == [expected(package, image) for image in images]
+    assert [rows(found) for found in detector.detect(images)] == [expected(package, image) for image in images]
 
 
 @pytest.mark.parametrize("size", [(320, 320), (61, 17), (17, 61), (1024, 683), (500, 1024)])
@@ -57,7 +57,7 @@ def test_photos_of_every_shape_are_judged_as_by_the_package(
 ) -> None:
     """The padding is on the same sides, and the scale is the same."""
     face = tiny.picture(1, size)
-    (found,) = detector.look([face])
+    (found,) = detector.detect([face])
     assert rows(found) == expected(package, face)
 
 
@@ -73,7 +73,7 @@ def test_found_parts_are_cut_at_the_borders_and_overlapping_ones_are_one() -> No
     rows[1, 4 + LABELS.index("FEET_EXPOSED")] = 0.7
     rows[2, 4 + LABELS.index("FACE_MALE")] = 0.5
     rows[3, 4 + LABELS.index("FACE_MALE")] = 0.249
-    found = nudity._found(image, rows)
+    found = nudity._decode_detections(image, rows)
     assert [(each.label, each.box) for each in found] == [
         ("FEET_EXPOSED", (82, 22, 40, 40)),
         ("FACE_MALE", (280, 120, 40, 40)),
@@ -85,17 +85,17 @@ def test_more_photos_than_a_pass_takes_keep_their_places(
     detector: NudityDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [tiny.picture(number, (60 + number, 48)) for number in range(7)]
-    together = detector.look(images)
-    monkeypatch.setattr(nudity, "AT_ONCE", 3)
-    assert detector.look(images) == together
-    assert detector.look([]) == []
+    together = detector.detect(images)
+    monkeypatch.setattr(nudity, "BATCH_SIZE", 3)
+    assert detector.detect(images) == together
+    assert detector.detect([]) == []
 
 
 def test_files_are_looked_at_upright_and_in_order(detector: NudityDetector, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     for number, path in enumerate(paths):
         tiny.picture(number).save(path)
-    looked = list(detector.look_through(paths))
+    looked = list(detector.detect_files(paths))
     assert [path for path, _ in looked] == paths
 
 
@@ -124,6 +124,6 @@ def figure(number: int) -> Image.Image:
 
 def test_drawn_nudity_is_refused(detector: NudityDetector) -> None:
     """No photo of nudity is kept for the tests: what they draw is caught as often as not, by the policy as it is."""
-    rule = PhotoRule(POLICY)
-    found = detector.look([figure(number) for number in range(20)])
-    assert sum(not rule.judge([each]).passed for each in found) >= 10
+    policy = PhotoPolicy(DEFAULT_LIMITS)
+    found = detector.detect([figure(number) for number in range(20)])
+    assert sum(not policy.judge([each]).passed for each in found) >= 10

@@ -13,7 +13,7 @@ from inference.errors import InvalidInput
 from inference.moderation import overrides
 from inference.moderation.checks import Checks
 from inference.moderation.overrides import Overrides
-from inference.moderation.photos import POLICY, Limits
+from inference.moderation.photos import DEFAULT_LIMITS, Limits
 
 
 def test_an_empty_table_changes_nothing() -> None:
@@ -64,7 +64,11 @@ def test_the_owner_goes_before_card_and_table(tiny_clip: Clip, tiny_checks: Chec
         calibration={"match_threshold": 0.4, "match_photo_threshold": 0.2},
     )
     own = Overrides(photos={"FEET_EXPOSED": Limits(0.9)}, match=0.1, contacts="off")
-    checks = Checks.of(tiny_clip, card, tiny_checks.texts, None, own)
-    assert (checks.match.threshold, checks.match.photo_threshold, checks.contacts) == (0.1, 0.2, "off")
-    assert checks.photos.policy["FEET_EXPOSED"] == Limits(0.9)
-    assert checks.photos.policy["BUTTOCKS_EXPOSED"] == POLICY["BUTTOCKS_EXPOSED"]
+    checks = Checks.build(tiny_clip, card, tiny_checks.toxicity_classifier, None, own)
+    assert (checks.match_policy.threshold, checks.match_policy.photo_threshold, checks.contact_policy) == (
+        0.1,
+        0.2,
+        "off",
+    )
+    assert checks.photo_policy.limits["FEET_EXPOSED"] == Limits(0.9)
+    assert checks.photo_policy.limits["BUTTOCKS_EXPOSED"] == DEFAULT_LIMITS["BUTTOCKS_EXPOSED"]

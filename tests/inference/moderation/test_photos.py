@@ -12,18 +12,18 @@ from inference.checkpoints.registry import Card, load_card
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
 from inference.moderation.nudity import LABELS, Detection
-from inference.moderation.photos import POLICY, Limits, PhotoRule, SecondOpinion
+from inference.moderation.photos import DEFAULT_LIMITS, Limits, PhotoPolicy, ZeroShotNudityClassifier
 
-RULE = PhotoRule({"BUTTOCKS_EXPOSED": Limits(refuse=0.6, warn=0.4), "BELLY_EXPOSED": Limits(warn=0.5)})
+POLICY = PhotoPolicy({"BUTTOCKS_EXPOSED": Limits(refuse=0.6, warn=0.4), "BELLY_EXPOSED": Limits(warn=0.5)})
 # Two phrases, the first of nudity: a photo's first coordinate says how nude it is.
-SECOND = SecondOpinion(torch.eye(2), nude=1, threshold=0.9)
+ZERO_SHOT = ZeroShotNudityClassifier(torch.eye(2), num_nude=1, threshold=0.9)
 
 
-def found(score: float, label: str = "BUTTOCKS_EXPOSED") -> list[Detection]:
+def detections(score: float, label: str = "BUTTOCKS_EXPOSED") -> list[Detection]:
     return [Detection("FACE_FEMALE", 0.99, (0, 0, 9, 9)), Detection(label, score, (0, 0, 9, 9))]
 
 
-def views(*nude: float) -> ImageFeatures:
+def image_features(*nude: float) -> ImageFeatures:
     return ImageFeatures(torch.tensor([[x, 1 - x] for x in nude]), torch.zeros(len(nude), 10, 3))
 
 
@@ -32,65 +32,67 @@ def message(code: str, *numbers: int) -> Message:
 
 
 def test_no_photo_is_no_claim() -> None:
-    verdict = RULE.judge([])
+    verdict = POLICY.judge([])
     assert (verdict.passed, verdict.score, verdict.reason) == (True, None, None)
 
 
 def test_photos_with_nothing_of_a_body_pass_with_no_risk() -> None:
-    verdict = RULE.judge([[], found(0.9, "FEET_EXPOSED")])
+    verdict = POLICY.judge([[], detections(0.9, "FEET_EXPOSED")])
     assert (verdict.passed, verdict.score, verdict.reason) == (True, 0.0, None)
 
 
 def test_a_finding_at_its_limit_is_refused_and_the_photos_are_numbered() -> None:
-    verdict = RULE.judge([[], found(0.6), found(0.59), found(0.8)])
+    verdict = POLICY.judge([[], detections(0.6), detections(0.59), detections(0.8)])
     assert (verdict.passed, verdict.score) == (False, 0.8)
     assert verdict.reason == message("photos-refused", 2, 4)
 
 
 def test_a_finding_below_is_warned_of() -> None:
     """A warning passes; a label that is never refused counts for no risk."""
-    verdict = RULE.judge([found(0.59), found(0.39), found(0.9, "BELLY_EXPOSED")])
+    verdict = POLICY.judge([detections(0.59), detections(0.39), detections(0.9, "BELLY_EXPOSED")])
     assert (verdict.passed, verdict.score) == (True, 0.59)
     assert verdict.reason == message("photos-warned", 1, 3)
 
 
-def test_a_second_opinion_turns_a_warning_into_a_refusal() -> None:
-    rule = replace(RULE, second=SECOND)
-    assert rule.judge([found(0.5)], views(0.2)).passed
-    verdict = rule.judge([found(0.5), found(0.5)], views(0.2, 1.0))
+def test_a_zero_shot_classifier_turns_a_warning_into_a_refusal() -> None:
+    policy = replace(POLICY, zero_shot=ZERO_SHOT)
+    assert policy.judge([detections(0.5)], image_features(0.2)).passed
+    verdict = policy.judge([detections(0.5), detections(0.5)], image_features(0.2, 1.0))
     assert (verdict.passed, verdict.reason) == (False, message("photos-refused", 2))
 
 
-def test_a_second_opinion_alone_refuses_nothing() -> None:
-    """It is asked about what the detector has found, and overrules no refusal."""
-    rule = replace(RULE, second=SECOND)
-    assert rule.judge([[], found(0.3)], views(1.0, 1.0)).reason is None
-    assert not rule.judge([found(0.7)], views(0.0)).passed
+def test_a_zero_shot_classifier_alone_refuses_nothing() -> None:
+    """It is classifier about what the detector has found, and overrules no refusal."""
+    policy = replace(POLICY, zero_shot=ZERO_SHOT)
+    assert policy.judge([[], detections(0.3)], image_features(1.0, 1.0)).reason is None
+    assert not policy.judge([detections(0.7)], image_features(0.0)).passed
 
 
 def test_the_card_says_whether_the_dual_encoder_is_asked(tiny_clip: Clip, tiny_root: Path) -> None:
     """Without a threshold on the card the encoder is too weak to help."""
     card = load_card(tiny_root / "clip" / "mini")
-    assert SecondOpinion.of(tiny_clip, card) is None
-    asked = SecondOpinion.of(tiny_clip, replace(card, calibration={"nudity_threshold": 0.7}))
-    assert asked is not None
-    assert asked.threshold == 0.7
-    assert all(0 <= risk <= 1 for risk in asked.risks(tiny_clip.encode_images([])))
+    assert ZeroShotNudityClassifier.from_card(tiny_clip, card) is None
+    classifier = ZeroShotNudityClassifier.from_card(tiny_clip, replace(card, calibration={"nudity_threshold": 0.7}))
+    assert classifier is not None
+    assert classifier.threshold == 0.7
+    assert all(0 <= risk <= 1 for risk in classifier.predict_risks(tiny_clip.encode_images([])))
 
 
 @pytest.mark.parametrize(("languages", "same"), [(("en",), False), (("ru",), True), (("kk", "ru"), True), ((), True)])
 def test_it_is_asked_in_a_language_of_the_card(tiny_clip: Clip, languages: tuple[str, ...], same: bool) -> None:
     card = Card(folder=Path("clip/mini"), family="f", version="1", calibration={"nudity_threshold": 0.7})
-    russian, asked = (SecondOpinion.of(tiny_clip, replace(card, languages=each)) for each in (("ru",), languages))
+    russian, classifier = (
+        ZeroShotNudityClassifier.from_card(tiny_clip, replace(card, languages=each)) for each in (("ru",), languages)
+    )
     assert russian is not None
-    assert asked is not None
-    assert torch.equal(russian.phrases, asked.phrases) == same
+    assert classifier is not None
+    assert torch.equal(russian.phrase_embeddings, classifier.phrase_embeddings) == same
 
 
 def test_what_is_covered_is_never_refused() -> None:
     """Underwear and swimwear are clothes; so are bare arms how clothes are worn."""
-    assert set(POLICY) == set(LABELS)
-    refused = {label for label, limits in POLICY.items() if limits.refuse is not None}
+    assert set(DEFAULT_LIMITS) == set(LABELS)
+    refused = {label for label, limits in DEFAULT_LIMITS.items() if limits.refuse is not None}
     assert refused == {
         "ANUS_EXPOSED",
         "BUTTOCKS_EXPOSED",
@@ -98,4 +100,4 @@ def test_what_is_covered_is_never_refused() -> None:
         "FEMALE_GENITALIA_EXPOSED",
         "MALE_GENITALIA_EXPOSED",
     }
-    assert all(limits.warn is not None for limits in POLICY.values() if limits.refuse is not None)
+    assert all(limits.warn is not None for limits in DEFAULT_LIMITS.values() if limits.refuse is not None)

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
-from inference.moderation.spelling import SpellingForSequenceClassification, runs
+from inference.moderation.spelling import SpellingForSequenceClassification, hash_ngrams
 from training.toxicity import build_letter_tokenizer, build_model, encode_letters, save_toxicity
 
 
@@ -71,7 +71,7 @@ def test_every_text_has_an_answer(text: str, model: SpellingForSequenceClassific
 
 def test_runs_are_those_of_words_with_their_edges(tokenizer: Tokenizer) -> None:
     """«аб в»: а, б, в, ␣а, аб, б␣, ␣в, в␣, ␣аб, аб␣, ␣в␣, ␣аб␣."""
-    texts, _, counts = runs(encode_letters(tokenizer, ["аб в", "аб аб"]), longest=5, rows=1 << 20)
+    texts, _, counts = hash_ngrams(encode_letters(tokenizer, ["аб в", "аб аб"]), longest=5, rows=1 << 20)
     assert (texts == 0).sum() == 12
     assert sorted(counts[texts == 1].tolist()) == [2.0] * 8
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from inference.checkpoints.registry import Card, load_card, save_card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
-from inference.moderation.texts import FAMILY, RISKS, TextModeration
+from inference.moderation.texts import FAMILY, RISK_FUNCTIONS, ToxicityClassifier
 from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 
 
@@ -26,12 +26,12 @@ def card(tmp_path: Path) -> Card:
     return save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
 
-class Finder(TextModeration):
+class Finder(ToxicityClassifier):
     """Says that a window is as toxic as it holds «х»; remembers what it read."""
 
-    def logits(self, windows: Sequence[Encoding]) -> Tensor:
-        self.read = ["".join(window.tokens) for window in windows]
-        return torch.tensor([[4.0 if "х" in text else -4.0] for text in self.read])
+    def compute_logits(self, windows: Sequence[Encoding]) -> Tensor:
+        self.windows = ["".join(window.tokens) for window in windows]
+        return torch.tensor([[4.0 if "х" in text else -4.0] for text in self.windows])
 
 
 def test_a_risk_at_the_threshold_is_refused(card: Card) -> None:
@@ -50,40 +50,40 @@ def test_an_owner_s_threshold_goes_before_the_card_s(card: Card) -> None:
 
 def test_an_empty_text_passes_without_a_score(card: Card) -> None:
     assert Finder.load(card).judge(["", " \n"]) == [Verdict("text"), Verdict("text")]
-    assert TextModeration.load(card).judge([]) == []
+    assert ToxicityClassifier.load(card).judge([]) == []
 
 
 def test_a_text_is_read_as_it_stands_and_uncovered(card: Card) -> None:
     finder = Finder.load(card)
-    (risk,) = finder.risks(["пло%о x-ray плoxo"])
+    (risk,) = finder.predict_risks(["пло%о x-ray плoxo"])
     assert risk > 0.9
-    assert sorted(finder.read) == sorted(["пло%о x-ray плoxo", "пло*о х-рай плохо"])
+    assert sorted(finder.windows) == sorted(["пло%о x-ray плoxo", "пло*о х-рай плохо"])
 
 
 def test_a_plain_text_is_read_once(card: Card) -> None:
     finder = Finder.load(card)
-    finder.risks(["ладно"])
-    assert finder.read == ["ладно"]
+    finder.predict_risks(["ладно"])
+    assert finder.windows == ["ладно"]
 
 
 @pytest.mark.parametrize("before", [0, 60, 90, 95, 96, 200, 1000])
 def test_an_insult_counts_wherever_it_stands(card: Card, before: int) -> None:
     finder = Finder.load(card)
-    assert finder.risks(["а" * before + " плохо " + "б" * 300])[0] > 0.9
+    assert finder.predict_risks(["а" * before + " плохо " + "б" * 300])[0] > 0.9
 
 
 def test_risks_do_not_depend_on_the_neighbours(card: Card) -> None:
-    moderation = TextModeration.load(card)
+    moderation = ToxicityClassifier.load(card)
     texts = ["кот", "пёс и кот", "длинный текст о котах " * 30, "x"] * 20
-    together = moderation.risks(texts)
-    assert together == pytest.approx([moderation.risks([text])[0] for text in texts], abs=1e-6)
+    together = moderation.predict_risks(texts)
+    assert together == pytest.approx([moderation.predict_risks([text])[0] for text in texts], abs=1e-6)
 
 
 def test_a_rule_is_picked_by_its_name_on_the_card(card: Card) -> None:
     probabilities = torch.tensor([[0.9, 0.3, 0.2]])
     labels = {"non-toxic": 0, "insult": 1, "dangerous": 2}
-    assert float(RISKS["largest"](probabilities, labels)) == pytest.approx(0.9)
-    assert float(RISKS["not-harmless"](probabilities, labels)) == pytest.approx(1 - 0.9 * 0.8)
+    assert float(RISK_FUNCTIONS["largest"](probabilities, labels)) == pytest.approx(0.9)
+    assert float(RISK_FUNCTIONS["not-harmless"](probabilities, labels)) == pytest.approx(1 - 0.9 * 0.8)
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_rule_is_picked_by_its_name_on_the_card(card: Card) -> None:
 )
 def test_a_card_with_an_unknown_rule_or_family_is_refused(card: Card, changes: dict[str, str], code: str) -> None:
     with pytest.raises(CheckpointError, match=code):
-        TextModeration.load(replace(card, **changes))  # type: ignore[arg-type]
+        ToxicityClassifier.load(replace(card, **changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def mini() -> TextModeration:
+def mini() -> ToxicityClassifier:
     root = Path(__file__).resolve().parents[3]
-    return TextModeration.load(load_card(root / "checkpoints" / "toxicity" / "mini"))
+    return ToxicityClassifier.load(load_card(root / "checkpoints" / "toxicity" / "mini"))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def mini() -> TextModeration:
         "Тапочки с чебурашкой, детские, недорого",
     ],
 )
-def test_the_embedded_checkpoint_lets_ads_pass(mini: TextModeration, text: str) -> None:
+def test_the_embedded_checkpoint_lets_ads_pass(mini: ToxicityClassifier, text: str) -> None:
     assert mini.judge([text])[0].passed
 
 
@@ -131,5 +131,5 @@ def test_the_embedded_checkpoint_lets_ads_pass(mini: TextModeration, text: str) 
         "Цена: 500, придуууурки, торга нет",
     ],
 )
-def test_the_embedded_checkpoint_refuses_insults_however_they_are_spelled(mini: TextModeration, text: str) -> None:
+def test_the_embedded_checkpoint_refuses_insults_however_they_are_spelled(mini: ToxicityClassifier, text: str) -> None:
     assert not mini.judge([text])[0].passed

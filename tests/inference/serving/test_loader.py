@@ -25,7 +25,7 @@ from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.listing.types import Description, Submission, Upload
 from inference.listing.validation import build_job
-from inference.moderation.match import MatchRule
+from inference.moderation.match import MatchPolicy
 from inference.serving.loader import Describer, Loader, load_describer
 from tests.support.models import tiny
 from tests.support.models.vision_language import SAVED
@@ -59,7 +59,7 @@ def test_a_describer_follows_its_cards(root: Path) -> None:
     """Threshold and known things come from the dual encoder's card, the number of photos from the captioner's."""
     save_card(replace(load_card(root / "clip" / "mini"), calibration={"match_threshold": 0.37}))
     describer = load_describer(root)
-    assert describer.models.checks.match == MatchRule(0.37, frozenset({"куртка"}))
+    assert describer.models.checks.match_policy == MatchPolicy(0.37, frozenset({"куртка"}))
     assert (describer.models.captioner.name, describer.models.captioner.max_photos) == ("mini", 10)
 
 
