@@ -83,7 +83,7 @@ class App:
                 memory_mb=settings.engine_memory_mb,
                 thresholds=load_toml(settings.moderation) if settings.moderation else {},
             )
-        _check_models(settings, {card.name for card in engine.cards()})
+        _check_models(settings, {card.name for card in engine.list_cards()})
         lock = None if settings.webhook_url else InstanceLock.take(settings.bot_id, settings.api_server)
         try:
             store = await Store.open(settings.database)
@@ -206,7 +206,7 @@ class App:
     def _open_uow(self, tx: Transaction) -> UnitOfWork:
         read_at, cards = self._known_cards
         if time.monotonic() - read_at > _CARDS_S:
-            cards = self.engine.cards()
+            cards = self.engine.list_cards()
             self._known_cards = (time.monotonic(), cards)
         return UnitOfWork(tx, cards, self._rules, time.time())
 

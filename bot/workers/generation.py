@@ -40,7 +40,7 @@ _SHORT_S: Final = 2.0
 class TextEngine(Protocol):
     """What writes texts: the engine."""
 
-    def cards(self) -> list[Card]:
+    def list_cards(self) -> list[Card]:
         """The captioners that there are."""
         ...
 

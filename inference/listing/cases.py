@@ -1,24 +1,24 @@
-"""Preloaded cases: what is sent, and what must come out.
+"""Load preloaded cases: a submission and what its description must contain.
 
 A case is a folder with `case.toml` and, where there is text, `attributes.txt`:
 
     title = {ru = "…", en = "…"}
     photos = ["front.png", "back.png"]     # files of the folder, in this order
-    [[remote]]                             # public photos that may stand in for them
+    [[remote]]                             # public photos that can replace them
     name = "jacket.jpg"
     url = "https://…"
     sha256 = "…"
     [expect]                               # any of:
-    code = "nothing-sent"                  # the input is refused with this code
+    code = "nothing-sent"                  # the input is invalid, with this code
     passed = true
     failed_checks = ["match"]
     mode = "photos+text"
     diversity = "<SINGLE>"
     masked_tokens = ["<PRICE>"]
     numbers_kept = ["5000"]
-    text_has_any = [["футболк", "майк"]]   # at least one of each list, letter case aside
+    text_has_any = [["футболк", "майк"]]   # at least one of each list, ignoring letter case
 
-A description never holds a number that the attributes did not: every case expects that.
+Every case also expects that the description holds no number that the attributes do not.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from inference.listing.types import Submission
 
 @dataclass(frozen=True, slots=True)
 class RemotePhoto:
-    """A public photo: where it is, and the SHA-256 that it must have."""
+    """A public photo: its file name, URL and SHA-256."""
 
     name: str
     url: str
@@ -46,7 +46,7 @@ class RemotePhoto:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What `case.toml` and `attributes.txt` of a folder say."""
+    """The contents of `case.toml` and `attributes.txt` of a folder."""
 
     folder: Path
     title: Mapping[str, str]
@@ -57,17 +57,17 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The name of the folder."""
+        """Name of the folder."""
         return self.folder.name
 
 
 def list_cases(root: Path) -> list[Case]:
-    """The cases below `root`, ordered by name."""
+    """Return the cases below `root`, ordered by name."""
     return [load_case(path.parent) for path in sorted(root.glob("*/case.toml"))]
 
 
 def get_case(root: Path, name: str) -> Case:
-    """The case in the folder `name`; raises `InvalidInput` when there is none."""
+    """Return the case in the folder `name`. Raises `InvalidInput` when there is none."""
     cases = list_cases(root)
     for case in cases:
         if case.name == name:
@@ -76,7 +76,7 @@ def get_case(root: Path, name: str) -> Case:
 
 
 def load_case(folder: Path) -> Case:
-    """The case in `folder`; raises `InvalidInput` when it cannot be read."""
+    """Load the case in `folder`. Raises `InvalidInput` when it cannot be read."""
     path = folder / "case.toml"
     text = folder / "attributes.txt"
     try:
@@ -92,9 +92,9 @@ def load_case(folder: Path) -> Case:
 
 
 def load_submission(case: Case, photos_from: Path | None = None) -> Submission:
-    """What the case sends: its own photos, or the public ones out of `photos_from`.
+    """Load the submission of a case with its own photos, or with its public photos from the folder `photos_from`.
 
-    Raises `InvalidInput` when a photo is not there or has another SHA-256, or when the case names no public photos.
+    Raises `InvalidInput` when a photo is missing or has another SHA-256, or when the case has no public photos.
     """
     if photos_from is None:
         return Submission(load_uploads(case.folder / name for name in case.photos), case.attributes)
@@ -107,6 +107,6 @@ def load_submission(case: Case, photos_from: Path | None = None) -> Submission:
 
 
 def check_hash(photo: RemotePhoto, data: bytes) -> None:
-    """Raise `InvalidInput` when `data` is not the photo that the case names."""
+    """Raise `InvalidInput` when the bytes have another SHA-256 than the photo."""
     if hashlib.sha256(data).hexdigest() != photo.sha256:
         raise InvalidInput("case-photo-differs", file=photo.name)

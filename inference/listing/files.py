@@ -1,4 +1,4 @@
-"""Files that the user names: read, or explained."""
+"""Read files that the user names; any failure raises `InvalidInput` with the path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def catch_os_errors(path: Path) -> Iterator[None]:
-    """Turn a failure to open or read `path` into `InvalidInput` that names it."""
+    """Turn a failure of the block to open or read `path` into `InvalidInput`."""
     try:
         yield
     except FileNotFoundError as error:
@@ -34,20 +34,20 @@ def catch_os_errors(path: Path) -> Iterator[None]:
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 text; raises `InvalidInput`."""
+    """Return the contents of a UTF-8 text file. Raises `InvalidInput`."""
     with catch_os_errors(path):
         return path.read_text("utf-8-sig")
 
 
 def load_toml(path: Path) -> dict[str, object]:
-    """A TOML file; raises `InvalidInput`."""
+    """Return the contents of a TOML file. Raises `InvalidInput`."""
     text = read_text(path)
     with catch_os_errors(path):
         return tomllib.loads(text)
 
 
 def load_overrides(path: Path | None) -> Overrides | None:
-    """The owner's thresholds in a TOML file, None where none is named; raises `InvalidInput`."""
+    """Load thresholds of moderation from a TOML file, if there is one. Raises `InvalidInput`."""
     if path is None:
         return None
     table = load_toml(path)
@@ -57,14 +57,14 @@ def load_overrides(path: Path | None) -> Overrides | None:
 
 
 def load_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:
-    """The photos as they were sent; raises `InvalidInput` for a file that cannot be read."""
-    return tuple(Upload(_read_photo(path), path.name) for path in paths)
+    """Load photo files without decoding them. Raises `InvalidInput` for a file that cannot be read."""
+    return tuple(Upload(_read_bytes(path), path.name) for path in paths)
 
 
-def _read_photo(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     limit = MAX_MEGABYTES * 1024 * 1024
     with catch_os_errors(path), path.open("rb") as file:
-        data = file.read(limit + 1)  # a film of many gigabytes is refused without reading it
+        data = file.read(limit + 1)  # does not read the gigabytes of a film
     if len(data) > limit:
         raise InvalidInput("file-too-big", file=str(path), limit=MAX_MEGABYTES)
     return data

@@ -1,4 +1,4 @@
-"""Open photo files that the project itself keeps: data sets, reports, public test photos."""
+"""Load photo files that the project itself keeps: data sets, reports, public test photos."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Engine:
         self._validators.shutdown()
         self._pipeline.shutdown()
 
-    def cards(self) -> list[Card]:
+    def list_cards(self) -> list[Card]:
         """Return the cards of the captioners that can serve now, by name.
 
         Omitted are captioners with an unreadable card, missing files or an unknown family, and those that failed to

@@ -1,4 +1,4 @@
-"""Whether a checkpoint works at all: one forward pass of any kind over a grey photo and a few words."""
+"""Check that a checkpoint works, with one forward pass on a grey photo and a few words."""
 
 from __future__ import annotations
 
@@ -28,35 +28,36 @@ from inference.moderation.texts import ToxicityClassifier
 from inference.serving.loader import CLIP, Loader
 
 _TEXT = "Название: куртка"
-# In two languages, as not every encoder reads both; of equal length, or one unknown token a letter would differ, too.
-_APART = ("куртка, a shirt", "платье, a skirt")
-_ALIKE: Final = 1e-5  # how little the same text's embeddings differ from row to row of a batch
-_LEAST: Final = 16  # tokens to be written: a text that ends at once would say nothing of whether it can be written
-# How torch, `transformers` and our own families say that weights are missing or of other shapes.
+# In two languages, because some encoders know only one; of equal length, because an encoder that maps every letter to
+# the unknown token distinguishes lengths.
+_DIFFERENT_TEXTS = ("куртка, a shirt", "платье, a skirt")
+_TOLERANCE: Final = 1e-5  # larger than the differences of one text's embeddings between the rows of a batch
+_MIN_NEW_TOKENS: Final = 16  # a text that ends at once would test no decoding
+# Messages of torch, `transformers` and our own families about missing weights and other shapes.
 _MISFIT = re.compile(r"loading state_dict|ignore_mismatched_sizes|fit the configuration|weights are missing|lacks \[")
 
 
 def run_smoke_test(root: Path, card: Card) -> None:
-    """Load the checkpoint below `root` and use it once. Raises `CheckpointError` where it does not work."""
+    """Load the checkpoint and run it once. Raises `CheckpointError` when it does not work."""
     try:
-        with _only_numbers(card):
-            _TRIALS[card.kind](root, card)
+        with _raise_on_nan(card):
+            _TESTS[card.kind](root, card)
     except CheckpointError as error:
         if error.message.code != "checkpoint-broken":
             raise
-        cause = error.__cause__ or error  # the error itself would send to what is being done here
+        cause = error.__cause__ or error  # the error itself recommends this very test
         unfit = CheckpointError("checkpoint-unfit", checkpoint=card.id, reason=first_line(cause))
-        raise _likely(card, cause) or unfit from error
+        raise _diagnose(card, cause) or unfit from error
     # Weights that do not fit their configuration fail in as many ways as models compute.
     except Exception as error:
         unusable = CheckpointError("checkpoint-unusable", checkpoint=card.id, reason=first_line(error))
-        raise _likely(card, error) or unusable from error
+        raise _diagnose(card, error) or unusable from error
 
 
-def _likely(card: Card, error: BaseException) -> CheckpointError | None:
-    """The likeliest causes in our own words; None for all others."""
-    told = architecture(card.folder)
-    family = told.family if told else model_type(card.folder)
+def _diagnose(card: Card, error: BaseException) -> CheckpointError | None:
+    """Return an error that names the likeliest cause, or None."""
+    detected = architecture(card.folder)
+    family = detected.family if detected else model_type(card.folder)
     if family in FAMILIES and family != card.family:
         return CheckpointError("checkpoint-family-other", checkpoint=card.id, given=card.family, family=family)
     if isinstance(error, FileNotFoundError):
@@ -68,8 +69,8 @@ def _likely(card: Card, error: BaseException) -> CheckpointError | None:
 
 
 @contextmanager
-def _only_numbers(card: Card) -> Iterator[None]:
-    """While it lasts, a layer that computes NaN raises: what is written of it may look like a text."""
+def _raise_on_nan(card: Card) -> Iterator[None]:
+    """Raise `CheckpointError` when a layer in the block returns NaN, which can still decode to plausible text."""
 
     def check(module: object, inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.isnan().any():
@@ -82,41 +83,41 @@ def _only_numbers(card: Card) -> Iterator[None]:
         hook.remove()
 
 
-def _write(root: Path, card: Card) -> None:
+def _test_captioner(root: Path, card: Card) -> None:
     own = Generation.of(card)
-    # The interrogator writes no tokens of its own and refuses to be told how.
-    least = {} if card.family == "interrogator" else {"min_new_tokens": min(_LEAST, own.max_new_tokens)}
-    captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **least}))
-    photos = (_photo(),)
+    # The interrogator generates no tokens itself and rejects generation settings.
+    overrides = {} if card.family == "interrogator" else {"min_new_tokens": min(_MIN_NEW_TOKENS, own.max_new_tokens)}
+    captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **overrides}))
+    photos = (_create_photo(),)
     (text,) = captioner.generate([Prompt(photos, clip.encode_images(photos), _TEXT, "<SINGLE>")])
     if not text.strip():
         raise CheckpointError("checkpoint-silent", checkpoint=card.id)
 
 
-def _relate(root: Path, card: Card) -> None:
+def _test_clip(root: Path, card: Card) -> None:
     clip = Clip.load(card.folder)
-    clip.encode_images([_photo()])
-    first, second = clip.encode_texts(_APART).embeddings
-    if torch.allclose(first, second, rtol=0, atol=_ALIKE):
+    clip.encode_images([_create_photo()])
+    first, second = clip.encode_texts(_DIFFERENT_TEXTS).embeddings
+    if torch.allclose(first, second, rtol=0, atol=_TOLERANCE):
         raise CheckpointError("checkpoint-alike", checkpoint=card.id)
 
 
-def _judge(root: Path, card: Card) -> None:
+def _test_toxicity(root: Path, card: Card) -> None:
     ToxicityClassifier.load(card).predict_risks([_TEXT])
 
 
-def _tell(root: Path, card: Card) -> None:
+def _test_diversity(root: Path, card: Card) -> None:
     clip = Clip.load(registry.get_card(root, "clip", CLIP).folder)
-    DiversityClassifier.load(card.folder).score(clip.encode_images([_photo()]))
+    DiversityClassifier.load(card.folder).score(clip.encode_images([_create_photo()]))
 
 
-_TRIALS: Mapping[str, Callable[[Path, Card], None]] = {
-    "captioner": _write,
-    "clip": _relate,
-    "toxicity": _judge,
-    "diversity": _tell,
+_TESTS: Mapping[str, Callable[[Path, Card], None]] = {
+    "captioner": _test_captioner,
+    "clip": _test_clip,
+    "toxicity": _test_toxicity,
+    "diversity": _test_diversity,
 }
 
 
-def _photo() -> Image.Image:
+def _create_photo() -> Image.Image:
     return Image.new("RGB", (64, 64), "grey")

@@ -1,4 +1,4 @@
-"""Devices: how wide numbers are where there is much memory, little, and a container's limit."""
+"""Devices and dtypes for much and little memory, and the memory limit of a container."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_cpu_computes_in_float32_while_that_fits(monkeypatch: pytest.MonkeyPat
     assert (choose_device(999).itemsize, choose_device(1000).itemsize) == (4, 2)
 
 
-def test_a_card_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dtype_of_a_card_overrides_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "_measure_memory", lambda: (4_000, 8_000))
     assert choose_device(10, "bfloat16").dtype == torch.bfloat16
     assert choose_device(5_000, "float32").dtype == torch.float32
@@ -37,7 +37,7 @@ def test_an_apple_gpu_computes_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> N
     assert (choose_device(1).name, choose_device(1).dtype) == ("mps", torch.bfloat16)
 
 
-def test_what_refers_only_to_itself_is_given_back() -> None:
+def test_reference_cycles_are_freed() -> None:
     class Circle:
         def __init__(self) -> None:
             self.me = self
@@ -48,10 +48,10 @@ def test_what_refers_only_to_itself_is_given_back() -> None:
 
 
 @pytest.mark.parametrize(("limit", "free"), [("5000", 3600), ("max", None)])
-def test_a_container_has_no_more_memory_than_it_was_given(
+def test_a_container_has_the_memory_of_its_limit(
     limit: str, free: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files that it has read, its checkpoints among them, are no memory in use."""
+    """The file cache, which holds its checkpoints, does not count as used."""
     (tmp_path / "max").write_text(f"{limit}\n")
     (tmp_path / "current").write_text("2000\n")
     (tmp_path / "stat").write_text("anon 1400\nfile 600\ninactive_file 500\nactive_file 100\n")

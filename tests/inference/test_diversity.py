@@ -1,4 +1,4 @@
-"""One thing or many: what holds by construction, whatever the weights are."""
+"""The diversity classifier: properties that hold by construction for any weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COUNTS = st.integers(1, 10)
 
 
 def classifier(seed: int = 0) -> DiversityClassifier:
-    """Weights large enough for scores all over [0, 1]."""
+    """Return a classifier with weights large enough for scores all over [0, 1]."""
     torch.manual_seed(seed)
     model = DiversityClassifier(DIM, WIDTH, 8)
     with torch.no_grad():
@@ -55,7 +55,7 @@ def test_a_score_lies_between_one_thing_and_many(count: int, seed: int, with_tex
 
 
 def test_scores_differ_between_albums() -> None:
-    """Otherwise every property here would hold of a constant."""
+    """Otherwise a constant would pass every test here."""
     scores = [CLASSIFIER.score(album(3, seed)) for seed in range(20)]
     assert min(scores) < 0.4
     assert max(scores) > 0.6
@@ -76,14 +76,14 @@ def test_more_photos_never_make_an_album_more_of_one_thing(count: int, seed: int
 
 @given(st.integers(1, 4), SEEDS)
 def test_the_number_of_copies_of_a_photo_is_no_evidence(count: int, seed: int) -> None:
-    """Photos sent twice say what they say however often they are sent."""
+    """Duplicate photos change nothing."""
     views = album(count, seed)
     twice, more = part(views, [*range(count)] * 2), part(views, [*range(count)] * 2 + [0, 0])
     assert CLASSIFIER.score(more) == pytest.approx(CLASSIFIER.score(twice), abs=1e-5)
 
 
-def test_fields_that_speak_of_many_things_raise_the_score() -> None:
-    """The text moves the score along the direction that its head has learnt, and against it the other way."""
+def test_a_text_about_many_things_raises_the_score() -> None:
+    """The text moves the score along the direction of its head, and the opposite text the other way."""
     views, direction = album(2, 3), normalize(CLASSIFIER.text.weight.detach()[0], dim=0)
     with torch.no_grad():
         of_many, of_one = CLASSIFIER(views, direction), CLASSIFIER(views, -direction)
@@ -100,7 +100,7 @@ def test_a_classifier_is_the_same_after_saving_and_loading(tmp_path: Path) -> No
 
 
 def test_a_classifier_decides_the_same_each_time(tmp_path: Path) -> None:
-    """Loaded for use, it drops nothing out."""
+    """Dropout is off after loading."""
     save_diversity(CLASSIFIER, tmp_path / "mini")
     loaded = DiversityClassifier.load(tmp_path / "mini")
     assert len({loaded.score(album(5, 1)) for _ in range(5)}) == 1
@@ -117,8 +117,8 @@ def test_zero_shot_lies_between_one_thing_and_many(tiny_clip: Clip) -> None:
     assert all(0 < score < 1 for score in scores)
 
 
-def test_zero_shot_hears_the_phrases(tiny_clip: Clip) -> None:
-    """A photo that looks just like the phrases of many things is many, and one like the phrases of one thing is one."""
+def test_zero_shot_follows_the_phrases(tiny_clip: Clip) -> None:
+    """A photo with the embedding of a phrase gets the class of the phrase."""
     many, one = tiny_clip.encode_texts(["разнообразие товаров", "один товар"]).embeddings
     states = torch.zeros(1, 1 + GRID**2, tiny.WIDTHS[-1])
     assert zero_shot(tiny_clip, ImageFeatures(many[None], states)) > zero_shot(

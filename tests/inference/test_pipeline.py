@@ -74,12 +74,12 @@ def only(results: list[Description | InvalidInput]) -> Description:
     return results[0]
 
 
-def refusing(threshold: float = 1.1) -> MatchPolicy:
+def build_strict_rule(threshold: float = 1.1) -> MatchPolicy:
     return MatchPolicy(threshold, frozenset({"куртка"}))
 
 
 def test_photos_and_text(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """Every field is there, the numbers are the seller's, and the captioner saw tokens instead of them."""
+    """Every field is set, the numbers are the seller's, and the captioner gets tokens instead of them."""
     captioner.draft = "Тёплая куртка. Размер <SIZE>. Цена <PRICE> руб."
     result = only(describe_all(submission(3, FIELDS)))
     assert (result.mode, result.checkpoint) == ("photos+text", "known")
@@ -97,7 +97,7 @@ def test_photos_and_text(describe_all: Describe, captioner: KnownCaptioner) -> N
 
 
 def test_photos_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """No text: no mask, no source to compare with, nothing to match."""
+    """Without text there are no mask, no source to compare with and no match."""
     result = only(describe_all(submission(2)))
     assert (result.mode, result.masked, result.text) == ("photos", None, captioner.draft)
     assert result.diversity is not None
@@ -109,7 +109,7 @@ def test_photos_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
 
 
 def test_text_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """No photo: the captioner reads the text alone, and no score of photos is claimed."""
+    """Without photos the captioner gets the text alone, and photo scores are null."""
     captioner.draft = "Куртка за <PRICE>."
     result = only(describe_all(submission(0, FIELDS)))
     assert (result.mode, result.text, result.diversity) == ("text", "Куртка за 5000.", None)
@@ -121,7 +121,7 @@ def test_text_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
 
 
 def test_nothing_at_all(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """An empty submission is an error that names what is missing, and no model is asked."""
+    """An empty submission is an error, and no model runs."""
     result = describe_all(Submission())
     assert isinstance(result[0], InvalidInput)
     assert captioner.prompts == []
@@ -133,7 +133,7 @@ def test_no_submission_gives_no_description(describe_all: Describe, captioner: K
 
 
 def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """A broken photo and a listing that does not match harm none of their neighbours."""
+    """A broken photo and a listing that does not match leave the rest of the batch as it is."""
     broken = Submission((Upload(b"no picture", "a.jpg"),))
     results = describe_all(
         submission(1, "Платье: белое"),
@@ -142,7 +142,7 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
         submission(2),
         Submission(),
         submission(0, FIELDS),
-        policy=refusing(),
+        policy=build_strict_rule(),
     )
     kinds = ["error" if isinstance(each, InvalidInput) else each.text is not None for each in results]
     assert kinds == [True, "error", False, True, "error", True]
@@ -155,15 +155,15 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
     assert modes == ["photos+text", "photos+text", "photos", "text"]
 
 
-def test_what_nobody_can_read_does_not_reach_the_seller(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """Half a letter where a limit cut the text, and control characters; lines stay lines."""
+def test_unprintable_characters_are_removed_from_drafts(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    """Replacement characters of a letter cut in half, and control characters; line breaks stay."""
     captioner.draft = "Тёплая\x08 куртка.\nНа молнии\ufffd"
     assert only(describe_all(submission(1))).draft == "Тёплая куртка.\nНа молнии"
 
 
 def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """It keeps its verdicts and has neither text nor scores."""
-    result = only(describe_all(submission(2, FIELDS), policy=refusing()))
+    """It has its verdicts, but neither text nor scores."""
+    result = only(describe_all(submission(2, FIELDS), policy=build_strict_rule()))
     assert (result.text, result.draft, result.masked, result.diversity) == (None, None, None, None)
     assert not result.moderation.passed
     assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
@@ -172,7 +172,7 @@ def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: K
 
 
 def test_checks_come_in_their_order(describe_all: Describe) -> None:
-    """Photos, text, match: always all three, and match with a score only where there was something to judge."""
+    """Always photos, text and match; match has a score only when it applies."""
     matched, silent = describe_all(submission(1, FIELDS), submission(1, "Цена: 5"))
     assert isinstance(matched, Description)
     assert isinstance(silent, Description)
@@ -184,7 +184,7 @@ def test_checks_come_in_their_order(describe_all: Describe) -> None:
 
 
 def test_match_compares_the_photos_with_the_seller_s_own_text(describe_all: Describe, tiny_clip: Clip) -> None:
-    """Not with what the captioner makes of it; the photo that fits best counts."""
+    """Not with the generated text; the best matching photo counts."""
     result = only(describe_all(submission(2, FIELDS)))
     photos = tiny_clip.encode_images([tiny.picture(0), tiny.picture(1)]).embeddings
     expected = float((photos @ tiny_clip.encode_texts([FIELDS]).embeddings[0]).clamp(0, 1).max())
@@ -202,7 +202,7 @@ def test_match_compares_the_photos_with_the_seller_s_own_text(describe_all: Desc
 def test_numbers_that_the_captioner_invents_are_erased(
     describe_all: Describe, captioner: KnownCaptioner, draft: str, text: str
 ) -> None:
-    """Foreign tokens and digits go, the seller's numbers stay, and the draft is shown as it was written."""
+    """Unknown tokens and digits are erased, the seller's numbers and the draft stay."""
     captioner.draft = draft
     result = only(describe_all(submission(1, FIELDS)))
     assert (result.draft, result.text) == (draft, text)
@@ -226,15 +226,15 @@ def test_the_seed_reaches_the_captioner(describe_all: Describe, captioner: Known
 def test_a_captioner_of_one_photo_gets_the_best_one(
     describe_all: Describe, captioner: KnownCaptioner, tiny_clip: Clip
 ) -> None:
-    """With a text the photo nearest to it, without one the photo most like the others."""
+    """With text the photo nearest to it, without text the most typical photo."""
     captioner.max_photos = 1
     describe_all(submission(6, FIELDS), submission(6))
-    seen = tiny_clip.encode_images([tiny.picture(number) for number in range(6)])
-    wanted = (tiny_clip.encode_texts([FIELDS]).embeddings[0], seen.embeddings.mean(0))
-    for prompt, like in zip(captioner.prompts, wanted, strict=True):
-        best = int((seen.embeddings @ like).argmax())
+    features = tiny_clip.encode_images([tiny.picture(number) for number in range(6)])
+    queries = (tiny_clip.encode_texts([FIELDS]).embeddings[0], features.embeddings.mean(0))
+    for prompt, query in zip(captioner.prompts, queries, strict=True):
+        best = int((features.embeddings @ query).argmax())
         assert [image.tobytes() for image in prompt.images] == [tiny.picture(best).tobytes()]
-        assert_alike(prompt.features, ImageFeatures(seen.embeddings[[best]], seen.states[[best]]))
+        assert_alike(prompt.features, ImageFeatures(features.embeddings[[best]], features.states[[best]]))
 
 
 def assert_alike(first: ImageFeatures, second: ImageFeatures) -> None:
@@ -242,10 +242,10 @@ def assert_alike(first: ImageFeatures, second: ImageFeatures) -> None:
     assert torch.allclose(first.states, second.states, atol=1e-5)
 
 
-def test_each_listing_is_seen_with_its_own_photos(
+def test_each_listing_gets_the_features_of_its_own_photos(
     describe_all: Describe, captioner: KnownCaptioner, tiny_clip: Clip
 ) -> None:
-    """One look at the photos of a whole batch, and everybody gets theirs back, in order."""
+    """All photos are encoded as one batch and split again in order."""
     describe_all(submission(2), submission(0, FIELDS), submission(3, first=2), submission(1, FIELDS, first=5))
     for prompt, (first, count) in zip(captioner.prompts, ((0, 2), (0, 0), (2, 3), (5, 1)), strict=True):
         assert_alike(
@@ -254,7 +254,7 @@ def test_each_listing_is_seen_with_its_own_photos(
 
 
 def test_a_listing_is_described_alike_alone_and_in_a_batch(describe_all: Describe) -> None:
-    """Scores and diversity do not depend on the neighbours."""
+    """Scores and diversity do not depend on the rest of the batch."""
     submissions = [submission(3, FIELDS), submission(1, "Цена: 100", first=4), submission(0, "Платье: белое")]
     for alone, together in zip(
         (only(describe_all(each)) for each in submissions), describe_all(*submissions), strict=True
@@ -292,7 +292,7 @@ def test_the_time_of_validation_is_the_listing_s_own(models: Models) -> None:
 
 @pytest.mark.parametrize("draft", ["", "<PHONE>", "\ufffd\ufffd", " …\n\u200b—"])
 def test_a_draft_without_a_word_is_refused(describe_all: Describe, captioner: KnownCaptioner, draft: str) -> None:
-    """A text of which nothing is left has no scores, and the sentence says what to do."""
+    """An empty text has no scores and its own reason."""
     captioner.draft = draft
     for result in describe_all(submission(1, FIELDS), submission(1)):
         assert isinstance(result, Description)
@@ -302,10 +302,10 @@ def test_a_draft_without_a_word_is_refused(describe_all: Describe, captioner: Kn
         assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
 
 
-def test_a_captioner_that_cannot_write_is_named(
+def test_a_captioner_that_fails_is_named(
     describe_all: Describe, captioner: KnownCaptioner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the first line of what is wrong; that is the checkpoint's fault, not a bug."""
+    """The error has the first line of the reason; it is the checkpoint's fault, not a bug."""
 
     def generate(prompts: Sequence[Prompt]) -> list[str]:
         raise ValueError("Image features and image tokens do not match\ntokens: 0")
@@ -318,7 +318,7 @@ def test_a_captioner_that_cannot_write_is_named(
     assert isinstance(raised.value.__cause__, ValueError)
 
 
-def test_a_bug_beside_the_captioner_stays_one(
+def test_an_error_outside_of_the_captioner_propagates(
     describe_all: Describe, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(models.diversity, "score", lambda views, text: 1 / 0)
@@ -336,36 +336,34 @@ def test_prompts_differ_between_one_thing_and_many(
     assert tokens == ["<VARIATIVE>", "<SINGLE>", "<SINGLE>"]
 
 
-class Refusing(ToxicityClassifier):
-    """Refuses the texts that hold a word; remembers what it was asked."""
+class RejectingTexts(ToxicityClassifier):
+    """Rejects texts with a word; records all texts."""
 
     def __init__(self, word: str) -> None:
         self.word = word
-        self.asked: list[str] = []
+        self.texts: list[str] = []
 
     def judge(self, texts: Sequence[str]) -> list[Verdict]:
-        self.asked += texts
+        self.texts += texts
         return [Verdict("text", passed=self.word not in text, score=0.5) for text in texts]
 
 
-def test_what_the_captioner_wrote_is_judged_too(
-    describe_all: Describe, captioner: KnownCaptioner, models: Models
-) -> None:
-    """A rude text never leaves, whoever wrote it; the sentence says that it was not the seller."""
+def test_generated_texts_are_moderated(describe_all: Describe, captioner: KnownCaptioner, models: Models) -> None:
+    """A rude generated text is rejected, with a reason that does not blame the seller."""
     captioner.draft = "Куртка дурацкая."
-    texts = Refusing("дурацкая")
+    texts = RejectingTexts("дурацкая")
     rude, plain = describe_all(
         submission(1, FIELDS), submission(1), checks=replace(models.checks, toxicity_classifier=texts)
     )
     assert isinstance(rude, Description)
-    assert texts.asked == [FIELDS, "", "Куртка дурацкая.", "Куртка дурацкая."]
+    assert texts.texts == [FIELDS, "", "Куртка дурацкая.", "Куртка дурацкая."]
     for result in (rude, plain):
         assert isinstance(result, Description)
         assert (result.text, result.moderation.passed) == (None, False)
         assert result.moderation.checks[1].reason == Message("written-refused")
 
 
-def test_contacts_are_warned_of_or_erased_as_the_owner_says(
+def test_contacts_are_warned_of_or_erased_as_configured(
     describe_all: Describe, captioner: KnownCaptioner, models: Models
 ) -> None:
     captioner.draft = "Тёплая куртка. Пишите на vk.com/shop."
@@ -381,27 +379,27 @@ def test_contacts_are_warned_of_or_erased_as_the_owner_says(
     assert silent.moderation.checks[1].reason is None
 
 
-class Seeing(NudityDetector):
-    """Finds the same in every photo; remembers how many it was shown at once."""
+class FixedDetector(NudityDetector):
+    """Returns one detection for photos 61 px wide; records the sizes of its batches."""
 
-    def __init__(self, found: Detection) -> None:
-        self.found = found
-        self.shown: list[int] = []
+    def __init__(self, detection: Detection) -> None:
+        self.detection = detection
+        self.batches: list[int] = []
 
     def detect(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        self.shown.append(len(images))
-        return [[self.found] if image.width == 61 else [] for image in images]
+        self.batches.append(len(images))
+        return [[self.detection] if image.width == 61 else [] for image in images]
 
 
-def test_all_photos_of_a_batch_are_looked_through_at_once(describe_all: Describe, models: Models) -> None:
-    """And each listing is told of its own photos by their numbers."""
-    detector = Seeing(Detection("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
+def test_nudity_is_detected_in_all_photos_of_a_batch_at_once(describe_all: Describe, models: Models) -> None:
+    """Each listing gets the numbers of its own photos."""
+    detector = FixedDetector(Detection("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
     bare = Upload(tiny.png(tiny.picture(3, (61, 48))))
     first = Submission((*submission(2).uploads, bare), "")
     refused, passed, none = describe_all(
         first, submission(4), submission(0, FIELDS), checks=replace(models.checks, nudity_detector=detector)
     )
-    assert detector.shown == [7]
+    assert detector.batches == [7]
     assert isinstance(refused, Description)
     assert refused.moderation.checks[0] == Verdict(
         "photos", passed=False, score=0.8, reason=Message("photos-refused", {"count": 1, "numbers": "3"})
@@ -414,9 +412,9 @@ def test_all_photos_of_a_batch_are_looked_through_at_once(describe_all: Describe
 def test_a_photo_without_clothes_is_named_by_its_number(
     describe_all: Describe, models: Models, tiny_clip: Clip
 ) -> None:
-    """The out-of-domain detector looks at the pixels that the dual encoder was given, of the whole batch."""
+    """The out-of-domain detector gets the pixels of the whole batch, as the dual encoder does."""
 
-    class Third(OutOfDomainDetector):
+    class ThirdOutOfDomain(OutOfDomainDetector):
         def predict(self, pixels: Tensor) -> Tensor:
             assert pixels.shape == (6, 3, tiny_clip.rule.size, tiny_clip.rule.size)
             return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
@@ -425,7 +423,7 @@ def test_a_photo_without_clothes_is_named_by_its_number(
     passed, refused = describe_all(
         submission(3),
         submission(3, FIELDS),
-        checks=replace(models.checks, match_policy=policy, out_of_domain_detector=Third()),
+        checks=replace(models.checks, match_policy=policy, out_of_domain_detector=ThirdOutOfDomain()),
     )
     assert isinstance(passed, Description)
     assert isinstance(refused, Description)
@@ -438,18 +436,18 @@ def test_a_photo_without_clothes_is_named_by_its_number(
     ("label", "score", "passed"),
     [("FACE_MALE", 0.5, True), ("FACE_MALE", 0.49, False), ("FEET_COVERED", 0.9, False)],
 )
-def test_a_photo_of_somebody_is_not_so_far_out_of_domain(
+def test_a_photo_of_a_person_is_less_out_of_domain(
     describe_all: Describe, models: Models, label: str, score: float, passed: bool
 ) -> None:
     """Whoever is seen is likely dressed, although the out-of-domain detector has never seen clothes worn."""
 
-    class Every(OutOfDomainDetector):
+    class AllOutOfDomain(OutOfDomainDetector):
         def predict(self, pixels: Tensor) -> Tensor:
             return torch.full((len(pixels),), 9.0)
 
     checks = replace(
-        models.checks, match_policy=MatchPolicy(-1.0, frozenset({"куртка"})), out_of_domain_detector=Every()
+        models.checks, match_policy=MatchPolicy(-1.0, frozenset({"куртка"})), out_of_domain_detector=AllOutOfDomain()
     )
-    seen = Seeing(Detection(label, score, (0, 0, 5, 5)))
+    detector = FixedDetector(Detection(label, score, (0, 0, 5, 5)))
     somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
-    assert only(describe_all(somebody, checks=replace(checks, nudity_detector=seen))).moderation.passed == passed
+    assert only(describe_all(somebody, checks=replace(checks, nudity_detector=detector))).moderation.passed == passed

@@ -46,7 +46,7 @@ def bert_folder(tiny_clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
-def test_bertscore_is_that_of_the_package(bert_folder: Path, tiny_clip: Clip) -> None:
+def test_bertscore_equals_the_package(bert_folder: Path, tiny_clip: Clip) -> None:
     """F1 on several Russian pairs, both ways round, to 1e-5."""
     bert_score = pytest.importorskip("bert_score", reason="bert-score is not installed")
     candidates, references = zip(*PAIRS, *[pair[::-1] for pair in PAIRS], strict=True)
@@ -58,13 +58,13 @@ def test_bertscore_is_that_of_the_package(bert_folder: Path, tiny_clip: Clip) ->
     assert max(expected) - min(expected) > 0.05
 
 
-def test_bertscore_of_equal_texts_is_one_and_does_not_care_which_comes_first(tiny_clip: Clip) -> None:
+def test_bertscore_is_symmetric_and_one_for_equal_texts(tiny_clip: Clip) -> None:
     first, second = tiny_clip.encode_texts(PAIRS[0]).tokens
     assert bertscore(first, first) == pytest.approx(1.0)
     assert bertscore(first, second) == pytest.approx(bertscore(second, first))
 
 
-def test_an_empty_text_scores_nothing_and_breaks_nothing(tiny_clip: Clip) -> None:
+def test_an_empty_text_scores_zero(tiny_clip: Clip) -> None:
     empty, some = tiny_clip.encode_texts(["", "Куртка"]).tokens
     assert [bertscore(empty, some), bertscore(some, empty), bertscore(empty, empty)] == [0.0, 0.0, 0.0]
 
@@ -98,7 +98,7 @@ def test_scores_of_a_listing_by_hand() -> None:
     assert scores.bertscore == pytest.approx(1.0)
 
 
-def test_what_cannot_be_compared_is_null() -> None:
+def test_scores_without_counterpart_are_null() -> None:
     """No photo: no CLIPScore; one photo: no pairs; no source text: nothing to compare the result with."""
     text = EncodedText(torch.tensor([1.0, 0.0, 0.0]), torch.eye(3))
     none, one = (
@@ -115,12 +115,12 @@ def test_what_cannot_be_compared_is_null() -> None:
     assert unsourced.clipscore_max == pytest.approx(1.0)
 
 
-def test_the_best_photo_is_the_one_nearest_to_the_text() -> None:
+def test_the_photo_nearest_to_the_text_is_selected() -> None:
     assert select_photos(UNIT, torch.tensor([0.0, 1.0, 0.0]), 1) == [1]
     assert select_photos(UNIT, torch.tensor([0.0, 1.0, 0.0]), 3) == [1, 2, 0]
 
 
-def test_without_a_text_the_best_photo_is_the_one_most_like_the_others() -> None:
+def test_without_text_the_most_typical_photo_is_selected() -> None:
     assert select_photos(UNIT[:3], None, 1) == [2]
 
 

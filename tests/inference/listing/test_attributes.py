@@ -1,4 +1,4 @@
-"""Attributes are read in every form that sellers type, and no digit gets lost on the way."""
+"""Attributes are parsed in every form that sellers type, without losing a digit."""
 
 import json
 import re
@@ -68,11 +68,11 @@ class TestText:
         text = "Объём: 5 л\nобъем : 5 Л\nЦвет: синий\nОБЪЁМ: 6 л"
         assert parse_attributes(text).items == (("Объём", "5 л, 6 л"), ("Цвет", "синий"))
 
-    def test_repeated_free_text_is_kept_once_and_different_free_texts_stay_apart(self) -> None:
+    def test_repeated_free_text_is_kept_once_and_different_free_texts_stay_separate(self) -> None:
         assert parse_attributes("Новая\nТёплая\nновая").items == (("", "Новая"), ("", "Тёплая"))
 
     @pytest.mark.parametrize("text", ["", " \n\t", "Цвет:", "Цвет: -", "Цвет: —; Размер: ...", "-", "\u200b"])
-    def test_what_says_nothing_is_left_out(self, text: str) -> None:
+    def test_empty_values_are_omitted(self, text: str) -> None:
         assert parse_attributes(text).items == ()
 
     def test_4000_characters_are_the_limit(self) -> None:
@@ -85,7 +85,7 @@ class TestText:
         assert set(re.findall(r"\d+", parse_attributes(text).text)) == set(re.findall(r"\d+", text))
 
     @given(st.text(st.sampled_from("аб 12.5:;,-\n/()ё\u00a0\u200b"), max_size=60))
-    def test_reading_the_text_of_attributes_again_changes_nothing(self, text: str) -> None:
+    def test_parsing_the_text_of_attributes_again_changes_nothing(self, text: str) -> None:
         attributes = parse_attributes(text)
         assert parse_attributes(attributes.text) == attributes
 
@@ -104,7 +104,7 @@ class TestJson:
             ("Номер", "100000000000000000000001"),
         )
 
-    def test_a_name_that_comes_twice_loses_no_value(self) -> None:
+    def test_a_repeated_name_loses_no_value(self) -> None:
         assert parse_attributes('{"Цвет": "синий", "Цвет": "белый", "цвет": "алый"}').items == (
             ("Цвет", "синий, белый, алый"),
         )
@@ -139,12 +139,12 @@ class TestJson:
             max_size=5,
         )
     )
-    def test_an_object_reads_the_same_as_text_and_as_a_mapping(self, value: dict[str, object]) -> None:
+    def test_an_object_is_parsed_alike_as_text_and_as_a_mapping(self, value: dict[str, object]) -> None:
         names = [name for name, _ in parse_attributes(value).items]
         assert [name for name, _ in parse_attributes(json.dumps(value)).items] == names
 
 
-def test_a_mapping_is_taken_as_it_is() -> None:
-    """Its values may hold what separates pairs in text; the empty name is free text."""
+def test_a_mapping_is_not_split() -> None:
+    """Its values may hold separators of text; the empty name is free text."""
     value = {" Цена:": "5000; Торг: да", "": "Новая", "Цвет": " ", "цена ": 5000}
     assert parse_attributes(value).items == (("Цена", "5000; Торг: да, 5000"), ("", "Новая"))

@@ -1,4 +1,4 @@
-"""A submission becomes a listing, or a refusal that names the file."""
+"""A submission becomes a listing, or an error that names the file."""
 
 import hashlib
 import random
@@ -57,7 +57,7 @@ def _near(actual: object, expected: tuple[int, int, int], tolerance: int = 12) -
 
 
 class TestSubmission:
-    def test_nothing_at_all_is_told_apart(self) -> None:
+    def test_an_empty_submission_has_its_own_code(self) -> None:
         assert _refusal() == Message("nothing-sent", {"limit": 10})
 
     def test_blank_attributes_are_nothing(self) -> None:
@@ -66,7 +66,7 @@ class TestSubmission:
     @pytest.mark.parametrize(
         ("uploads", "attributes", "mode"), [(1, "Цена: 5", "photos+text"), (1, "", "photos"), (0, "Цена: 5", "text")]
     )
-    def test_what_was_sent_decides_the_mode(self, uploads: int, attributes: str, mode: str) -> None:
+    def test_the_mode_depends_on_the_submission(self, uploads: int, attributes: str, mode: str) -> None:
         assert validate(Submission((Upload(_encoded(_halves())),) * uploads, attributes)).mode == mode
 
     def test_ten_photos_pass_in_order_and_eleven_do_not(self) -> None:

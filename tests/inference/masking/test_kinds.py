@@ -1,4 +1,4 @@
-"""Which token a number becomes: hand-made difficult cases, and every attribute of the real listings."""
+"""Kinds of numbers: difficult cases by hand, and every attribute of the real listings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inference.masking import TOKEN_KINDS, mask
 LISTINGS = Path(__file__).resolve().parents[4] / "shared/data/clothing/listings.jsonl"
 
 
-def kinds_of(text: str) -> list[str]:
+def classify(text: str) -> list[str]:
     return [re.sub(r"_\d+$", "", token.strip("<>")) for token in mask(text).values]
 
 
@@ -163,12 +163,12 @@ def kinds_of(text: str) -> list[str]:
         ("Доставка почтой 250 руб, сама вещь 900 руб", "DELIVERY PRICE"),
     ],
 )
-def test_words_around_a_number_choose_its_kind(text: str, kinds: str) -> None:
+def test_words_around_a_number_decide_its_kind(text: str, kinds: str) -> None:
     """Words before a number decide first, the unit after it second, in any grammatical case."""
-    assert kinds_of(text) == kinds.split()
+    assert classify(text) == kinds.split()
 
 
-def test_kinds_of_the_issue_are_all_there() -> None:
+def test_all_kinds_are_there() -> None:
     expected = "PRICE SIZE LENGTH GIRTH HEIGHT WEIGHT AGE YEAR QUANTITY PERCENT DISCOUNT DELIVERY PHONE ARTICLE UNK_VAL"
     assert set(expected.split()) == set(TOKEN_KINDS)
 
@@ -186,13 +186,13 @@ def test_kinds_of_the_issue_are_all_there() -> None:
         "стоимость доставки 150, стоимость юбки 500",
     ],
 )
-def test_price_and_delivery_fee_never_change_places(text: str) -> None:
+def test_price_and_delivery_fee_are_not_swapped(text: str) -> None:
     values = mask(text).values
     assert (values["<PRICE>"], values["<DELIVERY>"]) == ("500", "150")
 
 
 def test_every_real_attribute_becomes_the_token_of_its_name() -> None:
-    """The attribute names of the example listings always lead to the same kinds."""
+    """Each attribute name of the example listings always gives the same kind."""
     if not LISTINGS.exists():
         pytest.skip(f"no {LISTINGS}: the example listings are not part of the repository")
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)

@@ -1,4 +1,4 @@
-"""Masking and its way back: tokens, values, and the numbers of an ad written by a person."""
+"""Masking and restoring: tokens, values, and the numbers of ads written by people."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ TEXTS = st.text(max_size=40) | st.lists(PIECES, max_size=20).map("".join) | st.l
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 def test_restore_is_the_inverse_of_mask(text: str) -> None:
-    """Masking loses nothing of any string, literal tokens among them."""
+    """Masking loses nothing of any string, including literal tokens."""
     assert restore(mask(text)) == text
 
 
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
-def test_masked_text_holds_no_digit_but_in_the_numbers_of_tokens(text: str) -> None:
-    """Whatever Unicode calls a digit is behind a token."""
+def test_masked_text_has_digits_only_in_tokens(text: str) -> None:
+    """All Unicode digits are masked."""
     masked = mask(text)
     tokens = re.findall(r"<[A-Z_0-9]+>", masked.text)
     assert sorted(tokens) == sorted(masked.values)
     assert not re.search(DIGIT, re.sub(r"<[A-Z_0-9]+>", "", masked.text))
 
 
-def test_digits_are_all_that_unicode_calls_so() -> None:
+def test_the_pattern_matches_all_unicode_digits() -> None:
     digits = [char for char in map(chr, range(0x110000)) if char.isdigit()]
     assert [char for char in digits if not re.fullmatch(DIGIT, char)] == []
 
 
 def test_numbers_of_one_kind_are_counted() -> None:
-    """Every occurrence gets its own token, equal values too."""
+    """Every occurrence gets its own token, also for equal values."""
     assert mask("Размеры: 44, 44 и 48") == Masked(
         "Размеры: <SIZE>, <SIZE_2> и <SIZE_3>", {"<SIZE>": "44", "<SIZE_2>": "44", "<SIZE_3>": "48"}
     )
 
 
 def test_a_literal_token_is_masked_as_an_unknown_value() -> None:
-    """What a user types in the shape of a token is kept apart from the tokens of numbers."""
+    """Text that a user types like a token does not collide with the tokens of numbers."""
     assert mask("<PRICE>, 500 руб").text == "<UNK_VAL>, <PRICE> руб"
 
 
@@ -103,7 +103,7 @@ def test_a_number_with_its_separators_is_one_value(text: str, value: str) -> Non
         ("Размер с 42 по 46", ["42", "46"]),
     ],
 )
-def test_letters_are_sizes_only_where_they_stand_as_sizes(text: str, sizes: list[str]) -> None:
+def test_letters_are_sizes_only_in_context(text: str, sizes: list[str]) -> None:
     assert list(mask(text).values.values()) == sizes
 
 
@@ -131,8 +131,8 @@ def test_a_number_of_thousands_of_digits_is_masked() -> None:
         ("H&M, М", {"<SIZE>": "M"}, "H&M, М"),
     ],
 )
-def test_numbers_of_an_ad_find_their_values(text: str, values: dict[str, str], expected: str) -> None:
-    """A number equal to a value becomes its token however it is spelled; a number without a counterpart stays."""
+def test_numbers_of_an_ad_become_the_tokens_of_their_values(text: str, values: dict[str, str], expected: str) -> None:
+    """A number equal to a value becomes its token in any spelling; other numbers stay."""
     assert mask_against(text, values) == expected
 
 
@@ -152,6 +152,6 @@ def test_words_decide_between_tokens_of_one_value(text: str, expected: str) -> N
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 def test_a_text_against_its_own_values_keeps_no_number(text: str) -> None:
-    """Every number that masking finds in a text is found again when the text is read against its values."""
+    """Every number that `mask` finds, `mask_against` finds too."""
     left = re.sub(r"<[A-Z_0-9]+>", "", mask_against(text, mask(text).values))
     assert not re.search(DIGIT, left)

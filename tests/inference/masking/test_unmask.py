@@ -1,4 +1,4 @@
-"""From draft to text: values come back, and no other number stays."""
+"""Unmasking puts the values back and erases every other number."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INPUTS = st.dictionaries(TOKENS, st.sampled_from(["5", "42", "1 200", "44-46", "
 @settings(deadline=None, max_examples=300)
 @given(DRAFTS, INPUTS)
 def test_every_number_of_the_text_is_a_number_of_the_input(draft: str, values: dict[str, str]) -> None:
-    """No draft can bring a group of digits into the text that no value holds."""
+    """Every group of digits in the text is one of a value."""
     allowed = {digits for value in values.values() for digits in re.findall(rf"{DIGIT}+", value)}
     assert set(re.findall(rf"{DIGIT}+", unmask(draft, values))) <= allowed
 
@@ -40,7 +40,7 @@ def test_every_number_of_the_text_is_a_number_of_the_input(draft: str, values: d
 @settings(deadline=None, max_examples=300)
 @given(DRAFTS, INPUTS)
 def test_blanks_hold_no_digit(draft: str, values: dict[str, str]) -> None:
-    """With blanks there is no digit in the text at all."""
+    """With blanks the text has no digits at all."""
     assert not re.search(DIGIT, unmask(draft, values, "blanks"))
 
 
@@ -58,7 +58,7 @@ def test_blanks_hold_no_digit(draft: str, values: dict[str, str]) -> None:
     ],
 )
 def test_known_numbers_become_values_or_blanks(draft: str, text: str, blanks: str) -> None:
-    """A token, or a number that the model wrote out and the input holds, is the seller's own spelling or a blank."""
+    """A token, or a generated number that the input holds, becomes the seller's spelling or a blank."""
     assert unmask(draft, VALUES) == text
     assert unmask(draft, VALUES, "blanks") == blanks
 
@@ -98,8 +98,8 @@ def test_known_numbers_become_values_or_blanks(draft: str, text: str, blanks: st
         ("Размер: <SIZE>\nЦена: <PRICE_2> руб.\nНовое", "Размер: 44-46\nНовое"),
     ],
 )
-def test_an_unknown_token_goes_with_the_words_that_hang_on_it(draft: str, text: str) -> None:
-    """What is left reads as if the erased number had never been there."""
+def test_an_unknown_token_is_erased_with_the_words_that_depend_on_it(draft: str, text: str) -> None:
+    """The rest reads as if the number had never been there."""
     assert unmask(draft, VALUES) == text
 
 
@@ -117,7 +117,7 @@ def test_an_unknown_token_goes_with_the_words_that_hang_on_it(draft: str, text: 
         ("<PRICE>W30", "5000"),
     ],
 )
-def test_a_number_that_the_model_made_up_is_erased(draft: str, text: str) -> None:
+def test_an_invented_number_is_erased(draft: str, text: str) -> None:
     assert unmask(draft, VALUES) == text
 
 
@@ -134,17 +134,17 @@ def test_a_number_that_the_model_made_up_is_erased(draft: str, text: str) -> Non
     ],
 )
 def test_a_torn_token_is_erased_like_an_unknown_one(draft: str, text: str) -> None:
-    """What merely stands behind a < is none."""
+    """Other text after a < stays."""
     assert unmask(draft, VALUES) == text
 
 
 def test_values_keep_their_spelling() -> None:
-    """Tidying the sentence never touches what the seller wrote."""
+    """The cleanup of the sentence never changes a value."""
     assert unmask("Цена  <PRICE> .", {"<PRICE>": "1 ,  5"}) == "Цена 1 ,  5."
 
 
-def test_real_ads_still_read_when_all_of_their_numbers_go() -> None:
-    """Without any value, no ad of the examples keeps a dangling comma, bracket, label or lower-case sentence."""
+def test_real_ads_stay_readable_without_any_number() -> None:
+    """No example ad keeps a dangling comma, bracket, label or lower-case sentence."""
     if not LISTINGS.exists():
         pytest.skip(f"no {LISTINGS}: the example listings are not part of the repository")
     dangling = re.compile(

@@ -347,22 +347,22 @@ class TestLifetime:
         """A new folder is listed at once; a broken card, a missing file or an unknown family is omitted."""
         root = shutil.copytree(tiny_root, tmp_path / "checkpoints")
         engine = Engine(root)
-        assert [card.name for card in engine.cards()] == ["mini"]
+        assert [card.name for card in engine.list_cards()] == ["mini"]
         shutil.copytree(root / "captioner" / "mini", root / "captioner" / "broken")
         (root / "captioner" / "broken" / "card.toml").write_text("family = ")
         shutil.copytree(root / "captioner" / "mini", root / "captioner" / "more")
-        assert [card.name for card in engine.cards()] == ["mini", "more"]
+        assert [card.name for card in engine.list_cards()] == ["mini", "more"]
         card = (root / "captioner" / "more" / "card.toml").read_text("utf-8")
         for name, of_another_family in (("other", card.replace('"prefix"', '"llava"')), ("lost", card)):
             shutil.copytree(root / "captioner" / "more", root / "captioner" / name)
             (root / "captioner" / name / "card.toml").write_text(of_another_family, "utf-8")
         (root / "captioner" / "lost" / "model.safetensors").unlink()
-        assert [card.name for card in engine.cards()] == ["mini", "more"]
+        assert [card.name for card in engine.list_cards()] == ["mini", "more"]
         folder = root / "captioner" / "nocard"
         folder.mkdir()
         (folder / "config.json").write_text('{"model_type": "vision-encoder-decoder"}')
         shutil.copy(root / "captioner" / "mini" / "model.safetensors", folder)
-        assert [card.name for card in engine.cards()] == ["mini", "more", "nocard"]
+        assert [card.name for card in engine.list_cards()] == ["mini", "more", "nocard"]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -121,12 +121,12 @@ class TestFaults:
 
         async def scenario() -> None:
             engine = Engine(root)
-            assert [card.name for card in engine.cards()] == ["mini", "worse"]
+            assert [card.name for card in engine.list_cards()] == ["mini", "worse"]
             with pytest.raises(CheckpointError):
                 await engine.start("worse")
-            assert [card.name for card in engine.cards()] == ["mini"]
+            assert [card.name for card in engine.list_cards()] == ["mini"]
             monkeypatch.setattr(load_worker_module, "_EXCLUDE_S", 0)
-            assert [card.name for card in engine.cards()] == ["mini", "worse"]
+            assert [card.name for card in engine.list_cards()] == ["mini", "worse"]
             await engine.close()
 
         run(scenario())

@@ -1,4 +1,4 @@
-"""A checkpoint of any kind is used once, and one that does not work is said to."""
+"""The smoke test runs a checkpoint of any kind once, and raises when it does not work."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_used_once(root: Path, kind: str) -> None:
+def test_every_kind_runs_once(root: Path, kind: str) -> None:
     run_smoke_test(root, get_card(root, kind, "mini"))
 
 
@@ -54,7 +54,7 @@ def refused(code: str) -> Iterator[pytest.ExceptionInfo[CheckpointError]]:
 
 
 def odd(root: Path, kind: str, change: Change, **fields: Any) -> Card:
-    """A sealed copy of a working checkpoint with changed weights and other fields on its card."""
+    """Save a copy of a working checkpoint with changed weights and other fields on its card."""
     mini = get_card(root, kind, "mini")
     folder = root / kind / "odd"
     shutil.rmtree(folder, ignore_errors=True)
@@ -83,21 +83,21 @@ def narrow(weights: Weights) -> Weights:
 
 @pytest.mark.parametrize("change", [half, narrow])
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_that_do_not_fit_are_said_to(root: Path, kind: str, change: Change) -> None:
-    """Files that are whole by their hashes may still be no model."""
+def test_weights_that_do_not_fit_raise(root: Path, kind: str, change: Change) -> None:
+    """Files with correct hashes may still make no model."""
     card = odd(root, kind, change)
     with refused("checkpoint-misfit"):
         run_smoke_test(root, card)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_that_are_no_numbers_do_not_work(root: Path, kind: str) -> None:
+def test_nan_weights_raise(root: Path, kind: str) -> None:
     card = odd(root, kind, nan)
     with refused("checkpoint-nan"):
         run_smoke_test(root, card)
 
 
-def test_half_a_file_is_no_model(root: Path) -> None:
+def test_a_truncated_file_raises(root: Path) -> None:
     card = odd(root, "captioner", same)
     path = card.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -105,28 +105,28 @@ def test_half_a_file_is_no_model(root: Path) -> None:
         run_smoke_test(root, save_card(card))
 
 
-def test_a_model_that_no_memory_holds_is_whole(root: Path) -> None:
+def test_a_model_too_large_for_the_memory_is_not_broken(root: Path) -> None:
     card = odd(root, "captioner", same)
     save_hollow(card.folder / "model.safetensors", 1 << 40)
     with refused("memory-short"):
         run_smoke_test(root, card)
 
 
-def test_a_captioner_without_words_does_not_work(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_captioner_that_generates_nothing_raises(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PrefixCaptioner, "generate", lambda self, prompts: [" " for _ in prompts])
     with refused("checkpoint-silent"):
         run_smoke_test(root, get_card(root, "captioner", "mini"))
 
 
-def test_an_encoder_that_tells_no_texts_apart_does_not_work(root: Path) -> None:
-    """What `transformers` makes where the files of a tokenizer are missing."""
+def test_an_encoder_with_equal_embeddings_of_all_texts_raises(root: Path) -> None:
+    """`transformers` creates such a tokenizer when its files are missing."""
     card = odd(root, "clip", same)
     CLIPTokenizer().backend_tokenizer.save(str(card.folder / "tokenizer.json"))
     with refused("checkpoint-alike"):
         run_smoke_test(root, save_card(card))
 
 
-def test_a_card_that_says_another_family_than_its_files_is_told_so(root: Path) -> None:
+def test_a_card_of_another_family_than_its_files_raises(root: Path) -> None:
     with refused("checkpoint-family-other") as caught:
         run_smoke_test(root, odd(root, "captioner", same, family="rudolph"))
     assert caught.value.message.details["family"] == "prefix"
@@ -140,13 +140,13 @@ def test_a_file_that_is_missing_is_named(root: Path) -> None:
     assert caught.value.message.details["file"] == "config.json"
 
 
-def test_how_the_card_itself_writes_is_checked(root: Path) -> None:
+def test_the_generation_settings_of_the_card_are_tested(root: Path) -> None:
     with refused("card-generation"):
         run_smoke_test(root, odd(root, "captioner", same, generation={"max_new_tokens": 0}))
 
 
-def test_a_text_too_long_for_the_model_is_refused_as_when_it_is_loaded(root: Path) -> None:
-    """Positions for 256 tokens in all."""
+def test_a_text_too_long_for_the_model_raises_as_on_loading(root: Path) -> None:
+    """The model has 256 positions."""
     card = encoder_decoder.imported(root, generation={"max_new_tokens": 256})
     with refused("card-field") as caught:
         run_smoke_test(root, card)
@@ -158,8 +158,8 @@ def test_a_reason_is_one_short_line() -> None:
     assert len(first_line(ValueError("key, " * 1000))) == 200
 
 
-def test_files_that_make_no_model_are_not_sent_to_where_they_were_tried(root: Path) -> None:
-    """Loading says «verify it»; trying it out says what is wrong."""
+def test_the_error_does_not_recommend_the_smoke_test(root: Path) -> None:
+    """Loading recommends verifying; the smoke test names the reason."""
     card = odd(root, "captioner", same)
     (card.folder / "config.json").write_text("{")
     with refused("checkpoint-unfit") as caught:

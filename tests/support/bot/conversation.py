@@ -49,7 +49,7 @@ class PretendEngine:
         self.gate.set()
         self._root = root
 
-    def cards(self) -> list[Card]:
+    def list_cards(self) -> list[Card]:
         """A card a name."""
         return [
             Card(
