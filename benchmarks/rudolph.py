@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks import shapes
 from benchmarks.table import Row
 from inference.captioners.rudolph.convert import build
-from inference.captioners.rudolph.decoding import Reading, Sampling, write
+from inference.captioners.rudolph.decoding import Prefix, Sampling, generate_drafts
 from inference.captioners.rudolph.model import Rudolph
 
 NAME, TOKENS = "rudolph-350m", 64
@@ -86,7 +86,7 @@ def _draw_ids(model: Rudolph) -> tuple[Tensor, Tensor]:
 
 def _with_cache(model: Rudolph) -> Generate:
     def generate(left: Tensor, image: Tensor) -> list[int]:
-        return write(model, [Reading(left, (image,))], torch.zeros(1, 1, TOKENS), LIKELIEST)[0][0]
+        return generate_drafts(model, [Prefix(left, (image,))], torch.zeros(1, 1, TOKENS), LIKELIEST)[0][0]
 
     return generate
 

@@ -18,7 +18,15 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
+from inference.captioners.prefix.format import (
+    END,
+    PHOTO,
+    SPECIAL_TOKENS,
+    TEXT,
+    build_answer_ids,
+    build_prompt_ids,
+    get_token_ids,
+)
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from training import loop
 from training.data.scenes import Composer, Sample
@@ -36,7 +44,7 @@ def train_tokenizer(texts: Sequence[str]) -> Tokenizer:
 def pretrain(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str], work: Path, steps: int, batch: int) -> None:
     """Train the decoder as a language model on single phrases: [TEXT] phrase [END]."""
     optimizer = loop.build_optimizer(model, 1e-3, 0.02)
-    start, end = ids_of(tokenizer, (TEXT, END))
+    start, end = get_token_ids(tokenizer, (TEXT, END))
 
     def step(number: int) -> dict[str, float]:
         chosen = tokenizer.encode_batch([texts[n] for n in torch.randint(len(texts), (batch,)).tolist()])
@@ -58,7 +66,7 @@ def train(
     """
     average, smooth = loop.build_ema(model, 0.995)
     optimizer = loop.build_optimizer(model, 1e-3, 0.05)
-    (slot,), batches = ids_of(tokenizer, (PHOTO,)), _batches(composer, tokenizer, model.config, batch)
+    (slot,), batches = get_token_ids(tokenizer, (PHOTO,)), _batches(composer, tokenizer, model.config, batch)
 
     def step(number: int) -> dict[str, float]:
         rows, starts, samples = zip(*next(batches), strict=True)
@@ -88,8 +96,8 @@ def _batches(
 
 def _encode_sample(tokenizer: Tokenizer, config: DecoderConfig, sample: Sample) -> tuple[list[int], int]:
     """Return the token ids of a sample and the position at which the answer starts."""
-    prompt = prompt_ids(tokenizer, sample.token, len(sample.scenes), config.photo_vectors, sample.masked)
-    return (prompt + answer_ids(tokenizer, sample.things, sample.text))[: config.length], len(prompt)
+    prompt = build_prompt_ids(tokenizer, sample.token, len(sample.scenes), config.photo_vectors, sample.masked)
+    return (prompt + build_answer_ids(tokenizer, sample.things, sample.text))[: config.length], len(prompt)
 
 
 def _gather_states(feature_cache: Tensor, samples: Sequence[Sample]) -> Tensor:

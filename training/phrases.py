@@ -15,9 +15,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from inference.captioners.interrogator.captioner import THRESHOLDS, templates
-from inference.captioners.interrogator.labels import label
-from inference.captioners.interrogator.phrases import COLOURS, Phrases, read
+from inference.captioners.interrogator.captioner import THRESHOLDS, load_templates
+from inference.captioners.interrogator.labels import encode_tables
+from inference.captioners.interrogator.phrases import COLOURS, Phrases, load_phrases
 from inference.checkpoints.registry import Card, get_card, load_card, save_card
 from inference.clip.dual_encoder import Clip
 from inference.listing.photos import load_photo
@@ -32,7 +32,7 @@ BATCH: Final = 16
 
 def calibrate(data: Path, out: Path) -> Card:
     """Measure the thresholds of the interrogator in `out` on the training photos of a data set, and save its card."""
-    card, phrases = load_card(out), read()
+    card, phrases = load_card(out), load_phrases()
     clip = Clip.load(get_card(out.parent.parent, "clip", str(card.settings["clip"])).folder)
     labels = {name: row for name, row in read_photo_labels(data).items() if row.split == "train"}
     photos = encode_photos(clip, [data / "photos" / f"{name}.jpg" for name in labels])
@@ -57,7 +57,7 @@ def thresholds(
     """
     tables = phrases.of(areas)
     traits = {trait: tables[trait] for trait in tables if trait not in areas and trait not in phrases.seller}
-    read_as = label(clip.project_texts, traits, templates(tables, areas))
+    read_as = encode_tables(clip.project_texts, traits, load_templates(tables, areas))
     shown = [Shown(row, phrases) for row in labels]
     found: dict[str, float] = {}
     for trait, known in read_as.items():

@@ -13,7 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.captioners.base import load_captioner
-from inference.captioners.prefix.format import END, PHOTO, SPECIAL_TOKENS, TEXT, answer_ids, ids_of, prompt_ids
+from inference.captioners.prefix.format import (
+    END,
+    PHOTO,
+    SPECIAL_TOKENS,
+    TEXT,
+    build_answer_ids,
+    build_prompt_ids,
+    get_token_ids,
+)
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import GRID, Clip
@@ -132,7 +140,7 @@ def cost(model: Decoder, prompt: list[int], answer: list[int], states: Tensor, s
 
 def test_the_language_is_learned(tmp_path: Path) -> None:
     """The model comes to expect the phrases that it read, and stays surprised by others."""
-    model, (start, end) = small(), ids_of(TOKENIZER, (TEXT, END))
+    model, (start, end) = small(), get_token_ids(TOKENIZER, (TEXT, END))
     answers = [[*TOKENIZER.encode(text).ids, end] for text in tiny.TEXTS]
     before = [cost(model, [start], answer, NO_PHOTO) for answer in answers]
     captioner.pretrain(model, TOKENIZER, tiny.TEXTS[:2], tmp_path, 100, 4)
@@ -159,9 +167,9 @@ def test_lessons_are_learned_with_their_photos(feature_cache: Tensor, tmp_path: 
     model = small()
     captioner.train(model, TOKENIZER, composer, feature_cache, tmp_path, 400, 4)
     model.eval()
-    (slot,) = ids_of(TOKENIZER, (PHOTO,))
-    prompt = prompt_ids(TOKENIZER, "<SINGLE>", 1, vectors, "")
-    answers = [answer_ids(TOKENIZER, sample.things, sample.text) for sample in LESSONS]
+    (slot,) = get_token_ids(TOKENIZER, (PHOTO,))
+    prompt = build_prompt_ids(TOKENIZER, "<SINGLE>", 1, vectors, "")
+    answers = [build_answer_ids(TOKENIZER, sample.things, sample.text) for sample in LESSONS]
     costs = [[cost(model, prompt, answer, feature_cache[[n], 0].float(), slot) for answer in answers] for n in (0, 1)]
     assert costs[0][0] < costs[0][1] - 0.1
     assert costs[1][1] < costs[1][0] - 0.1

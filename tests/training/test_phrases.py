@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.captioners.interrogator.phrases import read
+from inference.captioners.interrogator.phrases import load_phrases
 from inference.checkpoints.registry import Card, save_card
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
@@ -34,7 +34,7 @@ def test_what_is_rare_or_cannot_be_told_has_no_threshold() -> None:
 def test_only_photos_of_things_that_have_a_trait_are_asked() -> None:
     """Shoes say nothing of sleeves; the labels' own words say what is shown."""
     row = PhotoLabels("train", "рубашка", ("белый", "синий"), "полоска", "женский", "Рубашка с карманом.", "на молнии")
-    shown = phrases.Shown(row, read())
+    shown = phrases.Shown(row, load_phrases())
     assert "sleeves" in shown.traits
     assert "heels" not in shown.traits
     assert shown.shows("в полоску", "patterns")

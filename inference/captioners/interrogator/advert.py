@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inference.captioners.base import Prompt
 from inference.captioners.generation.prompts import load_prompts
-from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, head
+from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, get_head_noun
 from inference.masking.morphology import inflect_adjective
 
 _TOKEN = re.compile(r"<[A-Z_]+\d*>")
@@ -55,19 +55,19 @@ class Advert:
         return " ".join(part for part in (seen, self.rest) if part)
 
 
-def spelled(phrase: str, trait: str, thing: Thing | None) -> str:
+def inflect(phrase: str, trait: str, thing: Thing | None) -> str:
     """A phrase as it is said of a thing: «белые» of «кроссовки»."""
     return inflect_adjective(phrase, thing.noun) if trait == COLOURS and thing else phrase
 
 
-def thing_of(phrase: str, area: str) -> Thing:
+def parse_thing(phrase: str, area: str) -> Thing:
     """What a phrase of a table of things names: «кроссовки» of «белые кроссовки»."""
-    lemma = head(phrase)
-    nouns = [word for word in phrase.split() if head(word) == lemma]
+    lemma = get_head_noun(phrase)
+    nouns = [word for word in phrase.split() if get_head_noun(word) == lemma]
     return Thing((nouns or phrase.split())[0], lemma, area)
 
 
-def with_all_fields(text: str, prompt: Prompt) -> str:
+def append_missing_fields(text: str, prompt: Prompt) -> str:
     """The text, and below it the seller's own line for every mask token that it lacks."""
     missing = [token for token in prompt.mask_tokens if token not in text]
     parts = [part.strip(" .") for part in re.split(r"[\n;]", prompt.masked)]

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from inference.captioners.base import Captioner, LoadContext, Prompt
 from inference.captioners.generation.prompts import load_prompts
-from inference.captioners.interrogator.advert import Advert, spelled, thing_of, with_all_fields
-from inference.captioners.interrogator.labels import remembered
-from inference.captioners.interrogator.modes import WAYS, Asked, Found, Seen, likest
-from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, head, read
-from inference.captioners.interrogator.ranking import Labels, album_of
+from inference.captioners.interrogator.advert import Advert, append_missing_fields, inflect, parse_thing
+from inference.captioners.interrogator.labels import load_or_encode
+from inference.captioners.interrogator.modes import MODE_FUNCTIONS, EnrichedText, PhraseMatch, Query, pick_most_similar
+from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, get_head_noun, load_phrases
+from inference.captioners.interrogator.ranking import Labels, average_embeddings
 from inference.captioners.interrogator.settings import Settings
 from inference.checkpoints.registry import Card, get_card
 from inference.clip.dual_encoder import Clip, ImageFeatures
@@ -34,12 +34,12 @@ from inference.scoring import select_photos
 __all__ = ["Interrogation", "Interrogator"]
 
 THRESHOLDS: Final = "thresholds.json"
-UNREACHED: Final = float("inf")
+NEVER: Final = float("inf")
 
 # Beside the kinds of checkpoints, where no card is looked for; it may be deleted at any time.
 _CACHE: Final = ".cache"
 # A caption that names as many things speaks of them all.
-_SEVERAL: Final = 2
+_MIN_SEVERAL: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,15 @@ class Tables:
         if named and named.area in self.areas:
             area = named.area
             ranked = self.labels[area].rank(album, len(self.labels[area].phrases))
-            phrase, similarity = next((row for row in ranked if head(row[0]) == named.lemma), ranked[0])
+            phrase, similarity = next((row for row in ranked if get_head_noun(row[0]) == named.lemma), ranked[0])
         traits = (*self.phrases.areas[area], *self.phrases.seller)
         firsts = (next(iter(self._ranked(album, trait)), None) for trait in traits)
         return tuple(sorted([(phrase, similarity), *filter(None, firsts)], key=lambda row: -row[1]))
 
-    def found(self, album: Tensor, traits: Sequence[str], thing: Thing | None, count: int) -> list[Found]:
+    def found(self, album: Tensor, traits: Sequence[str], thing: Thing | None, count: int) -> list[PhraseMatch]:
         """The `count` likest phrases of some traits that may be said, the likest first."""
         rows = [
-            Found(spelled(phrase, trait, thing), trait, similarity)
+            PhraseMatch(inflect(phrase, trait, thing), trait, similarity)
             for trait in traits
             for phrase, similarity in self._ranked(album, trait)
         ]
@@ -105,7 +105,7 @@ class Tables:
         ranked = self.labels[trait].rank(album, len(self.labels[trait].phrases))
         if not self.thresholds:
             return ranked
-        return [(phrase, value) for phrase, value in ranked if value >= self.thresholds.get(phrase, UNREACHED)]
+        return [(phrase, value) for phrase, value in ranked if value >= self.thresholds.get(phrase, NEVER)]
 
 
 class Interrogator:
@@ -134,19 +134,19 @@ class Interrogator:
         for field in ("adapters", "generation"):
             if getattr(card, field):
                 raise card.field_error(field)
-        phrases = read(next(iter(card.languages), "ru"))
+        phrases = load_phrases(next(iter(card.languages), "ru"))
         settings = Settings.of(card, phrases.areas)
         clip = context.load_clip(settings.clip)
         captioner = context.load_captioner(settings.captioner)
         root, tables = card.folder.parent.parent, phrases.of(settings.areas)
-        labels = remembered(
+        labels = load_or_encode(
             root / _CACHE / f"{card.name}.safetensors",
             get_card(root, "clip", settings.clip).files,
             clip.project_texts,
             tables,
-            templates(tables, settings.areas),
+            load_templates(tables, settings.areas),
         )
-        found = Tables(phrases, settings.areas, labels, _thresholds(card))
+        found = Tables(phrases, settings.areas, labels, _load_thresholds(card))
         return cls(card, captioner, clip, found, settings, views_fit=clip is context.clip)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
@@ -169,30 +169,30 @@ class Interrogator:
     def _asked(self, prompt: Prompt, caption: str, mode: str) -> Interrogation:
         photos = prompt.features.embeddings if self._views_fit else self._clip.encode_images(prompt.images).embeddings
         if not len(photos):
-            return Interrogation(caption, (), with_all_fields(caption, prompt), None)
-        album, advert = album_of(photos), Advert.of(caption, self.tables.phrases)
+            return Interrogation(caption, (), append_missing_fields(caption, prompt), None)
+        album, advert = average_embeddings(photos), Advert.of(caption, self.tables.phrases)
         phrases = self.tables.summary(album, advert.thing)
         if prompt.token == "<VARIATIVE>":  # a word of the pipeline, not a secret  # noqa: S105
             found = self._several(photos, advert)
         else:
-            found = WAYS[mode](self._open(album, advert))
-        text = with_all_fields(advert.whole(found.text), prompt)
+            found = MODE_FUNCTIONS[mode](self._open(album, advert))
+        text = append_missing_fields(advert.whole(found.text), prompt)
         return Interrogation(caption, phrases, text, found.similarity, found.encoded)
 
-    def _open(self, album: Tensor, advert: Advert) -> Asked:
+    def _open(self, album: Tensor, advert: Advert) -> Query:
         """What a caption leaves open; one that names no thing is given the likest."""
         phrase, area, _ = self.tables.thing(album)
         if advert.thing is None and not advert.lead:
-            advert = replace(advert, lead=f"{phrase[:1].upper()}{phrase[1:]}", thing=thing_of(phrase, area))
+            advert = replace(advert, lead=f"{phrase[:1].upper()}{phrase[1:]}", thing=parse_thing(phrase, area))
         phrases = self.tables.phrases
         area = advert.thing.area if advert.thing else area
         # A caption may name a thing of an area that this checkpoint leaves out.
         known = [trait for trait in phrases.areas[area] if trait in self.tables.labels]
         traits = [trait for trait in known if not phrases.is_said(trait, advert.seen)]
         found = self.tables.found(album, traits, advert.thing, self.settings.candidates)
-        return Asked(album, advert, traits, found, self._clip.project_texts, self.settings)
+        return Query(album, advert, traits, found, self._clip.project_texts, self.settings)
 
-    def _several(self, photos: Tensor, advert: Advert) -> Seen:
+    def _several(self, photos: Tensor, advert: Advert) -> EnrichedText:
         """Of different things sold together, the likest of each photo is named, unless the caption names several.
 
         Pockets and fastenings would be said of all of them; they are left to the caption.
@@ -200,20 +200,20 @@ class Interrogator:
         named = {thing.lemma for thing in self.tables.phrases.named(advert.seen)}
         things: dict[str, str] = {}
         for phrase, _, _ in map(self.tables.thing, photos):
-            if head(phrase) not in named:
-                things.setdefault(head(phrase), phrase)
-        more = list(things.values()) if len(named) < _SEVERAL else []
+            if get_head_noun(phrase) not in named:
+                things.setdefault(get_head_noun(phrase), phrase)
+        more = list(things.values()) if len(named) < _MIN_SEVERAL else []
         text = advert.saying(more, "interrogator-several") if more else advert.seen
-        return likest(album_of(photos), self._clip.project_texts, [text])
+        return pick_most_similar(average_embeddings(photos), self._clip.project_texts, [text])
 
 
-def _thresholds(card: Card) -> Mapping[str, float]:
+def _load_thresholds(card: Card) -> Mapping[str, float]:
     path = card.folder / THRESHOLDS
     thresholds: dict[str, float] = json.loads(path.read_text("utf-8")) if THRESHOLDS in card.files else {}
     return thresholds
 
 
-def templates(tables: Mapping[str, object], areas: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def load_templates(tables: Mapping[str, object], areas: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Table → the sentences of `prompts.po` in which its phrases are read."""
     kinds = {table: "thing" if table in areas else "colour" if table == COLOURS else "trait" for table in tables}
     return {table: tuple(load_prompts()[f"interrogator-{kind}"].split("\n")) for table, kind in kinds.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from inference.captioners.interrogator.labels import Read, embed
+from inference.captioners.interrogator.labels import EncodeTexts, encode_normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Chained:
+class Chain:
     """The likest text of a chain: its phrases in order, its similarity, and how many texts were encoded on the way."""
 
     phrases: tuple[str, ...]
@@ -41,39 +41,39 @@ Compose = Callable[[Sequence[str]], str]  # phrases in order → the text that s
 Excludes = Callable[[str, str], bool]  # whether the first phrase, once said, leaves nothing to say for the second
 
 
-def never(first: str, second: str) -> bool:
+def never_excludes(first: str, second: str) -> bool:
     """No phrase excludes another."""
     return False
 
 
-def chained(
-    read: Read,
+def build_chain(
+    read: EncodeTexts,
     album: Tensor,
     compose: Compose,
     candidates: Sequence[str],
     limits: Limits,
-    excludes: Excludes = never,
-) -> Chained:
+    excludes: Excludes = never_excludes,
+) -> Chain:
     """The likest text that candidates make, added one by one, the best first.
 
     album: (dim,), the mean of the photos' embeddings; its negative makes the text that is least like them.
     candidates: equals are tried in their order.
     """
     said: tuple[str, ...] = ()
-    current, encoded = float(embed(read, [compose(said)])[0] @ album), 1
+    current, encoded = float(encode_normalized(read, [compose(said)])[0] @ album), 1
     hopes = dict.fromkeys(candidates, float("inf"))
     while hopes and len(said) < limits.most:
-        winner, gain, tried = _winner(read, album, compose, said, current, hopes, limits)
+        winner, gain, tried = _find_winner(read, album, compose, said, current, hopes, limits)
         encoded += tried
         if winner is None:
             break
         said, current = (*said, winner), current + gain
         hopes = {phrase: hope for phrase, hope in hopes.items() if phrase != winner and not excludes(winner, phrase)}
-    return Chained(said, current, encoded)
+    return Chain(said, current, encoded)
 
 
-def _winner(
-    read: Read,
+def _find_winner(
+    read: EncodeTexts,
     album: Tensor,
     compose: Compose,
     said: tuple[str, ...],
@@ -90,7 +90,7 @@ def _winner(
     winner, most, tried = None, limits.gain, 0
     while tried < len(order) and (not tried or hopes[order[tried]] > most):
         block = order[tried : tried + limits.block] if hopes[order[tried]] < float("inf") else order
-        likeness = embed(read, [compose((*said, phrase)) for phrase in block]) @ album
+        likeness = encode_normalized(read, [compose((*said, phrase)) for phrase in block]) @ album
         tried += len(block)
         for phrase, value in zip(block, likeness.tolist(), strict=True):
             hopes[phrase] = value - current

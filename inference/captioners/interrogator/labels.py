@@ -17,25 +17,27 @@ from torch.nn.functional import normalize
 
 from inference.captioners.interrogator.ranking import Labels
 
-BATCH: Final = 64
+BATCH_SIZE: Final = 64
 
-Read = Callable[[Sequence[str]], Tensor]  # texts → (texts, dim), their lengths as they come
+EncodeTexts = Callable[[Sequence[str]], Tensor]  # texts → (texts, dim), their lengths as they come
 
 
-def embed(read: Read, texts: Sequence[str]) -> Tensor:
+def encode_normalized(read: EncodeTexts, texts: Sequence[str]) -> Tensor:
     """Texts → (texts, dim), of unit length."""
-    return normalize(_features(read, texts), dim=-1)
+    return normalize(_encode(read, texts), dim=-1)
 
 
-def _features(read: Read, texts: Sequence[str]) -> Tensor:
+def _encode(read: EncodeTexts, texts: Sequence[str]) -> Tensor:
     """Texts → (texts, dim). Texts of like length are read together, so that little is padded."""
     order = sorted(range(len(texts)), key=lambda number: (len(texts[number]), number))
-    parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
+    parts = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
     features = torch.cat([read([texts[number] for number in part]) for part in parts])
     return features[torch.tensor(order).argsort()]
 
 
-def label(read: Read, tables: Mapping[str, Sequence[str]], templates: Mapping[str, Sequence[str]]) -> dict[str, Labels]:
+def encode_tables(
+    read: EncodeTexts, tables: Mapping[str, Sequence[str]], templates: Mapping[str, Sequence[str]]
+) -> dict[str, Labels]:
     """Every table's phrases, each the mean of what its table's templates make of it, then of unit length.
 
     templates: table → sentences with `{}`; the mean is taken before the lengths are, as ruCLIP's `Predictor` does.
@@ -43,7 +45,7 @@ def label(read: Read, tables: Mapping[str, Sequence[str]], templates: Mapping[st
     texts = [
         each.format(phrase) for table, phrases in tables.items() for each in templates[table] for phrase in phrases
     ]
-    rows = _features(read, texts).split([len(templates[table]) * len(phrases) for table, phrases in tables.items()])
+    rows = _encode(read, texts).split([len(templates[table]) * len(phrases) for table, phrases in tables.items()])
     means = [
         rows_of.view(len(templates[table]), len(phrases), -1).mean(0)
         for rows_of, (table, phrases) in zip(rows, tables.items(), strict=True)
@@ -54,10 +56,10 @@ def label(read: Read, tables: Mapping[str, Sequence[str]], templates: Mapping[st
     }
 
 
-def remembered(
+def load_or_encode(
     path: Path,
     encoder: Mapping[str, str],
-    read: Read,
+    read: EncodeTexts,
     tables: Mapping[str, Sequence[str]],
     templates: Mapping[str, Sequence[str]],
 ) -> dict[str, Labels]:
@@ -65,16 +67,16 @@ def remembered(
 
     encoder: name → SHA-256 of the encoder's files. A file that cannot be read or written only costs the time.
     """
-    key = _key(encoder, tables, templates)
+    key = _compute_key(encoder, tables, templates)
     with suppress(OSError, SafetensorError, KeyError):
         return _load(path, key, tables)
-    labels = label(read, tables, templates)
+    labels = encode_tables(read, tables, templates)
     with suppress(OSError, SafetensorError):
         _save(path, key, labels)
     return labels
 
 
-def _key(*parts: object) -> str:
+def _compute_key(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, default=list).encode()).hexdigest()
 
 

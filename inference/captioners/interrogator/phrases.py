@@ -56,8 +56,8 @@ class Phrases:
     def is_said(self, trait: str, text: str) -> bool:
         """Whether a text speaks of a trait: «с коротким рукавом» leaves nothing to say of sleeves."""
         stems, adjectives = self._speaking[trait]
-        spoken = [word for word in _words(text) if get_noun_lemma(word) != "цвет"]
-        return any(_begins(word, stem) for word in spoken for stem in stems) or any(
+        spoken = [word for word in _find_words(text) if get_noun_lemma(word) != "цвет"]
+        return any(_shares_stem(word, stem) for word in spoken for stem in stems) or any(
             adjectives.intersection(lemmatize(word)) for word in spoken
         )
 
@@ -67,19 +67,19 @@ class Phrases:
 
         These are its nouns and the adjectives that no other trait has; of colours, all adjectives.
         """
-        adjectives = {trait: frozenset(_adjectives(phrases)) for trait, phrases in self.traits.items()}
+        adjectives = {trait: frozenset(_find_adjectives(phrases)) for trait, phrases in self.traits.items()}
         counts = Counter(chain(*adjectives.values()))
         return {
-            trait: (frozenset(), each | frozenset(_nouns(self.traits[trait])))
+            trait: (frozenset(), each | frozenset(_find_nouns(self.traits[trait])))
             if trait == COLOURS
-            else (frozenset(_nouns(self.traits[trait])), frozenset(word for word in each if counts[word] == 1))
+            else (frozenset(_find_nouns(self.traits[trait])), frozenset(word for word in each if counts[word] == 1))
             for trait, each in adjectives.items()
         }
 
     def named(self, text: str) -> list[Thing]:
         """The things that a text names, in order, each once."""
         found: dict[str, Thing] = {}
-        for word in _words(text):
+        for word in _find_words(text):
             lemma = get_noun_lemma(word) or word
             if lemma in self._areas_of and (lemma == word or is_nominative_or_accusative(word)):
                 found.setdefault(lemma, Thing(word, lemma, self._areas_of[lemma]))
@@ -92,46 +92,46 @@ class Phrases:
         phrases.sort(key=lambda each: len(each[0].split()))
         found: dict[str, str] = {}
         for phrase, area in phrases:
-            found.setdefault(head(phrase), area)
+            found.setdefault(get_head_noun(phrase), area)
         return {lemma: area for lemma, area in found.items() if lemma not in _VAGUE}
 
 
 @cache
-def read(language: str = "ru") -> Phrases:
+def load_phrases(language: str = "ru") -> Phrases:
     """The tables of a language."""
     folder = _FOLDER / language
     table = tomllib.loads((folder / "tables.toml").read_text("utf-8"))
     areas = {area: tuple(traits) for area, traits in table["areas"].items()}
-    things = {area: _lines(folder / "things" / f"{area}.txt") for area in areas}
-    traits = {path.stem: _lines(path) for path in sorted((folder / "traits").glob("*.txt"))}
+    things = {area: _read_lines(folder / "things" / f"{area}.txt") for area in areas}
+    traits = {path.stem: _read_lines(path) for path in sorted((folder / "traits").glob("*.txt"))}
     return Phrases(things, traits, areas, tuple(table["seller"]))
 
 
-def head(phrase: str) -> str:
+def get_head_noun(phrase: str) -> str:
     """The lemma of the noun that a phrase names: «куртка» of «зимняя куртка с мехом»; the word itself of «лонгслив»."""
-    return next(_nouns([_PREPOSITION.split(phrase)[0]]), phrase.split()[0])
+    return next(_find_nouns([_PREPOSITION.split(phrase)[0]]), phrase.split()[0])
 
 
-def _lines(path: Path) -> tuple[str, ...]:
+def _read_lines(path: Path) -> tuple[str, ...]:
     return tuple(path.read_text("utf-8").splitlines())
 
 
-def _words(text: str) -> list[str]:
+def _find_words(text: str) -> list[str]:
     """Words in lower case, each part of «тёмно-синий» by itself."""
     return _WORD.findall(text.lower())
 
 
-def _nouns(phrases: Iterable[str]) -> Iterator[str]:
-    lemma = (get_noun_lemma(word) for phrase in phrases for word in _words(phrase))
+def _find_nouns(phrases: Iterable[str]) -> Iterator[str]:
+    lemma = (get_noun_lemma(word) for phrase in phrases for word in _find_words(phrase))
     return (each for each in lemma if each and each not in _VAGUE)
 
 
-def _adjectives(phrases: Iterable[str]) -> Iterator[str]:
-    words = (word for phrase in phrases for word in _words(phrase))
+def _find_adjectives(phrases: Iterable[str]) -> Iterator[str]:
+    words = (word for phrase in phrases for word in _find_words(phrase))
     return (lemmatize(word)[:2][-1] for word in words if get_part_of_speech(word) in ("ADJF", "PRTF"))
 
 
-def _begins(word: str, lemma: str) -> bool:
+def _shares_stem(word: str, lemma: str) -> bool:
     """«полосатый» begins as «полоска»; a word of four letters has to be the noun itself, or «поло» would be striped."""
     word = word.replace("ё", "е")
     return word == lemma or (min(len(word) - 1, len(lemma)) >= _STEM and word.startswith(lemma[:_STEM]))

@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-CHUNK: Final = 4096
+CHUNK_SIZE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Labels:
     phrases: tuple[str, ...]
     embeddings: Tensor
 
-    def rank(self, album: Tensor, count: int, chunk: int = CHUNK) -> list[tuple[str, float]]:
+    def rank(self, album: Tensor, count: int, chunk: int = CHUNK_SIZE) -> list[tuple[str, float]]:
         """The `count` phrases most like the album, the likest first, each with its similarity; equals keep their order.
 
         album: (dim,); `-album` ranks what is least like it, with similarities of the other sign.
@@ -38,6 +38,6 @@ class Labels:
         return [(self.phrases[place], float(value)) for place, value in zip(places.tolist(), best, strict=True)]
 
 
-def album_of(embeddings: Tensor) -> Tensor:
+def average_embeddings(embeddings: Tensor) -> Tensor:
     """One vector for several photos, (photos, dim) → (dim,): a text times it is the mean of the similarities."""
     return embeddings.mean(0)

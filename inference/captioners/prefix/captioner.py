@@ -9,10 +9,10 @@ import torch
 from tokenizers import Tokenizer
 
 from inference.captioners.base import LoadContext, Prompt
-from inference.captioners.prefix.choice import best
-from inference.captioners.prefix.decoding import Sampling, Speller, write
-from inference.captioners.prefix.format import PHOTO, ids_of, prompt_ids
+from inference.captioners.prefix.decoding import DraftTokenizer, Sampling, generate_drafts
+from inference.captioners.prefix.format import PHOTO, build_prompt_ids, get_token_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
+from inference.captioners.prefix.reranking import pick_best
 from inference.checkpoints.registry import Card
 from inference.checkpoints.weights import read
 from inference.clip.dual_encoder import Clip
@@ -26,7 +26,7 @@ class PrefixCaptioner:
         self.max_photos = max_photos
         self.sampling = Sampling()
         self._model = model.eval()
-        self._speller = Speller(tokenizer)
+        self._speller = DraftTokenizer(tokenizer)
         self._clip = clip
 
     @classmethod
@@ -49,8 +49,8 @@ class PrefixCaptioner:
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt: the best of several sampled ones."""
         tokenizer, vectors = self._speller.tokenizer, self._model.config.photo_vectors
-        rows = [prompt_ids(tokenizer, p.token, len(p.features), vectors, p.masked) for p in prompts]
-        slot = ids_of(tokenizer, (PHOTO,))[0]
+        rows = [build_prompt_ids(tokenizer, p.token, len(p.features), vectors, p.masked) for p in prompts]
+        slot = get_token_ids(tokenizer, (PHOTO,))[0]
         states = torch.cat([prompt.features.states for prompt in prompts])
-        drafts = write(self._model, self._speller, rows, states, slot, prompts, self.sampling)
-        return best(self._clip, prompts, drafts)
+        drafts = generate_drafts(self._model, self._speller, rows, states, slot, prompts, self.sampling)
+        return pick_best(self._clip, prompts, drafts)

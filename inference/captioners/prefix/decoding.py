@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.base import Prompt
-from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
-from inference.captioners.prefix.model import ROOM_STRIDE, Cache, Decoder
+from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, get_token_ids
+from inference.captioners.prefix.model import CACHE_STRIDE, Cache, Decoder
 
 NEVER = float("-inf")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -40,20 +40,20 @@ class Draft:
     likelihood: float
 
 
-class Speller:
+class DraftTokenizer:
     """A tokenizer with the ids that a draft may never hold: digits, tokens that are no words, and their brackets."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.text, self.end = ids_of(tokenizer, (TEXT, END))
+        self.text, self.end = get_token_ids(tokenizer, (TEXT, END))
         words = range(tokenizer.get_vocab_size())
         self.banned = torch.zeros(len(words))
         spelled = [tokenizer.decode([word]).strip() for word in words]
         self.banned[[word for word, text in enumerate(spelled) if any(c.isdigit() or c in "<>" for c in text)]] = NEVER
-        self.banned[ids_of(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
+        self.banned[get_token_ids(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
         self._latin = torch.zeros(len(words))
         self._latin[[word for word, text in enumerate(spelled) if _LATIN.search(text) and text != "V"]] = NEVER
-        self._mask_ids = dict(zip(MASK_TOKENS, ids_of(tokenizer, MASK_TOKENS), strict=True))
+        self._mask_ids = dict(zip(MASK_TOKENS, get_token_ids(tokenizer, MASK_TOKENS), strict=True))
         self.masks = frozenset(self._mask_ids.values())
 
     def bias(self, prompt: Prompt, row: Sequence[int]) -> Tensor:
@@ -72,9 +72,9 @@ class Speller:
         return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
 
 
-def write(
+def generate_drafts(
     model: Decoder,
-    speller: Speller,
+    speller: DraftTokenizer,
     rows: Sequence[Sequence[int]],
     states: Tensor,
     slot: int,
@@ -90,17 +90,17 @@ def write(
     count = sampling.drafts
     # A row's room depends on its own length alone: its text must not depend on its neighbours.
     room = ((model.config.length - lengths) // 2).clamp(max=sampling.things_length).repeat_interleave(count)
-    chances = torch.cat([_chances(prompt.seed, count, sampling) for prompt in prompts])
-    cache = cache.repeat(count, ROOM_STRIDE)
+    chances = torch.cat([_draw_uniforms(prompt.seed, count, sampling) for prompt in prompts])
+    cache = cache.repeat(count, CACHE_STRIDE)
     naming, texting = chances.split((sampling.things_length, sampling.text_length), dim=1)
-    state = _name_things(model, speller, last.repeat_interleave(count, 0), cache, room, naming, sampling)
+    state = _generate_things(model, speller, last.repeat_interleave(count, 0), cache, room, naming, sampling)
     bias = torch.stack([speller.bias(prompt, row) for prompt, row in zip(prompts, rows, strict=True)])
-    writing = _Writing(model, speller, sampling, bias.repeat_interleave(count, 0), texting)
+    writing = _TextSampler(model, speller, sampling, bias.repeat_interleave(count, 0), texting)
     drafts = writing.run(state, cache)
     return [drafts[start : start + count] for start in range(0, len(drafts), count)]
 
 
-def _chances(seed: int, count: int, sampling: Sampling) -> Tensor:
+def _draw_uniforms(seed: int, count: int, sampling: Sampling) -> Tensor:
     """Uniform draws of one prompt, (count, things and text): its own, whatever else is in the batch.
 
     The first draft names the things that are likeliest.
@@ -111,7 +111,7 @@ def _chances(seed: int, count: int, sampling: Sampling) -> Tensor:
     return chances
 
 
-def _drawn(logits: Tensor, chances: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
+def _sample(logits: Tensor, chances: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """A word of the likeliest a row, (rows, words) logits and (rows,) chances: its id and its logit, (rows,) each."""
     best, words = logits.topk(sampling.top_k, dim=1)
     shares = (best / sampling.temperature).softmax(1).cumsum(1)
@@ -119,8 +119,14 @@ def _drawn(logits: Tensor, chances: Tensor, sampling: Sampling) -> tuple[Tensor,
     return words.gather(1, chosen)[:, 0], best.gather(1, chosen)[:, 0]
 
 
-def _name_things(
-    model: Decoder, speller: Speller, state: Tensor, cache: Cache, room: Tensor, chances: Tensor, sampling: Sampling
+def _generate_things(
+    model: Decoder,
+    speller: DraftTokenizer,
+    state: Tensor,
+    cache: Cache,
+    room: Tensor,
+    chances: Tensor,
+    sampling: Sampling,
 ) -> Tensor:
     """Let each row say what it sees, up to and with [TEXT]; returns the states from which the text starts.
 
@@ -131,7 +137,7 @@ def _name_things(
     starts, ended = torch.empty_like(state), torch.zeros(len(state), dtype=torch.bool)
     number = 0
     while not bool(ended.all()):
-        words, _ = _drawn(model.logits(state).add_(bias), chances[:, min(number, chances.shape[1] - 1)], sampling)
+        words, _ = _sample(model.logits(state).add_(bias), chances[:, min(number, chances.shape[1] - 1)], sampling)
         words[ended | (room <= number)] = speller.text
         state = model.step(words, cache)
         # A row that has ended is stepped along with the others, but its cache stays where it was.
@@ -143,10 +149,12 @@ def _name_things(
     return starts
 
 
-class _Writing:
+class _TextSampler:
     """The sampled texts of a batch while they grow."""
 
-    def __init__(self, model: Decoder, speller: Speller, sampling: Sampling, bias: Tensor, chances: Tensor) -> None:
+    def __init__(
+        self, model: Decoder, speller: DraftTokenizer, sampling: Sampling, bias: Tensor, chances: Tensor
+    ) -> None:
         self._model, self._speller, self._sampling = model, speller, sampling
         self._bias, self._chances = bias, chances
         self._ids: list[list[int]] = [[] for _ in range(len(bias))]
@@ -185,6 +193,6 @@ class _Writing:
     def _draw(self, state: Tensor, active: Tensor, ended: Tensor, number: int) -> Tensor:
         """The next word of each active row, by its own chance, from the likeliest words."""
         logits = self._model.logits(state).add_(self._bias)
-        words, scores = _drawn(logits, self._chances[active, number], self._sampling)
+        words, scores = _sample(logits, self._chances[active, number], self._sampling)
         self._likelihoods[active] += (scores - logits.logsumexp(1)).masked_fill(ended, 0.0)
         return words

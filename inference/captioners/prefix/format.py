@@ -18,43 +18,47 @@ from inference.listing.types import DiversityToken
 from inference.masking import TOKEN_KINDS
 
 START, ATTRIBUTES, THINGS, TEXT, END, PHOTO = "[START]", "[ATTRIBUTES]", "[THINGS]", "[TEXT]", "[END]", "[PHOTO]"
-MOST_PHOTOS = 10
-MOST_OF_A_KIND = 3
-ATTRIBUTES_LENGTH = 160
+MAX_PHOTOS = 10
+MAX_PER_KIND = 3
+MAX_ATTRIBUTES_TOKENS = 160
 
 MASK_TOKENS = tuple(
     f"<{kind}>" if number == 1 else f"<{kind}_{number}>"
     for kind in dict.fromkeys((*TOKEN_KINDS, "UNK_VAL"))
-    for number in range(1, MOST_OF_A_KIND + 1)
+    for number in range(1, MAX_PER_KIND + 1)
 )
-IMAGE_TOKENS = tuple(f"<IMG_{number}>" for number in range(1, MOST_PHOTOS + 1))
+IMAGE_TOKENS = tuple(f"<IMG_{number}>" for number in range(1, MAX_PHOTOS + 1))
 SPECIAL_TOKENS = (START, ATTRIBUTES, THINGS, TEXT, END, PHOTO, "<SINGLE>", "<VARIATIVE>", *IMAGE_TOKENS, *MASK_TOKENS)
 
 _TOKEN = re.compile(r"<[A-Z_]+(?:_\d+)?>")
 
 
-def plain(masked: str) -> str:
+def drop_unknown_tokens(masked: str) -> str:
     """Masked text as the tokenizer may read it: values beyond the third of a kind are left out."""
     return _TOKEN.sub(lambda found: found[0] if found[0] in MASK_TOKENS else "", masked)
 
 
-def prompt_ids(tokenizer: Tokenizer, token: DiversityToken, photos: int, vectors: int, masked: str) -> list[int]:
+def build_prompt_ids(tokenizer: Tokenizer, token: DiversityToken, photos: int, vectors: int, masked: str) -> list[int]:
     """The ids of a prompt up to and with [THINGS]; each photo takes `vectors` slots of the [PHOTO] id."""
-    attributes = tokenizer.encode(plain(masked)).ids[:ATTRIBUTES_LENGTH]
-    ids = ids_of(tokenizer, (START, token))
-    slots = ids_of(tokenizer, (PHOTO,)) * vectors
+    attributes = tokenizer.encode(drop_unknown_tokens(masked)).ids[:MAX_ATTRIBUTES_TOKENS]
+    ids = get_token_ids(tokenizer, (START, token))
+    slots = get_token_ids(tokenizer, (PHOTO,)) * vectors
     for name in IMAGE_TOKENS[:photos]:
-        ids += ids_of(tokenizer, (name,)) + slots
-    return ids + ids_of(tokenizer, (ATTRIBUTES,)) + attributes + ids_of(tokenizer, (THINGS,))
+        ids += get_token_ids(tokenizer, (name,)) + slots
+    return ids + get_token_ids(tokenizer, (ATTRIBUTES,)) + attributes + get_token_ids(tokenizer, (THINGS,))
 
 
-def answer_ids(tokenizer: Tokenizer, things: str, text: str) -> list[int]:
+def build_answer_ids(tokenizer: Tokenizer, things: str, text: str) -> list[int]:
     """The ids that the model is to write after a prompt."""
-    words = tokenizer.encode(things).ids + ids_of(tokenizer, (TEXT,)) + tokenizer.encode(plain(text)).ids
-    return words + ids_of(tokenizer, (END,))
+    words = (
+        tokenizer.encode(things).ids
+        + get_token_ids(tokenizer, (TEXT,))
+        + tokenizer.encode(drop_unknown_tokens(text)).ids
+    )
+    return words + get_token_ids(tokenizer, (END,))
 
 
-def ids_of(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
+def get_token_ids(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
     """The ids of special tokens. Raises `ValueError` where the tokenizer lacks one."""
     ids = [number for name in names if (number := tokenizer.token_to_id(name)) is not None]
     if len(ids) < len(names):

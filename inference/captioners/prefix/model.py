@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ROOM_STRIDE = 32
+CACHE_STRIDE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Cache:
         """Have room for `room` tokens a row; it grows in strides, because growing copies."""
         lacking = room - self.keys.shape[3]
         if lacking > 0:
-            grow = (0, 0, 0, max(lacking, ROOM_STRIDE))
+            grow = (0, 0, 0, max(lacking, CACHE_STRIDE))
             self.keys, self.values = functional.pad(self.keys, grow), functional.pad(self.values, grow)
 
 
@@ -98,7 +98,7 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.dropout = nn.Dropout(config.dropout)
-        self.apply(_initialise)
+        self.apply(_init_weights)
 
     def _blocks(self) -> Sequence[Block]:
         return cast(Sequence[Block], self.blocks)
@@ -161,7 +161,7 @@ class Decoder(nn.Module):
         return normed
 
 
-def _initialise(module: nn.Module) -> None:
+def _init_weights(module: nn.Module) -> None:
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=0.02)
     if isinstance(module, nn.Linear) and module.bias is not None:

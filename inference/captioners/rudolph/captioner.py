@@ -19,11 +19,11 @@ from torch import Tensor
 
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.generation.writer import Generation, limits
-from inference.captioners.rudolph.decoding import Reading, Sampling, size_of_row, write
+from inference.captioners.rudolph.decoding import Prefix, Sampling, count_row_elements, generate_drafts
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
-from inference.captioners.rudolph.ranking import best
-from inference.captioners.rudolph.spelling import Speller, Task, framed, sentence
-from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, pixels
+from inference.captioners.rudolph.ranking import pick_best
+from inference.captioners.rudolph.tokenizer import RudolphTokenizer, Task, format_sentence, pad_ids
+from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, preprocess
 from inference.captioners.settings import Valid, read_settings
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
@@ -50,11 +50,11 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Job:
     """One text that is wanted for a prompt: what it is written behind, in how many ids at most, how it is weighed."""
 
     prompt: Prompt
-    reading: Reading
+    reading: Prefix
     begun: tuple[int, ...]  # the ids of the text that is there already
     room: int
     weighed_as: Task
@@ -67,7 +67,7 @@ class RudolphCaptioner:
     weighed by all photos that they describe. Raises `CheckpointError` for a card that asks for what there is not.
     """
 
-    def __init__(self, model: Rudolph, vqgan: Vqgan, speller: Speller, card: Card, device: Device) -> None:
+    def __init__(self, model: Rudolph, vqgan: Vqgan, speller: RudolphTokenizer, card: Card, device: Device) -> None:
         self.name = card.name
         self.max_photos = card.max_photos
         self.model = model.eval()
@@ -95,7 +95,7 @@ class RudolphCaptioner:
             merge_adapters(model.float(), card)  # published weights are halves, too narrow to add small numbers to
         model.to(device.name, device.dtype)
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
-        speller = Speller(tokenizer, special=model.config.text_special > 0)
+        speller = RudolphTokenizer(tokenizer, special=model.config.text_special > 0)
         # The encoder is small, and a code is the largest of thousands of scores: it stays in float32.
         return cls(model, vqgan.to(device.name, torch.float32), speller, card, device)
 
@@ -104,7 +104,7 @@ class RudolphCaptioner:
         codes = iter(self._look([image for prompt in prompts for image in prompt.images]))
         wanted = [self._wanted(prompt, [next(codes) for _ in prompt.images]) for prompt in prompts]
         texts = iter(self._write([each for several in wanted for each in several]))
-        return [" ".join(dict.fromkeys(sentence(next(texts)) for _ in several)).strip() for several in wanted]
+        return [" ".join(dict.fromkeys(format_sentence(next(texts)) for _ in several)).strip() for several in wanted]
 
     @torch.inference_mode()
     def _look(self, images: Sequence[Image.Image]) -> list[Tensor]:
@@ -113,26 +113,26 @@ class RudolphCaptioner:
         at_once = max(1, self._budget // (8 * self._vqgan.config.width * edge**2))
         codes: list[Tensor] = []
         for start in range(0, len(images), at_once):
-            codes += self._vqgan(pixels(images[start : start + at_once], edge).to(self._device.name))
+            codes += self._vqgan(preprocess(images[start : start + at_once], edge).to(self._device.name))
         return codes
 
-    def _wanted(self, prompt: Prompt, codes: Sequence[Tensor]) -> list[_Wanted]:
+    def _wanted(self, prompt: Prompt, codes: Sequence[Tensor]) -> list[_Job]:
         """One text for all photos of one thing, one for each photo of several things, one without photos."""
         config, asked = self.model.config, self._generation.max_new_tokens
         template = self._settings.prompt
         if not codes:
             # Half of the left text is for what will be written.
             begun = self._speller.told(prompt, template, "<LT_T2T>", config.left - min(asked, config.left // 2))
-            reading = Reading(torch.tensor(begun))
-            return [_Wanted(prompt, reading, tuple(begun), min(asked, config.left - len(begun)), "<LT_T2T>")]
-        left = framed(self._speller.told(prompt, template, "<LT_I2T>", config.left - 1), config.left)
+            reading = Prefix(torch.tensor(begun))
+            return [_Job(prompt, reading, tuple(begun), min(asked, config.left - len(begun)), "<LT_T2T>")]
+        left = pad_ids(self._speller.told(prompt, template, "<LT_I2T>", config.left - 1), config.left)
         room = min(asked, config.right - len(self._begun))
         right = torch.tensor(self._begun)
         is_one_thing = prompt.token == "<SINGLE>"  # noqa: S105
         photos = [tuple(codes)] if is_one_thing else [(each,) for each in codes]
-        return [_Wanted(prompt, Reading(left, each, right), self._begun, room, "<LT_T2I>") for each in photos]
+        return [_Job(prompt, Prefix(left, each, right), self._begun, room, "<LT_T2I>") for each in photos]
 
-    def _write(self, wanted: Sequence[_Wanted]) -> list[str]:
+    def _write(self, wanted: Sequence[_Job]) -> list[str]:
         """The best text of each; those of one length are written together, as many as the memory has room for."""
         texts: dict[int, str] = {}
         lengths = [(each.reading.length, each.room) for each in wanted]
@@ -143,9 +143,9 @@ class RudolphCaptioner:
                     texts[number] = self._best(wanted[number], drafts)
         return [texts[number] for number in range(len(wanted))]
 
-    def _parts(self, numbers: Sequence[int], wanted: Sequence[_Wanted]) -> Iterator[list[int]]:
+    def _parts(self, numbers: Sequence[int], wanted: Sequence[_Job]) -> Iterator[list[int]]:
         first = wanted[numbers[0]]
-        row = size_of_row(self.model.config, first.reading.length, self._settings.drafts, first.room)
+        row = count_row_elements(self.model.config, first.reading.length, self._settings.drafts, first.room)
         part: list[int] = []
         for number in numbers:
             if part and row * sum(wanted[each].reading.rows for each in (*part, number)) > self._budget:
@@ -154,25 +154,25 @@ class RudolphCaptioner:
             part.append(number)
         yield part
 
-    def _draft(self, wanted: Sequence[_Wanted]) -> list[list[list[int]]]:
+    def _draft(self, wanted: Sequence[_Job]) -> list[list[list[int]]]:
         """The ids of every draft of every text, all of one length."""
         asked, drafts = self._generation, self._settings.drafts
-        chances = torch.stack([_chances(each.prompt.seed, drafts, asked.max_new_tokens) for each in wanted])
+        chances = torch.stack([_draw_uniforms(each.prompt.seed, drafts, asked.max_new_tokens) for each in wanted])
         sampling = Sampling(asked.top_k, self._settings.top_p, asked.temperature, asked.min_new_tokens)
         spellings = [self._speller.spelling(each.prompt.mask_tokens) for each in wanted]
         held = limits(asked, self._speller.digits, [each.prompt for each in wanted], spellings)
         readings = [each.reading for each in wanted]
-        return write(self.model, readings, chances[:, :, : wanted[0].room], sampling, held)
+        return generate_drafts(self.model, readings, chances[:, :, : wanted[0].room], sampling, held)
 
-    def _best(self, wanted: _Wanted, drafts: Sequence[list[int]]) -> str:
+    def _best(self, wanted: _Job, drafts: Sequence[list[int]]) -> str:
         """The draft that fits its photos best, without what it began with."""
         texts = [self._speller.text([*wanted.begun, *draft]) for draft in drafts]
         drawn = dict(zip(reversed(texts), reversed(drafts), strict=True))
         counts = torch.tensor([texts.count(text) for text in drawn])
         left = self.model.config.left
-        rows = torch.stack([framed(self._speller.ids(text, wanted.weighed_as), left) for text in drawn])
-        at_once = max(1, self._budget // (2 * size_of_row(self.model.config, wanted.reading.length, 0, 0)))
-        number = best(self.model, rows, wanted.reading.images, counts, at_once)
+        rows = torch.stack([pad_ids(self._speller.ids(text, wanted.weighed_as), left) for text in drawn])
+        at_once = max(1, self._budget // (2 * count_row_elements(self.model.config, wanted.reading.length, 0, 0)))
+        number = pick_best(self.model, rows, wanted.reading.images, counts, at_once)
         return self._told(list(drawn.values())[number], wanted.prompt)
 
     def _told(self, ids: Sequence[int], prompt: Prompt) -> str:
@@ -182,7 +182,7 @@ class RudolphCaptioner:
         return head + found
 
 
-def _chances(seed: int, drafts: int, room: int) -> Tensor:
+def _draw_uniforms(seed: int, drafts: int, room: int) -> Tensor:
     """Uniform draws of one prompt, (drafts, room): its own, whatever else is in the batch."""
     chances = torch.rand(drafts, room, generator=torch.Generator().manual_seed(seed))
     if seed == 0:

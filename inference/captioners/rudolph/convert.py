@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from inference.captioners.rudolph.captioner import IMAGES, MODEL
-from inference.captioners.rudolph.masks import Pattern, visible
+from inference.captioners.rudolph.masks import Pattern, build_mask
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
-from inference.captioners.rudolph.vqgan import Vqgan, recognise
+from inference.captioners.rudolph.vqgan import Vqgan, infer_config
 from inference.checkpoints import youtokentome
 from inference.checkpoints.registry import Card
 from inference.checkpoints.weights import read_pickle, save
@@ -23,7 +23,7 @@ WEIGHTS, TOKENIZER, ENCODER = "pytorch_model.bin", "bpe.model", "vqgan.gumbelf8-
 
 # Layers, width → heads and kernels, which no shape tells: the models of ai-forever/ru-dolph. A `config.json` beside the
 # weights, with the names of the original's constructor, says it for any other.
-_PUBLISHED: Final = {
+_KNOWN_SIZES: Final = {
     (24, 1024): {"num_attention_heads": 16, "kernel_size": 7, "last_kernel_size": 9},
     (24, 2048): {"num_attention_heads": 16, "kernel_size": 9, "last_kernel_size": 11},
     (32, 2560): {"num_attention_heads": 32, "kernel_size": 7, "last_kernel_size": 9},
@@ -49,9 +49,9 @@ def convert(source: Path, folder: Path) -> Card:
     tokenizer = youtokentome.read(source / TOKENIZER)
     encoder = cast(Mapping[str, Mapping[str, Tensor]], read_pickle(source / ENCODER))["state_dict"]
     encoder = {name: weight for name, weight in encoder.items() if name.startswith(_ENCODER_PARTS)}
-    sizes = recognise({name: weight.shape for name, weight in encoder.items()})
+    sizes = infer_config({name: weight.shape for name, weight in encoder.items()})
     published = cast(Mapping[str, Tensor], read_pickle(source / WEIGHTS))
-    config = _recognise(published, _told(source / "config.json"), tokenizer.get_vocab_size(), sizes.codes)
+    config = _infer_config(published, _read_config(source / "config.json"), tokenizer.get_vocab_size(), sizes.codes)
     _check_masks(config, published)
     model = {name: weight for name, weight in published.items() if not name.endswith("_mask")}
     with torch.device("meta"):
@@ -76,10 +76,10 @@ def convert(source: Path, folder: Path) -> Card:
 
 def build(published: Mapping[str, int]) -> Rudolph:
     """The model of the arguments of the original's constructor, its weights as torch draws them."""
-    return Rudolph(_config(published))
+    return Rudolph(_build_config(published))
 
 
-def _config(told: Mapping[str, int]) -> RudolphConfig:
+def _build_config(told: Mapping[str, int]) -> RudolphConfig:
     """Our sizes of the original's arguments; its `vocab_size` counts words and the left text's padding."""
     return RudolphConfig(
         layers=told["num_layers"],
@@ -97,15 +97,15 @@ def _config(told: Mapping[str, int]) -> RudolphConfig:
     )
 
 
-def _recognise(published: Mapping[str, Tensor], told: Mapping[str, int], words: int, codes: int) -> RudolphConfig:
+def _infer_config(published: Mapping[str, Tensor], told: Mapping[str, int], words: int, codes: int) -> RudolphConfig:
     """The sizes that the weights' shapes tell, and what they do not tell from the table or the configuration."""
     text_ids, width = published["text_embeddings.weight"].shape
     layers = sum(name.endswith(".input_layernorm.weight") for name in published)
     left = len(published["l_text_pos_embeddings.weight"]) - 1
-    untold = _PUBLISHED.get((layers, width), {}) | {name: told[name] for name in _UNTOLD if name in told}
-    if len(untold) != len(_UNTOLD):
+    untold = _KNOWN_SIZES.get((layers, width), {}) | {name: told[name] for name in _NOT_IN_SHAPES if name in told}
+    if len(untold) != len(_NOT_IN_SHAPES):
         raise ValueError(f"no size of ruDOLPH that is known: {layers} layers of {width}; config.json has to tell")
-    return _config(
+    return _build_config(
         {
             **untold,
             "num_layers": layers,
@@ -121,10 +121,10 @@ def _recognise(published: Mapping[str, Tensor], told: Mapping[str, int], words: 
     )
 
 
-_UNTOLD: Final = ("num_attention_heads", "kernel_size", "last_kernel_size")
+_NOT_IN_SHAPES: Final = ("num_attention_heads", "kernel_size", "last_kernel_size")
 
 
-def _told(path: Path) -> Mapping[str, int]:
+def _read_config(path: Path) -> Mapping[str, int]:
     return cast(Mapping[str, int], json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
 
@@ -134,6 +134,6 @@ def _check_masks(config: RudolphConfig, published: Mapping[str, Tensor]) -> None
         mask = published.get(f"transformer.{name}")
         kernel = config.last_kernel if pattern == "last" else config.kernel
         if mask is not None and not torch.equal(
-            mask.bool(), visible(config.left, config.side, config.right, pattern, kernel)
+            mask.bool(), build_mask(config.left, config.side, config.right, pattern, kernel)
         ):
             raise ValueError(f"{name} in the file is not that of kernel {kernel}")

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from inference.captioners.generation.writer import NEVER
 from inference.captioners.rudolph.model import Cache, Rudolph, RudolphConfig
-from inference.captioners.rudolph.spelling import EOS
+from inference.captioners.rudolph.tokenizer import EOS
 
-Held = Callable[..., Tensor]
+LogitsProcessor = Callable[..., Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Prefix:
     """What one text is written behind; each part is ids, (length,), or vectors, (length, width), as a soft prompt has.
 
     left: padded to `config.left` where images follow. images: photos that are all described by the one text. right: the
@@ -53,8 +53,8 @@ class Sampling:
 
 
 @torch.inference_mode()
-def write(
-    model: Rudolph, readings: Sequence[Reading], chances: Tensor, sampling: Sampling, held: Held | None = None
+def generate_drafts(
+    model: Rudolph, readings: Sequence[Prefix], chances: Tensor, sampling: Sampling, held: LogitsProcessor | None = None
 ) -> list[list[list[int]]]:
     """The ids of each draft of each reading, without the end; all readings are of one length.
 
@@ -63,29 +63,29 @@ def write(
     each, and returns the scores. Several photos of a reading agree by the mean of their log-probabilities.
     """
     owners = torch.tensor([number for number, reading in enumerate(readings) for _ in range(reading.rows)])
-    states, kept = model.read(torch.cat([_embedded(model, reading) for reading in readings]))
+    states, kept = model.read(torch.cat([_embed_prefix(model, reading) for reading in readings]))
     _, drafts, room = chances.shape
     cache = Cache(kept, drafts, room)
     states = states[:, -1:].expand(-1, drafts, -1)
     written = torch.empty(len(readings), drafts, 0, dtype=torch.long)
     while True:
-        scores = _agreed(model.text_logits(states, padding=not readings[0].images), owners, len(readings))
+        scores = _average_log_probs(model.text_logits(states, padding=not readings[0].images), owners, len(readings))
         if held is not None:
             scores = held(written.flatten(0, 1), scores.flatten(0, 1)).view_as(scores)
-        ids = drawn(scores, chances[:, :, written.shape[2]], sampling, model.config, written.shape[2])
+        ids = sample(scores, chances[:, :, written.shape[2]], sampling, model.config, written.shape[2])
         written = torch.cat([written, ids[..., None]], dim=2)
         if written.shape[2] == room or bool((written == EOS).any(2).all()):
-            return [[_before_end(draft) for draft in several] for several in written.tolist()]
-        states = model.step(_embedded_next(model, readings[0], ids[owners], cache.used), cache)
+            return [[_cut_at_eos(draft) for draft in several] for several in written.tolist()]
+        states = model.step(_embed_next(model, readings[0], ids[owners], cache.used), cache)
 
 
-def size_of_row(config: RudolphConfig, length: int, drafts: int, room: int) -> int:
+def count_row_elements(config: RudolphConfig, length: int, drafts: int, room: int) -> int:
     """How many numbers a sequence needs while it is read and continued: cache, the widest states, the scores."""
     cache = 2 * config.layers * config.width * (length + drafts * room)
     return cache + 12 * config.width * length + 2 * drafts * config.written
 
 
-def _embedded(model: Rudolph, reading: Reading) -> Tensor:
+def _embed_prefix(model: Rudolph, reading: Prefix) -> Tensor:
     """(rows, length, width): the reading once for each of its photos."""
     place = model.text_embeddings.weight
 
@@ -101,7 +101,7 @@ def _embedded(model: Rudolph, reading: Reading) -> Tensor:
     return model.embed(rows(reading.left), images, None if reading.right is None else rows(reading.right))
 
 
-def _embedded_next(model: Rudolph, reading: Reading, ids: Tensor, used: int) -> Tensor:
+def _embed_next(model: Rudolph, reading: Prefix, ids: Tensor, used: int) -> Tensor:
     """(rows, drafts) ids that were written at one place → (rows, drafts, width)."""
     part = ids.to(model.text_embeddings.weight.device).flatten()[:, None]
     if reading.images:
@@ -112,7 +112,7 @@ def _embedded_next(model: Rudolph, reading: Reading, ids: Tensor, used: int) -> 
     return embedded.view(*ids.shape, -1)
 
 
-def _agreed(logits: Tensor, owners: Tensor, readings: int) -> Tensor:
+def _average_log_probs(logits: Tensor, owners: Tensor, readings: int) -> Tensor:
     """(rows, drafts, ids) logits → (readings, drafts, ids) mean log-probabilities, on the CPU."""
     scores = logits.cpu().log_softmax(-1)
     if len(owners) == readings:
@@ -121,7 +121,7 @@ def _agreed(logits: Tensor, owners: Tensor, readings: int) -> Tensor:
     return sums / owners.bincount(minlength=readings)[:, None, None]
 
 
-def drawn(scores: Tensor, chances: Tensor, sampling: Sampling, config: RudolphConfig, written: int) -> Tensor:
+def sample(scores: Tensor, chances: Tensor, sampling: Sampling, config: RudolphConfig, written: int) -> Tensor:
     """(readings, drafts, ids) scores → (readings, drafts) ids; a special id that is drawn means the end.
 
     chances: (readings, drafts) uniform; written: how many ids stand before these. Top-k, then the nucleus of top-p
@@ -139,5 +139,5 @@ def drawn(scores: Tensor, chances: Tensor, sampling: Sampling, config: RudolphCo
     return torch.where(found >= config.words, EOS, found)
 
 
-def _before_end(ids: list[int]) -> list[int]:
+def _cut_at_eos(ids: list[int]) -> list[int]:
     return ids[: ids.index(EOS)] if EOS in ids else ids

@@ -15,7 +15,7 @@ from torch import Tensor
 Pattern = Literal["row", "column", "neighbourhood", "last"]
 
 
-def pattern(layer: int, layers: int) -> Pattern:
+def choose_pattern(layer: int, layers: int) -> Pattern:
     """The pattern of a layer: row, column, row, neighbourhood and again; the last layer has one of its own.
 
     A last layer whose turn is the column keeps it, as in the original.
@@ -27,7 +27,7 @@ def pattern(layer: int, layers: int) -> Pattern:
     return "neighbourhood" if layer % 4 == 3 else "row"
 
 
-def visible(left: int, side: int, right: int, name: Pattern, kernel: int) -> Tensor:
+def build_mask(left: int, side: int, right: int, name: Pattern, kernel: int) -> Tensor:
     """(length, length) bool: whether the place of a row sees the place of a column.
 
     left, right: tokens of the texts on both sides of the `side` × `side` cells of the image. kernel: the edge of the

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.captioners.rudolph.masks import Pattern, pattern, visible
+from inference.captioners.rudolph.masks import Pattern, build_mask, choose_pattern
 
-LIMIT = 65504.0  # the largest number of float16: what attention brings is cut there, so that halves do not overflow
+FLOAT16_MAX = (
+    65504.0  # the largest number of float16: what attention brings is cut there, so that halves do not overflow
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,11 @@ class Attention(nn.Module):
         return query, key, value
 
     def _finish(self, attended: Tensor) -> Tensor:
-        finished: Tensor = self.dense(attended.transpose(1, 2).flatten(2)).clamp(-LIMIT, LIMIT)
+        finished: Tensor = self.dense(attended.transpose(1, 2).flatten(2)).clamp(-FLOAT16_MAX, FLOAT16_MAX)
         return finished
 
 
-class Feed(nn.Module):
+class FeedForward(nn.Module):
     """The feed-forward part of a layer."""
 
     def __init__(self, width: int) -> None:
@@ -138,7 +140,7 @@ class Layer(nn.Module):
         self.attention = Attention(config)
         self.before_first_addition_layernorm = nn.LayerNorm(config.width)
         self.post_attention_layernorm = nn.LayerNorm(config.width)
-        self.mlp = Feed(config.width)
+        self.mlp = FeedForward(config.width)
         self.before_second_addition_layernorm = nn.LayerNorm(config.width)
 
     def read(self, x: Tensor, mask: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -261,10 +263,10 @@ class Rudolph(nn.Module):
 
     def _mask(self, layer: int, x: Tensor) -> Tensor:
         config = self.config
-        name = pattern(layer, config.layers)
+        name = choose_pattern(layer, config.layers)
         if (name, x.device) not in self._masks:
             kernel = config.last_kernel if name == "last" else config.kernel
-            mask = visible(config.left, config.side, config.right, name, kernel)
+            mask = build_mask(config.left, config.side, config.right, name, kernel)
             self._masks[name, x.device] = mask.to(x.device)
         length = x.shape[1]
         return self._masks[name, x.device][:length, :length]

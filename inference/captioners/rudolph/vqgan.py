@@ -40,7 +40,7 @@ class VqganConfig:
         return 1 << (len(self.multipliers) - 1)
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two convolutions behind group norms, added to what came in."""
 
     def __init__(self, before: int, after: int) -> None:
@@ -61,7 +61,7 @@ class Block(nn.Module):
         return added
 
 
-class Attending(nn.Module):
+class AttentionBlock(nn.Module):
     """Every cell looks at every other, with one head."""
 
     def __init__(self, width: int) -> None:
@@ -78,7 +78,7 @@ class Attending(nn.Module):
         return added
 
 
-class Down(nn.Module):
+class Downsample(nn.Module):
     """Half the edge; the image is padded below and on the right only."""
 
     def __init__(self, width: int) -> None:
@@ -96,9 +96,9 @@ class Level(nn.Module):
 
     def __init__(self, before: int, after: int, blocks: int, *, attends: bool, last: bool) -> None:
         super().__init__()
-        self.block = nn.ModuleList(Block(before if number == 0 else after, after) for number in range(blocks))
-        self.attn = nn.ModuleList(Attending(after) for _ in range(blocks if attends else 0))
-        self.downsample = nn.Identity() if last else Down(after)
+        self.block = nn.ModuleList(ResidualBlock(before if number == 0 else after, after) for number in range(blocks))
+        self.attn = nn.ModuleList(AttentionBlock(after) for _ in range(blocks if attends else 0))
+        self.downsample = nn.Identity() if last else Downsample(after)
 
     def forward(self, x: Tensor) -> Tensor:
         """(images, before, height, width) → (images, after, height, width), halved but in the last level."""
@@ -115,7 +115,11 @@ class Middle(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.block_1, self.attn_1, self.block_2 = Block(width, width), Attending(width), Block(width, width)
+        self.block_1, self.attn_1, self.block_2 = (
+            ResidualBlock(width, width),
+            AttentionBlock(width),
+            ResidualBlock(width, width),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(images, width, height, width of the image) → the same."""
@@ -148,7 +152,7 @@ class Encoder(nn.Module):
         return features
 
 
-class Quantiser(nn.Module):
+class GumbelQuantizer(nn.Module):
     """Features to the scores of the codes."""
 
     def __init__(self, config: VqganConfig) -> None:
@@ -164,7 +168,7 @@ class Vqgan(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.quant_conv = nn.Conv2d(config.channels, config.channels, 1)
-        self.quantize = Quantiser(config)
+        self.quantize = GumbelQuantizer(config)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(images, 3, height, width) in [0, 1] → the likeliest code of each cell, row by row, (images, cells) ids."""
@@ -173,7 +177,7 @@ class Vqgan(nn.Module):
         return codes
 
 
-def recognise(shapes: Mapping[str, Sequence[int]]) -> VqganConfig:
+def infer_config(shapes: Mapping[str, Sequence[int]]) -> VqganConfig:
     """The sizes of an encoder from the shapes of its published weights. Raises `KeyError` when one is missing."""
     width = shapes["encoder.conv_in.weight"][0]
     levels = 1 + max(int(name.split(".")[2]) for name in shapes if name.startswith("encoder.down."))
@@ -188,13 +192,13 @@ def recognise(shapes: Mapping[str, Sequence[int]]) -> VqganConfig:
     )
 
 
-def pixels(images: Sequence[Image.Image], edge: int) -> Tensor:
+def preprocess(images: Sequence[Image.Image], edge: int) -> Tensor:
     """RGB images → (images, 3, edge, edge) in [0, 1]: the square in the middle, scaled bilinearly."""
-    squares = np.stack([np.asarray(_square(image.convert("RGB"), edge)) for image in images])
+    squares = np.stack([np.asarray(_crop_square(image.convert("RGB"), edge)) for image in images])
     return torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous().float() / 255
 
 
-def _square(image: Image.Image, edge: int) -> Image.Image:
+def _crop_square(image: Image.Image, edge: int) -> Image.Image:
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2
     square = image.crop((left, top, left + short, top + short))

@@ -21,14 +21,14 @@ from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation
 from inference.captioners.parts import cast, enough
 from inference.captioners.settings import read_settings
-from inference.captioners.soft_prompt.decoders import Speaker, speaker
-from inference.captioners.soft_prompt.model import SoftPrompt, read
+from inference.captioners.soft_prompt.decoders import Decoder, build_decoder
+from inference.captioners.soft_prompt.model import SoftPrompt, load
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.clip.preprocessing import PixelRule
 from inference.devices import Device
 
-FEWEST_WORDS: Final = 12  # tokens that a prompt has room for beside its photos; ruDOLPH reads no more than 64 in all
+MIN_PROMPT_TOKENS: Final = 12  # beside the photos; ruDOLPH's whole left text has as few as 64 tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Settings:
 class SoftPromptCaptioner:
     """A loaded checkpoint of the family `soft-prompt`."""
 
-    def __init__(self, model: SoftPrompt, speaker: Speaker, rule: PixelRule, device: Device, card: Card) -> None:
+    def __init__(self, model: SoftPrompt, speaker: Decoder, rule: PixelRule, device: Device, card: Card) -> None:
         self.name = card.name
         cast(model, device.dtype)
         self._model = model.to(device.name)
@@ -49,8 +49,8 @@ class SoftPromptCaptioner:
         self._rule = rule
         self._device = device
         photo = model.photo_vectors + bool(speaker.markers)
-        room = enough(card, speaker.room - len(speaker.opening), photo + FEWEST_WORDS)
-        self.max_photos = min(card.max_photos, (room - FEWEST_WORDS) // photo)
+        room = enough(card, speaker.room - len(speaker.opening), photo + MIN_PROMPT_TOKENS)
+        self.max_photos = min(card.max_photos, (room - MIN_PROMPT_TOKENS) // photo)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> SoftPromptCaptioner:
@@ -58,9 +58,9 @@ class SoftPromptCaptioner:
 
         Raises `CheckpointError` for settings that are not known and for texts that leave no room for a photo.
         """
-        model = read(card.folder)
+        model = load(card.folder)
         merge_adapters(model, card)
-        writes = speaker(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
+        writes = build_decoder(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
         return cls(model, writes, rule, context.device, card)
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from inference.captioners.rudolph import convert as rudolph
-from inference.captioners.soft_prompt.model import MODEL_TYPE, PHOTO_VECTORS, fresh, save
+from inference.captioners.soft_prompt.model import MODEL_TYPE, PHOTO_VECTORS, create, save
 from inference.checkpoints.registry import Card
 
 BILINEAR: Final = 2  # how a ViT's photos are resized where its preprocessor_config.json says nothing
@@ -21,9 +21,9 @@ def convert(source: Path, folder: Path) -> Card:
     photo. The texts say nothing of the photos before the model is trained; the card says so.
     """
     with TemporaryDirectory(dir=folder) as scratch:
-        language = _language(source / "language", Path(scratch))
+        language = _prepare_language(source / "language", Path(scratch))
         kind = json.loads((language / "config.json").read_text("utf-8"))["model_type"]
-        model, save_tokenizer = fresh(source / "vision", language, 1 if kind == "rudolph" else PHOTO_VECTORS)
+        model, save_tokenizer = create(source / "vision", language, 1 if kind == "rudolph" else PHOTO_VECTORS)
         parameters = save(model, save_tokenizer, folder)
     rule = json.loads((source / "vision" / "preprocessor_config.json").read_text("utf-8"))
     rule = {"resample": BILINEAR, "size": model.vision.config.image_size} | rule
@@ -35,7 +35,7 @@ def convert(source: Path, folder: Path) -> Card:
     return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters, summary=summary)
 
 
-def _language(source: Path, scratch: Path) -> Path:
+def _prepare_language(source: Path, scratch: Path) -> Path:
     """A folder that tells what it is: a published ruDOLPH has to be taken over first."""
     if not (source / rudolph.TOKENIZER).is_file():
         return source

@@ -17,15 +17,15 @@ from inference.captioners.base import Prompt
 from inference.captioners.generation.writer import Generation, Writer, limits
 from inference.captioners.parts import positions
 from inference.captioners.prefix.format import IMAGE_TOKENS
-from inference.captioners.rudolph.decoding import Reading, Sampling, write
+from inference.captioners.rudolph.decoding import Prefix, Sampling, generate_drafts
 from inference.captioners.rudolph.model import Rudolph
-from inference.captioners.rudolph.spelling import TASKS, Speller, sentence
+from inference.captioners.rudolph.tokenizer import TASKS, RudolphTokenizer, format_sentence
 from inference.checkpoints.tokenizers import read_tokenizer
 
-EVERY: Final = 1.0  # top_p: how far a seed may lead is the card's temperature and top_k
+FULL_NUCLEUS: Final = 1.0  # top_p: how far a seed may lead is the card's temperature and top_k
 
 
-class Speaker(Protocol):
+class Decoder(Protocol):
     """What writes behind a soft prompt.
 
     opening: the ids before the first photo; markers: the id before each photo, or none at all; room: how many places
@@ -45,14 +45,14 @@ class Speaker(Protocol):
         ...
 
 
-def speaker(language: Any, folder: Path, generation: Generation, template: str | None) -> Speaker:
+def build_decoder(language: Any, folder: Path, generation: Generation, template: str | None) -> Decoder:
     """The speaker of a loaded language model and the tokenizer in its folder."""
     if isinstance(language, Rudolph):
-        return RudolphSpeaker(language, Tokenizer.from_file(str(folder / "tokenizer.json")), generation, template)
-    return TransformersSpeaker(language, Writer(read_tokenizer(folder), generation), template)
+        return RudolphDecoder(language, Tokenizer.from_file(str(folder / "tokenizer.json")), generation, template)
+    return TransformersDecoder(language, Writer(read_tokenizer(folder), generation), template)
 
 
-class TransformersSpeaker:
+class TransformersDecoder:
     """A causal language model of `transformers` that reads embeddings."""
 
     opening: Sequence[int] = ()
@@ -74,7 +74,7 @@ class TransformersSpeaker:
         return self._writer.continue_embeddings(self._language, rows, prompts)
 
 
-class RudolphSpeaker:
+class RudolphDecoder:
     """ruDOLPH without an image: the soft prompt and the fields begin its left text, and it goes on there.
 
     Markers of photos are the first of its special text ids that no task uses; the first ruDOLPH has none. At most half
@@ -83,7 +83,7 @@ class RudolphSpeaker:
 
     def __init__(self, model: Rudolph, tokenizer: Tokenizer, generation: Generation, template: str | None) -> None:
         self._model = model
-        self._speller = Speller(tokenizer, special=model.config.text_special > 0)
+        self._speller = RudolphTokenizer(tokenizer, special=model.config.text_special > 0)
         self._generation = generation
         self._template = template
         self.opening: Sequence[int] = self._speller.ids("", "<LT_T2T>")
@@ -108,21 +108,21 @@ class RudolphSpeaker:
     def _written(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         asked = self._generation
         room = min(asked.max_new_tokens, self._model.config.left - len(rows[0]))
-        chances = torch.stack([_chances(prompt.seed, room) for prompt in prompts])
-        sampling = Sampling(asked.top_k, EVERY, asked.temperature, asked.min_new_tokens)
+        chances = torch.stack([_draw_uniforms(prompt.seed, room) for prompt in prompts])
+        sampling = Sampling(asked.top_k, FULL_NUCLEUS, asked.temperature, asked.min_new_tokens)
         spellings = [self._speller.spelling(prompt.mask_tokens) for prompt in prompts]
         held = limits(asked, self._speller.digits, prompts, spellings)
-        drafts = write(self._model, [Reading(row) for row in rows], chances, sampling, held)
+        drafts = generate_drafts(self._model, [Prefix(row) for row in rows], chances, sampling, held)
         return [self._told(several[0], prompt) for several, prompt in zip(drafts, prompts, strict=True)]
 
     def _told(self, ids: Sequence[int], prompt: Prompt) -> str:
         stop = self._generation.stop
         text = self._speller.unmasked(self._speller.text(ids), prompt.mask_tokens)
         head, found, _ = text.partition(stop) if stop else (text, "", "")
-        return sentence(head + found)
+        return format_sentence(head + found)
 
 
-def _chances(seed: int, room: int) -> Tensor:
+def _draw_uniforms(seed: int, room: int) -> Tensor:
     """Draws of one prompt for one draft, (1, room): of seed 0 the likeliest id each time."""
     source = torch.Generator().manual_seed(seed)
     return torch.rand(1, room, generator=source) if seed else torch.zeros(1, room)

@@ -56,8 +56,8 @@ class SoftPrompt(nn.Module):
         self.grid = math.isqrt(photo_vectors - 1)
         if 1 + self.grid**2 != photo_vectors:
             raise ValueError(f"{photo_vectors} vectors a photo: not one and a square")
-        self.vision = _without_pooler(vision)
-        self.projection = nn.Linear(vision.config.hidden_size, _embeddings(language).weight.shape[1])
+        self.vision = _drop_pooler(vision)
+        self.projection = nn.Linear(vision.config.hidden_size, _get_embeddings(language).weight.shape[1])
         self.language = language
 
     def look(self, pixels: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class SoftPrompt(nn.Module):
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (length,) → embeddings (length, width)."""
-        embedded: Tensor = _embeddings(self.language)(ids)
+        embedded: Tensor = _get_embeddings(self.language)(ids)
         return embedded
 
     def _cells(self, states: Tensor) -> Tensor:
@@ -82,11 +82,11 @@ class SoftPrompt(nn.Module):
 
 def build(config: Mapping[str, Any]) -> SoftPrompt:
     """The model of a `config.json`, its weights random."""
-    vision = AutoModel.from_config(_config(config["vision"]), trust_remote_code=False)
-    return SoftPrompt(vision, _language(config["language"]), config["photo_vectors"])
+    vision = AutoModel.from_config(_build_config(config["vision"]), trust_remote_code=False)
+    return SoftPrompt(vision, _build_language(config["language"]), config["photo_vectors"])
 
 
-def fresh(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> tuple[SoftPrompt, SaveTokenizer]:
+def create(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> tuple[SoftPrompt, SaveTokenizer]:
     """A model of two folders, to be trained, and what writes its tokenizer into a folder; the projection is random.
 
     vision: a ViT as `transformers` saves it; language: a decoder likewise, or a ruDOLPH that was imported. The tokens
@@ -95,12 +95,12 @@ def fresh(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> t
     """
     eyes = AutoModel.from_pretrained(vision, local_files_only=True, trust_remote_code=False)
     if _is_rudolph(json.loads((language / "config.json").read_text("utf-8"))):
-        rudolph, tokenizer = _imported_rudolph(language)
+        rudolph, tokenizer = _load_rudolph(language)
         return SoftPrompt(eyes, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(str(folder / TOKENIZER))
     speaker: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
     words = read_tokenizer(language)
     words.add_tokens(list(TOKENS))
-    rows = max(len(words), len(_embeddings(speaker).weight))
+    rows = max(len(words), len(_get_embeddings(speaker).weight))
     speaker.resize_token_embeddings(rows, mean_resizing=False)
     return SoftPrompt(eyes, speaker, photo_vectors).eval(), words.save_pretrained
 
@@ -110,8 +110,8 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
     config = {
         "model_type": MODEL_TYPE,
         "photo_vectors": model.photo_vectors,
-        "vision": _plain(model.vision.config),
-        "language": _plain(model.language.config),
+        "vision": _to_table(model.vision.config),
+        "language": _to_table(model.language.config),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     tensors = weights.once(model.state_dict())
@@ -120,13 +120,13 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
     return sum(tensor.numel() for tensor in tensors.values())
 
 
-def read(folder: Path) -> SoftPrompt:
+def load(folder: Path) -> SoftPrompt:
     """The model of a checkpoint folder, for inference. Raises `ValueError` when its weights do not fit."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     tensors = weights.read(folder)
     with torch.device("meta"):
         model = build(config)
-    model.vision = _without_pooler(filled(type(model.vision), model.vision.config, weights.below("vision.", tensors)))
+    model.vision = _drop_pooler(filled(type(model.vision), model.vision.config, weights.below("vision.", tensors)))
     own = weights.below("language.", tensors)
     if isinstance(model.language, Rudolph):
         model.language.load_state_dict(own, assign=True)
@@ -136,17 +136,17 @@ def read(folder: Path) -> SoftPrompt:
     return model.eval()
 
 
-def _without_pooler(vision: Any) -> Any:
+def _drop_pooler(vision: Any) -> Any:
     """A vision transformer without what only classifiers read; here the class token's own state is read."""
     if hasattr(vision, "pooler"):
         vision.pooler = None
     return vision
 
 
-def _language(table: Mapping[str, Any]) -> PreTrainedModel | Rudolph:
+def _build_language(table: Mapping[str, Any]) -> PreTrainedModel | Rudolph:
     if _is_rudolph(table):
         return Rudolph(RudolphConfig(**{name: value for name, value in table.items() if name != "model_type"}))
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(_config(table), trust_remote_code=False)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(_build_config(table), trust_remote_code=False)
     return model
 
 
@@ -154,7 +154,7 @@ def _is_rudolph(table: Mapping[str, Any]) -> bool:
     return bool(table["model_type"] == "rudolph")
 
 
-def _imported_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
+def _load_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
     """A ruDOLPH as `captioners/rudolph` keeps it; the encoder of its images is not needed."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     with torch.device("meta"):
@@ -163,19 +163,19 @@ def _imported_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
     return model, Tokenizer.from_file(str(folder / TOKENIZER))
 
 
-def _embeddings(language: PreTrainedModel | Rudolph) -> nn.Embedding:
+def _get_embeddings(language: PreTrainedModel | Rudolph) -> nn.Embedding:
     found = language.text_embeddings if isinstance(language, Rudolph) else language.get_input_embeddings()
     if not isinstance(found, nn.Embedding):
         raise TypeError(f"{type(language).__name__} has no table of embeddings")
     return found
 
 
-def _config(table: Mapping[str, Any]) -> PretrainedConfig:
+def _build_config(table: Mapping[str, Any]) -> PretrainedConfig:
     config: PretrainedConfig = AutoConfig.for_model(**table)
     return config
 
 
-def _plain(config: PretrainedConfig | RudolphConfig) -> dict[str, Any]:
+def _to_table(config: PretrainedConfig | RudolphConfig) -> dict[str, Any]:
     """What `_config` and `_language` read: what differs from the defaults, without the labels of a classifier."""
     if isinstance(config, RudolphConfig):
         return {"model_type": "rudolph"} | asdict(config)

@@ -30,8 +30,8 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "detoxify": moderation.convert_detoxify,
     "flamingo": lambda source, folder: flamingo.fresh(source, source, 1),
     "rubert-toxicity": moderation.convert_rubert,
-    "soft-prompt, vision": lambda source, folder: soft_prompt.fresh(source, source),
-    "soft-prompt, words": lambda source, folder: decoders.speaker(None, source, Generation(), None),
+    "soft-prompt, vision": lambda source, folder: soft_prompt.create(source, source),
+    "soft-prompt, words": lambda source, folder: decoders.build_decoder(None, source, Generation(), None),
 }
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from inference.captioners.interrogator.chain import Limits, chained
+from inference.captioners.interrogator.chain import Limits, build_chain
 
 PHRASES = tuple(f"phrase {number}" for number in range(12))
 Read = Callable[[Sequence[str]], Tensor]
@@ -61,7 +61,7 @@ def brute_force(read: Read, album: Tensor, most: int) -> tuple[tuple[str, ...], 
 def test_trying_everything_is_the_original_s_chain(seed: int) -> None:
     album = normalize(torch.randn(8, generator=torch.Generator().manual_seed(seed)), dim=0)
     limits = Limits(most=6, block=len(PHRASES))
-    found = chained(scattered, album, joined, PHRASES, limits)
+    found = build_chain(scattered, album, joined, PHRASES, limits)
     best, highest, encoded = brute_force(scattered, album, most=6)
     assert (found.phrases, found.encoded) == (best, encoded)
     assert found.similarity == pytest.approx(highest, abs=1e-6)
@@ -70,7 +70,7 @@ def test_trying_everything_is_the_original_s_chain(seed: int) -> None:
 @pytest.mark.parametrize("block", [1, 2, 5])
 def test_where_gains_shrink_trying_a_few_finds_the_same(block: int) -> None:
     album = torch.tensor([1.0, 0.0])
-    found = chained(saturating, album, joined, PHRASES, Limits(most=6, block=block))
+    found = build_chain(saturating, album, joined, PHRASES, Limits(most=6, block=block))
     best, highest, encoded = brute_force(saturating, album, most=6)
     assert found.phrases == best
     assert found.similarity == pytest.approx(highest, abs=1e-6)
@@ -80,21 +80,21 @@ def test_where_gains_shrink_trying_a_few_finds_the_same(block: int) -> None:
 def test_trying_a_few_never_ends_below_its_start() -> None:
     for seed in range(12):
         album = normalize(torch.randn(8, generator=torch.Generator().manual_seed(seed)), dim=0)
-        found = chained(scattered, album, joined, PHRASES, Limits(most=6, block=2))
+        found = build_chain(scattered, album, joined, PHRASES, Limits(most=6, block=2))
         assert found.similarity == pytest.approx(similarity(scattered, album, found.phrases), abs=1e-6)
         assert found.similarity >= similarity(scattered, album, ())
 
 
 def test_turned_round_the_text_becomes_unlike() -> None:
     album = normalize(torch.randn(8, generator=torch.Generator().manual_seed(3)), dim=0)
-    found = chained(scattered, -album, joined, PHRASES, Limits(most=6))
+    found = build_chain(scattered, -album, joined, PHRASES, Limits(most=6))
     assert -found.similarity < similarity(scattered, album, ())
 
 
 def test_a_phrase_has_to_bring_the_gain_that_is_asked() -> None:
     album = torch.tensor([1.0, 0.0])
-    few = chained(saturating, album, joined, PHRASES, Limits(most=12, gain=0.1))
-    many = chained(saturating, album, joined, PHRASES, Limits(most=12, gain=0.01))
+    few = build_chain(saturating, album, joined, PHRASES, Limits(most=12, gain=0.1))
+    many = build_chain(saturating, album, joined, PHRASES, Limits(most=12, gain=0.01))
     assert len(few.phrases) < len(many.phrases)
     assert many.phrases[: len(few.phrases)] == few.phrases
 
@@ -106,12 +106,12 @@ def test_what_is_excluded_is_not_said() -> None:
     def same_half(first: str, second: str) -> bool:
         return (first in PHRASES[:6]) == (second in PHRASES[:6])
 
-    free = chained(saturating, album, joined, PHRASES, Limits(most=6))
-    found = chained(saturating, album, joined, PHRASES, Limits(most=6), same_half)
+    free = build_chain(saturating, album, joined, PHRASES, Limits(most=6))
+    found = build_chain(saturating, album, joined, PHRASES, Limits(most=6), same_half)
     assert len(found.phrases) == 2
     assert found.phrases[0] == free.phrases[0]
 
 
 def test_without_candidates_the_text_stays() -> None:
-    found = chained(scattered, torch.ones(8), joined, (), Limits())
+    found = build_chain(scattered, torch.ones(8), joined, (), Limits())
     assert (found.phrases, found.encoded) == ((), 1)

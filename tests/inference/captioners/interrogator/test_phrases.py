@@ -10,7 +10,7 @@ import pytest
 from pymorphy3 import MorphAnalyzer
 
 import inference.captioners.interrogator.phrases
-from inference.captioners.interrogator.phrases import COLOURS, Phrases, head, read
+from inference.captioners.interrogator.phrases import COLOURS, Phrases, get_head_noun, load_phrases
 from inference.masking import mask, unmask
 from inference.masking.morphology import inflect_adjective
 
@@ -25,7 +25,7 @@ ANALYZER = MorphAnalyzer()
 
 @pytest.fixture(scope="module")
 def phrases() -> Phrases:
-    return read()
+    return load_phrases()
 
 
 def every(phrases: Phrases) -> list[str]:
@@ -121,6 +121,6 @@ def test_what_a_text_speaks_of_is_known(phrases: Phrases, trait: str, text: str,
 
 
 def test_the_noun_of_a_phrase_is_not_its_adjective() -> None:
-    assert [head(phrase) for phrase in ("белые кроссовки", "рабочая куртка", "поло с длинным рукавом")] == [
+    assert [get_head_noun(phrase) for phrase in ("белые кроссовки", "рабочая куртка", "поло с длинным рукавом")] == [
         "кроссовок", "куртка", "поло",
     ]  # fmt: skip

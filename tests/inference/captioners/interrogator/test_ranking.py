@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inference.captioners.interrogator.ranking import Labels, album_of
+from inference.captioners.interrogator.ranking import Labels, average_embeddings
 
 
 def unit(*shape: int, seed: int) -> Tensor:
@@ -90,6 +90,6 @@ def test_equals_keep_their_order_in_every_chunk() -> None:
 def test_an_album_is_ranked_by_the_mean_over_its_photos() -> None:
     photos, table = unit(5, 16, seed=6), labels(30)
     means = (table.embeddings @ photos.T).mean(1)
-    ranked = dict(table.rank(album_of(photos), 30))
+    ranked = dict(table.rank(average_embeddings(photos), 30))
     for phrase, mean in zip(table.phrases, means.tolist(), strict=True):
         assert ranked[phrase] == pytest.approx(mean, abs=1e-6)

@@ -13,8 +13,8 @@ from peft import LoraConfig, get_peft_model
 
 from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.prefix.captioner import PrefixCaptioner
-from inference.captioners.prefix.decoding import Sampling, Speller
-from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, ids_of
+from inference.captioners.prefix.decoding import DraftTokenizer, Sampling
+from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, get_token_ids
 from inference.captioners.prefix.model import Decoder
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip, ImageFeatures
@@ -27,7 +27,7 @@ from training.captioner import save_captioner
 TOKENIZER = tiny.writing_tokenizer()
 QUICK = Sampling(drafts=3, things_length=12, text_length=30)
 ROOMY = Sampling(drafts=3, things_length=20, text_length=80)
-MASKS = ids_of(TOKENIZER, MASK_TOKENS)
+MASKS = get_token_ids(TOKENIZER, MASK_TOKENS)
 DIGITS = [word for word in range(TOKENIZER.get_vocab_size()) if re.search(r"\d", TOKENIZER.decode([word]))]
 NO_VIEWS = ImageFeatures(torch.zeros(0, tiny.DIM), torch.zeros(0, 10, tiny.WIDTHS[-1]))
 TOKEN = re.compile(r"<[^<>]*>")
@@ -65,7 +65,7 @@ def prompts(tiny_clip: Clip) -> list[Prompt]:
 
 def ending(length: int = 400) -> Decoder:
     """A decoder that ends its texts after some words, each prompt's where it likes."""
-    return tempting(ids_of(TOKENIZER, (END, TEXT)), 2.0, length=length)
+    return tempting(get_token_ids(TOKENIZER, (END, TEXT)), 2.0, length=length)
 
 
 def test_the_same_seed_writes_the_same_text(tiny_clip: Clip, prompts: list[Prompt]) -> None:
@@ -127,19 +127,19 @@ def test_the_tokens_of_the_prompt_can_be_written(tiny_clip: Clip) -> None:
 
 def test_no_draft_shows_a_token_of_the_format(tiny_clip: Clip, prompts: list[Prompt]) -> None:
     """`[TEXT]`, `<IMG_1>` and their like stay inside."""
-    drafts = captioner(tiny_clip, tempting(ids_of(TOKENIZER, SPECIAL_TOKENS), 60.0)).generate(prompts)
+    drafts = captioner(tiny_clip, tempting(get_token_ids(TOKENIZER, SPECIAL_TOKENS), 60.0)).generate(prompts)
     assert not [draft for draft in drafts if re.search(r"\[[A-Z]+\]|<IMG|<SINGLE|<VARIATIVE", draft)]
 
 
 def test_a_token_cannot_be_spelled_in_pieces() -> None:
     """Angle brackets, of which a token could be put together, are never written."""
-    bias = Speller(TOKENIZER).bias(Prompt((), NO_VIEWS, "", "<SINGLE>"), ())
+    bias = DraftTokenizer(TOKENIZER).bias(Prompt((), NO_VIEWS, "", "<SINGLE>"), ())
     assert [float(bias[TOKENIZER.token_to_id(bracket)]) for bracket in "<>"] == [float("-inf")] * 2
     assert float(bias[TOKENIZER.token_to_id("!")]) == 0.0
 
 
 def test_only_what_the_seller_s_prompt_holds_is_allowed() -> None:
-    speller = Speller(TOKENIZER)
+    speller = DraftTokenizer(TOKENIZER)
     bias = speller.bias(Prompt((), NO_VIEWS, "", "<SINGLE>", frozenset({"<PRICE>", "<SIZE_2>", "<PRICE_9>"})), ())
     allowed = {name for name in MASK_TOKENS if float(bias[TOKENIZER.token_to_id(name)]) == 0.0}
     assert allowed == {"<PRICE>", "<SIZE_2>"}

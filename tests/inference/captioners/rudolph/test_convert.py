@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from inference.captioners.rudolph.convert import build
-from inference.captioners.rudolph.masks import visible
+from inference.captioners.rudolph.masks import build_mask
 from inference.captioners.rudolph.model import RudolphConfig
 from inference.checkpoints.convert import import_original
 from inference.errors import CheckpointError
@@ -75,10 +75,10 @@ class TestConvert:
         sizes = rudolph.LAYOUTS["350M"]
         edges = sizes["l_text_seq_length"], sizes["image_tokens_per_dim"], sizes["r_text_seq_length"]
         masks = {
-            "row_mask": visible(*edges, "row", 0),
-            "col_mask": visible(*edges, "column", 0),
-            "conv_mask": visible(*edges, "neighbourhood", kernel),
-            "last_conv_mask": visible(*edges, "last", 5),
+            "row_mask": build_mask(*edges, "row", 0),
+            "col_mask": build_mask(*edges, "column", 0),
+            "conv_mask": build_mask(*edges, "neighbourhood", kernel),
+            "last_conv_mask": build_mask(*edges, "last", 5),
         }
         state = torch.load(source / "pytorch_model.bin", weights_only=True)
         torch.save(

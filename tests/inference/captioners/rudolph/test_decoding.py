@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.rudolph.convert import build
-from inference.captioners.rudolph.decoding import Reading, Sampling, drawn, write
+from inference.captioners.rudolph.decoding import Prefix, Sampling, generate_drafts, sample
 from inference.captioners.rudolph.model import Rudolph
-from inference.captioners.rudolph.spelling import EOS, Speller, framed
+from inference.captioners.rudolph.tokenizer import EOS, RudolphTokenizer, pad_ids
 from inference.checkpoints import youtokentome
 from tests.support.models import rudolph
 
@@ -26,18 +26,18 @@ def model(layout: str = "350M") -> Rudolph:
     return built.eval()
 
 
-def speller(layout: str = "350M") -> Speller:
+def speller(layout: str = "350M") -> RudolphTokenizer:
     tokenizer: Tokenizer = youtokentome.read(rudolph.RECORDED / "bpe.model")
-    return Speller(tokenizer, special=rudolph.LAYOUTS[layout]["text_special_tokens"] > 0)
+    return RudolphTokenizer(tokenizer, special=rudolph.LAYOUTS[layout]["text_special_tokens"] > 0)
 
 
-def readings(layout: str, told: str = "") -> list[Reading]:
+def readings(layout: str, told: str = "") -> list[Prefix]:
     """One for each of the recorded photos."""
     spell, sizes = speller(layout), rudolph.LAYOUTS[layout]
-    left = framed(spell.ids(told, "<LT_I2T>"), sizes["l_text_seq_length"])
+    left = pad_ids(spell.ids(told, "<LT_I2T>"), sizes["l_text_seq_length"])
     right = torch.tensor(spell.ids("на картинке", "<RT_I2T>"))
     codes = rudolph.answers()[layout]["codes"]
-    return [Reading(left, (torch.tensor(each),), right) for each in codes]
+    return [Prefix(left, (torch.tensor(each),), right) for each in codes]
 
 
 def likeliest(count: int, room: int) -> Tensor:
@@ -54,7 +54,7 @@ class TestAgainstTheOriginal:
         assert asked[0].right is not None
         begun = asked[0].right.tolist()
         room = rudolph.LAYOUTS[layout]["r_text_seq_length"] - len(begun)
-        drafts = write(model(layout), asked, likeliest(3, room), SAMPLING)
+        drafts = generate_drafts(model(layout), asked, likeliest(3, room), SAMPLING)
         texts = [spell.text([*begun, *several[0]]) for several in drafts]
         assert texts == [captions[0] for captions in rudolph.answers()[layout]["captions"][which::2]]
 
@@ -62,16 +62,16 @@ class TestAgainstTheOriginal:
         spell = speller(layout)
         begun = spell.ids("Куртка синяя, цена: <PRICE>", "<LT_T2T>")
         room = rudolph.LAYOUTS[layout]["l_text_seq_length"] - len(begun)
-        [[draft]] = write(model(layout), [Reading(torch.tensor(begun))], likeliest(1, room), SAMPLING)
+        [[draft]] = generate_drafts(model(layout), [Prefix(torch.tensor(begun))], likeliest(1, room), SAMPLING)
         assert [spell.text([*begun, *draft])] == rudolph.answers()[layout]["continued"]
 
 
 class TestWrite:
     def test_drafts_of_one_reading_are_what_each_would_be_alone(self) -> None:
         chances = torch.rand(3, 2, 5, generator=torch.Generator().manual_seed(1))
-        together = write(model(), readings("350M"), chances, SAMPLING)
+        together = generate_drafts(model(), readings("350M"), chances, SAMPLING)
         alone = [
-            write(model(), [reading], chances[n : n + 1, m : m + 1], SAMPLING)[0][0]
+            generate_drafts(model(), [reading], chances[n : n + 1, m : m + 1], SAMPLING)[0][0]
             for n, reading in enumerate(readings("350M"))
             for m in range(2)
         ]
@@ -80,28 +80,32 @@ class TestWrite:
 
     def test_of_one_photo_twice_the_text_is_that_of_the_photo(self) -> None:
         first, _, _ = readings("350M")
-        twice = Reading(first.left, first.images * 2, first.right)
-        assert write(model(), [twice], likeliest(1, 8), SAMPLING) == write(model(), [first], likeliest(1, 8), SAMPLING)
+        twice = Prefix(first.left, first.images * 2, first.right)
+        assert generate_drafts(model(), [twice], likeliest(1, 8), SAMPLING) == generate_drafts(
+            model(), [first], likeliest(1, 8), SAMPLING
+        )
 
     def test_photos_of_one_thing_agree_on_the_mean_of_what_each_would_say(self) -> None:
         first, second, third = readings("350M")
-        both = Reading(first.left, first.images + third.images, first.right)
-        [[draft]] = write(model(), [both], likeliest(1, 1), SAMPLING)
+        both = Prefix(first.left, first.images + third.images, first.right)
+        [[draft]] = generate_drafts(model(), [both], likeliest(1, 1), SAMPLING)
         assert first.right is not None
         with torch.inference_mode():
             logits = model()(first.left.expand(2, -1), torch.stack(both.images), first.right.expand(2, -1))
         chances = logits[:, -1, : model().config.written].log_softmax(-1).mean(0)
         assert draft == [int(chances.argmax())]
-        mixed = write(model(), [second, both], likeliest(2, 8), SAMPLING)
-        assert mixed[1] == write(model(), [both], likeliest(1, 8), SAMPLING)[0]
+        mixed = generate_drafts(model(), [second, both], likeliest(2, 8), SAMPLING)
+        assert mixed[1] == generate_drafts(model(), [both], likeliest(1, 8), SAMPLING)[0]
 
     def test_vectors_may_stand_for_the_left_text_and_for_the_image(self) -> None:
         rudolph_, (first, *_) = model(), readings("350M")
         ids = torch.where(first.left == 0, torch.arange(len(first.left)) + rudolph_.config.written, first.left)
         with torch.no_grad():
             left, image = rudolph_.text_embeddings(ids), rudolph_.image_embeddings(first.images[0])
-        soft = Reading(left, (image,), first.right)
-        assert write(rudolph_, [soft], likeliest(1, 8), SAMPLING) == write(rudolph_, [first], likeliest(1, 8), SAMPLING)
+        soft = Prefix(left, (image,), first.right)
+        assert generate_drafts(rudolph_, [soft], likeliest(1, 8), SAMPLING) == generate_drafts(
+            rudolph_, [first], likeliest(1, 8), SAMPLING
+        )
 
 
 class TestDrawn:
@@ -112,7 +116,7 @@ class TestDrawn:
         scores = torch.full((1, 1000, self.CONFIG.written), float("-inf"))
         scores[..., : len(shares)] = torch.tensor(shares).log()
         chances = torch.arange(1000).view(1, -1) / 1000
-        found = drawn(scores, chances, sampling, self.CONFIG, 0)[0].bincount(minlength=len(shares))
+        found = sample(scores, chances, sampling, self.CONFIG, 0)[0].bincount(minlength=len(shares))
         return [int(number) for number in found]
 
     def test_ids_come_as_often_as_is_likely(self) -> None:
@@ -136,5 +140,5 @@ class TestDrawn:
         scores = torch.zeros(1, 1, self.CONFIG.written)
         scores[..., -1] = 9.0
         greedy, chances = Sampling(top_k=1, top_p=1.0, temperature=1.0, least=2), torch.zeros(1, 1)
-        assert int(drawn(scores, chances, greedy, self.CONFIG, 2)) == EOS
-        assert int(drawn(scores, chances, greedy, self.CONFIG, 1)) not in (EOS, self.CONFIG.written - 1)
+        assert int(sample(scores, chances, greedy, self.CONFIG, 2)) == EOS
+        assert int(sample(scores, chances, greedy, self.CONFIG, 1)) not in (EOS, self.CONFIG.written - 1)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from inference.captioners.rudolph.masks import Pattern, pattern, visible
+from inference.captioners.rudolph.masks import Pattern, build_mask, choose_pattern
 
 LEFT, SIDE, RIGHT = 2, 4, 3
 CELLS = SIDE**2
 
 
 def seen_by(cell: int, name: Pattern, kernel: int = 3) -> list[int]:
-    mask = visible(LEFT, SIDE, RIGHT, name, kernel)[LEFT + cell]
+    mask = build_mask(LEFT, SIDE, RIGHT, name, kernel)[LEFT + cell]
     return [place - LEFT for place in torch.nonzero(mask)[:, 0].tolist() if place >= LEFT]
 
 
@@ -37,7 +37,7 @@ class TestVisible:
 
     @pytest.mark.parametrize("name", ["row", "column", "neighbourhood", "last"])
     def test_texts_see_and_are_seen_as_in_any_decoder(self, name: Pattern) -> None:
-        mask = visible(LEFT, SIDE, RIGHT, name, 3)
+        mask = build_mask(LEFT, SIDE, RIGHT, name, 3)
         causal = torch.ones_like(mask).tril()
         assert torch.equal(mask[:LEFT], causal[:LEFT])
         assert torch.equal(mask[LEFT + CELLS :], causal[LEFT + CELLS :])
@@ -46,8 +46,8 @@ class TestVisible:
 
 class TestPattern:
     def test_layers_take_turns_and_the_last_has_its_own(self) -> None:
-        turns = [pattern(layer, 8) for layer in range(8)]
+        turns = [choose_pattern(layer, 8) for layer in range(8)]
         assert turns == ["row", "column", "row", "neighbourhood", "row", "column", "row", "last"]
 
     def test_a_last_layer_whose_turn_is_the_column_keeps_it(self) -> None:
-        assert pattern(5, 6) == "column"
+        assert choose_pattern(5, 6) == "column"

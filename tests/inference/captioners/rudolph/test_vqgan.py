@@ -9,14 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, pixels, recognise
+from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, infer_config, preprocess
 from tests.support.models import rudolph
 
 
 def vqgan() -> Vqgan:
     state = rudolph.encoder_state()
     state = {name: weight for name, weight in state.items() if not name.startswith(("decoder.", "quantize.embed"))}
-    model = Vqgan(recognise({name: weight.shape for name, weight in state.items()}))
+    model = Vqgan(infer_config({name: weight.shape for name, weight in state.items()}))
     model.load_state_dict(state)
     return model.eval()
 
@@ -25,7 +25,7 @@ def vqgan() -> Vqgan:
 def test_codes_of_photos_are_the_originals(layout: str) -> None:
     edge = 8 * rudolph.LAYOUTS[layout]["image_tokens_per_dim"]
     with torch.inference_mode():
-        codes = vqgan()(pixels(rudolph.photos(), edge))
+        codes = vqgan()(preprocess(rudolph.photos(), edge))
     assert codes.tolist() == rudolph.answers()[layout]["codes"]
 
 
@@ -33,7 +33,7 @@ def test_sizes_are_told_by_the_shapes() -> None:
     with torch.device("meta"):
         published = Vqgan(VqganConfig())
     shapes = {name: weight.shape for name, weight in published.state_dict().items()}
-    assert recognise(shapes) == VqganConfig()
+    assert infer_config(shapes) == VqganConfig()
     # What the published configuration makes of some of the names.
     assert shapes["encoder.conv_in.weight"] == (128, 3, 3, 3)
     assert shapes["encoder.down.2.block.0.nin_shortcut.weight"] == (256, 128, 1, 1)
@@ -47,7 +47,7 @@ def test_sizes_are_told_by_the_shapes() -> None:
 def test_of_a_photo_the_square_in_the_middle_is_seen() -> None:
     wide = Image.new("RGB", (60, 20), "red")
     wide.paste("blue", (20, 0, 40, 20))
-    seen = pixels([wide], 8)
+    seen = preprocess([wide], 8)
     assert seen.shape == (1, 3, 8, 8)
     assert seen[0, 2].min() == 1
     assert seen[0, 0].max() == 0

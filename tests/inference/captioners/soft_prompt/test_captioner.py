@@ -31,9 +31,9 @@ from transformers import (
 from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.prefix.format import END
 from inference.captioners.rudolph.model import Rudolph
-from inference.captioners.rudolph.spelling import EOS
-from inference.captioners.soft_prompt.captioner import FEWEST_WORDS, SoftPromptCaptioner
-from inference.captioners.soft_prompt.model import PHOTO_VECTORS, TOKENS, fresh, read, save
+from inference.captioners.rudolph.tokenizer import EOS
+from inference.captioners.soft_prompt.captioner import MIN_PROMPT_TOKENS, SoftPromptCaptioner
+from inference.captioners.soft_prompt.model import PHOTO_VECTORS, TOKENS, create, load, save
 from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
@@ -225,7 +225,7 @@ class TestLayout:
         loaded = captioner(card, clip)
         with torch.inference_mode():
             row = loaded._row(prompt, loaded._look(prompt.images))
-            language: Any = read(card.folder).language  # whose types do not say that it generates
+            language: Any = load(card.folder).language  # whose types do not say that it generates
             mine = language.generate(inputs_embeds=row[None], max_new_tokens=12, eos_token_id=None, pad_token_id=0)
         assert mine[0].tolist() == Rederived(card.folder).write(prompt.images, "<SINGLE>\nОписание:", 12)
 
@@ -274,7 +274,7 @@ class TestCaptioner:
         loaded = captioner(replace(imported, generation=GENERATION), clip)
         prompts = [captioners.prompt(clip, 2), captioners.prompt(clip, 0, "Юбка")]
         captioners.assert_keeps_the_promises(loaded, clip, prompts)
-        exact = read(imported.folder).language.get_buffer("model.rotary_emb.inv_freq")
+        exact = load(imported.folder).language.get_buffer("model.rotary_emb.inv_freq")
         narrow = replace(captioners.context(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
         rounded = SoftPromptCaptioner.load(imported, narrow)._model.language
         assert torch.equal(rounded.get_buffer("model.rotary_emb.inv_freq"), exact)
@@ -284,7 +284,7 @@ class TestCaptioner:
         torch.manual_seed(0)
         config = LoraConfig(r=2, target_modules=["q_proj", "c_attn"], init_lora_weights=False)
         with pytest.warns(UserWarning, match="fan_in_fan_out"):
-            tuned: Any = get_peft_model(read(card.folder), config)
+            tuned: Any = get_peft_model(load(card.folder), config)
         tuned.save_pretrained(card.folder / "lora")
         loaded = captioner(replace(card, adapters=("lora",)), clip)
         prompt = captioners.prompt(clip, 2, captioners.FIELDS)
@@ -303,7 +303,7 @@ class TestCaptioner:
             captioner(replace(card, settings={"template": "x"}), clip)
 
     def test_more_to_write_than_leaves_room_for_a_photo_is_refused(self, card: Card, clip: Clip) -> None:
-        fits = POSITIONS - FEWEST_WORDS - PHOTO_VECTORS - 1  # with the photo's marker
+        fits = POSITIONS - MIN_PROMPT_TOKENS - PHOTO_VECTORS - 1  # with the photo's marker
         assert captioner(replace(card, generation={"max_new_tokens": fits}), clip).max_photos == 1
         with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
             captioner(replace(card, generation={"max_new_tokens": fits + 1}), clip)
@@ -358,12 +358,12 @@ class TestFresh:
     @pytest.mark.parametrize("vectors", [1, 5, 10, 37])
     def test_a_photo_has_as_many_vectors_as_asked(self, tmp_path: Path, vectors: int) -> None:
         source = save_parts(tmp_path / "source", gpt2())
-        model, save_tokenizer = fresh(source / "vision", source / "language", vectors)
+        model, save_tokenizer = create(source / "vision", source / "language", vectors)
         seen = model.look(torch.zeros(2, 3, EDGE, EDGE))
         assert seen.shape == (2, vectors, WORDS_WIDTH)
         (tmp_path / "saved").mkdir()
         numbers = save(model, save_tokenizer, tmp_path / "saved")
-        kept = read(tmp_path / "saved")
+        kept = load(tmp_path / "saved")
         assert numbers == sum(weight.numel() for weight in kept.parameters())
         pixels = torch.ones(1, 3, EDGE, EDGE)
         torch.testing.assert_close(kept.look(pixels), model.look(pixels))
@@ -371,14 +371,14 @@ class TestFresh:
     def test_a_number_of_vectors_that_is_no_grid_is_refused(self, tmp_path: Path) -> None:
         source = save_parts(tmp_path / "source", gpt2())
         with pytest.raises(ValueError, match="not one and a square"):
-            fresh(source / "vision", source / "language", 4)
+            create(source / "vision", source / "language", 4)
 
     def test_the_card_says_that_it_is_untrained(self, card: Card) -> None:
         assert "случайна" in card.summary["ru"]
 
     def test_weights_that_do_not_fit_are_refused(self, card: Card, clip: Clip, tmp_path: Path) -> None:
         source = save_parts(tmp_path / "source", gpt2())
-        model, save_tokenizer = fresh(source / "vision", source / "language")
+        model, save_tokenizer = create(source / "vision", source / "language")
         (tmp_path / "saved").mkdir()
         save(model, save_tokenizer, tmp_path / "saved")
         path = tmp_path / "saved" / "config.json"
@@ -386,7 +386,7 @@ class TestFresh:
         config["language"]["n_layer"] = 3
         path.write_text(json.dumps(config), "utf-8")
         with pytest.raises(ValueError, match="lacks"):
-            read(tmp_path / "saved")
+            load(tmp_path / "saved")
 
 
 def test_a_text_alone_has_no_photo(card: Card, clip: Clip) -> None:

@@ -26,7 +26,7 @@ _MASK: Final = re.compile(r"<\s*([a-z]+(?:_\d+)?)\s*>")
 _UNFINISHED: Final = re.compile(r"<[a-z_0-9]*$")
 
 
-class Speller:
+class RudolphTokenizer:
     """A tokenizer with the special tokens of the tasks, which have the ids behind its words.
 
     special: whether the checkpoint knows the tasks; the first ruDOLPH does not.
@@ -85,13 +85,13 @@ class Speller:
         return [token for token in tokens if UNK in self._tokenizer.encode(token.lower()).ids]
 
 
-def framed(ids: Sequence[int], length: int) -> Tensor:
+def pad_ids(ids: Sequence[int], length: int) -> Tensor:
     """Ids with the end behind them, padded with 0 or cut to `length`: (length,)."""
     cut = [*ids, EOS][:length]
     return tensor(cut + [PAD] * (length - len(cut)))
 
 
-def sentence(text: str) -> str:
+def format_sentence(text: str) -> str:
     """A text of lower-case words as a sentence: a capital letter and an end."""
     text = text[:1].upper() + text[1:]
     return text if not text or text[-1] in ".!?…" else f"{text}."

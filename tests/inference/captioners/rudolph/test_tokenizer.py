@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from inference.captioners.base import Prompt
-from inference.captioners.rudolph.spelling import BOS, EOS, Speller, framed, sentence
+from inference.captioners.rudolph.tokenizer import BOS, EOS, RudolphTokenizer, format_sentence, pad_ids
 from inference.checkpoints import youtokentome
 from tests.support.models import rudolph
 
 
-def speller(*, special: bool = True) -> Speller:
-    return Speller(youtokentome.read(rudolph.RECORDED / "bpe.model"), special=special)
+def speller(*, special: bool = True) -> RudolphTokenizer:
+    return RudolphTokenizer(youtokentome.read(rudolph.RECORDED / "bpe.model"), special=special)
 
 
-def without_brackets(folder: Path) -> Speller:
+def without_brackets(folder: Path) -> RudolphTokenizer:
     """A vocabulary that has Chinese letters where others have < and >."""
     letters = {str(ord("<")): str(ord("丁")), str(ord(">")): str(ord("七"))}
     lines = (rudolph.RECORDED / "bpe.model").read_text("ascii").splitlines()
@@ -26,7 +26,7 @@ def without_brackets(folder: Path) -> Speller:
         for line in lines
     ]
     (folder / "bpe.model").write_text("\n".join([lines[0], *changed[1:]]) + "\n", "ascii")
-    return Speller(youtokentome.read(folder / "bpe.model"), special=True)
+    return RudolphTokenizer(youtokentome.read(folder / "bpe.model"), special=True)
 
 
 class TestIds:
@@ -40,8 +40,8 @@ class TestIds:
 
     def test_framed_ids_have_their_length(self) -> None:
         written = speller().ids("на картинке", "<RT_I2T>")
-        assert framed(written, 12).tolist() == [*written, EOS] + [0] * (11 - len(written))
-        assert framed(written, 3).tolist() == written[:3]
+        assert pad_ids(written, 12).tolist() == [*written, EOS] + [0] * (11 - len(written))
+        assert pad_ids(written, 3).tolist() == written[:3]
 
     def test_special_tokens_and_unknown_letters_are_no_text(self) -> None:
         ids = speller().ids("куртка ☃ синяя", "<LT_I2T>")
@@ -51,7 +51,7 @@ class TestIds:
 class TestMaskTokens:
     TOKENS = ("<PRICE>", "<PRICE_2>", "<SIZE>")
 
-    def there_and_back(self, spell: Speller, text: str) -> str:
+    def there_and_back(self, spell: RudolphTokenizer, text: str) -> str:
         read = spell.text(spell.ids(spell.masked(text, self.TOKENS), "<LT_I2T>"))
         return spell.unmasked(read, self.TOKENS)
 
@@ -104,7 +104,7 @@ class TestFields:
 
 
 def test_a_sentence_has_a_capital_and_an_end() -> None:
-    assert sentence("куртка синяя") == "Куртка синяя."
-    assert sentence("тёплая!") == "Тёплая!"
-    assert sentence("<PRICE> рублей") == "<PRICE> рублей."
-    assert sentence("") == ""
+    assert format_sentence("куртка синяя") == "Куртка синяя."
+    assert format_sentence("тёплая!") == "Тёплая!"
+    assert format_sentence("<PRICE> рублей") == "<PRICE> рублей."
+    assert format_sentence("") == ""

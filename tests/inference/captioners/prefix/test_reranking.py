@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.captioners.base import Prompt
-from inference.captioners.prefix.choice import agreement, best
 from inference.captioners.prefix.decoding import Draft
+from inference.captioners.prefix.reranking import compute_consensus, pick_best
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
 
@@ -27,20 +27,20 @@ def prompt(clip: Clip, *tokens: str, photos: int = 0) -> Prompt:
 def test_price_and_size_win_over_a_likelier_draft(tiny_clip: Clip) -> None:
     """A draft that leaves the price out must be better in everything else by far."""
     drafts = [Draft("Куртка тёплая.", -0.2), Draft("Куртка за <PRICE>.", -3.0), Draft("Куртка тёплая!", -0.3)]
-    assert best(tiny_clip, [prompt(tiny_clip, "<PRICE>")], [drafts]) == ["Куртка за <PRICE>."]
+    assert pick_best(tiny_clip, [prompt(tiny_clip, "<PRICE>")], [drafts]) == ["Куртка за <PRICE>."]
 
 
 def test_the_draft_with_most_of_the_seller_s_numbers_wins(tiny_clip: Clip) -> None:
     """Numbers other than price and size count too, but less."""
     asked = prompt(tiny_clip, "<PRICE>", "<SIZE>", "<WEIGHT>", "<AGE>")
     drafts = [Draft("<WEIGHT> <AGE> <PRICE>", -1.0), Draft("<PRICE> <SIZE>", -1.0), Draft("<SIZE> <PRICE> <AGE>", -1.0)]
-    assert best(tiny_clip, [asked], [drafts]) == ["<SIZE> <PRICE> <AGE>"]
-    assert best(tiny_clip, [asked], [drafts[:2]]) == ["<PRICE> <SIZE>"]
+    assert pick_best(tiny_clip, [asked], [drafts]) == ["<SIZE> <PRICE> <AGE>"]
+    assert pick_best(tiny_clip, [asked], [drafts[:2]]) == ["<PRICE> <SIZE>"]
 
 
 def test_of_drafts_alike_in_the_rest_the_likelier_one_wins(tiny_clip: Clip) -> None:
     drafts = [Draft("Куртка.", -2.0), Draft("Платье.", -1.0), Draft("Шапка.", -3.0)]
-    assert best(tiny_clip, [prompt(tiny_clip)], [drafts]) == ["Платье."]
+    assert pick_best(tiny_clip, [prompt(tiny_clip)], [drafts]) == ["Платье."]
 
 
 def test_of_drafts_alike_in_the_rest_the_one_that_fits_the_photos_wins(tiny_clip: Clip) -> None:
@@ -48,44 +48,44 @@ def test_of_drafts_alike_in_the_rest_the_one_that_fits_the_photos_wins(tiny_clip
     texts = ["Куртка", "Платье", "Шапка", "Кроссовки", "Джинсы"]
     likeness = tiny_clip.encode_texts(texts).embeddings @ asked.features.embeddings.mean(0)
     drafts = [Draft(text, -1.0) for text in texts]
-    assert best(tiny_clip, [asked], [drafts]) == [texts[int(likeness.argmax())]]
+    assert pick_best(tiny_clip, [asked], [drafts]) == [texts[int(likeness.argmax())]]
 
 
 def test_the_draft_that_the_others_agree_with_wins(tiny_clip: Clip) -> None:
     texts = ["Платье в горошек", "Куртка синяя тёплая", "Куртка синяя на молнии", "Шапка", "Куртка синяя"]
     drafts = [Draft(text, -1.0) for text in texts]
-    assert best(tiny_clip, [prompt(tiny_clip)], [drafts]) == ["Куртка синяя"]
+    assert pick_best(tiny_clip, [prompt(tiny_clip)], [drafts]) == ["Куртка синяя"]
 
 
 def test_each_prompt_gets_its_own_draft(tiny_clip: Clip) -> None:
     """Prompts with different numbers of drafts and photos do not mix."""
     asked = [prompt(tiny_clip, photos=1), prompt(tiny_clip, "<PRICE>", photos=2), prompt(tiny_clip)]
     drafts = [[Draft("Куртка", -1.0)], [Draft("Платье", -1.0), Draft("За <PRICE>", -1.0)], [Draft("Шапка", -1.0)]]
-    assert best(tiny_clip, asked, drafts) == ["Куртка", "За <PRICE>", "Шапка"]
+    assert pick_best(tiny_clip, asked, drafts) == ["Куртка", "За <PRICE>", "Шапка"]
 
 
 def test_equal_texts_agree_wholly_and_different_ones_not_at_all() -> None:
-    assert agreement(["Куртка синяя"] * 3).tolist() == pytest.approx([1.0] * 3)
-    assert agreement(["Куртка синяя", "Платье белое"]).tolist() == [0.0, 0.0]
+    assert compute_consensus(["Куртка синяя"] * 3).tolist() == pytest.approx([1.0] * 3)
+    assert compute_consensus(["Куртка синяя", "Платье белое"]).tolist() == [0.0, 0.0]
 
 
 def test_a_single_text_agrees_with_nobody() -> None:
-    assert agreement(["Куртка"]).tolist() == [0.0]
+    assert compute_consensus(["Куртка"]).tolist() == [0.0]
 
 
 def test_endings_and_case_hardly_matter() -> None:
     """Words are compared by their beginnings."""
-    assert agreement(["Футболка синяя", "футболку СИНЯЯ!"]).tolist() == pytest.approx([1.0, 1.0])
+    assert compute_consensus(["Футболка синяя", "футболку СИНЯЯ!"]).tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_agreement_by_hand() -> None:
     """«a b» and «a c» share one of five: a, b, c and the two pairs."""
-    assert agreement(["а б", "а в"]).tolist() == pytest.approx([0.2, 0.2])
+    assert compute_consensus(["а б", "а в"]).tolist() == pytest.approx([0.2, 0.2])
 
 
 @given(TEXTS)
 def test_agreement_is_a_share(texts: list[str]) -> None:
-    shares = agreement(texts)
+    shares = compute_consensus(texts)
     assert shares.shape == (len(texts),)
     assert bool(((shares >= 0) & (shares <= 1)).all())
 
@@ -94,4 +94,4 @@ def test_agreement_is_a_share(texts: list[str]) -> None:
 def test_agreement_does_not_depend_on_the_order(texts: list[str], rnd: Random) -> None:
     order = list(range(len(texts)))
     rnd.shuffle(order)
-    assert torch.allclose(agreement([texts[n] for n in order]), agreement(texts)[order])
+    assert torch.allclose(compute_consensus([texts[n] for n in order]), compute_consensus(texts)[order])
