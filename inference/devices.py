@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -18,7 +17,7 @@ _CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 _CGROUP_USAGE: Final = Path("/sys/fs/cgroup/memory.current")
 _CGROUP_STAT: Final = Path("/sys/fs/cgroup/memory.stat")
 # The file cache counts as used, but the kernel gives it back on demand.
-_FILE_CACHES: Final = ("active_file", "inactive_file")
+_FILE_CACHES: Final = ("active_file ", "inactive_file ")
 
 # Weights, activations and buffers together, relative to the weights.
 _OVERHEAD: Final = 1.25
@@ -87,14 +86,8 @@ def _measure_memory() -> tuple[int, int]:
     free, total = memory.available, memory.total
     with suppress(OSError, ValueError):  # no container, or one whose limit is "max"
         limit = int(_CGROUP_LIMIT.read_text())
-        used = int(_CGROUP_USAGE.read_text()) - sum(_iter_file_caches())
+        stats = _CGROUP_STAT.read_text().splitlines()
+        cached = sum(int(line.split()[1]) for line in stats if line.startswith(_FILE_CACHES))
+        used = int(_CGROUP_USAGE.read_text()) - cached
         free, total = min(free, limit - used), min(total, limit)
     return free, total
-
-
-def _iter_file_caches() -> Iterator[int]:
-    """Yield the bytes of each kind of file cache in the container."""
-    for line in _CGROUP_STAT.read_text().splitlines():
-        name, _, size = line.partition(" ")
-        if name in _FILE_CACHES:
-            yield int(size)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import accumulate
+from dataclasses import astuple, dataclass, replace
 from time import perf_counter
 from typing import Literal
 
@@ -73,7 +72,10 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
     sources = iter(_encode_texts(models.clip, [text for text in texts if text]))
     detections = nudity.result()
     evidence = []
-    for job, text, photos in zip(jobs, texts, _slice_photos(jobs), strict=True):
+    end = 0
+    for job, text in zip(jobs, texts, strict=True):
+        start, end = end, end + len(job.listing.photos)
+        photos = slice(start, end)
         job.features, job.source = features[photos], next(sources) if text else None
         evidence.append(
             Evidence(
@@ -148,12 +150,6 @@ def _measure(jobs: Sequence[Job], name: Literal["moderate_s", "generate_s", "sco
         job.timings = replace(job.timings, **{name: share})
 
 
-def _slice_photos(jobs: Sequence[Job]) -> list[slice]:
-    """Return each job's part of the batch of all photos."""
-    counts = [len(job.listing.photos) for job in jobs]
-    return [slice(end - count, end) for end, count in zip(accumulate(counts), counts, strict=True)]
-
-
 def _encode_texts(clip: Clip, texts: Sequence[str]) -> list[EncodedText]:
     features = clip.encode_texts(texts)
     return [
@@ -178,8 +174,6 @@ def _build_prompt(job: Job, max_photos: int) -> Prompt:
 
 
 def _build_description(job: Job, checkpoint: str) -> Description:
-    spent = job.timings
-    total_s = spent.validate_s + spent.moderate_s + spent.generate_s + spent.score_s
     return Description(
         text=job.text if job.moderation.passed else None,
         checkpoint=checkpoint,
@@ -189,5 +183,5 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         draft=job.draft,
         moderation=job.moderation,
         scores=job.scores,
-        timings=replace(spent, total_s=total_s),
+        timings=replace(job.timings, total_s=sum(astuple(job.timings))),
     )

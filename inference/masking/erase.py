@@ -24,7 +24,7 @@ _SENTENCE_ENDS = re.compile(r"\s*(?:[А-ЯЁA-Z]|$)")
 # Longer than any phrase before a number, and short enough that a draft of only numbers takes linear time.
 _MAX_PHRASE = 200  # characters
 # «куплено в», «носили», «по приятной» mean nothing without their number.
-_EMPTY_PARTS_OF_SPEECH = frozenset({"VERB", "INFN", "PRTS", "PREP", "CONJ", "PRCL", "NPRO"})
+_FUNCTION_WORDS = frozenset({"VERB", "INFN", "PRTS", "PREP", "CONJ", "PRCL", "NPRO"})
 
 
 def erase_unknown_numbers(text: str, values: Mapping[str, str]) -> str:
@@ -69,16 +69,14 @@ def _is_unit(word: re.Match[str]) -> bool:
 def _strip_words_before(text: str, ends_clause: bool) -> str:
     text = _GLUED_BEFORE.sub("", text)
     erased = ""
-    while (word := _LAST_WORD.search(text)) and (
-        _depends_on_number(word[1] or word[2]) or _qualifies(text, word, erased)
-    ):
+    while (word := _LAST_WORD.search(text)) and (_is_dependent(word[1] or word[2]) or _qualifies(text, word, erased)):
         text = text[: word.start()]
         erased = word[1] or word[2]
     text = re.sub(rf"{_JOINERS}\Z", " ", text)
     return _strip_empty_clause(text) if ends_clause else text
 
 
-def _depends_on_number(word: str) -> bool:
+def _is_dependent(word: str) -> bool:
     kind = words.get_label_kind(word)
     return (kind is not None and kind != "PERCENT") or not words.DEPENDENT.isdisjoint(lemmatize(word))
 
@@ -87,7 +85,7 @@ def _qualifies(text: str, word: re.Match[str], erased: str) -> bool:
     """Return True for an adjective that only the erased noun needs: «по доступной цене», «Приятная цена»."""
     before = _CLAUSE.search(text[: word.start()])
     is_alone = before is not None and all(
-        get_part_of_speech(each) in _EMPTY_PARTS_OF_SPEECH for each in before[0].split()[-1:]
+        get_part_of_speech(each) in _FUNCTION_WORDS for each in before[0].split()[-1:]
     )
     return is_alone and bool(word[1] and words.get_label_kind(erased)) and agrees_with(word[1], erased)
 
@@ -101,6 +99,6 @@ def _strip_empty_clause(text: str) -> str:
     head = next((word for word in remaining if not words.PHRASE_HEADS.isdisjoint(lemmatize(word[0]))), None)
     if head:
         return _strip_words_before(text[: clause.start() + head.start()], ends_clause=True)
-    if len(remaining) <= 3 and all(get_part_of_speech(word[0]) in _EMPTY_PARTS_OF_SPEECH for word in remaining):
+    if len(remaining) <= 3 and all(get_part_of_speech(word[0]) in _FUNCTION_WORDS for word in remaining):
         return text[: clause.start()]
     return text

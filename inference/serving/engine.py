@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -35,12 +36,10 @@ _VALIDATORS = 2  # threads
 
 @dataclass(slots=True, eq=False)
 class _Request:
-    """A submission in the queue, and the future that its caller awaits."""
+    """A submission in the queue, to be validated by `build_job`, and the future that its caller awaits."""
 
-    submission: Submission
+    build_job: Callable[[], Job]
     checkpoint: str
-    numbers: Numbers
-    seed: int
     on_progress: OnProgress
     result: asyncio.Future[Description]
     is_validating: bool = False
@@ -107,12 +106,11 @@ class Engine:
     async def close(self) -> None:
         """Take no more requests, cancel those that wait, and let the running batch finish."""
         self._is_closed = True
-        self._load_worker.cancel()
         for request in self._queue:
             request.result.cancel()
+        await self._load_worker.close()
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._load_worker.close()
         self._validators.shutdown()
         self._pipeline.shutdown()
 
@@ -144,7 +142,8 @@ class Engine:
         if self._is_closed:
             raise RuntimeError("the engine is closed")
         result: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
-        request = _Request(submission, checkpoint, numbers, seed, on_progress or (lambda stage: None), result)
+        validate = partial(build_job, submission, numbers, seed)
+        request = _Request(validate, checkpoint, on_progress or (lambda stage: None), result)
         async with asyncio.timeout(timeout_s):
             request.report("checking")
             self._queue.append(request)
@@ -184,9 +183,7 @@ class Engine:
     async def _validate(self, request: _Request) -> None:
         loop = asyncio.get_running_loop()
         try:
-            request.job = await loop.run_in_executor(
-                self._validators, build_job, request.submission, request.numbers, request.seed
-            )
+            request.job = await loop.run_in_executor(self._validators, request.build_job)
         except Exception as error:  # noqa: BLE001 - becomes the result
             request.resolve(error)
             return
@@ -202,21 +199,18 @@ class Engine:
         batch = [request for request in ready if request.checkpoint == ready[0].checkpoint][: self._max_batch]
         gather_until = ready[0].ready_at + self._gather_s
         if len(batch) < self._max_batch and asyncio.get_running_loop().time() < gather_until:
-            self._dispatch_at(gather_until)
+            if self._timer:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_at(gather_until, self._dispatch)
             return
         for request in batch:
             self._queue.remove(request)
         self._batch = batch
-        self._spawn(self._run(batch))
+        self._spawn(self._run(loaded.get(batch[0].checkpoint), batch))
 
-    def _dispatch_at(self, time: float) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(time, self._dispatch)
-
-    async def _run(self, batch: list[_Request]) -> None:
+    async def _run(self, describer: BatchDescriber, batch: list[_Request]) -> None:
         try:
-            await self._describe(self._load_worker.cache.get(batch[0].checkpoint), batch)
+            await self._describe(describer, batch)
         finally:
             self._batch = []
             self._dispatch()
@@ -224,14 +218,19 @@ class Engine:
     async def _describe(self, describer: BatchDescriber, batch: list[_Request]) -> None:
         """Resolve the requests of a batch; retry a failed batch one by one, so that only the bad listing fails."""
         jobs = [request.job for request in batch if request.job]
-        on_progress = self._report_threadsafe(batch)
+        loop = asyncio.get_running_loop()
+
+        def on_progress(stage: Stage) -> None:
+            for request in batch:
+                loop.call_soon_threadsafe(request.report, stage)  # is called in the pipeline's thread
+
         try:
-            results = await asyncio.get_running_loop().run_in_executor(
-                self._pipeline, describer.describe, jobs, on_progress
-            )
+            results = await loop.run_in_executor(self._pipeline, describer.describe, jobs, on_progress)
         except Exception as error:  # noqa: BLE001 - becomes the result
             if len(batch) == 1:
-                self._fail(batch[0], error)
+                batch[0].resolve(error)
+                if isinstance(error, CheckpointError):
+                    self._load_worker.record_failure(batch[0].checkpoint, error)
                 return
             for request in batch:
                 if not request.result.done():
@@ -242,27 +241,11 @@ class Engine:
             if result.draft is not None:  # a listing that moderation rejected says nothing about the captioner
                 self._load_worker.record_success(request.checkpoint)
 
-    def _fail(self, request: _Request, error: Exception) -> None:
-        request.resolve(error)
-        if isinstance(error, CheckpointError):
-            self._load_worker.record_failure(request.checkpoint, error)
-
     def _fail_waiting(self, checkpoint: str, error: Exception) -> None:
         """Resolve all requests for a captioner that cannot serve."""
         for request in (*self._queue, *self._batch):
             if request.checkpoint == checkpoint:
                 request.resolve(error)
-
-    @staticmethod
-    def _report_threadsafe(batch: list[_Request]) -> OnProgress:
-        """Return a callback for the pipeline's thread that reports to a batch in the event loop."""
-        loop = asyncio.get_running_loop()
-
-        def on_progress(stage: Stage) -> None:
-            for request in batch:
-                loop.call_soon_threadsafe(request.report, stage)
-
-        return on_progress
 
 
 def _create_loader(root: Path, thresholds: Mapping[str, object]) -> DescriberLoader:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import takewhile
 from time import monotonic
 from typing import Protocol
@@ -25,7 +26,6 @@ class BatchDescriber(Protocol):
 
     def describe(self, jobs: Sequence[Job], on_progress: OnProgress) -> list[Description]:
         """Return the description of each job's listing. Runs in a thread."""
-        ...
 
 
 class DescriberLoader(Protocol):
@@ -33,11 +33,9 @@ class DescriberLoader(Protocol):
 
     def estimate_bytes(self, captioner: str) -> int:
         """Return the bytes that the captioner will take in memory."""
-        ...
 
     def load(self, captioner: str) -> BatchDescriber:
         """Load the captioner."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -67,8 +65,7 @@ class LoadWorker:
         on_failure: Callable[[str, Exception], None],
     ) -> None:
         self.cache: ModelCache[BatchDescriber] = ModelCache(max_bytes)
-        self._open_loader = open_loader
-        self._loader: DescriberLoader | None = None
+        self._get_loader = cache(open_loader)
         self._on_change, self._on_failure = on_change, on_failure
         self._preloads: dict[str, asyncio.Future[None]] = {}
         self._load: _Load | None = None
@@ -119,16 +116,12 @@ class LoadWorker:
             self._finish(captioner, error)
         self._suspects.add(captioner)
 
-    def cancel(self) -> None:
-        """Cancel the loads that have not begun; a running one cannot be interrupted."""
+    async def close(self) -> None:
+        """Cancel the loads that have not begun, wait for a running one, and free all models."""
         for loaded in self._preloads.values():
             loaded.cancel()
         if self._load:
             self._load.fits.cancel()
-
-    async def close(self) -> None:
-        """Wait for the running load and free all models."""
-        self.cancel()
         if self._task:
             await asyncio.wait({self._task})
         self._executor.shutdown()
@@ -159,10 +152,6 @@ class LoadWorker:
             self._on_failure(captioner, error)
 
     # In the loading thread:
-
-    def _get_loader(self) -> DescriberLoader:
-        self._loader = self._loader or self._open_loader()
-        return self._loader
 
     def _estimate_bytes(self, captioner: str) -> int:
         return self._get_loader().estimate_bytes(captioner)
