@@ -68,11 +68,10 @@ def list_cases(root: Path) -> list[Case]:
 
 def get_case(root: Path, name: str) -> Case:
     """Return the case in the folder `name`. Raises `InvalidInput` when there is none."""
-    cases = list_cases(root)
-    for case in cases:
-        if case.name == name:
-            return case
-    raise InvalidInput("case-missing", name=name, known=", ".join(case.name for case in cases) or "—")
+    cases = {case.name: case for case in list_cases(root)}
+    if name not in cases:
+        raise InvalidInput("case-missing", name=name, known=", ".join(cases) or "—")
+    return cases[name]
 
 
 def load_case(folder: Path) -> Case:

@@ -27,8 +27,6 @@ from inference.listing.validation import build_job
 from inference.serving.load_worker import BatchDescriber, DescriberLoader, LoadWorker
 from inference.serving.malloc import set_mmap_threshold
 
-__all__ = ["Engine", "Stage"]
-
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 _MEGABYTE = 1024 * 1024
 _VALIDATORS = 2  # threads
@@ -220,9 +218,9 @@ class Engine:
         jobs = [request.job for request in batch if request.job]
         loop = asyncio.get_running_loop()
 
-        def on_progress(stage: Stage) -> None:
+        def on_progress(stage: Stage) -> None:  # called in the pipeline's thread
             for request in batch:
-                loop.call_soon_threadsafe(request.report, stage)  # is called in the pipeline's thread
+                loop.call_soon_threadsafe(request.report, stage)
 
         try:
             results = await loop.run_in_executor(self._pipeline, describer.describe, jobs, on_progress)

@@ -102,19 +102,15 @@ def _test_clip(root: Path, card: Card) -> None:
         raise CheckpointError("checkpoint-alike", checkpoint=card.id)
 
 
-def _test_toxicity(root: Path, card: Card) -> None:
-    ToxicityClassifier.load(card).predict_risks([_TEXT])
-
-
 def _test_diversity(root: Path, card: Card) -> None:
     clip = Clip.load(registry.get_card(root, "clip", CLIP).folder)
     DiversityClassifier.load(card.folder).score(clip.encode_images([_create_photo()]))
 
 
-_TESTS: Mapping[str, Callable[[Path, Card], None]] = {
+_TESTS: Mapping[str, Callable[[Path, Card], object]] = {
     "captioner": _test_captioner,
     "clip": _test_clip,
-    "toxicity": _test_toxicity,
+    "toxicity": lambda root, card: ToxicityClassifier.load(card).predict_risks([_TEXT]),
     "diversity": _test_diversity,
 }
 

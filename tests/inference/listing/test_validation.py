@@ -30,7 +30,7 @@ def _encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def _halves(size: tuple[int, int] = (64, 48)) -> Image.Image:
-    """Red on the left, blue on the right."""
+    """Return an image that is red on the left and blue on the right."""
     image = Image.new("RGB", size, _RED)
     image.paste(_BLUE, (size[0] // 2, 0, *size))
     return image
@@ -89,7 +89,7 @@ class TestSubmission:
         assert _refusal(good, good, Upload(b"text")).details == {"name": "", "number": 3}
 
     def test_a_name_is_one_short_printable_line(self) -> None:
-        """A file name is written by the sender and stands inside our sentences."""
+        """A file name comes from the sender and is part of error messages."""
         name = _photo(_encoded(_halves()), "фото\u202e\n" + "я" * 300 + ".png").name
         assert len(name) == 60
         assert name.isprintable()
@@ -115,7 +115,7 @@ class TestRefusedFiles:
         assert _refusal(Upload(_encoded(_halves(), kind), "a.jpg")).code == "photo-format"
 
     @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
-    def test_the_content_tells_the_format_not_the_name(self, kind: str) -> None:
+    def test_the_format_is_detected_by_content(self, kind: str) -> None:
         assert _photo(_encoded(_halves(), kind), "a.webp").image.size == (64, 48)
 
     def test_the_header_of_a_bomb_is_enough(self) -> None:
@@ -125,7 +125,7 @@ class TestRefusedFiles:
         assert _refusal(Upload(_gif_header(100, 100, frame=(65_535, 65_535)))).code == "photo-too-many-pixels"
         assert _refusal(Upload(_jpeg_header(65_000, 65_000))).code == "photo-too-many-pixels"
 
-    def test_a_bomb_is_found_before_its_neighbour_is_decoded(self) -> None:
+    def test_all_headers_are_checked_before_any_decoding(self) -> None:
         damaged = _encoded(_textured(), "JPEG")[:-400]
         assert (
             _refusal(Upload(damaged), Upload(_png_header(30_000, 30_000) + _chunk(b"IDAT", b""), "bomb")).details[
@@ -150,7 +150,7 @@ class TestRefusedFiles:
         assert refusal.details == {"name": "", "number": 1, "width": 400, "height": 15, "limit": 16}
         assert _photo(_encoded(_halves((16, 16)))).image.size == (16, 16)
 
-    def test_a_strip_is_no_photo(self) -> None:
+    def test_a_narrow_strip_is_refused(self) -> None:
         """Models would make of it a line of one pixel, or a picture of a hundred thousand."""
         refusal = _refusal(Upload(_encoded(_halves((16, 801)))))
         assert refusal.code == "photo-too-narrow"
@@ -192,7 +192,7 @@ def _jpeg_header(width: int, height: int) -> bytes:
 class TestPixels:
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-    def test_every_exif_orientation_comes_out_upright(self, orientation: int, kind: str) -> None:
+    def test_every_exif_orientation_becomes_upright(self, orientation: int, kind: str) -> None:
         """The camera's turn is undone: red is on the left again, and the EXIF itself is gone."""
         undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # how an upright picture is stored for this orientation
         stored = _halves()
@@ -208,7 +208,7 @@ class TestPixels:
 
     @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # how Pillow speaks of EXIF; the product ignores it as well
     @pytest.mark.parametrize("exif", [b"", b"MM", b"II*\0\x08\0\0\0\xff\xff", b"MM\0*\0\0\0\x08" + b"\x01\x12" * 40])
-    def test_broken_exif_costs_no_photo(self, exif: bytes) -> None:
+    def test_broken_exif_is_ignored(self, exif: bytes) -> None:
         assert _photo(_encoded(_halves(), "JPEG", exif=b"Exif\0\0" + exif)).image.size == (64, 48)
 
     def test_cmyk_of_a_jpeg_becomes_rgb(self) -> None:
@@ -218,7 +218,7 @@ class TestPixels:
         assert _near(_photo(data).image.getpixel((8, 24)), _RED)
 
     @pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "RGB", "RGBA"])
-    def test_every_mode_becomes_rgb_of_the_same_picture(self, mode: str) -> None:
+    def test_every_mode_becomes_rgb(self, mode: str) -> None:
         stored = _halves().convert("L").point(lambda value: 255 * (value > 60)).convert(mode)
         image = _photo(_encoded(stored)).image
         assert (image.mode, type(image)) == ("RGB", Image.Image)
@@ -226,14 +226,14 @@ class TestPixels:
         assert image.getpixel((56, 24)) == (0, 0, 0)
 
     @pytest.mark.parametrize("kind", ["PNG", "GIF"])
-    def test_transparency_lies_on_white(self, kind: str) -> None:
+    def test_transparency_becomes_white(self, kind: str) -> None:
         stored = Image.new("RGBA", (64, 48), (0, 0, 0, 0))
         stored.paste((*_RED, 255), (0, 0, 32, 48))
         image = _photo(_encoded(stored, kind)).image
         assert _near(image.getpixel((8, 24)), _RED)
         assert image.getpixel((56, 24)) == (255, 255, 255)
 
-    def test_a_transparent_colour_of_a_palette_or_of_rgb_lies_on_white(self) -> None:
+    def test_a_transparent_colour_of_a_palette_or_of_rgb_becomes_white(self) -> None:
         palette = _halves().quantize(2)
         for data in (
             _encoded(palette, transparency=palette.getpixel((56, 24))),
@@ -270,18 +270,18 @@ class TestPixels:
 
 
 class TestAnimations:
-    def test_the_most_informative_frame_is_taken(self) -> None:
+    def test_the_most_informative_frame_is_selected(self) -> None:
         blank, busy = Image.new("RGB", (64, 48), "white"), _textured((64, 48))
         data = _encoded(blank, "GIF", save_all=True, append_images=[_halves(), busy, blank], duration=100)
         levels = np.asarray(_photo(data).image.convert("L"))
         assert levels.std() > 30
 
-    def test_of_equal_frames_the_first_is_taken(self) -> None:
+    def test_the_first_of_equal_frames_is_selected(self) -> None:
         mirrored = _halves().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         data = _encoded(_halves(), "GIF", save_all=True, append_images=[mirrored], duration=100)
         assert _near(_photo(data).image.getpixel((8, 24)), _RED)
 
-    def test_frames_beyond_the_limit_are_not_looked_at(self) -> None:
+    def test_frames_beyond_the_limit_are_not_decoded(self) -> None:
         """A long animation costs no more than its first 64 frames."""
         blanks = [Image.new("L", (32, 32), value) for value in range(100, 164)]
         data = _encoded(blanks[0], "GIF", save_all=True, append_images=[*blanks[1:], _textured((32, 32))])
@@ -318,7 +318,7 @@ def _is_listing_or_refusal(data: bytes) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 class TestHostileBytes:
-    """Whatever the bytes are, the answer is a listing or a sentence."""
+    """Any bytes give a listing or `InvalidInput`."""
 
     @settings(max_examples=200, deadline=None)
     @given(magic=st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"]), tail=st.binary())
@@ -351,7 +351,7 @@ def real_photos() -> list[Path]:
     return sorted(_REAL.iterdir())[:20]
 
 
-def test_real_photos_come_out_whole(real_photos: list[Path]) -> None:
+def test_real_photos_are_decoded(real_photos: list[Path]) -> None:
     for chunk in (real_photos[:10], real_photos[10:]):
         listing = validate(Submission(tuple(Upload(path.read_bytes(), path.name) for path in chunk)))
         assert [photo.name for photo in listing.photos] == [path.name for path in chunk]

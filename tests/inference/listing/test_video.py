@@ -28,7 +28,7 @@ RED, BLUE = (200, 30, 40), (20, 40, 210)
 
 
 def mp4(frames: Sequence[Image.Image]) -> bytes:
-    """A silent H.264 video, as Telegram makes of a GIF."""
+    """Return a silent H.264 video, as Telegram makes of a GIF."""
     file = BytesIO()
     with av.open(file, "w", "mp4") as container:
         stream = container.add_stream("libx264", rate=10, options={"crf": "10"})
@@ -45,7 +45,7 @@ def plain(color: str | tuple[int, int, int], size: tuple[int, int] = SIZE) -> Im
 
 
 def halves(size: tuple[int, int] = SIZE) -> Image.Image:
-    """Red on the left, blue on the right."""
+    """Return an image that is red on the left and blue on the right."""
     image = plain(RED, size)
     image.paste(BLUE, (size[0] // 2, 0, *size))
     return image
@@ -72,19 +72,19 @@ def refusal(data: bytes) -> Message:
 
 
 def near(image: Image.Image, other: Image.Image, tolerance: int = 20) -> bool:
-    """The same picture but for what the encoding loses."""
+    """Return True for images that differ only by compression."""
     difference = np.asarray(image, np.int16) - np.asarray(other, np.int16)
     return image.size == other.size and float(np.abs(difference).mean()) < tolerance
 
 
 def patched(data: bytes, box: bytes, offset: int, value: bytes) -> bytes:
-    """The file with other bytes behind the name of a box."""
+    """Return the file with other bytes after the name of a box."""
     start = data.index(box) + 4 + offset
     return data[:start] + value + data[start + len(value) :]
 
 
-def test_the_most_informative_frame_is_taken() -> None:
-    """Neither the blank ones nor the two plain halves."""
+def test_the_most_informative_frame_is_selected() -> None:
+    """Neither a blank frame nor one with two plain halves."""
     assert near(photo(film()).image, busy())
 
 
@@ -93,42 +93,42 @@ def test_the_hash_is_of_the_file() -> None:
     assert (taken.name, taken.sha256) == ("котик.mp4", hashlib.sha256(film()).hexdigest())
 
 
-def test_content_decides_not_the_name() -> None:
+def test_the_format_is_detected_by_content() -> None:
     assert photo(film(), "photo.jpg").image.mode == "RGB"
 
 
-def test_a_long_film_costs_no_more_than_its_first_frames() -> None:
+def test_only_the_first_frames_of_a_long_video_are_decoded() -> None:
     assert near(photo(mp4([plain("white")] * 63 + [halves()] * 3 + [busy()])).image, halves())
 
 
-def test_a_large_film_is_scaled_and_fewer_of_its_frames_are_looked_at() -> None:
+def test_a_large_video_is_scaled_and_fewer_of_its_frames_are_decoded() -> None:
     size = (3840, 2160)
     assert photo(mp4([plain("white", size)] * 3 + [halves(size)])).image.getpixel((8, 8)) == (255, 255, 255)
     assert photo(mp4([halves(size)])).image.size == (1024, 576)
 
 
-def test_a_film_of_more_pixels_than_4k_is_refused() -> None:
+def test_a_video_larger_than_4k_is_refused() -> None:
     assert refusal(mp4([plain("white", (4096, 2304))])).code == "photo-too-many-pixels"
 
 
-def test_a_tiny_film_is_refused() -> None:
+def test_a_tiny_video_is_refused() -> None:
     message = refusal(mp4([plain("white", (64, 8))]))
     assert (message.code, message.details["width"], message.details["height"]) == ("photo-too-small", 64, 8)
 
 
-def test_a_film_is_put_upright() -> None:
-    """A phone that was held upright writes a matrix of a quarter turn."""
+def test_a_video_becomes_upright() -> None:
+    """A phone held upright writes a matrix of a quarter turn."""
     turned = patched(mp4([halves()]), b"tkhd", 40, struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30))
     assert near(photo(turned).image, halves().transpose(Image.Transpose.ROTATE_270))
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif", b"crx "])
-def test_still_pictures_that_begin_alike_are_another_format(brand: bytes) -> None:
-    """The owner of an iPhone reads what to do, not that the file is damaged."""
+def test_still_photos_with_the_same_signature_are_another_format(brand: bytes) -> None:
+    """An iPhone user gets instructions for the format, not an error about a damaged file."""
     assert refusal(film()[:8] + brand + film()[12:]).code == "photo-format"
 
 
-def test_a_sound_without_a_picture_is_refused() -> None:
+def test_audio_without_video_is_refused() -> None:
     file = BytesIO()
     with av.open(file, "w", "mp4") as container:
         stream = container.add_stream("aac", rate=44100)
@@ -139,8 +139,8 @@ def test_a_sound_without_a_picture_is_refused() -> None:
     assert refusal(file.getvalue()).code == "photo-damaged"
 
 
-def test_a_small_file_that_asks_for_gigabytes_is_refused() -> None:
-    """Fifty million samples in a table of one line: FFmpeg would make a list of 1.8 GB of them."""
+def test_a_small_file_that_requests_gigabytes_is_refused() -> None:
+    """A table of one row with fifty million samples, which FFmpeg would expand to 1.8 GB."""
     many = 50_000_000
     bomb = film()
     for box in (b"ctts", b"stss", b"edts"):
@@ -155,8 +155,8 @@ def test_a_small_file_that_asks_for_gigabytes_is_refused() -> None:
     assert largest_child_kb < max(1.2 * 1024**2, 1.1 * own_kb)
 
 
-def test_every_cut_is_refused() -> None:
-    """FFmpeg would make up the rest of a frame that did not arrive."""
+def test_every_truncation_is_refused() -> None:
+    """FFmpeg would invent the rest of the last frame."""
     for length in {*range(12, 80), *range(80, len(film()), 37), len(film()) - 1}:
         assert refusal(film()[:length]).code == "photo-damaged"
 
@@ -179,7 +179,7 @@ def test_random_bytes_behind_the_magic_are_refused(tail: bytes) -> None:
     assert refusal(b"\0\0\0\x08ftypisom" + tail).code == "photo-damaged"
 
 
-def test_the_service_itself_reads_no_film() -> None:
-    """FFmpeg runs in a process of its own, so that none of its faults ends the service."""
+def test_the_service_itself_decodes_no_video() -> None:
+    """FFmpeg runs in a process of its own, so that its crashes do not end the service."""
     code = "import sys, inference.listing.validation; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,11 +15,11 @@ import pytest
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.errors import CheckpointError
-from inference.listing.types import Description, Submission, Upload
+from inference.listing.types import Description, Stage, Submission, Upload
 from inference.listing.validation import build_job
 from inference.serving import engine as engine_module
 from inference.serving import load_worker as load_worker_module
-from inference.serving.engine import Engine, Stage
+from inference.serving.engine import Engine
 from inference.serving.loader import Loader
 from tests.support.doubles import NOUN, PretendLoader
 from tests.support.engines import (

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from inference.errors import CheckpointError, InvalidInput
-from inference.listing.types import Description, Numbers, Submission
+from inference.listing.types import Description, Numbers, Stage, Submission
 from inference.listing.validation import build_job
 from inference.serving import engine as engine_module
 from inference.serving import load_worker as load_worker_module
-from inference.serving.engine import Engine, Stage
+from inference.serving.engine import Engine
 from tests.support.doubles import REFUSED, PretendLoader
 from tests.support.engines import (
     block,
