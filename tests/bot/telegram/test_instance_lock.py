@@ -15,8 +15,8 @@ from tests.support.sources import ROOT
 HOLD = """
 import sys
 from pathlib import Path
-from bot.telegram.instance_lock import Lock
-lock = Lock.take(42, "", Path(sys.argv[1]))
+from bot.telegram.instance_lock import InstanceLock
+lock = InstanceLock.take(42, "", Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """
