@@ -98,7 +98,7 @@ def mask_numbers(jobs: Sequence[Job]) -> None:
 
 
 def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> None:
-    """Decide for each listing with photos if it offers one thing or many."""
+    """Score how likely each listing with photos offers different things."""
     for job in jobs:
         if job.listing.photos:
             job.diversity = Diversity(classifier.score(job.features, job.source.embedding if job.source else None))
@@ -108,8 +108,9 @@ def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
     """Generate the drafts of all jobs as one batch. Raises `CheckpointError` when the captioner fails."""
     if not jobs:
         return
+    prompts = [_build_prompt(job, captioner.max_photos) for job in jobs]
     try:
-        drafts = captioner.generate([_build_prompt(job, captioner.max_photos) for job in jobs])
+        drafts = captioner.generate(prompts)
     # Weights that do not fit their configuration or processor fail in as many ways as there are models.
     except Exception as error:
         checkpoint = f"captioner/{captioner.name}"
@@ -121,9 +122,8 @@ def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
 def unmask_numbers(jobs: Sequence[Job], checks: Checks) -> None:
     """Turn the drafts into texts: put the seller's numbers back, erase all others, and contacts if so configured."""
     for job in jobs:
-        job.text = checks.apply_contact_policy(
-            unmask(job.draft or "", job.masked.values if job.masked else {}, job.numbers)
-        )
+        values = job.masked.values if job.masked else {}
+        job.text = checks.apply_contact_policy(unmask(job.draft or "", values, job.numbers))
 
 
 def review(jobs: Sequence[Job], checks: Checks) -> None:
