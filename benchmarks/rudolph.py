@@ -26,7 +26,7 @@ from inference.captioners.rudolph.decoding import Prefix, Sampling, generate_dra
 from inference.captioners.rudolph.model import Rudolph
 
 NAME, TOKENS = "rudolph-350m", 64
-LIKELIEST = Sampling(top_k=1, top_p=1.0, temperature=1.0, least=TOKENS)
+LIKELIEST = Sampling(top_k=1, top_p=1.0, temperature=1.0, min_new_tokens=TOKENS)
 
 Generate = Callable[[Tensor, Tensor], list[int]]
 
@@ -96,8 +96,8 @@ def _without_cache(model: Rudolph) -> Generate:
         ids: list[int] = []
         for _ in range(TOKENS):
             right = torch.tensor([ids]) if ids else None
-            states, _ = model.read(model.embed(left[None], image[None], right))
-            ids.append(_select_token(model.text_logits(states[0, -1]), model))
+            states, _ = model.prefill(model.embed(left[None], image[None], right))
+            ids.append(_select_token(model.compute_text_logits(states[0, -1]), model))
         return ids
 
     return generate
@@ -125,7 +125,7 @@ def _load_published(checkout: Path, model: Rudolph) -> Generate:
         mask = torch.ones(1, 1, length, length).tril()
         for _ in range(TOKENS):
             logits, cache = published(ids, mask, use_cache=True, cache=cache)
-            token = _select_token(logits[0, -1, : model.config.written], model)
+            token = _select_token(logits[0, -1, : model.config.text_vocab_size], model)
             ids = torch.cat([ids, torch.tensor([[token]])], dim=1)
         generated: list[int] = ids[0, -TOKENS:].tolist()
         return generated

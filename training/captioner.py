@@ -121,7 +121,7 @@ def _compute_loss(
     with loop.autocast(device):
         hidden = model(model.embed(ids.to(device), states.to(device), slot))
         asked = targets.to(device) != IGNORED
-        logits = model.logits(hidden[asked])
+        logits = model.compute_logits(hidden[asked])
     return functional.cross_entropy(logits.float(), targets.to(device)[asked], label_smoothing=0.05)
 
 

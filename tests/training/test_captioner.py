@@ -134,7 +134,9 @@ def test_a_resumed_training_continues_with_new_samples(
 @torch.no_grad()
 def cost(model: Decoder, prompt: list[int], answer: list[int], states: Tensor, slot: int = 0) -> float:
     """Mean negative log-probability of an answer after its prompt."""
-    logits = model.logits(model(model.embed(torch.tensor([prompt + answer]), states, slot)))[0, len(prompt) - 1 : -1]
+    logits = model.compute_logits(model(model.embed(torch.tensor([prompt + answer]), states, slot)))[
+        0, len(prompt) - 1 : -1
+    ]
     return float(functional.cross_entropy(logits, torch.tensor(answer)))
 
 

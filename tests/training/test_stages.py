@@ -50,7 +50,7 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     tiny.save_toxicity_card(root / "toxicity" / "mini")
     describer = load_describer(root)
     assert isinstance(describer.models.captioner, PrefixCaptioner)
-    describer.models.captioner.sampling = Sampling(drafts=2, things_length=5, text_length=10)
+    describer.models.captioner.sampling = Sampling(drafts=2, max_things_tokens=5, max_text_tokens=10)
     photo = data_set / "photos" / "p00.jpg"
     result = describer.describe([build_job(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
     assert isinstance(result, Description)

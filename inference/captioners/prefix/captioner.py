@@ -1,4 +1,4 @@
-"""The prefix captioner: photos as soft-prompt vectors before a small GPT-2-like decoder; the best of several drafts."""
+"""The prefix captioner: photos as a soft prompt of a small GPT-2-like decoder, the best of several sampled drafts."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from inference.clip.dual_encoder import Clip
 
 
 class PrefixCaptioner:
-    """A loaded checkpoint of the family `prefix`; it reads the views of the dual encoder that it was trained with."""
+    """A checkpoint of the family `prefix`; it takes the image features of the dual encoder that it was trained with."""
 
     def __init__(self, model: Decoder, tokenizer: Tokenizer, clip: Clip, name: str, max_photos: int) -> None:
         self.name = name
         self.max_photos = max_photos
         self.sampling = Sampling()
         self._model = model.eval()
-        self._speller = DraftTokenizer(tokenizer)
+        self._tokenizer = DraftTokenizer(tokenizer)
         self._clip = clip
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> PrefixCaptioner:
-        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
+        """Load a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
         sizes = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
         sizes.pop("model_type")
         model = Decoder(DecoderConfig(**sizes))
@@ -47,10 +47,10 @@ class PrefixCaptioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt: the best of several sampled ones."""
-        tokenizer, vectors = self._speller.tokenizer, self._model.config.photo_vectors
+        """Return one text per prompt, the best of several sampled drafts."""
+        tokenizer, vectors = self._tokenizer.tokenizer, self._model.config.photo_vectors
         rows = [build_prompt_ids(tokenizer, p.token, len(p.features), vectors, p.masked) for p in prompts]
-        slot = get_token_ids(tokenizer, (PHOTO,))[0]
+        image_token_id = get_token_ids(tokenizer, (PHOTO,))[0]
         states = torch.cat([prompt.features.states for prompt in prompts])
-        drafts = generate_drafts(self._model, self._speller, rows, states, slot, prompts, self.sampling)
+        drafts = generate_drafts(self._model, self._tokenizer, rows, states, image_token_id, prompts, self.sampling)
         return pick_best(self._clip, prompts, drafts)

@@ -1,9 +1,9 @@
-"""The order in which the prefix captioner reads and writes: one place for training and for serving.
+"""The token layout of the prefix captioner, shared by training and inference.
 
 [START] <SINGLE>|<VARIATIVE> (<IMG_1> photo <IMG_2> photo …) [ATTRIBUTES] masked text
-[THINGS] what is seen [TEXT] the ad [END]
+[THINGS] things in the photos [TEXT] the ad [END]
 
-Before the text the model names what it sees («футболка; белый; надпись | джинсы; синий; однотонный»), so that the text
+Before the text the model lists the things («футболка; белый; надпись | джинсы; синий; однотонный»), so that the text
 follows from a decision instead of drifting from word to word.
 """
 
@@ -34,12 +34,12 @@ _TOKEN = re.compile(r"<[A-Z_]+(?:_\d+)?>")
 
 
 def drop_unknown_tokens(masked: str) -> str:
-    """Masked text as the tokenizer may read it: values beyond the third of a kind are left out."""
-    return _TOKEN.sub(lambda found: found[0] if found[0] in MASK_TOKENS else "", masked)
+    """Return a masked text without mask tokens that are not in the vocabulary, such as the fourth of a kind."""
+    return _TOKEN.sub(lambda match: match[0] if match[0] in MASK_TOKENS else "", masked)
 
 
 def build_prompt_ids(tokenizer: Tokenizer, token: DiversityToken, photos: int, vectors: int, masked: str) -> list[int]:
-    """The ids of a prompt up to and with [THINGS]; each photo takes `vectors` slots of the [PHOTO] id."""
+    """Build the ids of a prompt up to and including [THINGS]; each photo takes `vectors` places of [PHOTO]."""
     attributes = tokenizer.encode(drop_unknown_tokens(masked)).ids[:MAX_ATTRIBUTES_TOKENS]
     ids = get_token_ids(tokenizer, (START, token))
     slots = get_token_ids(tokenizer, (PHOTO,)) * vectors
@@ -49,7 +49,7 @@ def build_prompt_ids(tokenizer: Tokenizer, token: DiversityToken, photos: int, v
 
 
 def build_answer_ids(tokenizer: Tokenizer, things: str, text: str) -> list[int]:
-    """The ids that the model is to write after a prompt."""
+    """Build the ids that the model is trained to generate after a prompt."""
     words = (
         tokenizer.encode(things).ids
         + get_token_ids(tokenizer, (TEXT,))
@@ -59,8 +59,8 @@ def build_answer_ids(tokenizer: Tokenizer, things: str, text: str) -> list[int]:
 
 
 def get_token_ids(tokenizer: Tokenizer, names: Sequence[str]) -> list[int]:
-    """The ids of special tokens. Raises `ValueError` where the tokenizer lacks one."""
-    ids = [number for name in names if (number := tokenizer.token_to_id(name)) is not None]
+    """Return the ids of special tokens. Raises `ValueError` where the tokenizer lacks one."""
+    ids = [token_id for name in names if (token_id := tokenizer.token_to_id(name)) is not None]
     if len(ids) < len(names):
         raise ValueError(f"the tokenizer lacks some of {', '.join(names)}")
     return ids

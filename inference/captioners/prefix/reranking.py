@@ -1,4 +1,4 @@
-"""Which of several drafts to keep: the seller's numbers first, then what fits the photos and what the drafts share."""
+"""Pick the best of several drafts: first by the seller's numbers, then by likeness to the photos and consensus."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from inference.captioners.prefix.grounding import (
 )
 from inference.clip.dual_encoder import Clip
 
-# Weights of a draft's mean log-probability, of its likeness to the photos, and of what the other drafts agree with.
+# Weights of a draft's mean log-probability, its similarity to the photos, and its overlap with the other drafts.
 LIKELIHOOD, CLIPSCORE, CONSENSUS = 1.0, 20.0, 10.0
-# Price and size must stand in the text; another token of the input left out costs less.
+# Price and size must be in the text; omitting another token of the input costs less.
 REQUIRED_TOKENS = ("<PRICE>", "<SIZE>")
 REQUIRED_COST, OMISSION_COST = 50.0, 10.0
-# A token behind a word of another field, a claim that no field makes; words of the fields repeated in the text.
+# A token behind a word of another field; a claim that no field makes; the gain of repeating the words of the fields.
 MISPLACED_COST, CLAIM_COST, ECHO_GAIN = 10.0, 5.0, 10.0
 
 
 def pick_best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]]) -> list[str]:
-    """The best draft of each prompt; the texts of all prompts are read by the dual encoder as one batch."""
+    """Return the best draft of each prompt; the dual encoder encodes the drafts of all prompts together."""
     embeddings = clip.encode_texts([draft.text for several in drafts for draft in several]).embeddings
-    likeness = embeddings.split([len(several) for several in drafts])
-    return [_pick_best(*each) for each in zip(prompts, drafts, likeness, strict=True)]
+    parts = embeddings.split([len(several) for several in drafts])
+    return [_pick_best(*each) for each in zip(prompts, drafts, parts, strict=True)]
 
 
 def _pick_best(prompt: Prompt, drafts: Sequence[Draft], embeddings: Tensor) -> str:
-    scores = LIKELIHOOD * torch.tensor([draft.likelihood for draft in drafts])
+    scores = LIKELIHOOD * torch.tensor([draft.log_prob for draft in drafts])
     scores += CONSENSUS * compute_consensus([draft.text for draft in drafts])
     if len(prompt.features):
         scores += CLIPSCORE * (embeddings @ prompt.features.embeddings.mean(0))
     scores -= torch.tensor(
         [_compute_omission_cost(prompt, d.text) + compute_grounding_cost(prompt.masked, d.text) for d in drafts]
     )
-    return ground(prompt.masked, drafts[int(scores.argmax())].text, seen=bool(len(prompt.features)))
+    return ground(prompt.masked, drafts[int(scores.argmax())].text, has_photos=bool(len(prompt.features)))
 
 
 def _compute_omission_cost(prompt: Prompt, text: str) -> float:
@@ -53,11 +53,11 @@ def _compute_omission_cost(prompt: Prompt, text: str) -> float:
 
 
 def compute_grounding_cost(masked: str, text: str) -> float:
-    """The cost of what a draft says against the fields, less the gain of repeating their words."""
+    """Return the cost of contradicting the fields, less the gain of repeating their words."""
     if not masked:
         return 0.0
-    given = frozenset(extract_stems(masked))
-    echoed = len(given.intersection(extract_stems(text))) / max(1, len(given))
+    field_stems = frozenset(extract_stems(masked))
+    echoed = len(field_stems.intersection(extract_stems(text))) / max(1, len(field_stems))
     return (
         MISPLACED_COST * len(find_misplaced_tokens(masked, text))
         + CLAIM_COST * count_claims(masked, text)
@@ -66,14 +66,15 @@ def compute_grounding_cost(masked: str, text: str) -> float:
 
 
 def compute_consensus(texts: Sequence[str]) -> Tensor:
-    """How much of each text's words and word pairs the other texts share: (texts,) in [0, 1].
+    """Return the mean overlap of each text's words and word pairs with the other texts, (texts,) in [0, 1].
 
     Minimum Bayes risk decoding (Kumar & Byrne, 2004) with the overlap of stems as the gain.
     """
-    bags = [_extract_ngrams(text) for text in texts]
+    ngrams = [_extract_ngrams(text) for text in texts]
     shares = [
-        sum(len(bag & other) / max(1, len(bag | other)) for other in bags[:n] + bags[n + 1 :]) / max(1, len(bags) - 1)
-        for n, bag in enumerate(bags)
+        sum(len(own & other) / max(1, len(own | other)) for other in ngrams[:n] + ngrams[n + 1 :])
+        / max(1, len(ngrams) - 1)
+        for n, own in enumerate(ngrams)
     ]
     return torch.tensor(shares)
 

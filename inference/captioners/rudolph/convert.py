@@ -1,4 +1,4 @@
-"""ruDOLPH as it is published, with the tokenizer and the image encoder of ruDALL-E, taken over as ours."""
+"""Convert a published ruDOLPH, with the tokenizer and image encoder of ruDALL-E, to a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from inference.checkpoints.weights import read_pickle, save
 
 WEIGHTS, TOKENIZER, ENCODER = "pytorch_model.bin", "bpe.model", "vqgan.gumbelf8-sber.model.ckpt"
 
-# Layers, width → heads and kernels, which no shape tells: the models of ai-forever/ru-dolph. A `config.json` beside the
-# weights, with the names of the original's constructor, says it for any other.
+# (layers, width) → heads and kernels, which no shape reveals, of the models of ai-forever/ru-dolph. Any other needs a
+# `config.json` beside the weights, with the argument names of ru-dolph's constructor.
 _KNOWN_SIZES: Final = {
     (24, 1024): {"num_attention_heads": 16, "kernel_size": 7, "last_kernel_size": 9},
     (24, 2048): {"num_attention_heads": 16, "kernel_size": 9, "last_kernel_size": 11},
@@ -35,16 +35,16 @@ _MASKS: Final[Mapping[str, Pattern]] = {
     "last_conv_mask": "last",
 }
 _ENCODER_PARTS: Final = ("encoder.", "quant_conv.", "quantize.proj.")
-# As the repository's notebook captions; of its 48 drafts a CPU has time for fewer.
+# As in the repository's captioning notebook, whose 48 drafts would take too long on a CPU.
 _GENERATION: Final = {"max_new_tokens": 64, "min_new_tokens": 2, "temperature": 0.9, "top_k": 64}
 _SETTINGS: Final = {"drafts": 4, "template": "на картинке", "top_p": 0.8}
 
 
 def convert(source: Path, folder: Path) -> Card:
-    """Take over a folder of three files: the model's, the tokenizer's and the image encoder's; see the constants.
+    """Convert a folder of three files, named by the constants: model, tokenizer and image encoder.
 
-    The encoder's decoder is left out, and so are the masks, which are reckoned. Raises `ValueError` where sizes cannot
-    be told or do not fit one another, `RuntimeError` for weights that are missing or too many.
+    The VQGAN's decoder and the masks, which are computed, are left out. Raises `ValueError` where sizes are unknown or
+    do not fit, `RuntimeError` for missing or unexpected weights.
     """
     tokenizer = youtokentome.read(source / TOKENIZER)
     encoder = cast(Mapping[str, Mapping[str, Tensor]], read_pickle(source / ENCODER))["state_dict"]
@@ -75,39 +75,43 @@ def convert(source: Path, folder: Path) -> Card:
 
 
 def build(published: Mapping[str, int]) -> Rudolph:
-    """The model of the arguments of the original's constructor, its weights as torch draws them."""
+    """Build the model of the arguments of ru-dolph's constructor with random weights."""
     return Rudolph(_build_config(published))
 
 
-def _build_config(told: Mapping[str, int]) -> RudolphConfig:
-    """Our sizes of the original's arguments; its `vocab_size` counts words and the left text's padding."""
+def _build_config(arguments: Mapping[str, int]) -> RudolphConfig:
+    """Map the arguments of ru-dolph's constructor; its `vocab_size` counts the vocabulary and the left padding."""
     return RudolphConfig(
-        layers=told["num_layers"],
-        width=told["hidden_size"],
-        heads=told["num_attention_heads"],
-        left=told["l_text_seq_length"],
-        side=told["image_tokens_per_dim"],
-        right=told["r_text_seq_length"],
-        kernel=told["kernel_size"],
-        last_kernel=told["last_kernel_size"],
-        words=told["vocab_size"] - told["l_text_seq_length"],
-        text_special=told["text_special_tokens"],
-        codes=told["image_vocab_size"],
-        image_special=told["image_special_tokens"],
+        layers=arguments["num_layers"],
+        width=arguments["hidden_size"],
+        heads=arguments["num_attention_heads"],
+        left=arguments["l_text_seq_length"],
+        side=arguments["image_tokens_per_dim"],
+        right=arguments["r_text_seq_length"],
+        kernel=arguments["kernel_size"],
+        last_kernel=arguments["last_kernel_size"],
+        words=arguments["vocab_size"] - arguments["l_text_seq_length"],
+        text_special=arguments["text_special_tokens"],
+        codes=arguments["image_vocab_size"],
+        image_special=arguments["image_special_tokens"],
     )
 
 
-def _infer_config(published: Mapping[str, Tensor], told: Mapping[str, int], words: int, codes: int) -> RudolphConfig:
-    """The sizes that the weights' shapes tell, and what they do not tell from the table or the configuration."""
+def _infer_config(
+    published: Mapping[str, Tensor], arguments: Mapping[str, int], words: int, codes: int
+) -> RudolphConfig:
+    """Infer the sizes from the shapes of the weights, and the others from the table or `config.json`."""
     text_ids, width = published["text_embeddings.weight"].shape
     layers = sum(name.endswith(".input_layernorm.weight") for name in published)
     left = len(published["l_text_pos_embeddings.weight"]) - 1
-    untold = _KNOWN_SIZES.get((layers, width), {}) | {name: told[name] for name in _NOT_IN_SHAPES if name in told}
-    if len(untold) != len(_NOT_IN_SHAPES):
+    sizes = _KNOWN_SIZES.get((layers, width), {}) | {
+        name: arguments[name] for name in _NOT_IN_SHAPES if name in arguments
+    }
+    if len(sizes) != len(_NOT_IN_SHAPES):
         raise ValueError(f"no size of ruDOLPH that is known: {layers} layers of {width}; config.json has to tell")
     return _build_config(
         {
-            **untold,
+            **sizes,
             "num_layers": layers,
             "hidden_size": width,
             "l_text_seq_length": left,
@@ -129,7 +133,7 @@ def _read_config(path: Path) -> Mapping[str, int]:
 
 
 def _check_masks(config: RudolphConfig, published: Mapping[str, Tensor]) -> None:
-    """The masks in the file have to be those that are reckoned: else the kernels are not what is thought."""
+    """Check that the masks in the file equal the computed ones: otherwise the kernel sizes are wrong."""
     for name, pattern in _MASKS.items():
         mask = published.get(f"transformer.{name}")
         kernel = config.last_kernel if pattern == "last" else config.kernel

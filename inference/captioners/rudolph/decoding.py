@@ -1,6 +1,6 @@
-"""Writing several drafts a text behind one prefix, which is read once for all of them.
+"""Sample several drafts behind one prefix, which is run once for all of them.
 
-It knows ids and logits; what the prefix says and which draft is kept is others' business.
+The module knows ids and logits. It builds no prefixes and picks no drafts.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ LogitsProcessor = Callable[..., Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """What one text is written behind; each part is ids, (length,), or vectors, (length, width), as a soft prompt has.
+    """The tokens before a generated text; each part is ids (length,) or vectors (length, width), as in a soft prompt.
 
-    left: padded to `config.left` where images follow. images: photos that are all described by the one text. right: the
-    beginning of the right text; None where there is no image: then the left text itself goes on.
+    left: padded to `config.left` where images follow. images: codes of photos that one text describes together. right:
+    the start of the right text; None without images, where the left text itself is continued.
     """
 
     left: Tensor
@@ -32,111 +32,117 @@ class Prefix:
 
     @property
     def rows(self) -> int:
-        """Sequences that are read for the one text: one for each photo."""
+        """Number of sequences of the one text: one for each photo."""
         return max(1, len(self.images))
 
     @property
     def length(self) -> int:
-        """Places of each sequence."""
+        """Number of positions of each sequence."""
         right = 0 if self.right is None else len(self.right)
         return len(self.left) + (len(self.images[0]) if self.images else 0) + right
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How drafts are drawn: from how many likeliest ids, from which share of their chances, how boldly; `least` ids."""
+    """Parameters of top-k and nucleus sampling, and the least number of ids before the end."""
 
     top_k: int
     top_p: float
     temperature: float
-    least: int = 0
+    min_new_tokens: int = 0
 
 
 @torch.inference_mode()
 def generate_drafts(
-    model: Rudolph, readings: Sequence[Prefix], chances: Tensor, sampling: Sampling, held: LogitsProcessor | None = None
+    model: Rudolph,
+    prefixes: Sequence[Prefix],
+    uniforms: Tensor,
+    sampling: Sampling,
+    logits_processor: LogitsProcessor | None = None,
 ) -> list[list[list[int]]]:
-    """The ids of each draft of each reading, without the end; all readings are of one length.
+    """Return the ids of each draft of each prefix, without EOS; all prefixes have one length.
 
-    chances: (readings, drafts, ids) uniform draws, of which 0 takes the likeliest id; it says how many drafts there are
-    and how long they may be. held: gets the ids that were written and the scores of the next, (readings · drafts, …)
-    each, and returns the scores. Several photos of a reading agree by the mean of their log-probabilities.
+    uniforms: (prefixes, drafts, max_tokens) in [0, 1), where 0 takes the likeliest id. logits_processor: maps the ids
+    so far and the next log-probabilities, (prefixes · drafts, …) each, to new log-probabilities. Log-probabilities of
+    several photos of one prefix are averaged.
     """
-    owners = torch.tensor([number for number, reading in enumerate(readings) for _ in range(reading.rows)])
-    states, kept = model.read(torch.cat([_embed_prefix(model, reading) for reading in readings]))
-    _, drafts, room = chances.shape
-    cache = Cache(kept, drafts, room)
+    prefix_ids = torch.tensor([number for number, prefix in enumerate(prefixes) for _ in range(prefix.rows)])
+    states, key_values = model.prefill(torch.cat([_embed_prefix(model, prefix) for prefix in prefixes]))
+    _, drafts, max_tokens = uniforms.shape
+    cache = Cache(key_values, drafts, max_tokens)
     states = states[:, -1:].expand(-1, drafts, -1)
-    written = torch.empty(len(readings), drafts, 0, dtype=torch.long)
+    generated = torch.empty(len(prefixes), drafts, 0, dtype=torch.long)
     while True:
-        scores = _average_log_probs(model.text_logits(states, padding=not readings[0].images), owners, len(readings))
-        if held is not None:
-            scores = held(written.flatten(0, 1), scores.flatten(0, 1)).view_as(scores)
-        ids = sample(scores, chances[:, :, written.shape[2]], sampling, model.config, written.shape[2])
-        written = torch.cat([written, ids[..., None]], dim=2)
-        if written.shape[2] == room or bool((written == EOS).any(2).all()):
-            return [[_cut_at_eos(draft) for draft in several] for several in written.tolist()]
-        states = model.step(_embed_next(model, readings[0], ids[owners], cache.used), cache)
+        scores = _average_log_probs(
+            model.compute_text_logits(states, padding=not prefixes[0].images), prefix_ids, len(prefixes)
+        )
+        if logits_processor is not None:
+            scores = logits_processor(generated.flatten(0, 1), scores.flatten(0, 1)).view_as(scores)
+        ids = sample(scores, uniforms[:, :, generated.shape[2]], sampling, model.config, generated.shape[2])
+        generated = torch.cat([generated, ids[..., None]], dim=2)
+        if generated.shape[2] == max_tokens or bool((generated == EOS).any(2).all()):
+            return [[_cut_at_eos(draft) for draft in several] for several in generated.tolist()]
+        states = model.step(_embed_next(model, prefixes[0], ids[prefix_ids], cache.used), cache)
 
 
-def count_row_elements(config: RudolphConfig, length: int, drafts: int, room: int) -> int:
-    """How many numbers a sequence needs while it is read and continued: cache, the widest states, the scores."""
-    cache = 2 * config.layers * config.width * (length + drafts * room)
-    return cache + 12 * config.width * length + 2 * drafts * config.written
+def count_row_elements(config: RudolphConfig, length: int, drafts: int, max_tokens: int) -> int:
+    """Return the number of elements that one sequence needs: cache, widest hidden states and logits."""
+    cache = 2 * config.layers * config.width * (length + drafts * max_tokens)
+    return cache + 12 * config.width * length + 2 * drafts * config.text_vocab_size
 
 
-def _embed_prefix(model: Rudolph, reading: Prefix) -> Tensor:
-    """(rows, length, width): the reading once for each of its photos."""
-    place = model.text_embeddings.weight
+def _embed_prefix(model: Rudolph, prefix: Prefix) -> Tensor:
+    """Embed a prefix once for each of its photos, (photos, length, width)."""
+    weight = model.text_embeddings.weight
 
-    def rows(part: Tensor) -> Tensor:
-        part = part.to(place.device, place.dtype if part.is_floating_point() else torch.long)
-        return part.expand(reading.rows, *part.shape)
+    def expand(part: Tensor) -> Tensor:
+        part = part.to(weight.device, weight.dtype if part.is_floating_point() else torch.long)
+        return part.expand(prefix.rows, *part.shape)
 
-    if not reading.images:
-        return model.embed(rows(reading.left))
-    images = torch.stack([image.to(place.device) for image in reading.images])
+    if not prefix.images:
+        return model.embed(expand(prefix.left))
+    images = torch.stack([image.to(weight.device) for image in prefix.images])
     if images.is_floating_point():
-        images = images.to(place.dtype)
-    return model.embed(rows(reading.left), images, None if reading.right is None else rows(reading.right))
+        images = images.to(weight.dtype)
+    return model.embed(expand(prefix.left), images, None if prefix.right is None else expand(prefix.right))
 
 
-def _embed_next(model: Rudolph, reading: Prefix, ids: Tensor, used: int) -> Tensor:
-    """(rows, drafts) ids that were written at one place → (rows, drafts, width)."""
+def _embed_next(model: Rudolph, prefix: Prefix, ids: Tensor, used: int) -> Tensor:
+    """Embed ids (batch, drafts), sampled for one position, as (batch, drafts, width)."""
     part = ids.to(model.text_embeddings.weight.device).flatten()[:, None]
-    if reading.images:
-        start = used + (0 if reading.right is None else len(reading.right))
+    if prefix.images:
+        start = used + (0 if prefix.right is None else len(prefix.right))
         embedded = model.embed_right(part, start)
     else:
-        embedded = model.embed_left(part, used + len(reading.left))
+        embedded = model.embed_left(part, used + len(prefix.left))
     return embedded.view(*ids.shape, -1)
 
 
-def _average_log_probs(logits: Tensor, owners: Tensor, readings: int) -> Tensor:
-    """(rows, drafts, ids) logits → (readings, drafts, ids) mean log-probabilities, on the CPU."""
+def _average_log_probs(logits: Tensor, prefix_ids: Tensor, prefixes: int) -> Tensor:
+    """Return mean log-probabilities (prefixes, drafts, vocab), on the CPU, of logits (batch, drafts, vocab)."""
     scores = logits.cpu().log_softmax(-1)
-    if len(owners) == readings:
+    if len(prefix_ids) == prefixes:
         return scores
-    sums = scores.new_zeros(readings, *scores.shape[1:]).index_add_(0, owners, scores)
-    return sums / owners.bincount(minlength=readings)[:, None, None]
+    sums = scores.new_zeros(prefixes, *scores.shape[1:]).index_add_(0, prefix_ids, scores)
+    return sums / prefix_ids.bincount(minlength=prefixes)[:, None, None]
 
 
-def sample(scores: Tensor, chances: Tensor, sampling: Sampling, config: RudolphConfig, written: int) -> Tensor:
-    """(readings, drafts, ids) scores → (readings, drafts) ids; a special id that is drawn means the end.
+def sample(scores: Tensor, uniforms: Tensor, sampling: Sampling, config: RudolphConfig, generated: int) -> Tensor:
+    """Sample ids (prefixes, drafts) from log-probabilities (prefixes, drafts, vocab); special ids become EOS.
 
-    chances: (readings, drafts) uniform; written: how many ids stand before these. Top-k, then the nucleus of top-p
-    ("The Curious Case of Neural Text Degeneration", Holtzman et al., 2020).
+    uniforms: (prefixes, drafts) in [0, 1). generated: the number of ids so far. Top-k, then the nucleus of top-p ("The
+    Curious Case of Neural Text Degeneration", Holtzman et al., 2020).
     """
-    if written < sampling.least:
+    if generated < sampling.min_new_tokens:
         scores = scores.clone()
         scores[..., config.words :] = scores[..., EOS : EOS + 1] = NEVER
-    best, ids = scores.topk(min(sampling.top_k, scores.shape[-1]), dim=-1)
-    shares = (best / sampling.temperature).softmax(-1)
-    before = shares.cumsum(-1) - shares
-    sums = shares.masked_fill(before > sampling.top_p, 0.0).cumsum(-1)
-    chosen = (sums < chances[..., None] * sums[..., -1:]).sum(-1, keepdim=True).clamp(max=ids.shape[-1] - 1)
-    found = ids.gather(-1, chosen)[..., 0]
-    return torch.where(found >= config.words, EOS, found)
+    top, ids = scores.topk(min(sampling.top_k, scores.shape[-1]), dim=-1)
+    probabilities = (top / sampling.temperature).softmax(-1)
+    before = probabilities.cumsum(-1) - probabilities
+    sums = probabilities.masked_fill(before > sampling.top_p, 0.0).cumsum(-1)
+    chosen = (sums < uniforms[..., None] * sums[..., -1:]).sum(-1, keepdim=True).clamp(max=ids.shape[-1] - 1)
+    token_ids = ids.gather(-1, chosen)[..., 0]
+    return torch.where(token_ids >= config.words, EOS, token_ids)
 
 
 def _cut_at_eos(ids: list[int]) -> list[int]:

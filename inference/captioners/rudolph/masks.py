@@ -1,4 +1,4 @@
-"""Which earlier places each place of ruDOLPH's sequence sees: all of them, but for image cells among themselves.
+"""Attention masks of ruDOLPH: causal everywhere, and sparse among the cells of the image.
 
 Source: "Generating Long Sequences with Sparse Transformers" (Child et al., 2019) and the layer plan of DALL-E (Ramesh
 et al., 2021), as ai-forever/ru-dolph uses them.
@@ -16,9 +16,9 @@ Pattern = Literal["row", "column", "neighbourhood", "last"]
 
 
 def choose_pattern(layer: int, layers: int) -> Pattern:
-    """The pattern of a layer: row, column, row, neighbourhood and again; the last layer has one of its own.
+    """Return the pattern of a layer: row, column, row, neighbourhood and so on; the last layer has its own.
 
-    A last layer whose turn is the column keeps it, as in the original.
+    A last layer whose turn is the column keeps it, as in ai-forever/ru-dolph.
     """
     if layer % 4 == 1:
         return "column"
@@ -28,21 +28,21 @@ def choose_pattern(layer: int, layers: int) -> Pattern:
 
 
 def build_mask(left: int, side: int, right: int, name: Pattern, kernel: int) -> Tensor:
-    """(length, length) bool: whether the place of a row sees the place of a column.
+    """Build a mask (length, length) bool, True where the position of the row attends to that of the column.
 
-    left, right: tokens of the texts on both sides of the `side` × `side` cells of the image. kernel: the edge of the
-    square that a cell sees in the patterns `neighbourhood` and `last`.
+    left, right: tokens of the texts around the `side` × `side` cells of the image. kernel: edge in cells of the window
+    in the patterns `neighbourhood` and `last`.
     """
     cells = side**2
-    places = torch.arange(left + cells + right)
-    causal = places[:, None] >= places
-    is_cell = (places >= left) & (places < left + cells)
-    seen = _PATTERNS[name](places - left, side, kernel // 2)
-    return causal & (seen | ~(is_cell[:, None] & is_cell))
+    positions = torch.arange(left + cells + right)
+    causal = positions[:, None] >= positions
+    is_cell = (positions >= left) & (positions < left + cells)
+    is_near = _PATTERNS[name](positions - left, side, kernel // 2)
+    return causal & (is_near | ~(is_cell[:, None] & is_cell))
 
 
 def _row(cell: Tensor, side: int, reach: int) -> Tensor:
-    """As many cells back as a row is long."""
+    # Not the row of the image: the preceding `side` cells, whichever row they are in.
     return cell[:, None] - cell <= side
 
 

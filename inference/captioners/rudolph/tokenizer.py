@@ -1,6 +1,6 @@
-"""Texts as ruDOLPH reads and writes them: lower case, pieces of YouTokenToMe, a special token that names the task.
+"""ruDOLPH's token format: lower case, YouTokenToMe pieces, and a special token that names the task.
 
-The vocabulary holds no mask token: `<PRICE>` is spelled in pieces like any word, and told again by its brackets.
+The vocabulary has no mask tokens: `<PRICE>` is spelled in pieces like any word and recognised by its brackets.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _UNFINISHED: Final = re.compile(r"<[a-z_0-9]*$")
 
 
 class RudolphTokenizer:
-    """A tokenizer with the special tokens of the tasks, which have the ids behind its words.
+    """A tokenizer with task tokens, whose ids follow those of the vocabulary.
 
-    special: whether the checkpoint knows the tasks; the first ruDOLPH does not.
+    special: True where the checkpoint has task tokens; the first ruDOLPH has none.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, special: bool) -> None:
@@ -38,60 +38,59 @@ class RudolphTokenizer:
         self.words = tokenizer.get_vocab_size()
         self.digits: Tensor = digit_ids(tokenizer.get_vocab())
 
-    def ids(self, text: str, task: Task) -> list[int]:
-        """The beginning, the task's token where there is one, and the text, in lower case."""
-        named = [self.words + TASKS.index(task)] if self._special else []
+    def encode(self, text: str, task: Task) -> list[int]:
+        """Return BOS, the task token if the checkpoint has one, and the ids of the text in lower case."""
+        task_ids = [self.words + TASKS.index(task)] if self._special else []
         encoded: list[int] = self._tokenizer.encode(text.lower().strip()).ids
-        return [BOS, *named, *encoded]
+        return [BOS, *task_ids, *encoded]
 
-    def told(self, prompt: Prompt, template: str | None, task: Task, room: int) -> list[int]:
-        """The ids of `wording.completion` on one line, at most `room`: of long fields the end is left out."""
+    def encode_prompt(self, prompt: Prompt, template: str | None, task: Task, max_tokens: int) -> list[int]:
+        """Return at most `max_tokens` ids of the prompt's completion on one line; long fields lose their end."""
 
-        def spelled(asked: Prompt) -> list[int]:
-            text = build_completion(asked, template).replace("\n", ", ")
-            return self.ids(self.masked(text, asked.mask_tokens), task)
+        def encode(shortened: Prompt) -> list[int]:
+            text = build_completion(shortened, template).replace("\n", ", ")
+            return self.encode(self.drop_brackets(text, shortened.mask_tokens), task)
 
-        return fitted(prompt, room, spelled, self._shorter)
+        return fitted(prompt, max_tokens, encode, self._shorten)
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The text of ids without special tokens and unknown characters."""
-        text: str = self._tokenizer.decode([number for number in ids if EOS < number < self.words])
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids without special tokens and unknown characters."""
+        text: str = self._tokenizer.decode([token_id for token_id in ids if EOS < token_id < self.words])
         return text.strip()
 
-    def masked(self, text: str, tokens: Collection[str]) -> str:
-        """A text that is to be read, with its mask tokens as the vocabulary can spell them.
+    def drop_brackets(self, text: str, tokens: Collection[str]) -> str:
+        """Return a text whose mask tokens the vocabulary can spell, without brackets where it lacks them."""
+        return without_brackets(text, self._find_unspellable(tokens))
 
-        They stay as they are where it has their brackets, and lose them where it does not.
-        """
-        return without_brackets(text, self._unspelled(tokens))
+    def encode_mask_tokens(self, tokens: Collection[str]) -> list[int]:
+        """Return the ids that spell these mask tokens."""
+        texts = (self.drop_brackets(token, tokens).lower() for token in tokens)
+        return [token_id for text in texts for token_id in self._tokenizer.encode(text).ids]
 
-    def spelling(self, tokens: Collection[str]) -> list[int]:
-        """The ids that spell these mask tokens."""
-        texts = (self.masked(token, tokens).lower() for token in tokens)
-        return [number for text in texts for number in self._tokenizer.encode(text).ids]
+    def restore_mask_tokens(self, text: str, tokens: Collection[str]) -> str:
+        """Return a generated text with mask tokens in their usual form; an unfinished one at the end is cut off."""
+        text = _MASK.sub(lambda match: f"<{match[1].upper()}>", _UNFINISHED.sub("", text)).strip()
+        return with_brackets(text, self._find_unspellable(tokens), re.IGNORECASE)
 
-    def unmasked(self, text: str, tokens: Collection[str]) -> str:
-        """A text that was written, with mask tokens as all the world spells them; an unfinished one is cut off."""
-        text = _MASK.sub(lambda found: f"<{found[1].upper()}>", _UNFINISHED.sub("", text)).strip()
-        return with_brackets(text, self._unspelled(tokens), re.IGNORECASE)
-
-    def _shorter(self, prompt: Prompt, excess: int) -> Prompt:
-        """A prompt without so many ids at the end of its fields; no mask token is halved."""
-        fields = self.masked(prompt.masked, prompt.mask_tokens)
+    def _shorten(self, prompt: Prompt, excess: int) -> Prompt:
+        """Return a prompt without the last `excess` ids of its fields; no mask token is cut in two."""
+        fields = self.drop_brackets(prompt.masked, prompt.mask_tokens)
         starts = [start for start, _ in self._tokenizer.encode(fields.lower()).offsets][-excess:]
-        return replace(prompt, masked=unhalved(fields[: min(starts, default=0)], self._unspelled(prompt.mask_tokens)))
+        return replace(
+            prompt, masked=unhalved(fields[: min(starts, default=0)], self._find_unspellable(prompt.mask_tokens))
+        )
 
-    def _unspelled(self, tokens: Collection[str]) -> list[str]:
+    def _find_unspellable(self, tokens: Collection[str]) -> list[str]:
         return [token for token in tokens if UNK in self._tokenizer.encode(token.lower()).ids]
 
 
 def pad_ids(ids: Sequence[int], length: int) -> Tensor:
-    """Ids with the end behind them, padded with 0 or cut to `length`: (length,)."""
+    """Return ids with EOS, padded with `PAD` or cut to (length,) int64."""
     cut = [*ids, EOS][:length]
     return tensor(cut + [PAD] * (length - len(cut)))
 
 
 def format_sentence(text: str) -> str:
-    """A text of lower-case words as a sentence: a capital letter and an end."""
+    """Return a lower-case text as a sentence, with a capital letter and a full stop."""
     text = text[:1].upper() + text[1:]
     return text if not text or text[-1] in ".!?…" else f"{text}."

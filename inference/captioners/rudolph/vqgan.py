@@ -1,8 +1,8 @@
-"""The image's encoder of ruDALL-E and ruDOLPH: a photo becomes a grid of codes, one for every 8 × 8 pixels.
+"""The image encoder of ruDALL-E and ruDOLPH: a photo becomes a grid of codes, one for every 8 × 8 pixels.
 
 Source: the convolutional encoder of "Taming Transformers for High-Resolution Image Synthesis" (Esser et al., 2021) with
-a Gumbel quantiser, SberVQGAN f8 of ai-forever/ru-dalle. The decoder is not needed to describe. The weights keep the
-names that they were published with.
+a Gumbel quantiser, SberVQGAN f8 of ai-forever/ru-dalle. Captioning does not need its decoder. Parameters keep their
+published names.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ GROUPS = 32
 
 @dataclass(frozen=True, slots=True)
 class VqganConfig:
-    """Sizes of the encoder.
+    """Sizes of the encoder, named as in `config.json`.
 
-    width: channels of the first level; multipliers: of each level, which halves the edge of the one before; blocks: of
-    a level; attending: levels with attention; channels: of the encoder's result; codes: of the quantiser.
+    width: channels of the first level; multipliers: of the width, one per level, each with half the resolution of the
+    one before; blocks: per level; attending: levels with attention; channels: of the output; codes: codebook size.
     """
 
     width: int = 128
@@ -41,7 +41,7 @@ class VqganConfig:
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions behind group norms, added to what came in."""
+    """A residual block: two convolutions, each behind group norm and SiLU."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -54,15 +54,15 @@ class ResidualBlock(nn.Module):
         self.widens = before != after
 
     def forward(self, x: Tensor) -> Tensor:
-        """(images, before, height, width) → (images, after, height, width)."""
+        """Return (images, after, height, width) of `x` (images, before, height, width)."""
         h = self.conv1(functional.silu(self.norm1(x)))
         h = self.conv2(functional.silu(self.norm2(h)))
-        added: Tensor = h + (self.nin_shortcut(x) if self.widens else x)
-        return added
+        output: Tensor = h + (self.nin_shortcut(x) if self.widens else x)
+        return output
 
 
 class AttentionBlock(nn.Module):
-    """Every cell looks at every other, with one head."""
+    """Self-attention over all cells with one head."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class AttentionBlock(nn.Module):
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(width, width, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(images, width, height, width of the image) → the same."""
+        """Return (images, channels, height, width) of `x` of the same shape."""
         normed = self.norm(x)
         query, key, value = (part(normed).flatten(2).transpose(1, 2) for part in (self.q, self.k, self.v))
         attended = functional.scaled_dot_product_attention(query, key, value)
@@ -79,20 +79,20 @@ class AttentionBlock(nn.Module):
 
 
 class Downsample(nn.Module):
-    """Half the edge; the image is padded below and on the right only."""
+    """A convolution of stride 2, padded below and on the right only, as in taming-transformers."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(images, width, 2 · height, 2 · width of the image) → (images, width, height, width of the image)."""
+        """Return (images, channels, height / 2, width / 2) of `x` (images, channels, height, width)."""
         halved: Tensor = self.conv(functional.pad(x, (0, 1, 0, 1)))
         return halved
 
 
 class Level(nn.Module):
-    """The blocks of one size of the image."""
+    """The blocks of one resolution."""
 
     def __init__(self, before: int, after: int, blocks: int, *, attends: bool, last: bool) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Level(nn.Module):
         self.downsample = nn.Identity() if last else Downsample(after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(images, before, height, width) → (images, after, height, width), halved but in the last level."""
+        """Return (images, after, height / 2, width / 2) of `x`, or full resolution in the last level."""
         for number, block in enumerate(self.block):
             x = block(x)
             if len(self.attn):
@@ -111,7 +111,7 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    """Block, attention, block."""
+    """Residual block, attention, residual block."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -122,13 +122,13 @@ class Middle(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(images, width, height, width of the image) → the same."""
+        """Return (images, channels, height, width) of `x` of the same shape."""
         mixed: Tensor = self.block_2(self.attn_1(self.block_1(x)))
         return mixed
 
 
 class Encoder(nn.Module):
-    """Pixels to features."""
+    """The convolutional encoder."""
 
     def __init__(self, config: VqganConfig) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(widths[-1], config.channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(images, 3, height, width) in [-1, 1] → (images, channels, height / stride, width / stride)."""
+        """Return features (images, channels, height / stride, width / stride) of pixels in [-1, 1]."""
         x = self.conv_in(x)
         for level in self.down:
             x = level(x)
@@ -153,7 +153,7 @@ class Encoder(nn.Module):
 
 
 class GumbelQuantizer(nn.Module):
-    """Features to the scores of the codes."""
+    """The projection of features to codebook logits."""
 
     def __init__(self, config: VqganConfig) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class GumbelQuantizer(nn.Module):
 
 
 class Vqgan(nn.Module):
-    """Photos to codes."""
+    """Pixels to codes."""
 
     def __init__(self, config: VqganConfig) -> None:
         super().__init__()
@@ -171,29 +171,29 @@ class Vqgan(nn.Module):
         self.quantize = GumbelQuantizer(config)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(images, 3, height, width) in [0, 1] → the likeliest code of each cell, row by row, (images, cells) ids."""
-        scores = self.quantize.proj(self.quant_conv(self.encoder(2 * pixels - 1)))
-        codes: Tensor = scores.argmax(1).flatten(1)
+        """Return the likeliest codes (images, cells), row by row, of pixels (images, 3, height, width) in [0, 1]."""
+        logits = self.quantize.proj(self.quant_conv(self.encoder(2 * pixels - 1)))
+        codes: Tensor = logits.argmax(1).flatten(1)
         return codes
 
 
 def infer_config(shapes: Mapping[str, Sequence[int]]) -> VqganConfig:
-    """The sizes of an encoder from the shapes of its published weights. Raises `KeyError` when one is missing."""
+    """Infer the sizes of an encoder from the shapes of its published weights. Raises `KeyError` for a missing one."""
     width = shapes["encoder.conv_in.weight"][0]
     levels = 1 + max(int(name.split(".")[2]) for name in shapes if name.startswith("encoder.down."))
     blocks = sum(name.startswith("encoder.down.0.block.") and name.endswith("conv1.weight") for name in shapes)
     return VqganConfig(
-        width,
-        tuple(shapes[f"encoder.down.{level}.block.0.conv1.weight"][0] // width for level in range(levels)),
-        blocks,
-        tuple(level for level in range(levels) if f"encoder.down.{level}.attn.0.q.weight" in shapes),
-        shapes["encoder.conv_out.weight"][0],
-        shapes["quantize.proj.weight"][0],
+        width=width,
+        multipliers=tuple(shapes[f"encoder.down.{level}.block.0.conv1.weight"][0] // width for level in range(levels)),
+        blocks=blocks,
+        attending=tuple(level for level in range(levels) if f"encoder.down.{level}.attn.0.q.weight" in shapes),
+        channels=shapes["encoder.conv_out.weight"][0],
+        codes=shapes["quantize.proj.weight"][0],
     )
 
 
 def preprocess(images: Sequence[Image.Image], edge: int) -> Tensor:
-    """RGB images → (images, 3, edge, edge) in [0, 1]: the square in the middle, scaled bilinearly."""
+    """Return pixels (images, 3, edge, edge) float32 in [0, 1] of the central square of each image."""
     squares = np.stack([np.asarray(_crop_square(image.convert("RGB"), edge)) for image in images])
     return torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous().float() / 255
 

@@ -1,6 +1,6 @@
-"""The family `soft-prompt`: photos as embeddings that a ViT and a linear layer make, then a decoder writes.
+"""The family `soft-prompt`: a ViT and a linear layer turn photos into embeddings for a decoder.
 
-A prompt is read in this order, which is that of the training:
+The order of a prompt, as in training:
 
     <IMG_1> vectors of the first photo <IMG_2> vectors of the second … <SINGLE>|<VARIATIVE>, masked fields, «Описание:»
 """
@@ -33,61 +33,61 @@ MIN_PROMPT_TOKENS: Final = 12  # beside the photos; ruDOLPH's whole left text ha
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `settings` of a card. prompt: another template for what stands behind the photos."""
+    """The table `settings` of a card. prompt: a custom template for the text behind the photos."""
 
     prompt: str | None = None
 
 
 class SoftPromptCaptioner:
-    """A loaded checkpoint of the family `soft-prompt`."""
+    """A checkpoint of the family `soft-prompt`."""
 
-    def __init__(self, model: SoftPrompt, speaker: Decoder, rule: PixelRule, device: Device, card: Card) -> None:
+    def __init__(self, model: SoftPrompt, decoder: Decoder, rule: PixelRule, device: Device, card: Card) -> None:
         self.name = card.name
         cast(model, device.dtype)
         self._model = model.to(device.name)
-        self._speaker = speaker
+        self._decoder = decoder
         self._rule = rule
         self._device = device
-        photo = model.photo_vectors + bool(speaker.markers)
-        room = enough(card, speaker.room - len(speaker.opening), photo + MIN_PROMPT_TOKENS)
-        self.max_photos = min(card.max_photos, (room - MIN_PROMPT_TOKENS) // photo)
+        photo = model.photo_vectors + bool(decoder.markers)
+        max_tokens = enough(card, decoder.max_tokens - len(decoder.start_ids), photo + MIN_PROMPT_TOKENS)
+        self.max_photos = min(card.max_photos, (max_tokens - MIN_PROMPT_TOKENS) // photo)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> SoftPromptCaptioner:
-        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer, the rule of pixels.
+        """Load a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer and `preprocessor_config.json`.
 
-        Raises `CheckpointError` for settings that are not known and for texts that leave no room for a photo.
+        Raises `CheckpointError` for unknown settings and where the context is too short for a photo.
         """
         model = load(card.folder)
         merge_adapters(model, card)
-        writes = build_decoder(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
+        decoder = build_decoder(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
         rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        return cls(model, writes, rule, context.device, card)
+        return cls(model, decoder, rule, context.device, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; the photos of many prompts are looked at together."""
-        return [text for part in split_microbatches(prompts) for text in self._written(part)]
+        """Return one text per prompt; photos of several prompts are encoded together."""
+        return [text for part in split_microbatches(prompts) for text in self._generate(part)]
 
-    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
-        seen = self._look([image for prompt in prompts for image in prompt.images])
-        parts = seen.split([len(prompt.images) for prompt in prompts])
-        rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
-        return self._speaker.write(rows, prompts)
+    def _generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        photos = self._encode_images([image for prompt in prompts for image in prompt.images])
+        parts = photos.split([len(prompt.images) for prompt in prompts])
+        rows = [self._build_embeddings(*each) for each in zip(prompts, parts, strict=True)]
+        return self._decoder.generate(rows, prompts)
 
-    def _look(self, images: Sequence[Image.Image]) -> Tensor:
-        """(photos, photo_vectors, width)."""
+    def _encode_images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Encode RGB images as (photos, photo_vectors, width)."""
         if not images:
             return torch.zeros(0, self._model.photo_vectors, self._model.projection.out_features)
-        return self._model.look(self._rule.pixels(images).to(self._device.name, self._device.dtype))
+        return self._model.encode_images(self._rule.pixels(images).to(self._device.name, self._device.dtype))
 
-    def _row(self, prompt: Prompt, photos: Tensor) -> Tensor:
-        """What the text of a prompt stands behind, (length, width)."""
-        parts = [self._embed(self._speaker.opening)]
-        for marker, vectors in zip_longest(self._speaker.markers[: len(photos)], photos):
+    def _build_embeddings(self, prompt: Prompt, photos: Tensor) -> Tensor:
+        """Build the input embeddings (length, width) of a prompt."""
+        parts = [self._embed(self._decoder.start_ids)]
+        for marker, vectors in zip_longest(self._decoder.markers[: len(photos)], photos):
             parts += [vectors] if marker is None else [self._embed([marker]), vectors]
-        room = self._speaker.room - sum(map(len, parts))
-        return torch.cat([*parts, self._embed(self._speaker.ids(prompt, room))])
+        max_tokens = self._decoder.max_tokens - sum(map(len, parts))
+        return torch.cat([*parts, self._embed(self._decoder.encode_prompt(prompt, max_tokens))])
 
     def _embed(self, ids: Sequence[int]) -> Tensor:
         return self._model.embed(torch.tensor(list(ids), dtype=torch.long, device=self._device.name))

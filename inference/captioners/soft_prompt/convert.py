@@ -1,4 +1,4 @@
-"""A published ViT and a published language model in one folder, which become a model that is still to be trained."""
+"""Join a published ViT and a published language model to a soft-prompt model that is still to be trained."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from inference.captioners.rudolph import convert as rudolph
 from inference.captioners.soft_prompt.model import MODEL_TYPE, PHOTO_VECTORS, create, save
 from inference.checkpoints.registry import Card
 
-BILINEAR: Final = 2  # how a ViT's photos are resized where its preprocessor_config.json says nothing
+BILINEAR: Final = 2  # PIL's code; ViTs whose preprocessor_config.json has no `resample` use it
 
 
 def convert(source: Path, folder: Path) -> Card:
-    """`vision/` and `language/`, `transformers` folders as they were published, → a checkpoint with a fresh projection.
+    """Convert `vision/` and `language/`, published `transformers` folders, to a checkpoint with a random projection.
 
-    `language/` may also be a ruDOLPH as it was published or imported, whose short left text has room for one vector a
-    photo. The texts say nothing of the photos before the model is trained; the card says so.
+    `language/` may also be a published or converted ruDOLPH, whose short left text has place for one vector per photo.
+    Until the model is trained its texts have nothing to do with the photos, as its card says.
     """
     with TemporaryDirectory(dir=folder) as scratch:
         language = _prepare_language(source / "language", Path(scratch))
@@ -36,7 +36,7 @@ def convert(source: Path, folder: Path) -> Card:
 
 
 def _prepare_language(source: Path, scratch: Path) -> Path:
-    """A folder that tells what it is: a published ruDOLPH has to be taken over first."""
+    """Return a folder with a `config.json`; a published ruDOLPH is converted first."""
     if not (source / rudolph.TOKENIZER).is_file():
         return source
     rudolph.convert(source, scratch)

@@ -1,9 +1,9 @@
-"""A soft prompt: what a vision transformer saw in photos, projected to the width of a language model's embeddings.
+"""A soft prompt: the features of a vision transformer, projected to the embedding width of a language model.
 
-The design of `captioners/prefix` at full size, of published parts: any ViT, and any decoder of `transformers` that
-reads embeddings, or ruDOLPH ("Multimodal few-shot learning with frozen language models", Tsimpoukelli et al., 2021;
-several vectors a photo as in "ClipCap", Mokady et al., 2021). It handles pixels, ids and embeddings and knows no
-prompt.
+The design of `captioners/prefix` at full size, from published parts: any ViT, and any decoder of `transformers` that
+accepts embeddings, or ruDOLPH ("Multimodal few-shot learning with frozen language models", Tsimpoukelli et al., 2021;
+several vectors a photo as in "ClipCap", Mokady et al., 2021). The module handles pixels, ids and embeddings and
+knows no prompts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from inference.checkpoints import weights
 from inference.checkpoints.tokenizers import read_tokenizer
 
 MODEL_TYPE: Final = "soft-prompt"
-PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as the small model has it
+PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as in `captioners/prefix`
 TOKENIZER: Final = "tokenizer.json"
 TOKENS: Final = (*IMAGE_TOKENS, "<SINGLE>", "<VARIATIVE>", *MASK_TOKENS)
 
@@ -46,8 +46,8 @@ SaveTokenizer = Callable[[Path], object]
 class SoftPrompt(nn.Module):
     """A vision transformer, a linear layer from its width to the language model's, and the language model.
 
-    photo_vectors: how many embeddings stand for a photo: 1 + g², its class token's state and the means of the cells of
-    a g × g grid over its patches; 1 is the class token alone. Raises `ValueError` for another number.
+    photo_vectors: embeddings per photo, 1 + g²: the state of the class token and the means of the cells of a g × g grid
+    of patches; 1 is the class token alone. Raises `ValueError` for another number.
     """
 
     def __init__(self, vision: PreTrainedModel, language: PreTrainedModel | Rudolph, photo_vectors: int) -> None:
@@ -60,19 +60,19 @@ class SoftPrompt(nn.Module):
         self.projection = nn.Linear(vision.config.hidden_size, _get_embeddings(language).weight.shape[1])
         self.language = language
 
-    def look(self, pixels: Tensor) -> Tensor:
-        """Pixels (photos, 3, edge, edge) → embeddings (photos, photo_vectors, width)."""
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """Encode pixels (photos, 3, edge, edge), normalized for the ViT, as (photos, photo_vectors, width)."""
         states = self.vision(pixel_values=pixels).last_hidden_state
-        vectors: Tensor = self.projection(torch.cat((states[:, :1], self._cells(states)), 1))
+        vectors: Tensor = self.projection(torch.cat((states[:, :1], self._pool_cells(states)), 1))
         return vectors
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """Token ids (length,) → embeddings (length, width)."""
-        embedded: Tensor = _get_embeddings(self.language)(ids)
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Embed token ids (length,) as (length, width)."""
+        embedded: Tensor = _get_embeddings(self.language)(input_ids)
         return embedded
 
-    def _cells(self, states: Tensor) -> Tensor:
-        """Means over a grid of patches: (photos, tokens, width) → (photos, grid², width)."""
+    def _pool_cells(self, states: Tensor) -> Tensor:
+        """Average patch states (photos, tokens, width) over a grid, (photos, grid², width)."""
         if not self.grid:
             return states[:, :0]
         edge = self.vision.config.image_size // self.vision.config.patch_size
@@ -81,32 +81,34 @@ class SoftPrompt(nn.Module):
 
 
 def build(config: Mapping[str, Any]) -> SoftPrompt:
-    """The model of a `config.json`, its weights random."""
+    """Build the model of a `config.json` with random weights."""
     vision = AutoModel.from_config(_build_config(config["vision"]), trust_remote_code=False)
     return SoftPrompt(vision, _build_language(config["language"]), config["photo_vectors"])
 
 
 def create(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> tuple[SoftPrompt, SaveTokenizer]:
-    """A model of two folders, to be trained, and what writes its tokenizer into a folder; the projection is random.
+    """Join the models of two folders for training; return the model and a function that saves its tokenizer.
 
-    vision: a ViT as `transformers` saves it; language: a decoder likewise, or a ruDOLPH that was imported. The tokens
-    that stand for photos, diversity and numbers become words of the decoder's tokenizer, which decoding keeps, and
-    their embeddings are random; ruDOLPH has special ids for photos, and spells the others in pieces.
+    vision: a ViT as `transformers` saves it; language: a decoder likewise, or a converted ruDOLPH. Tokens for photos,
+    diversity and numbers are added to the decoder's vocabulary as ordinary tokens, so that decoding keeps them. Their
+    embeddings and the projection are random. ruDOLPH has special ids for photos and spells the others in pieces.
     """
-    eyes = AutoModel.from_pretrained(vision, local_files_only=True, trust_remote_code=False)
+    encoder = AutoModel.from_pretrained(vision, local_files_only=True, trust_remote_code=False)
     if _is_rudolph(json.loads((language / "config.json").read_text("utf-8"))):
         rudolph, tokenizer = _load_rudolph(language)
-        return SoftPrompt(eyes, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(str(folder / TOKENIZER))
-    speaker: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
+        return SoftPrompt(encoder, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(
+            str(folder / TOKENIZER)
+        )
+    decoder: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
     words = read_tokenizer(language)
     words.add_tokens(list(TOKENS))
-    rows = max(len(words), len(_get_embeddings(speaker).weight))
-    speaker.resize_token_embeddings(rows, mean_resizing=False)
-    return SoftPrompt(eyes, speaker, photo_vectors).eval(), words.save_pretrained
+    rows = max(len(words), len(_get_embeddings(decoder).weight))
+    decoder.resize_token_embeddings(rows, mean_resizing=False)
+    return SoftPrompt(encoder, decoder, photo_vectors).eval(), words.save_pretrained
 
 
 def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
-    """Write `config.json`, `model.safetensors` and the tokenizer; returns how many numbers the weights are."""
+    """Write `config.json`, `model.safetensors` and the tokenizer; return the number of parameters."""
     config = {
         "model_type": MODEL_TYPE,
         "photo_vectors": model.photo_vectors,
@@ -121,7 +123,7 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
 
 
 def load(folder: Path) -> SoftPrompt:
-    """The model of a checkpoint folder, for inference. Raises `ValueError` when its weights do not fit."""
+    """Load the model of a checkpoint folder for inference. Raises `ValueError` where its weights do not fit."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     tensors = weights.read(folder)
     with torch.device("meta"):
@@ -137,7 +139,7 @@ def load(folder: Path) -> SoftPrompt:
 
 
 def _drop_pooler(vision: Any) -> Any:
-    """A vision transformer without what only classifiers read; here the class token's own state is read."""
+    """Remove the pooler, which only classifiers use; the state of the class token is used as it is."""
     if hasattr(vision, "pooler"):
         vision.pooler = None
     return vision
@@ -155,7 +157,7 @@ def _is_rudolph(table: Mapping[str, Any]) -> bool:
 
 
 def _load_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
-    """A ruDOLPH as `captioners/rudolph` keeps it; the encoder of its images is not needed."""
+    """Load a checkpoint of `captioners/rudolph` without its image encoder."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     with torch.device("meta"):
         model = Rudolph(RudolphConfig(**config["model"]))
@@ -164,10 +166,10 @@ def _load_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
 
 
 def _get_embeddings(language: PreTrainedModel | Rudolph) -> nn.Embedding:
-    found = language.text_embeddings if isinstance(language, Rudolph) else language.get_input_embeddings()
-    if not isinstance(found, nn.Embedding):
+    embeddings = language.text_embeddings if isinstance(language, Rudolph) else language.get_input_embeddings()
+    if not isinstance(embeddings, nn.Embedding):
         raise TypeError(f"{type(language).__name__} has no table of embeddings")
-    return found
+    return embeddings
 
 
 def _build_config(table: Mapping[str, Any]) -> PretrainedConfig:
@@ -176,7 +178,7 @@ def _build_config(table: Mapping[str, Any]) -> PretrainedConfig:
 
 
 def _to_table(config: PretrainedConfig | RudolphConfig) -> dict[str, Any]:
-    """What `_config` and `_language` read: what differs from the defaults, without the labels of a classifier."""
+    """Return what `_build_config` and `_build_language` need: values that differ from the defaults, without labels."""
     if isinstance(config, RudolphConfig):
         return {"model_type": "rudolph"} | asdict(config)
     table = config.to_diff_dict()

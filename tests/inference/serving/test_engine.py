@@ -117,7 +117,7 @@ class TestBatches:
         loader = Loader(tiny_root)
         alone = loader.load("mini")
         assert isinstance(alone.models.captioner, PrefixCaptioner)
-        alone.models.captioner.sampling = Sampling(drafts=2, things_length=8, text_length=25)
+        alone.models.captioner.sampling = Sampling(drafts=2, max_things_tokens=8, max_text_tokens=25)
         loader.load = lambda captioner: alone  # type: ignore[method-assign]
 
         async def scenario() -> list[Description]:

@@ -43,7 +43,7 @@ def root(tiny_root: Path, tmp_path: Path) -> Path:
 def describer(tiny_root: Path) -> Describer:
     loaded = load_describer(tiny_root)
     assert isinstance(loaded.models.captioner, PrefixCaptioner)
-    loaded.models.captioner.sampling = Sampling(drafts=2, things_length=8, text_length=25)
+    loaded.models.captioner.sampling = Sampling(drafts=2, max_things_tokens=8, max_text_tokens=25)
     return loaded
 
 

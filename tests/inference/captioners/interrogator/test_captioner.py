@@ -84,7 +84,7 @@ def test_it_stands_on_the_embedded_kind_of_captioner(root: Path) -> None:
     loaded, clip = Loader(root).load_alone(load_card(root / "captioner" / "interrogator"))
     assert isinstance(loaded, Interrogator)
     assert isinstance(loaded.captioner, PrefixCaptioner)
-    loaded.captioner.sampling = Sampling(drafts=2, things_length=4, text_length=12)
+    loaded.captioner.sampling = Sampling(drafts=2, max_things_tokens=4, max_text_tokens=12)
     assert_keeps_the_promises(loaded, clip, [prompt(clip, 3, FIELDS), prompt(clip, 1), prompt(clip, 0, FIELDS)])
 
 

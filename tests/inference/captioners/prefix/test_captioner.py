@@ -25,8 +25,8 @@ from tests.support.models.captioners import context
 from training.captioner import save_captioner
 
 TOKENIZER = tiny.writing_tokenizer()
-QUICK = Sampling(drafts=3, things_length=12, text_length=30)
-ROOMY = Sampling(drafts=3, things_length=20, text_length=80)
+QUICK = Sampling(drafts=3, max_things_tokens=12, max_text_tokens=30)
+ROOMY = Sampling(drafts=3, max_things_tokens=20, max_text_tokens=80)
 MASKS = get_token_ids(TOKENIZER, MASK_TOKENS)
 DIGITS = [word for word in range(TOKENIZER.get_vocab_size()) if re.search(r"\d", TOKENIZER.decode([word]))]
 NO_VIEWS = ImageFeatures(torch.zeros(0, tiny.DIM), torch.zeros(0, 10, tiny.WIDTHS[-1]))
@@ -110,7 +110,7 @@ def test_no_temptation_makes_a_draft_hold_a_number_of_its_own(
     """No digit, no token that the prompt does not have, and none of its tokens twice."""
     model = tempting(wanted, 60.0)
     with torch.inference_mode():
-        free = model.logits(model(model.embed(torch.tensor([[5, 6, 7]]), torch.zeros(0), 0)))
+        free = model.compute_logits(model(model.embed(torch.tensor([[5, 6, 7]]), torch.zeros(0), 0)))
     assert set(free.argmax(-1).flatten().tolist()) <= set(wanted)
     for asked, draft in zip(prompts, captioner(tiny_clip, model).generate(prompts), strict=True):
         found = TOKEN.findall(draft)
@@ -133,18 +133,20 @@ def test_no_draft_shows_a_token_of_the_format(tiny_clip: Clip, prompts: list[Pro
 
 def test_a_token_cannot_be_spelled_in_pieces() -> None:
     """Angle brackets, of which a token could be put together, are never written."""
-    bias = DraftTokenizer(TOKENIZER).bias(Prompt((), NO_VIEWS, "", "<SINGLE>"), ())
+    bias = DraftTokenizer(TOKENIZER).build_bias(Prompt((), NO_VIEWS, "", "<SINGLE>"), ())
     assert [float(bias[TOKENIZER.token_to_id(bracket)]) for bracket in "<>"] == [float("-inf")] * 2
     assert float(bias[TOKENIZER.token_to_id("!")]) == 0.0
 
 
 def test_only_what_the_seller_s_prompt_holds_is_allowed() -> None:
-    speller = DraftTokenizer(TOKENIZER)
-    bias = speller.bias(Prompt((), NO_VIEWS, "", "<SINGLE>", frozenset({"<PRICE>", "<SIZE_2>", "<PRICE_9>"})), ())
+    tokenizer = DraftTokenizer(TOKENIZER)
+    bias = tokenizer.build_bias(
+        Prompt((), NO_VIEWS, "", "<SINGLE>", frozenset({"<PRICE>", "<SIZE_2>", "<PRICE_9>"})), ()
+    )
     allowed = {name for name in MASK_TOKENS if float(bias[TOKENIZER.token_to_id(name)]) == 0.0}
     assert allowed == {"<PRICE>", "<SIZE_2>"}
-    assert float(bias[speller.end]) == 0.0
-    assert float(bias[speller.text]) == float("-inf")
+    assert float(bias[tokenizer.end_id]) == 0.0
+    assert float(bias[tokenizer.text_id]) == float("-inf")
 
 
 def test_latin_letters_are_those_of_the_seller_s_brands(tiny_clip: Clip) -> None:

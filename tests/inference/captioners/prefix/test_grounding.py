@@ -22,29 +22,29 @@ def test_words_that_announce_a_kind_and_the_field_itself_are_none() -> None:
 
 def test_a_wrong_sentence_becomes_the_sellers_own_line() -> None:
     text = "Чёрные ботинки. Обхват груди: <GIRTH> см. Цена <PRICE> руб."
-    assert ground(FIELDS, text, seen=True) == "Чёрные ботинки. Обхват талии: <GIRTH> см. Цена <PRICE> руб."
+    assert ground(FIELDS, text, has_photos=True) == "Чёрные ботинки. Обхват талии: <GIRTH> см. Цена <PRICE> руб."
 
 
 def test_a_claim_that_no_field_makes_goes() -> None:
     """What a photo shows in the first sentence stays."""
     text = "Чёрные ботинки. Новое, с биркой. Состояние хорошее. Цена <PRICE> руб."
     assert count_claims(FIELDS, text) > 0
-    assert ground(FIELDS, text, seen=True) == "Чёрные ботинки. Состояние хорошее. Цена <PRICE> руб."
+    assert ground(FIELDS, text, has_photos=True) == "Чёрные ботинки. Состояние хорошее. Цена <PRICE> руб."
 
 
 def test_without_a_photo_the_text_says_what_the_fields_say_and_names_the_thing() -> None:
     text = "Продаю: синий комплект. В хорошем состоянии. Цена <PRICE> руб."
-    assert ground(FIELDS, text, seen=False) == "Ботинки зимние. В хорошем состоянии. Цена <PRICE> руб."
+    assert ground(FIELDS, text, has_photos=False) == "Ботинки зимние. В хорошем состоянии. Цена <PRICE> руб."
 
 
 def test_without_fields_there_is_nothing_to_contradict() -> None:
-    assert ground("", "Новая красная футболка. Бренд Мир.", seen=True) == "Новая красная футболка. Бренд Мир."
+    assert ground("", "Новая красная футболка. Бренд Мир.", has_photos=True) == "Новая красная футболка. Бренд Мир."
 
 
 def test_a_wrong_sentence_loses_none_of_its_numbers() -> None:
     """The price stands in the text, also where its sentence names the field beside it wrongly."""
     text = "Чёрные ботинки. Обхват груди: <GIRTH> см, цена <PRICE> руб."
-    assert ground(FIELDS, text, seen=True) == "Чёрные ботинки. Обхват талии: <GIRTH> см. Цена: <PRICE>."
+    assert ground(FIELDS, text, has_photos=True) == "Чёрные ботинки. Обхват талии: <GIRTH> см. Цена: <PRICE>."
 
 
 @pytest.mark.parametrize("text", ["Резиновые сапоги.", "Малиновая юбка.", "Шифоновый верх, в основном целый."])

@@ -46,7 +46,7 @@ def at_once(model: Decoder, ids: Tensor, photos: Tensor, row: int, more: int) ->
 @torch.inference_mode()
 def test_a_cache_changes_nothing(model: Decoder, ids: Tensor, photos: Tensor) -> None:
     """Rows of different lengths, padded on the right, give each the state that it has alone and in one go."""
-    last, cache = model.read(model.embed(ids, photos, SLOT), LENGTHS)
+    last, cache = model.prefill(model.embed(ids, photos, SLOT), LENGTHS)
     cache = cache.repeat(1, 4)
     for row in range(4):
         assert torch.allclose(last[row], at_once(model, ids, photos, row, 0), atol=1e-4)
@@ -60,7 +60,7 @@ def test_a_cache_changes_nothing(model: Decoder, ids: Tensor, photos: Tensor) ->
 @torch.inference_mode()
 def test_repeated_rows_go_their_own_ways(model: Decoder, ids: Tensor, photos: Tensor) -> None:
     """Each row's copies stand side by side, and what one copy reads the other does not see."""
-    _, cache = model.read(model.embed(ids, photos, SLOT), LENGTHS)
+    _, cache = model.prefill(model.embed(ids, photos, SLOT), LENGTHS)
     cache = cache.repeat(2, 2)
     other = torch.full((4,), 33)
     state = model.step(torch.stack((MORE[:, 0], other), 1).flatten(), cache)
@@ -73,10 +73,10 @@ def test_repeated_rows_go_their_own_ways(model: Decoder, ids: Tensor, photos: Te
 @torch.inference_mode()
 def test_kept_rows_go_on_as_before(model: Decoder, ids: Tensor, photos: Tensor) -> None:
     """Rows may leave, and those that stay may change their order."""
-    _, cache = model.read(model.embed(ids, photos, SLOT), LENGTHS)
+    _, cache = model.prefill(model.embed(ids, photos, SLOT), LENGTHS)
     cache = cache.repeat(1, 2)
     model.step(MORE[:, 0], cache)
-    kept = cache.keep(torch.tensor([2, 1]))
+    kept = cache.select(torch.tensor([2, 1]))
     state = model.step(MORE[[2, 1], 1], kept)
     assert torch.allclose(state[0], at_once(model, ids, photos, 2, 2), atol=1e-4)
     assert torch.allclose(state[1], at_once(model, ids, photos, 1, 2), atol=1e-4)

@@ -26,16 +26,16 @@ def model(layout: str = "350M") -> Rudolph:
     return built.eval()
 
 
-def speller(layout: str = "350M") -> RudolphTokenizer:
+def tokenizer(layout: str = "350M") -> RudolphTokenizer:
     tokenizer: Tokenizer = youtokentome.read(rudolph.RECORDED / "bpe.model")
     return RudolphTokenizer(tokenizer, special=rudolph.LAYOUTS[layout]["text_special_tokens"] > 0)
 
 
 def readings(layout: str, told: str = "") -> list[Prefix]:
     """One for each of the recorded photos."""
-    spell, sizes = speller(layout), rudolph.LAYOUTS[layout]
-    left = pad_ids(spell.ids(told, "<LT_I2T>"), sizes["l_text_seq_length"])
-    right = torch.tensor(spell.ids("на картинке", "<RT_I2T>"))
+    tokenizer_, sizes = tokenizer(layout), rudolph.LAYOUTS[layout]
+    left = pad_ids(tokenizer_.encode(told, "<LT_I2T>"), sizes["l_text_seq_length"])
+    right = torch.tensor(tokenizer_.encode("на картинке", "<RT_I2T>"))
     codes = rudolph.answers()[layout]["codes"]
     return [Prefix(left, (torch.tensor(each),), right) for each in codes]
 
@@ -50,28 +50,28 @@ class TestAgainstTheOriginal:
 
     @pytest.mark.parametrize(("told", "which"), [("", 0), ("Цена: <PRICE>", 1)])
     def test_captions_are_equal(self, layout: str, told: str, which: int) -> None:
-        asked, spell = readings(layout, told), speller(layout)
+        asked, tokenizer_ = readings(layout, told), tokenizer(layout)
         assert asked[0].right is not None
         begun = asked[0].right.tolist()
         room = rudolph.LAYOUTS[layout]["r_text_seq_length"] - len(begun)
         drafts = generate_drafts(model(layout), asked, likeliest(3, room), SAMPLING)
-        texts = [spell.text([*begun, *several[0]]) for several in drafts]
+        texts = [tokenizer_.decode([*begun, *several[0]]) for several in drafts]
         assert texts == [captions[0] for captions in rudolph.answers()[layout]["captions"][which::2]]
 
     def test_texts_without_a_photo_are_continued_equally(self, layout: str) -> None:
-        spell = speller(layout)
-        begun = spell.ids("Куртка синяя, цена: <PRICE>", "<LT_T2T>")
+        tokenizer_ = tokenizer(layout)
+        begun = tokenizer_.encode("Куртка синяя, цена: <PRICE>", "<LT_T2T>")
         room = rudolph.LAYOUTS[layout]["l_text_seq_length"] - len(begun)
         [[draft]] = generate_drafts(model(layout), [Prefix(torch.tensor(begun))], likeliest(1, room), SAMPLING)
-        assert [spell.text([*begun, *draft])] == rudolph.answers()[layout]["continued"]
+        assert [tokenizer_.decode([*begun, *draft])] == rudolph.answers()[layout]["continued"]
 
 
 class TestWrite:
     def test_drafts_of_one_reading_are_what_each_would_be_alone(self) -> None:
-        chances = torch.rand(3, 2, 5, generator=torch.Generator().manual_seed(1))
-        together = generate_drafts(model(), readings("350M"), chances, SAMPLING)
+        uniforms = torch.rand(3, 2, 5, generator=torch.Generator().manual_seed(1))
+        together = generate_drafts(model(), readings("350M"), uniforms, SAMPLING)
         alone = [
-            generate_drafts(model(), [reading], chances[n : n + 1, m : m + 1], SAMPLING)[0][0]
+            generate_drafts(model(), [reading], uniforms[n : n + 1, m : m + 1], SAMPLING)[0][0]
             for n, reading in enumerate(readings("350M"))
             for m in range(2)
         ]
@@ -92,14 +92,14 @@ class TestWrite:
         assert first.right is not None
         with torch.inference_mode():
             logits = model()(first.left.expand(2, -1), torch.stack(both.images), first.right.expand(2, -1))
-        chances = logits[:, -1, : model().config.written].log_softmax(-1).mean(0)
-        assert draft == [int(chances.argmax())]
+        uniforms = logits[:, -1, : model().config.text_vocab_size].log_softmax(-1).mean(0)
+        assert draft == [int(uniforms.argmax())]
         mixed = generate_drafts(model(), [second, both], likeliest(2, 8), SAMPLING)
         assert mixed[1] == generate_drafts(model(), [both], likeliest(1, 8), SAMPLING)[0]
 
     def test_vectors_may_stand_for_the_left_text_and_for_the_image(self) -> None:
         rudolph_, (first, *_) = model(), readings("350M")
-        ids = torch.where(first.left == 0, torch.arange(len(first.left)) + rudolph_.config.written, first.left)
+        ids = torch.where(first.left == 0, torch.arange(len(first.left)) + rudolph_.config.text_vocab_size, first.left)
         with torch.no_grad():
             left, image = rudolph_.text_embeddings(ids), rudolph_.image_embeddings(first.images[0])
         soft = Prefix(left, (image,), first.right)
@@ -112,11 +112,11 @@ class TestDrawn:
     CONFIG = model().config
 
     def counts(self, shares: list[float], sampling: Sampling) -> list[int]:
-        """How often of 1,000 even chances each id comes."""
-        scores = torch.full((1, 1000, self.CONFIG.written), float("-inf"))
+        """How often of 1,000 even uniforms each id comes."""
+        scores = torch.full((1, 1000, self.CONFIG.text_vocab_size), float("-inf"))
         scores[..., : len(shares)] = torch.tensor(shares).log()
-        chances = torch.arange(1000).view(1, -1) / 1000
-        found = sample(scores, chances, sampling, self.CONFIG, 0)[0].bincount(minlength=len(shares))
+        uniforms = torch.arange(1000).view(1, -1) / 1000
+        found = sample(scores, uniforms, sampling, self.CONFIG, 0)[0].bincount(minlength=len(shares))
         return [int(number) for number in found]
 
     def test_ids_come_as_often_as_is_likely(self) -> None:
@@ -137,8 +137,8 @@ class TestDrawn:
         assert found == pytest.approx([667, 167, 166], abs=2)
 
     def test_a_special_id_is_the_end_and_comes_after_the_least_length(self) -> None:
-        scores = torch.zeros(1, 1, self.CONFIG.written)
+        scores = torch.zeros(1, 1, self.CONFIG.text_vocab_size)
         scores[..., -1] = 9.0
-        greedy, chances = Sampling(top_k=1, top_p=1.0, temperature=1.0, least=2), torch.zeros(1, 1)
-        assert int(sample(scores, chances, greedy, self.CONFIG, 2)) == EOS
-        assert int(sample(scores, chances, greedy, self.CONFIG, 1)) not in (EOS, self.CONFIG.written - 1)
+        greedy, uniforms = Sampling(top_k=1, top_p=1.0, temperature=1.0, min_new_tokens=2), torch.zeros(1, 1)
+        assert int(sample(scores, uniforms, greedy, self.CONFIG, 2)) == EOS
+        assert int(sample(scores, uniforms, greedy, self.CONFIG, 1)) not in (EOS, self.CONFIG.text_vocab_size - 1)

@@ -42,19 +42,19 @@ class TestRudolph:
         rudolph_, (left, image, right) = model(), rudolph.sequences("350M")
         drafts = torch.stack([right[0, :4], right[1, :4], right[2, :4]])
         with torch.inference_mode():
-            _, kept = rudolph_.read(rudolph_.embed(left[:1], image[:1], right[:1, :2]))
-            cache_ = Cache(kept, drafts=3, room=4)
+            _, kept = rudolph_.prefill(rudolph_.embed(left[:1], image[:1], right[:1, :2]))
+            cache_ = Cache(kept, drafts=3, max_tokens=4)
             steps = []
             for number in range(4):
                 embedded = rudolph_.embed_right(drafts[:, number : number + 1], 2 + number).transpose(0, 1)
                 steps.append(rudolph_.step(embedded, cache_)[0])
             whole = torch.cat([right[:1, :2].expand(3, -1), drafts], dim=1)
-            states, _ = rudolph_.read(rudolph_.embed(left[:1].expand(3, -1), image[:1].expand(3, -1), whole))
+            states, _ = rudolph_.prefill(rudolph_.embed(left[:1].expand(3, -1), image[:1].expand(3, -1), whole))
         torch.testing.assert_close(torch.stack(steps, 1), states[:, -4:], atol=1e-4, rtol=0)
 
     def test_a_soft_prompt_of_the_texts_own_embeddings_is_that_text(self) -> None:
         rudolph_, (left, image, right) = model(), rudolph.sequences("350M")
-        padded = torch.where(left == 0, torch.arange(left.shape[1]) + rudolph_.config.written, left)
+        padded = torch.where(left == 0, torch.arange(left.shape[1]) + rudolph_.config.text_vocab_size, left)
         parts = rudolph_.text_embeddings(padded), rudolph_.image_embeddings(image), rudolph_.text_embeddings(right)
         with torch.inference_mode():
             torch.testing.assert_close(rudolph_(*parts), rudolph_(left, image, right))
@@ -63,27 +63,27 @@ class TestRudolph:
         rudolph_ = model()
         config = rudolph_.config
         with torch.inference_mode():
-            states, _ = rudolph_.read(rudolph_.embed(*rudolph.sequences("350M")))
+            states, _ = rudolph_.prefill(rudolph_.embed(*rudolph.sequences("350M")))
             whole: Tensor = rudolph_.to_logits(states)
-            codes = whole[..., config.text_ids : config.text_ids + config.codes]
-            torch.testing.assert_close(rudolph_.text_logits(states), whole[..., : config.written])
-            torch.testing.assert_close(rudolph_.code_logits(states), codes)
+            codes = whole[..., config.padded_text_vocab_size : config.padded_text_vocab_size + config.codes]
+            torch.testing.assert_close(rudolph_.compute_text_logits(states), whole[..., : config.text_vocab_size])
+            torch.testing.assert_close(rudolph_.compute_code_logits(states), codes)
 
     def test_padding_of_the_left_text_has_an_id_for_each_place(self) -> None:
         rudolph_ = model()
         embedded = rudolph_.embed_left(torch.zeros(1, 3, dtype=torch.long), start=2)
         config = rudolph_.config
-        expected = rudolph_.text_embeddings.weight[config.written + 2 : config.written + 5]
+        expected = rudolph_.text_embeddings.weight[config.text_vocab_size + 2 : config.text_vocab_size + 5]
         assert torch.equal(embedded[0], expected + rudolph_.l_text_pos_embeddings.weight[2:5])
 
 
 def cached(rudolph_: Rudolph, left: Tensor, image: Tensor, right: Tensor, prefix: int) -> Tensor:
     """Logits behind each place of the right text from the last of the prefix on, (rows, places, ids)."""
     with torch.inference_mode():
-        states, kept = rudolph_.read(rudolph_.embed(left, image, right[:, :prefix]))
-        cache_, states = Cache(kept, drafts=1, room=right.shape[1]), states[:, -1:]
-        logits = [rudolph_.text_logits(states)]
+        states, kept = rudolph_.prefill(rudolph_.embed(left, image, right[:, :prefix]))
+        cache_, states = Cache(kept, drafts=1, max_tokens=right.shape[1]), states[:, -1:]
+        logits = [rudolph_.compute_text_logits(states)]
         for place in range(prefix, right.shape[1]):
             states = rudolph_.step(rudolph_.embed_right(right[:, place : place + 1], place), cache_)
-            logits.append(rudolph_.text_logits(states))
+            logits.append(rudolph_.compute_text_logits(states))
         return torch.cat(logits, dim=1)

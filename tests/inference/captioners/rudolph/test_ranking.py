@@ -8,13 +8,13 @@ from torch import Tensor
 
 from inference.captioners.rudolph.ranking import compute_perplexities, compute_scores, pick_best
 from inference.captioners.rudolph.tokenizer import pad_ids
-from tests.inference.captioners.rudolph.test_decoding import model, speller
+from tests.inference.captioners.rudolph.test_decoding import model, tokenizer
 from tests.support.models import rudolph
 
 
 def texts(layout: str) -> Tensor:
-    spell, length = speller(layout), rudolph.LAYOUTS[layout]["l_text_seq_length"]
-    return torch.stack([pad_ids(spell.ids(text, "<LT_T2I>"), length) for text in rudolph.TEXTS])
+    tokenizer_, length = tokenizer(layout), rudolph.LAYOUTS[layout]["l_text_seq_length"]
+    return torch.stack([pad_ids(tokenizer_.encode(text, "<LT_T2I>"), length) for text in rudolph.TEXTS])
 
 
 @pytest.mark.parametrize("layout", rudolph.LAYOUTS)

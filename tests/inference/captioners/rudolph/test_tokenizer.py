@@ -13,7 +13,7 @@ from inference.checkpoints import youtokentome
 from tests.support.models import rudolph
 
 
-def speller(*, special: bool = True) -> RudolphTokenizer:
+def tokenizer(*, special: bool = True) -> RudolphTokenizer:
     return RudolphTokenizer(youtokentome.read(rudolph.RECORDED / "bpe.model"), special=special)
 
 
@@ -31,52 +31,54 @@ def without_brackets(folder: Path) -> RudolphTokenizer:
 
 class TestIds:
     def test_the_task_stands_behind_the_beginning_where_there_are_tasks(self) -> None:
-        assert speller().ids("куртка", "<LT_I2T>")[:2] == [BOS, rudolph.WORDS + 3]
-        assert speller(special=False).ids("куртка", "<LT_I2T>")[0] == BOS
-        assert speller(special=False).ids("куртка", "<LT_I2T>")[1:] == speller().ids("куртка", "<LT_I2T>")[2:]
+        assert tokenizer().encode("куртка", "<LT_I2T>")[:2] == [BOS, rudolph.WORDS + 3]
+        assert tokenizer(special=False).encode("куртка", "<LT_I2T>")[0] == BOS
+        assert tokenizer(special=False).encode("куртка", "<LT_I2T>")[1:] == tokenizer().encode("куртка", "<LT_I2T>")[2:]
 
     def test_texts_are_read_in_lower_case(self) -> None:
-        assert speller().ids(" Куртка ", "<LT_I2T>") == speller().ids("куртка", "<LT_I2T>")
+        assert tokenizer().encode(" Куртка ", "<LT_I2T>") == tokenizer().encode("куртка", "<LT_I2T>")
 
     def test_framed_ids_have_their_length(self) -> None:
-        written = speller().ids("на картинке", "<RT_I2T>")
+        written = tokenizer().encode("на картинке", "<RT_I2T>")
         assert pad_ids(written, 12).tolist() == [*written, EOS] + [0] * (11 - len(written))
         assert pad_ids(written, 3).tolist() == written[:3]
 
     def test_special_tokens_and_unknown_letters_are_no_text(self) -> None:
-        ids = speller().ids("куртка ☃ синяя", "<LT_I2T>")
-        assert speller().text([*ids, EOS, 0, rudolph.WORDS + 7]) == "куртка  синяя"
+        ids = tokenizer().encode("куртка ☃ синяя", "<LT_I2T>")
+        assert tokenizer().decode([*ids, EOS, 0, rudolph.WORDS + 7]) == "куртка  синяя"
 
 
 class TestMaskTokens:
     TOKENS = ("<PRICE>", "<PRICE_2>", "<SIZE>")
 
-    def there_and_back(self, spell: RudolphTokenizer, text: str) -> str:
-        read = spell.text(spell.ids(spell.masked(text, self.TOKENS), "<LT_I2T>"))
-        return spell.unmasked(read, self.TOKENS)
+    def there_and_back(self, tokenizer_: RudolphTokenizer, text: str) -> str:
+        read = tokenizer_.decode(tokenizer_.encode(tokenizer_.drop_brackets(text, self.TOKENS), "<LT_I2T>"))
+        return tokenizer_.restore_mask_tokens(read, self.TOKENS)
 
     def test_they_survive_in_pieces(self) -> None:
-        assert self.there_and_back(speller(), "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
-        assert self.there_and_back(speller(), "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
+        assert self.there_and_back(tokenizer(), "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
+        assert self.there_and_back(tokenizer(), "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
 
     def test_they_survive_a_vocabulary_without_brackets(self, tmp_path: Path) -> None:
-        spell = without_brackets(tmp_path)
-        assert spell.masked("Цена: <PRICE>", self.TOKENS) == "Цена: PRICE"
-        assert self.there_and_back(spell, "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
-        assert self.there_and_back(spell, "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
+        tokenizer_ = without_brackets(tmp_path)
+        assert tokenizer_.drop_brackets("Цена: <PRICE>", self.TOKENS) == "Цена: PRICE"
+        assert self.there_and_back(tokenizer_, "Цена: <PRICE>, размер: <SIZE>") == "цена: <PRICE>, размер: <SIZE>"
+        assert self.there_and_back(tokenizer_, "<PRICE_2> и <PRICE>") == "<PRICE_2> и <PRICE>"
 
     @pytest.mark.parametrize("brackets", [True, False])
     def test_the_ids_that_spell_them_are_known(self, tmp_path: Path, brackets: bool) -> None:
         """What a text is held to lets them pass: `<SIZE_2>` begins as `<SIZE>` does."""
-        spell = speller() if brackets else without_brackets(tmp_path)
-        spelled = [spell.ids(spell.masked(token, self.TOKENS), "<LT_T2T>")[2:] for token in self.TOKENS]
-        assert set(spell.spelling(self.TOKENS)) == {number for ids in spelled for number in ids}
+        tokenizer_ = tokenizer() if brackets else without_brackets(tmp_path)
+        spelled = [
+            tokenizer_.encode(tokenizer_.drop_brackets(token, self.TOKENS), "<LT_T2T>")[2:] for token in self.TOKENS
+        ]
+        assert set(tokenizer_.encode_mask_tokens(self.TOKENS)) == {number for ids in spelled for number in ids}
 
     def test_they_are_told_though_the_model_puts_spaces_in(self) -> None:
-        assert speller().unmasked("за < price > и < size_2 >", self.TOKENS) == "за <PRICE> и <SIZE_2>"
+        assert tokenizer().restore_mask_tokens("за < price > и < size_2 >", self.TOKENS) == "за <PRICE> и <SIZE_2>"
 
     def test_an_unfinished_one_is_cut_off(self) -> None:
-        assert speller().unmasked("цена <pri", self.TOKENS) == "цена"
+        assert tokenizer().restore_mask_tokens("цена <pri", self.TOKENS) == "цена"
 
 
 class TestFields:
@@ -86,16 +88,16 @@ class TestFields:
 
     @pytest.mark.parametrize("brackets", [True, False])
     def test_the_words_behind_them_stay_and_no_token_is_halved(self, tmp_path: Path, brackets: bool) -> None:
-        spell = speller() if brackets else without_brackets(tmp_path)
+        tokenizer_ = tokenizer() if brackets else without_brackets(tmp_path)
         asked = Prompt((), None, "куртка: <PRICE>\nцена: <PRICE_2>", "<SINGLE>", self.TOKENS)  # type: ignore[arg-type]
         template = "{attributes}\nкуртка:"
-        whole = spell.told(asked, template, "<LT_T2T>", 100)
-        frame = spell.ids("куртка:", "<LT_T2T>")
+        whole = tokenizer_.encode_prompt(asked, template, "<LT_T2T>", 100)
+        frame = tokenizer_.encode("куртка:", "<LT_T2T>")
         texts = set()
         for room in range(len(frame) + 1, len(whole) + 1):
-            ids = spell.told(asked, template, "<LT_T2T>", room)
+            ids = tokenizer_.encode_prompt(asked, template, "<LT_T2T>", room)
             assert len(ids) <= room
-            texts.add(spell.unmasked(spell.text(ids), self.TOKENS))
+            texts.add(tokenizer_.restore_mask_tokens(tokenizer_.decode(ids), self.TOKENS))
         assert len(texts) > 3
         assert "куртка: <PRICE>, цена: <PRICE_2>, куртка:" in texts
         assert all(text.endswith("куртка:") for text in texts)

@@ -215,7 +215,7 @@ class TestLayout:
         text = "<SINGLE>\nЦена: <PRICE>\nОписание:"
         loaded = captioner(card, clip)
         with torch.inference_mode():
-            mine = loaded._row(prompt, loaded._look(prompt.images))
+            mine = loaded._build_embeddings(prompt, loaded._encode_images(prompt.images))
         expected = Rederived(card.folder).row(prompt.images, text)
         torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-5)
 
@@ -224,7 +224,7 @@ class TestLayout:
         prompt = captioners.prompt(clip, photos)
         loaded = captioner(card, clip)
         with torch.inference_mode():
-            row = loaded._row(prompt, loaded._look(prompt.images))
+            row = loaded._build_embeddings(prompt, loaded._encode_images(prompt.images))
             language: Any = load(card.folder).language  # whose types do not say that it generates
             mine = language.generate(inputs_embeds=row[None], max_new_tokens=12, eos_token_id=None, pad_token_id=0)
         assert mine[0].tolist() == Rederived(card.folder).write(prompt.images, "<SINGLE>\nОписание:", 12)
@@ -237,7 +237,7 @@ class TestLayout:
         loaded = captioner(card, clip)
         prompt = captioners.prompt(clip, 0, "Название: куртка синяя, тёплая\nЦена: <PRICE_1234>\nСостояние: новое")
         tokenizer = AutoTokenizer.from_pretrained(card.folder)
-        ids = loaded._speaker.ids(prompt, room)
+        ids = loaded._decoder.encode_prompt(prompt, room)
         told = str(tokenizer.decode(ids))
         assert len(ids) <= room
         assert told.startswith("<SINGLE>\n")
@@ -291,7 +291,9 @@ class TestCaptioner:
         assert loaded.generate([prompt]) != captioner(card, clip).generate([prompt])
         pixels = loaded._rule.pixels(prompt.images)
         with torch.inference_mode():
-            torch.testing.assert_close(loaded._model.look(pixels), tuned.base_model.model.look(pixels))
+            torch.testing.assert_close(
+                loaded._model.encode_images(pixels), tuned.base_model.model.encode_images(pixels)
+            )
 
     def test_it_writes_with_half_the_memory(self, card: Card, clip: Clip) -> None:
         narrow = replace(captioners.context(clip), device=replace(captioners.CPU, dtype=torch.bfloat16))
@@ -333,23 +335,23 @@ class TestRudolph:
         prompt = captioners.prompt(clip, 2, "куртка", seed=0)
         model = loaded._model.language
         assert isinstance(model, Rudolph)
-        digits = loaded._speaker._speller.digits  # type: ignore[attr-defined]
+        digits = loaded._decoder._tokenizer.digits  # type: ignore[attr-defined]
         with torch.inference_mode():
-            read = loaded._row(prompt, loaded._look(prompt.images))
+            read = loaded._build_embeddings(prompt, loaded._encode_images(prompt.images))
             written: list[int] = []
             for _ in range(6):
                 scores = model(read[None])[0, -1, : rudolph.WORDS].clone()
                 scores[digits] = scores[EOS] = float("-inf")
                 written.append(int(scores.argmax()))
                 read = torch.cat((read, model.text_embeddings.weight[written[-1:]]))
-        assert loaded.generate([prompt]) == [loaded._speaker._told(written, prompt)]  # type: ignore[attr-defined]
+        assert loaded.generate([prompt]) == [loaded._decoder._decode(written, prompt)]  # type: ignore[attr-defined]
 
     def test_the_order_of_photos_counts(self, rudolph_card: Card, clip: Clip) -> None:
         loaded = captioner(rudolph_card, clip)
         prompt = captioners.prompt(clip, 2)
         turned = replace(prompt, images=prompt.images[::-1])
         with torch.inference_mode():
-            rows = [loaded._row(each, loaded._look(each.images)) for each in (prompt, turned)]
+            rows = [loaded._build_embeddings(each, loaded._encode_images(each.images)) for each in (prompt, turned)]
         assert rows[0].shape == rows[1].shape
         assert not torch.allclose(rows[0], rows[1])
 
@@ -359,14 +361,14 @@ class TestFresh:
     def test_a_photo_has_as_many_vectors_as_asked(self, tmp_path: Path, vectors: int) -> None:
         source = save_parts(tmp_path / "source", gpt2())
         model, save_tokenizer = create(source / "vision", source / "language", vectors)
-        seen = model.look(torch.zeros(2, 3, EDGE, EDGE))
+        seen = model.encode_images(torch.zeros(2, 3, EDGE, EDGE))
         assert seen.shape == (2, vectors, WORDS_WIDTH)
         (tmp_path / "saved").mkdir()
         numbers = save(model, save_tokenizer, tmp_path / "saved")
         kept = load(tmp_path / "saved")
         assert numbers == sum(weight.numel() for weight in kept.parameters())
         pixels = torch.ones(1, 3, EDGE, EDGE)
-        torch.testing.assert_close(kept.look(pixels), model.look(pixels))
+        torch.testing.assert_close(kept.encode_images(pixels), model.encode_images(pixels))
 
     def test_a_number_of_vectors_that_is_no_grid_is_refused(self, tmp_path: Path) -> None:
         source = save_parts(tmp_path / "source", gpt2())
@@ -393,5 +395,5 @@ def test_a_text_alone_has_no_photo(card: Card, clip: Clip) -> None:
     loaded = captioner(card, clip)
     prompt = Prompt((), clip.encode_images(()), "Платье белое", "<SINGLE>")
     with torch.inference_mode():
-        row = loaded._row(prompt, loaded._look(()))
+        row = loaded._build_embeddings(prompt, loaded._encode_images(()))
     torch.testing.assert_close(row, Rederived(card.folder).row((), "<SINGLE>\nПлатье белое\nОписание:"))
