@@ -55,7 +55,7 @@ def thresholds(
     order of
     `labels`.
     """
-    tables = phrases.of(areas)
+    tables = phrases.select_tables(areas)
     traits = {trait: tables[trait] for trait in tables if trait not in areas and trait not in phrases.seller}
     read_as = encode_tables(clip.project_texts, traits, load_templates(tables, areas))
     shown = [Shown(row, phrases) for row in labels]
@@ -87,7 +87,7 @@ class Shown:
     """The words of a photo's labels."""
 
     def __init__(self, row: PhotoLabels, phrases: Phrases) -> None:
-        named = phrases.named(row.item)
+        named = phrases.find_things(row.item)
         self.traits = phrases.areas[named[0].area] if named else ()
         self._colours = row.colors
         self._stems = {_stem(word) for word in _words(f"{row.features} {row.pattern} {row.caption}")}

@@ -1,4 +1,4 @@
-"""An ad around what was found: phrases go into the sentence that says what is seen, the seller's numbers stay."""
+"""Split a caption and put phrases into its sentence about the photos; the seller's numbers stay."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Advert:
-    """A caption in three parts: the sentence that names what is seen, more that is seen, and what the fields said.
+    """A caption in three parts: first sentence about the photos, more about them, and the seller's fields.
 
-    thing: what the first sentence names; None where the caption names nothing of the tables.
+    thing: named by the first sentence; None where that names nothing in the tables.
     """
 
     lead: str
@@ -28,47 +28,47 @@ class Advert:
     thing: Thing | None
 
     @classmethod
-    def of(cls, caption: str, phrases: Phrases) -> Advert:
-        """Split a caption; what is seen ends before the first sentence with a mask token."""
-        found = _SENTENCE.split(caption.strip()) if caption.strip() else []
-        end = next((number for number, sentence in enumerate(found) if _TOKEN.search(sentence)), len(found))
-        lead = found[0].rstrip(" .,;") if end else ""
-        named = phrases.named(lead)
-        return cls(lead, " ".join(found[1:end]), " ".join(found[end:]), named[0] if named else None)
+    def from_caption(cls, caption: str, phrases: Phrases) -> Advert:
+        """Split a caption; the part about the photos ends before the first sentence with a mask token."""
+        sentences = _SENTENCE.split(caption.strip()) if caption.strip() else []
+        end = next((number for number, sentence in enumerate(sentences) if _TOKEN.search(sentence)), len(sentences))
+        lead = sentences[0].rstrip(" .,;") if end else ""
+        things = phrases.find_things(lead)
+        return cls(lead, " ".join(sentences[1:end]), " ".join(sentences[end:]), things[0] if things else None)
 
     @property
-    def seen(self) -> str:
-        """What the caption says of the photos."""
-        return self.saying(())
+    def visible(self) -> str:
+        """The part of the caption about the photos."""
+        return self.compose(())
 
-    def saying(self, phrases: Sequence[str], template: str = "interrogator-chain") -> str:
-        """What is seen, phrases behind the lead as `prompts.po` has it; without a lead, a sentence of theirs."""
-        said = [part for part in (self.lead, ", ".join(phrases)) if part]
-        if len(said) == 2:
-            first = load_prompts()[template].format(caption=said[0], phrases=said[1])
+    def compose(self, phrases: Sequence[str], template: str = "interrogator-chain") -> str:
+        """Return the part about the photos, with phrases behind the lead, or as a sentence where there is none."""
+        parts = [part for part in (self.lead, ", ".join(phrases)) if part]
+        if len(parts) == 2:
+            first = load_prompts()[template].format(caption=parts[0], phrases=parts[1])
         else:
-            first = f"{said[0][:1].upper()}{said[0][1:]}." if said else ""
+            first = f"{parts[0][:1].upper()}{parts[0][1:]}." if parts else ""
         return " ".join(part for part in (first, self.more) if part)
 
-    def whole(self, seen: str) -> str:
-        """The caption with another text in the place of what is seen."""
-        return " ".join(part for part in (seen, self.rest) if part)
+    def replace_visible(self, visible: str) -> str:
+        """Return the caption with another text about the photos."""
+        return " ".join(part for part in (visible, self.rest) if part)
 
 
 def inflect(phrase: str, trait: str, thing: Thing | None) -> str:
-    """A phrase as it is said of a thing: «белые» of «кроссовки»."""
+    """Return a phrase in agreement with a thing: «белые» for «кроссовки»."""
     return inflect_adjective(phrase, thing.noun) if trait == COLOURS and thing else phrase
 
 
 def parse_thing(phrase: str, area: str) -> Thing:
-    """What a phrase of a table of things names: «кроссовки» of «белые кроссовки»."""
+    """Return the thing that a phrase names: «кроссовки» for «белые кроссовки»."""
     lemma = get_head_noun(phrase)
     nouns = [word for word in phrase.split() if get_head_noun(word) == lemma]
     return Thing((nouns or phrase.split())[0], lemma, area)
 
 
 def append_missing_fields(text: str, prompt: Prompt) -> str:
-    """The text, and below it the seller's own line for every mask token that it lacks."""
+    """Append the seller's own line for every mask token that a text lacks."""
     missing = [token for token in prompt.mask_tokens if token not in text]
     parts = [part.strip(" .") for part in re.split(r"[\n;]", prompt.masked)]
     lines = [part for part in parts if any(token in _TOKEN.findall(part) for token in missing)]

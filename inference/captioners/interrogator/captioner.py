@@ -1,13 +1,13 @@
-"""The interrogator: another captioner's text, made richer by the phrases that a dual encoder finds in the photos.
+"""The interrogator: enriches another captioner's text with phrases that a dual encoder finds in the photos.
 
 CLIP-Interrogator (pharmapsychotic/clip-interrogator) rebuilt for Russian classifieds: its caption comes from any other
 checkpoint, its tables are ours, and its modes are
 
-- `classic`: in the caption's sentence the best phrases of the traits that it leaves open;
-- `fast`: the likest phrases of all open traits in a sentence of their own;
-- `best`: a chain of phrases that grows while the text becomes more like the photos, then the likest of all these texts.
+- `classic`: adds the best phrases of traits that the caption leaves open to its sentence;
+- `fast`: adds them as a sentence of their own;
+- `best`: a chain of phrases that grows while the text becomes more similar, then the best of all these texts.
 
-It has no weights of its own. Without photos it says what the other captioner says.
+It has no weights of its own. Without photos it returns the other captioner's text.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ __all__ = ["Interrogation", "Interrogator"]
 THRESHOLDS: Final = "thresholds.json"
 NEVER: Final = float("inf")
 
-# Beside the kinds of checkpoints, where no card is looked for; it may be deleted at any time.
+# Beside the folders of checkpoint kinds, where no cards are searched for; it may be deleted at any time.
 _CACHE: Final = ".cache"
-# A caption that names as many things speaks of them all.
+# A caption that names at least as many things is taken to name all of them.
 _MIN_SEVERAL: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Interrogation:
-    """What was found in the photos of one prompt.
+    """The result for one prompt.
 
-    phrases: the likest phrase of every table that may be said, with its similarity, the likest first, empty without
-    photos; similarity: that of the part of `text` that speaks of the photos, their mean, None without photos; encoded:
-    how many texts the encoder read for it.
+    phrases: the best allowed phrase of every table with its similarity, in descending order, empty without photos;
+    similarity: mean over photos of the cosine to the part of `text` about them, None without photos; encoded: number
+    of texts encoded.
     """
 
     caption: str
@@ -60,10 +60,10 @@ class Interrogation:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The phrases of a language and, of the areas that a checkpoint uses, their embeddings by table.
+    """The phrases of a language, and embeddings by table of the areas that a checkpoint uses.
 
-    thresholds: phrase → the similarity from which on the encoder is right often enough to say it; a phrase that is not
-    there is not said. Empty where nothing was measured: then everything may be said.
+    thresholds: phrase → least similarity at which the encoder is reliable; phrases without one are never used. Empty
+    where nothing was measured: then all phrases are allowed.
     """
 
     phrases: Phrases
@@ -71,37 +71,37 @@ class Tables:
     labels: Mapping[str, Labels]
     thresholds: Mapping[str, float]
 
-    def thing(self, album: Tensor) -> tuple[str, str, float]:
-        """The thing that is likest: phrase, area, similarity."""
+    def find_thing(self, album: Tensor) -> tuple[str, str, float]:
+        """Return phrase, area and similarity of the thing most similar to the album (dim,)."""
         ranked = [(*self.labels[area].rank(album, 1)[0], area) for area in self.areas]
         phrase, similarity, area = max(ranked, key=lambda each: each[1])
         return phrase, area, similarity
 
-    def summary(self, album: Tensor, named: Thing | None) -> tuple[tuple[str, float], ...]:
-        """The likest thing and the likest phrase of every trait of its area that may be said, the likest first.
+    def summarize(self, album: Tensor, named: Thing | None) -> tuple[tuple[str, float], ...]:
+        """Return the best thing and the best allowed phrase of each trait of its area, by descending similarity.
 
-        named: the thing of the caption, which sees more than whole photos; the likest phrase of its noun is taken.
+        named: the thing of the caption, which takes precedence over the best match; its best phrase is used.
         """
-        phrase, area, similarity = self.thing(album)
+        phrase, area, similarity = self.find_thing(album)
         if named and named.area in self.areas:
             area = named.area
             ranked = self.labels[area].rank(album, len(self.labels[area].phrases))
             phrase, similarity = next((row for row in ranked if get_head_noun(row[0]) == named.lemma), ranked[0])
         traits = (*self.phrases.areas[area], *self.phrases.seller)
-        firsts = (next(iter(self._ranked(album, trait)), None) for trait in traits)
+        firsts = (next(iter(self._rank(album, trait)), None) for trait in traits)
         return tuple(sorted([(phrase, similarity), *filter(None, firsts)], key=lambda row: -row[1]))
 
-    def found(self, album: Tensor, traits: Sequence[str], thing: Thing | None, count: int) -> list[PhraseMatch]:
-        """The `count` likest phrases of some traits that may be said, the likest first."""
+    def find_matches(self, album: Tensor, traits: Sequence[str], thing: Thing | None, count: int) -> list[PhraseMatch]:
+        """Return the `count` best allowed phrases of some traits, by descending similarity."""
         rows = [
             PhraseMatch(inflect(phrase, trait, thing), trait, similarity)
             for trait in traits
-            for phrase, similarity in self._ranked(album, trait)
+            for phrase, similarity in self._rank(album, trait)
         ]
         return sorted(rows, key=lambda each: -each.similarity)[:count]
 
-    def _ranked(self, album: Tensor, trait: str) -> list[tuple[str, float]]:
-        """The phrases of a trait that may be said, the likest first."""
+    def _rank(self, album: Tensor, trait: str) -> list[tuple[str, float]]:
+        """Return the allowed phrases of a trait, by descending similarity."""
         ranked = self.labels[trait].rank(album, len(self.labels[trait].phrases))
         if not self.thresholds:
             return ranked
@@ -109,13 +109,13 @@ class Tables:
 
 
 class Interrogator:
-    """A captioner and a dual encoder that together write more than the captioner alone.
+    """A captioner of the family `interrogator`: another captioner and a dual encoder.
 
-    views_fit: whether the encoder is the one that made the prompts' views.
+    reuse_features: True where the prompts' image features come from this encoder.
     """
 
     def __init__(
-        self, card: Card, captioner: Captioner, clip: Clip, tables: Tables, settings: Settings, *, views_fit: bool
+        self, card: Card, captioner: Captioner, clip: Clip, tables: Tables, settings: Settings, *, reuse_features: bool
     ) -> None:
         self.name = card.name
         self.max_photos = card.max_photos
@@ -123,22 +123,22 @@ class Interrogator:
         self.captioner = captioner
         self._clip = clip
         self.tables = tables
-        self._views_fit = views_fit
+        self._reuse_features = reuse_features
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> Interrogator:
-        """The interrogator of a card; its tables are read anew when they are not remembered.
+        """Load the interrogator of a card; phrase embeddings are cached on disk.
 
-        Raises `CheckpointError` for adapters and ways of writing, too: it has no weights and writes no tokens.
+        Raises `CheckpointError`, also for a card with adapters or generation settings: there are no weights or tokens.
         """
         for field in ("adapters", "generation"):
             if getattr(card, field):
                 raise card.field_error(field)
         phrases = load_phrases(next(iter(card.languages), "ru"))
-        settings = Settings.of(card, phrases.areas)
+        settings = Settings.from_card(card, phrases.areas)
         clip = context.load_clip(settings.clip)
         captioner = context.load_captioner(settings.captioner)
-        root, tables = card.folder.parent.parent, phrases.of(settings.areas)
+        root, tables = card.folder.parent.parent, phrases.select_tables(settings.areas)
         labels = load_or_encode(
             root / _CACHE / f"{card.name}.safetensors",
             get_card(root, "clip", settings.clip).files,
@@ -146,64 +146,66 @@ class Interrogator:
             tables,
             load_templates(tables, settings.areas),
         )
-        found = Tables(phrases, settings.areas, labels, _load_thresholds(card))
-        return cls(card, captioner, clip, found, settings, views_fit=clip is context.clip)
+        loaded_tables = Tables(phrases, settings.areas, labels, _load_thresholds(card))
+        return cls(card, captioner, clip, loaded_tables, settings, reuse_features=clip is context.clip)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt: what the captioner says of the fields, and more than it says of the photos."""
+        """Return one text per prompt: the captioner's, with more about the photos."""
         return [each.text for each in self.interrogate(prompts)]
 
     def interrogate(self, prompts: Sequence[Prompt], mode: str = "") -> list[Interrogation]:
-        """What is found in each prompt's photos; `mode`: another than the card's."""
-        captions = self.captioner.generate([self._readable(prompt) for prompt in prompts]) if prompts else []
-        return [self._asked(*each, mode or self.settings.mode) for each in zip(prompts, captions, strict=True)]
+        """Return the result for each prompt; `mode` overrides the card's."""
+        captions = self.captioner.generate([self._limit_photos(prompt) for prompt in prompts]) if prompts else []
+        return [self._interrogate(*each, mode or self.settings.mode) for each in zip(prompts, captions, strict=True)]
 
-    def _readable(self, prompt: Prompt) -> Prompt:
-        """The prompt with no more photos than the captioner reads."""
+    def _limit_photos(self, prompt: Prompt) -> Prompt:
+        """Return the prompt with at most as many photos as the captioner takes."""
         if len(prompt.images) <= self.captioner.max_photos:
             return prompt
         kept = select_photos(prompt.features.embeddings, None, self.captioner.max_photos)
-        views = ImageFeatures(prompt.features.embeddings[kept], prompt.features.states[kept])
-        return replace(prompt, images=tuple(prompt.images[number] for number in kept), features=views)
+        features = ImageFeatures(prompt.features.embeddings[kept], prompt.features.states[kept])
+        return replace(prompt, images=tuple(prompt.images[number] for number in kept), features=features)
 
-    def _asked(self, prompt: Prompt, caption: str, mode: str) -> Interrogation:
-        photos = prompt.features.embeddings if self._views_fit else self._clip.encode_images(prompt.images).embeddings
+    def _interrogate(self, prompt: Prompt, caption: str, mode: str) -> Interrogation:
+        photos = (
+            prompt.features.embeddings if self._reuse_features else self._clip.encode_images(prompt.images).embeddings
+        )
         if not len(photos):
             return Interrogation(caption, (), append_missing_fields(caption, prompt), None)
-        album, advert = average_embeddings(photos), Advert.of(caption, self.tables.phrases)
-        phrases = self.tables.summary(album, advert.thing)
+        album, advert = average_embeddings(photos), Advert.from_caption(caption, self.tables.phrases)
+        phrases = self.tables.summarize(album, advert.thing)
         if prompt.token == "<VARIATIVE>":  # a word of the pipeline, not a secret  # noqa: S105
-            found = self._several(photos, advert)
+            enriched = self._name_all(photos, advert)
         else:
-            found = MODE_FUNCTIONS[mode](self._open(album, advert))
-        text = append_missing_fields(advert.whole(found.text), prompt)
-        return Interrogation(caption, phrases, text, found.similarity, found.encoded)
+            enriched = MODE_FUNCTIONS[mode](self._build_query(album, advert))
+        text = append_missing_fields(advert.replace_visible(enriched.text), prompt)
+        return Interrogation(caption, phrases, text, enriched.similarity, enriched.encoded)
 
-    def _open(self, album: Tensor, advert: Advert) -> Query:
-        """What a caption leaves open; one that names no thing is given the likest."""
-        phrase, area, _ = self.tables.thing(album)
+    def _build_query(self, album: Tensor, advert: Advert) -> Query:
+        """Return the query of a caption; one that names no thing gets the best match."""
+        phrase, area, _ = self.tables.find_thing(album)
         if advert.thing is None and not advert.lead:
             advert = replace(advert, lead=f"{phrase[:1].upper()}{phrase[1:]}", thing=parse_thing(phrase, area))
         phrases = self.tables.phrases
         area = advert.thing.area if advert.thing else area
         # A caption may name a thing of an area that this checkpoint leaves out.
         known = [trait for trait in phrases.areas[area] if trait in self.tables.labels]
-        traits = [trait for trait in known if not phrases.is_said(trait, advert.seen)]
-        found = self.tables.found(album, traits, advert.thing, self.settings.candidates)
-        return Query(album, advert, traits, found, self._clip.project_texts, self.settings)
+        traits = [trait for trait in known if not phrases.mentions(trait, advert.visible)]
+        matches = self.tables.find_matches(album, traits, advert.thing, self.settings.candidates)
+        return Query(album, advert, traits, matches, self._clip.project_texts, self.settings)
 
-    def _several(self, photos: Tensor, advert: Advert) -> EnrichedText:
-        """Of different things sold together, the likest of each photo is named, unless the caption names several.
+    def _name_all(self, photos: Tensor, advert: Advert) -> EnrichedText:
+        """Name the best thing of each photo of different things, unless the caption names several.
 
-        Pockets and fastenings would be said of all of them; they are left to the caption.
+        Traits are left to the caption: as phrases they would apply to all the things.
         """
-        named = {thing.lemma for thing in self.tables.phrases.named(advert.seen)}
+        named = {thing.lemma for thing in self.tables.phrases.find_things(advert.visible)}
         things: dict[str, str] = {}
-        for phrase, _, _ in map(self.tables.thing, photos):
+        for phrase, _, _ in map(self.tables.find_thing, photos):
             if get_head_noun(phrase) not in named:
                 things.setdefault(get_head_noun(phrase), phrase)
         more = list(things.values()) if len(named) < _MIN_SEVERAL else []
-        text = advert.saying(more, "interrogator-several") if more else advert.seen
+        text = advert.compose(more, "interrogator-several") if more else advert.visible
         return pick_most_similar(average_embeddings(photos), self._clip.project_texts, [text])
 
 
@@ -214,6 +216,6 @@ def _load_thresholds(card: Card) -> Mapping[str, float]:
 
 
 def load_templates(tables: Mapping[str, object], areas: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Table → the sentences of `prompts.po` in which its phrases are read."""
+    """Return table → the sentences of `prompts.po` in which its phrases are encoded."""
     kinds = {table: "thing" if table in areas else "colour" if table == COLOURS else "trait" for table in tables}
     return {table: tuple(load_prompts()[f"interrogator-{kind}"].split("\n")) for table, kind in kinds.items()}

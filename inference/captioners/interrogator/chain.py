@@ -1,9 +1,8 @@
-"""A text that grows phrase by phrase while it becomes more like the photos.
+"""Greedy search for the phrases that make a text most similar to the photos.
 
-The greedy chain of CLIP-Interrogator, which encodes every phrase behind the text at each of its steps. Here a phrase is
-encoded again only while it can still win: what a phrase gained when it was last tried is taken for the most that it can
-gain later, as in the lazy greedy search of Minoux (1978). That is exact where gains only shrink as the text grows, and
-always when `block` holds all phrases.
+The chain of CLIP-Interrogator encodes every phrase behind the text at each step. Here a phrase is encoded again only
+while it can still win: its gain when last tried is taken as an upper bound, as in the lazy greedy search of Minoux
+(1978). That is exact where gains only shrink as the text grows, and always where `block` holds all phrases.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from inference.captioners.interrogator.labels import EncodeTexts, encode_normali
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a chain ends.
+    """Limits of a chain.
 
-    most: phrases at most; gain: what one has to bring, not below 0; block: how many phrases are tried at once.
+    most: number of phrases; gain: least gain in similarity of a phrase, not below 0; block: phrases encoded at a time.
     """
 
     most: int = 4
@@ -30,70 +29,72 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The likest text of a chain: its phrases in order, its similarity, and how many texts were encoded on the way."""
+    """The phrases of a chain in order, the similarity of its text, and the number of texts encoded."""
 
     phrases: tuple[str, ...]
     similarity: float
     encoded: int
 
 
-Compose = Callable[[Sequence[str]], str]  # phrases in order → the text that says them
-Excludes = Callable[[str, str], bool]  # whether the first phrase, once said, leaves nothing to say for the second
+Compose = Callable[[Sequence[str]], str]  # phrases in order → text
+Excludes = Callable[[str, str], bool]  # True where the first phrase makes the second redundant
 
 
 def never_excludes(first: str, second: str) -> bool:
-    """No phrase excludes another."""
+    """Return False: no phrase excludes another."""
     return False
 
 
 def build_chain(
-    read: EncodeTexts,
+    encode: EncodeTexts,
     album: Tensor,
     compose: Compose,
     candidates: Sequence[str],
     limits: Limits,
     excludes: Excludes = never_excludes,
 ) -> Chain:
-    """The likest text that candidates make, added one by one, the best first.
+    """Add candidates one by one, the best first, while the text becomes more similar to the album.
 
-    album: (dim,), the mean of the photos' embeddings; its negative makes the text that is least like them.
-    candidates: equals are tried in their order.
+    album: (dim,) float32, the mean of the photos' embeddings; its negative gives the least similar text. Of equal
+    candidates the first wins.
     """
-    said: tuple[str, ...] = ()
-    current, encoded = float(encode_normalized(read, [compose(said)])[0] @ album), 1
-    hopes = dict.fromkeys(candidates, float("inf"))
-    while hopes and len(said) < limits.most:
-        winner, gain, tried = _find_winner(read, album, compose, said, current, hopes, limits)
+    phrases: tuple[str, ...] = ()
+    current, encoded = float(encode_normalized(encode, [compose(phrases)])[0] @ album), 1
+    bounds = dict.fromkeys(candidates, float("inf"))
+    while bounds and len(phrases) < limits.most:
+        winner, gain, tried = _find_winner(encode, album, compose, phrases, current, bounds, limits)
         encoded += tried
         if winner is None:
             break
-        said, current = (*said, winner), current + gain
-        hopes = {phrase: hope for phrase, hope in hopes.items() if phrase != winner and not excludes(winner, phrase)}
-    return Chain(said, current, encoded)
+        phrases, current = (*phrases, winner), current + gain
+        bounds = {
+            phrase: bound for phrase, bound in bounds.items() if phrase != winner and not excludes(winner, phrase)
+        }
+    return Chain(phrases, current, encoded)
 
 
 def _find_winner(
-    read: EncodeTexts,
+    encode: EncodeTexts,
     album: Tensor,
     compose: Compose,
-    said: tuple[str, ...],
+    phrases: tuple[str, ...],
     current: float,
-    hopes: dict[str, float],
+    bounds: dict[str, float],
     limits: Limits,
 ) -> tuple[str | None, float, int]:
-    """The phrase that gains most, if one gains enough, its gain, and how many were tried.
+    """Return the phrase with the highest gain, or None, its gain, and the number of phrases encoded.
 
-    `hopes`, what each phrase gained last, is brought up to date. Phrases are tried in the order of their hopes, until
-    no other can gain more than the best that was found.
+    Phrases are tried in the order of `bounds`, their last gains, which is updated, until no other can gain more than
+    the best so far.
     """
-    order = sorted(hopes, key=lambda phrase: -hopes[phrase])
+    order = sorted(bounds, key=lambda phrase: -bounds[phrase])
     winner, most, tried = None, limits.gain, 0
-    while tried < len(order) and (not tried or hopes[order[tried]] > most):
-        block = order[tried : tried + limits.block] if hopes[order[tried]] < float("inf") else order
-        likeness = encode_normalized(read, [compose((*said, phrase)) for phrase in block]) @ album
+    while tried < len(order) and (not tried or bounds[order[tried]] > most):
+        block = order[tried : tried + limits.block] if bounds[order[tried]] < float("inf") else order
+        similarities = encode_normalized(encode, [compose((*phrases, phrase)) for phrase in block]) @ album
         tried += len(block)
-        for phrase, value in zip(block, likeness.tolist(), strict=True):
-            hopes[phrase] = value - current
-            if hopes[phrase] > most:
-                winner, most = phrase, hopes[phrase]
+        for phrase, value in zip(block, similarities.tolist(), strict=True):
+            bounds[phrase] = value - current
+            if bounds[phrase] > most:
+                winner, most = phrase, bounds[phrase]
     return winner, most, tried

@@ -1,4 +1,4 @@
-"""Phrases as a dual encoder reads them: alone or in sentences, remembered on disk for the next start."""
+"""Embed phrases with a dual encoder, alone or in template sentences, and cache the embeddings on disk."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ from inference.captioners.interrogator.ranking import Labels
 
 BATCH_SIZE: Final = 64
 
-EncodeTexts = Callable[[Sequence[str]], Tensor]  # texts → (texts, dim), their lengths as they come
+EncodeTexts = Callable[[Sequence[str]], Tensor]  # texts → (texts, dim) float32, not normalized
 
 
-def encode_normalized(read: EncodeTexts, texts: Sequence[str]) -> Tensor:
-    """Texts → (texts, dim), of unit length."""
-    return normalize(_encode(read, texts), dim=-1)
+def encode_normalized(encode: EncodeTexts, texts: Sequence[str]) -> Tensor:
+    """Encode texts as (texts, dim) float32, unit length."""
+    return normalize(_encode(encode, texts), dim=-1)
 
 
-def _encode(read: EncodeTexts, texts: Sequence[str]) -> Tensor:
-    """Texts → (texts, dim). Texts of like length are read together, so that little is padded."""
+def _encode(encode: EncodeTexts, texts: Sequence[str]) -> Tensor:
+    """Encode texts as (texts, dim) float32, not normalized."""
+    # Texts of like length share a batch, so that little is padded.
     order = sorted(range(len(texts)), key=lambda number: (len(texts[number]), number))
     parts = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
-    features = torch.cat([read([texts[number] for number in part]) for part in parts])
+    features = torch.cat([encode([texts[number] for number in part]) for part in parts])
     return features[torch.tensor(order).argsort()]
 
 
 def encode_tables(
-    read: EncodeTexts, tables: Mapping[str, Sequence[str]], templates: Mapping[str, Sequence[str]]
+    encode: EncodeTexts, tables: Mapping[str, Sequence[str]], templates: Mapping[str, Sequence[str]]
 ) -> dict[str, Labels]:
-    """Every table's phrases, each the mean of what its table's templates make of it, then of unit length.
+    """Embed the phrases of every table, each as the mean over the templates of its table, at unit length.
 
-    templates: table → sentences with `{}`; the mean is taken before the lengths are, as ruCLIP's `Predictor` does.
+    templates: table → sentences with `{}`. The mean is taken before normalizing, as in ruCLIP's `Predictor`.
     """
     texts = [
         each.format(phrase) for table, phrases in tables.items() for each in templates[table] for phrase in phrases
     ]
-    rows = _encode(read, texts).split([len(templates[table]) * len(phrases) for table, phrases in tables.items()])
+    rows = _encode(encode, texts).split([len(templates[table]) * len(phrases) for table, phrases in tables.items()])
     means = [
-        rows_of.view(len(templates[table]), len(phrases), -1).mean(0)
-        for rows_of, (table, phrases) in zip(rows, tables.items(), strict=True)
+        features.view(len(templates[table]), len(phrases), -1).mean(0)
+        for features, (table, phrases) in zip(rows, tables.items(), strict=True)
     ]
     return {
         table: Labels(tuple(phrases), normalize(mean, dim=-1))
@@ -59,18 +60,19 @@ def encode_tables(
 def load_or_encode(
     path: Path,
     encoder: Mapping[str, str],
-    read: EncodeTexts,
+    encode: EncodeTexts,
     tables: Mapping[str, Sequence[str]],
     templates: Mapping[str, Sequence[str]],
 ) -> dict[str, Labels]:
-    """`label`, from the file at `path` when that was made of the same phrases, templates and encoder; else put there.
+    """Load the embeddings of `encode_tables` from a cache file, or encode and save them where it is stale.
 
-    encoder: name → SHA-256 of the encoder's files. A file that cannot be read or written only costs the time.
+    encoder: name → SHA-256 of the encoder's files, a part of the cache key. A file that cannot be read or written is
+    ignored.
     """
     key = _compute_key(encoder, tables, templates)
     with suppress(OSError, SafetensorError, KeyError):
         return _load(path, key, tables)
-    labels = encode_tables(read, tables, templates)
+    labels = encode_tables(encode, tables, templates)
     with suppress(OSError, SafetensorError):
         _save(path, key, labels)
     return labels
@@ -81,7 +83,7 @@ def _compute_key(*parts: object) -> str:
 
 
 def _load(path: Path, key: str, tables: Mapping[str, Sequence[str]]) -> dict[str, Labels]:
-    """Raises `KeyError` for a file that was made of something else."""
+    """Load the cache. Raises `KeyError` for a file with another key."""
     with safe_open(path, "pt") as file:
         if (file.metadata() or {}).get("key") != key:
             raise KeyError(key)
@@ -90,7 +92,7 @@ def _load(path: Path, key: str, tables: Mapping[str, Sequence[str]]) -> dict[str
 
 def _save(path: Path, key: str, labels: Mapping[str, Labels]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Another process may read it now: it finds the old file or the new one, never a half.
-    fresh = path.with_suffix(".new")
-    save_file({table: each.embeddings.contiguous() for table, each in labels.items()}, fresh, {"key": key})
-    fresh.replace(path)
+    # Replaced atomically: another process may be reading it.
+    temporary = path.with_suffix(".new")
+    save_file({table: each.embeddings.contiguous() for table, each in labels.items()}, temporary, {"key": key})
+    temporary.replace(path)

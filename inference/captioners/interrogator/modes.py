@@ -1,4 +1,4 @@
-"""The ways to a richer caption: phrases of the open traits, put behind it by rank or by a chain."""
+"""The modes of the interrogator: add phrases of open traits to a caption, by rank or by a chain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inference.captioners.interrogator.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PhraseMatch:
-    """A phrase, spelled as it is said of the thing, the trait that it belongs to, and its similarity."""
+    """A phrase in agreement with the thing, its trait, and its similarity to the album."""
 
     phrase: str
     trait: str
@@ -25,80 +25,80 @@ class PhraseMatch:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One album and its caption: what may be added, the likest first, and the encoder that compares.
+    """An album with its caption, the phrases that may be added, by descending similarity, and the text encoder.
 
-    album: (dim,), the mean of the photos' embeddings; traits: those that the caption leaves open, in the order in
-    which a sentence names them.
+    album: (dim,) float32, the mean of the photos' embeddings; traits: those that the caption leaves open, in the order
+    of a sentence.
     """
 
     album: Tensor
     advert: Advert
     traits: Sequence[str]
-    found: Sequence[PhraseMatch]
-    read: EncodeTexts
+    matches: Sequence[PhraseMatch]
+    encode: EncodeTexts
     settings: Settings
 
-    def first_of_each(self) -> list[PhraseMatch]:
-        """The likest phrase of every open trait, the likest first."""
+    def best_matches(self) -> list[PhraseMatch]:
+        """Return the best phrase of every open trait, by descending similarity."""
         firsts: dict[str, PhraseMatch] = {}
-        for each in self.found:
+        for each in self.matches:
             firsts.setdefault(each.trait, each)
         return list(firsts.values())
 
 
 @dataclass(frozen=True, slots=True)
 class EnrichedText:
-    """What is said of the photos, how like them it is, and how many texts were encoded to find it."""
+    """A text about the photos, its similarity to them, and the number of texts encoded to find it."""
 
     text: str
     similarity: float
     encoded: int
 
 
-def compose_classic(asked: Query) -> EnrichedText:
-    """The best phrases of the first open traits, in their order, in the sentence of the caption."""
-    named = sorted(asked.first_of_each(), key=lambda each: asked.traits.index(each.trait))
+def compose_classic(query: Query) -> EnrichedText:
+    """Add the best phrases of open traits to the caption's sentence, in the order of traits."""
+    matches = sorted(query.best_matches(), key=lambda each: query.traits.index(each.trait))
     return pick_most_similar(
-        asked.album, asked.read, [asked.advert.saying([each.phrase for each in named[: asked.settings.details]])]
+        query.album, query.encode, [query.advert.compose([each.phrase for each in matches[: query.settings.details]])]
     )
 
 
-def compose_fast(asked: Query) -> EnrichedText:
-    """The likest phrases of all open traits, in a sentence of their own."""
-    named = asked.first_of_each()[: asked.settings.details]
+def compose_fast(query: Query) -> EnrichedText:
+    """Add the best phrases of open traits as a sentence of their own."""
+    matches = query.best_matches()[: query.settings.details]
     return pick_most_similar(
-        asked.album, asked.read, [asked.advert.saying([each.phrase for each in named], "interrogator-fast")]
+        query.album, query.encode, [query.advert.compose([each.phrase for each in matches], "interrogator-fast")]
     )
 
 
-def compose_best(asked: Query) -> EnrichedText:
-    """The likest of the caption, its chain, and the texts of the other modes."""
-    chain = compose_chain(asked)
-    texts = [asked.advert.seen, compose_classic(asked).text, compose_fast(asked).text, chain.text]
-    found = pick_most_similar(asked.album, asked.read, [text for text in texts if text])
-    return EnrichedText(found.text, found.similarity, chain.encoded + found.encoded + 2)
+def compose_best(query: Query) -> EnrichedText:
+    """Return the most similar of the caption, its chain, and the texts of the other modes."""
+    chain = compose_chain(query)
+    texts = [query.advert.visible, compose_classic(query).text, compose_fast(query).text, chain.text]
+    best = pick_most_similar(query.album, query.encode, [text for text in texts if text])
+    return EnrichedText(best.text, best.similarity, chain.encoded + best.encoded + 2)
 
 
-def compose_chain(asked: Query) -> EnrichedText:
-    """The chain that starts from the caption; a trait is said once."""
-    settings = asked.settings
-    trait = {each.phrase: each.trait for each in asked.found[: settings.candidates]}
-    found = build_chain(
-        asked.read,
-        asked.album,
-        asked.advert.saying,
+def compose_chain(query: Query) -> EnrichedText:
+    """Build the chain that starts from the caption, with one phrase per trait."""
+    settings = query.settings
+    trait = {each.phrase: each.trait for each in query.matches[: settings.candidates]}
+    best = build_chain(
+        query.encode,
+        query.album,
+        query.advert.compose,
         list(trait),
         Limits(most=settings.most, gain=settings.gain),
         lambda first, second: trait[first] == trait[second],
     )
-    return EnrichedText(asked.advert.saying(found.phrases), found.similarity, found.encoded)
+    return EnrichedText(query.advert.compose(best.phrases), best.similarity, best.encoded)
 
 
-def pick_most_similar(album: Tensor, read: EncodeTexts, texts: Sequence[str]) -> EnrichedText:
-    """The text that is most like the album, the first of equals."""
-    likeness = encode_normalized(read, texts) @ album
-    first = int(likeness.argsort(descending=True, stable=True)[0])
-    return EnrichedText(texts[first], float(likeness[first]), len(texts))
+def pick_most_similar(album: Tensor, encode: EncodeTexts, texts: Sequence[str]) -> EnrichedText:
+    """Return the text that is most similar to the album (dim,), the first of equals."""
+    similarities = encode_normalized(encode, texts) @ album
+    first = int(similarities.argsort(descending=True, stable=True)[0])
+    return EnrichedText(texts[first], float(similarities[first]), len(texts))
 
 
 MODE_FUNCTIONS: Final[Mapping[str, Callable[[Query], EnrichedText]]] = {

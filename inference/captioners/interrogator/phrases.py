@@ -1,7 +1,7 @@
-"""What may be said of things for sale: tables of phrases in plain files, and which of them go together.
+"""Tables of phrases about things for sale, in plain files, and which of them go together.
 
-`phrases/<language>/things/<area>.txt` names things, `traits/<table>.txt` what they may look like, one phrase a line;
-`tables.toml` says which traits the things of an area have.
+`phrases/<language>/things/<area>.txt` holds things and `traits/<table>.txt` their traits, one phrase per line;
+`tables.toml` lists the traits of each area.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ COLOURS: Final = "colours"  # the one trait whose phrases are adjectives
 _FOLDER: Final = Path(__file__).parent / "phrases"
 _WORD: Final = re.compile(r"[а-яё]+")
 _PREPOSITION: Final = re.compile(r"\b(?:без|в|для|из|на|от|под|с|через)\b")
-# Nouns that say how much or how many, not what.
+# Nouns of quantity, which name no thing.
 _VAGUE: Final = frozenset(("набор", "комплект", "пара", "коллекция", "цвет"))
-# As many first letters of a noun as its adjectives share with it: «полоска», «полосатый».
+# Letters that a noun shares with its adjectives: «полоска», «полосатый».
 _STEM: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """A noun that names something for sale, as it stands in a text, its lemma, and the area that it belongs to."""
+    """A noun for something on sale, as it is in the text, with its lemma and area."""
 
     noun: str
     lemma: str
@@ -40,32 +40,32 @@ class Thing:
 
 @dataclass(frozen=True)
 class Phrases:
-    """The tables of one language: area → things, trait → phrases, area → the traits that its things have."""
+    """The tables of one language: area → things, trait → phrases, area → traits."""
 
     things: Mapping[str, tuple[str, ...]]
     traits: Mapping[str, tuple[str, ...]]
     areas: Mapping[str, tuple[str, ...]]
     seller: tuple[str, ...]  # traits that only the seller can know for sure
 
-    def of(self, areas: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Table → phrases of some areas: their things first, then every trait that these may have."""
+    def select_tables(self, areas: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return table → phrases of some areas: their things first, then all their traits."""
         areas = tuple(areas)
         traits = dict.fromkeys(chain(*(self.areas[area] for area in areas), self.seller))
         return {area: self.things[area] for area in areas} | {trait: self.traits[trait] for trait in traits}
 
-    def is_said(self, trait: str, text: str) -> bool:
-        """Whether a text speaks of a trait: «с коротким рукавом» leaves nothing to say of sleeves."""
-        stems, adjectives = self._speaking[trait]
-        spoken = [word for word in _find_words(text) if get_noun_lemma(word) != "цвет"]
-        return any(_shares_stem(word, stem) for word in spoken for stem in stems) or any(
-            adjectives.intersection(lemmatize(word)) for word in spoken
+    def mentions(self, trait: str, text: str) -> bool:
+        """Return whether a text mentions a trait, as «с коротким рукавом» mentions sleeves."""
+        stems, adjectives = self._trait_words[trait]
+        words = [word for word in _find_words(text) if get_noun_lemma(word) != "цвет"]
+        return any(_shares_stem(word, stem) for word in words for stem in stems) or any(
+            adjectives.intersection(lemmatize(word)) for word in words
         )
 
     @cached_property
-    def _speaking(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-        """Trait → how the words that speak of it begin or what their lemmas are.
+    def _trait_words(self) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+        """Trait → stems of its nouns, and lemmas of the adjectives that no other trait has.
 
-        These are its nouns and the adjectives that no other trait has; of colours, all adjectives.
+        Colours have no stems; their lemmas are those of all their nouns and adjectives.
         """
         adjectives = {trait: frozenset(_find_adjectives(phrases)) for trait, phrases in self.traits.items()}
         counts = Counter(chain(*adjectives.values()))
@@ -76,29 +76,29 @@ class Phrases:
             for trait, each in adjectives.items()
         }
 
-    def named(self, text: str) -> list[Thing]:
-        """The things that a text names, in order, each once."""
-        found: dict[str, Thing] = {}
+    def find_things(self, text: str) -> list[Thing]:
+        """Return the things that a text names, in order, each once."""
+        by_lemma: dict[str, Thing] = {}
         for word in _find_words(text):
             lemma = get_noun_lemma(word) or word
             if lemma in self._areas_of and (lemma == word or is_nominative_or_accusative(word)):
-                found.setdefault(lemma, Thing(word, lemma, self._areas_of[lemma]))
-        return list(found.values())
+                by_lemma.setdefault(lemma, Thing(word, lemma, self._areas_of[lemma]))
+        return list(by_lemma.values())
 
     @cached_property
     def _areas_of(self) -> dict[str, str]:
-        """Lemma of the noun that names a thing → its area: that of the shortest phrase, and the first one."""
+        """Lemma of a thing's noun → its area: that of the shortest phrase, the first of equals."""
         phrases = [(phrase, area) for area, things in self.things.items() for phrase in things]
         phrases.sort(key=lambda each: len(each[0].split()))
-        found: dict[str, str] = {}
+        areas: dict[str, str] = {}
         for phrase, area in phrases:
-            found.setdefault(get_head_noun(phrase), area)
-        return {lemma: area for lemma, area in found.items() if lemma not in _VAGUE}
+            areas.setdefault(get_head_noun(phrase), area)
+        return {lemma: area for lemma, area in areas.items() if lemma not in _VAGUE}
 
 
 @cache
 def load_phrases(language: str = "ru") -> Phrases:
-    """The tables of a language."""
+    """Load the tables of a language, once per process."""
     folder = _FOLDER / language
     table = tomllib.loads((folder / "tables.toml").read_text("utf-8"))
     areas = {area: tuple(traits) for area, traits in table["areas"].items()}
@@ -108,7 +108,7 @@ def load_phrases(language: str = "ru") -> Phrases:
 
 
 def get_head_noun(phrase: str) -> str:
-    """The lemma of the noun that a phrase names: «куртка» of «зимняя куртка с мехом»; the word itself of «лонгслив»."""
+    """Return the lemma of a phrase's noun: «куртка» for «зимняя куртка с мехом»; unknown words as they are."""
     return next(_find_nouns([_PREPOSITION.split(phrase)[0]]), phrase.split()[0])
 
 
@@ -117,7 +117,7 @@ def _read_lines(path: Path) -> tuple[str, ...]:
 
 
 def _find_words(text: str) -> list[str]:
-    """Words in lower case, each part of «тёмно-синий» by itself."""
+    """Return the words in lower case; «тёмно-синий» is two."""
     return _WORD.findall(text.lower())
 
 
@@ -132,6 +132,9 @@ def _find_adjectives(phrases: Iterable[str]) -> Iterator[str]:
 
 
 def _shares_stem(word: str, lemma: str) -> bool:
-    """«полосатый» begins as «полоска»; a word of four letters has to be the noun itself, or «поло» would be striped."""
+    """Return whether a word has the stem of a noun, as «полосатый» has of «полоска».
+
+    A word of four letters has to be the noun itself, or «поло» would be striped.
+    """
     word = word.replace("ё", "е")
     return word == lemma or (min(len(word) - 1, len(lemma)) >= _STEM and word.startswith(lemma[:_STEM]))

@@ -1,4 +1,4 @@
-"""What a card of the family `interrogator` lets its owner choose."""
+"""The settings of a card of the family `interrogator`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _KINDS: Final = {"candidates": int, "details": int, "most": int, "gain": float, 
 class Settings:
     """The table `settings` of a card.
 
-    captioner, clip: the checkpoints that caption and compare; mode: one of `MODES`; areas: the things that the encoder
-    knows, in the order in which a noun of several is looked up; candidates: the likest open phrases that a chain may
-    use; details, most: phrases that `classic` and `fast`, and that a chain, add at most; gain: the likeness that a
-    phrase of a chain has to bring.
+    captioner, clip: names of the captioner and dual encoder; mode: one of `MODES`; areas: of things that the encoder
+    knows, in order of precedence; candidates: number of phrases that a chain may choose from; details: phrases that
+    `classic` and `fast` add at most; most: phrases that a chain adds at most; gain: least gain in similarity of a
+    phrase in a chain.
     """
 
     captioner: str
@@ -33,20 +33,20 @@ class Settings:
     gain: float = 0.0
 
     @classmethod
-    def of(cls, card: Card, areas: Collection[str]) -> Settings:
-        """What the card asks for. Raises `CheckpointError` naming a setting that is missing, unknown or impossible."""
-        asked = {name: tuple(value) if isinstance(value, list) else value for name, value in card.settings.items()}
+    def from_card(cls, card: Card, areas: Collection[str]) -> Settings:
+        """Read the settings of a card. Raises `CheckpointError` naming one that is missing, unknown or impossible."""
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in card.settings.items()}
         kinds = {each.name: _KINDS.get(each.name, str) for each in fields(cls)}
-        needed = [each.name for each in fields(cls) if each.default is MISSING]
-        wrong = [name for name in needed if name not in asked]
-        wrong += [name for name, value in asked.items() if type(value) is not kinds.get(name)]
-        wrong += [name for name, value in asked.items() if isinstance(value, int | float) and value < 0]
+        required = [each.name for each in fields(cls) if each.default is MISSING]
+        wrong = [name for name in required if name not in values]
+        wrong += [name for name, value in values.items() if type(value) is not kinds.get(name)]
+        wrong += [name for name, value in values.items() if isinstance(value, int | float) and value < 0]
         if not wrong:
-            wrong = ["mode"] * (asked["mode"] not in MODES) + ["areas"] * (not _are_known(asked["areas"], areas))
+            wrong = ["mode"] * (values["mode"] not in MODES) + ["areas"] * (not _are_known(values["areas"], areas))
         if wrong:
             raise card.field_error(f"settings.{wrong[0]}")
-        return cls(**asked)  # type: ignore[arg-type]
+        return cls(**values)  # type: ignore[arg-type]
 
 
-def _are_known(asked: object, areas: Collection[str]) -> bool:
-    return isinstance(asked, tuple) and bool(asked) and set(asked) <= set(areas)
+def _are_known(values: object, areas: Collection[str]) -> bool:
+    return isinstance(values, tuple) and bool(values) and set(values) <= set(areas)

@@ -148,7 +148,7 @@ def test_of_many_things_the_likest_of_each_photo_is_named(root: Path, clip: Clip
     captioner = load(root, clip, Told("Куртка."))
     asked = prompt(clip, 3, many=True)
     (text,) = captioner.generate([asked])
-    likest = [captioner.tables.thing(photo)[0] for photo in asked.features.embeddings]
+    likest = [captioner.tables.find_thing(photo)[0] for photo in asked.features.embeddings]
     assert text.startswith("Куртка. ")
     assert likest[0] in text
     several = load(root, clip, Told("Куртка и белые кроссовки."))

@@ -99,7 +99,7 @@ def test_a_colour_agrees_with_what_it_is_said_of(phrases: Phrases) -> None:
     ],
 )
 def test_the_things_of_a_text_are_found(phrases: Phrases, text: str, nouns: list[str], areas: list[str]) -> None:
-    named = phrases.named(text)
+    named = phrases.find_things(text)
     assert [thing.noun for thing in named] == nouns
     assert [thing.area for thing in named] == areas
 
@@ -117,7 +117,7 @@ def test_the_things_of_a_text_are_found(phrases: Phrases, text: str, nouns: list
     ],
 )
 def test_what_a_text_speaks_of_is_known(phrases: Phrases, trait: str, text: str, said: bool) -> None:
-    assert phrases.is_said(trait, text) == said
+    assert phrases.mentions(trait, text) == said
 
 
 def test_the_noun_of_a_phrase_is_not_its_adjective() -> None:
