@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.table import Row
-from inference.captioners.encoder_decoder.model import LookingWriter, build
+from inference.captioners.encoder_decoder.model import MultiPhotoDecoder, build
 
 PROMPTS, TOKENS, PREFIX_TOKENS = 8, 64, 24
 MIN_SPEEDUP = 2
@@ -50,7 +50,7 @@ def main() -> None:
     torch.manual_seed(0)
     model = build({"encoder": VIT, "decoder": RUGPT3SMALL}).eval()
     print(Row("parameters", f"{sum(weight.numel() for weight in model.parameters()):,}"))
-    writer = LookingWriter(model)
+    writer = MultiPhotoDecoder(model)
     pixels = torch.randn(PROMPTS, 3, 224, 224)
     input_ids = [torch.randint(3, 50000, (PREFIX_TOKENS - number,)).tolist() for number in range(PROMPTS)]
     batched, single = [], []
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 @torch.inference_mode()
-def generate(writer: LookingWriter, pixels: Tensor, input_ids: list[list[int]], size: int) -> tuple[Tensor, float]:
+def generate(writer: MultiPhotoDecoder, pixels: Tensor, input_ids: list[list[int]], size: int) -> tuple[Tensor, float]:
     """Generate in batches of `size` prompts.
 
     pixels: (prompts, 3, 224, 224) float32. Returns the ids, (prompts, tokens) int64, and the seconds it took.

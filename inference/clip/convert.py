@@ -29,7 +29,7 @@ Weights = dict[str, Tensor]
 
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 STD: Final = (0.26862954, 0.26130258, 0.27577711)
-RULE: Final = "preprocessor_config.json"
+PREPROCESSOR: Final = "preprocessor_config.json"
 
 HEAD: Final = 64  # numbers of an attention head where nothing else is said
 PAD: Final = 0  # what stands behind the end of a text, where nobody reads it
@@ -60,14 +60,16 @@ _SINGLE: Final = {
     "visual.ln_post.bias": "vision_model.post_layernorm.bias",
 }
 # These stand the other way round.
-_TURNED: Final = {"text_projection": "text_projection.weight", "visual.proj": "visual_projection.weight"}
+_TRANSPOSED: Final = {"text_projection": "text_projection.weight", "visual.proj": "visual_projection.weight"}
 _TOWERS: Final = {
     "transformer.resblocks": "text_model.encoder.layers",
     "visual.transformer.resblocks": "vision_model.encoder.layers",
 }
 # Numbers that are no weights, by the last part of their names: sizes in OpenAI's archives, the causal mask in early
 # files of OpenCLIP, how many batches a norm has seen.
-_BESIDE: Final = frozenset({"input_resolution", "context_length", "vocab_size", "attn_mask", "num_batches_tracked"})
+_NON_WEIGHTS: Final = frozenset(
+    {"input_resolution", "context_length", "vocab_size", "attn_mask", "num_batches_tracked"}
+)
 # What a residual network has and a vision transformer has not.
 _RESIDUAL: Final = "visual.attnpool.positional_embedding"
 
@@ -80,8 +82,10 @@ def convert_ruclip(source: Path, folder: Path) -> Card:
     youtokentome.frame(tokenizer, lowercase=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     # What torchvision's RandomResizedCrop does where scale and ratio leave it no choice.
-    rule = _rule(sizes, size=_square(sizes["image_resolution"]), crop_first=True, resample=_BILINEAR)
-    _write(folder, ruclip_config(sizes), renamed(state), rule)
+    rule = _build_preprocessor_config(
+        sizes, size=_square(sizes["image_resolution"]), crop_first=True, resample=_BILINEAR
+    )
+    _save(folder, build_ruclip_config(sizes), rename_weights(state), rule)
     return Card(folder=folder, family="clip", version="1", languages=("ru",))
 
 
@@ -91,16 +95,16 @@ def convert_openai(source: Path, folder: Path) -> Card:
     source: a folder with one `.pt` (OpenAI's are TorchScript), `.bin` or `.safetensors`, with `tokenizer.json` (or
     `vocab.json` and `merges.txt`), and with OpenCLIP's `open_clip_config.json` where the model is one of its own.
     """
-    state = {name.removeprefix("module."): weight for name, weight in _state(source).items()}
+    state = {name.removeprefix("module."): weight for name, weight in _load_state_dict(source).items()}
     shown = source / "open_clip_config.json"
     more = json.loads(shown.read_text("utf-8")) if shown.is_file() else {}
-    sizes = openclip_sizes(more["model_cfg"]) if more else _sizes(state)
+    sizes = read_openclip_sizes(more["model_cfg"]) if more else _infer_sizes(state)
     tokenizer = read_tokenizer(source, CLIPTokenizer, sizes["vocab_size"])
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     edge = _square(sizes["image_resolution"])
     fit = {"size": {"shortest_edge": edge["height"]}, "crop_size": edge, "do_center_crop": True, "resample": _BICUBIC}
-    config = _config(sizes, tokenizer.bos_token_id, tokenizer.eos_token_id)
-    _write(folder, config, renamed(state), _rule(more.get("preprocess_cfg", {}), **fit))
+    config = _build_config(sizes, tokenizer.bos_token_id, tokenizer.eos_token_id)
+    _save(folder, config, rename_weights(state), _build_preprocessor_config(more.get("preprocess_cfg", {}), **fit))
     return Card(folder=folder, family="clip", version="1", languages=("en",))
 
 
@@ -110,24 +114,24 @@ def convert_transformers(source: Path, folder: Path) -> Card:
     if config.model_type not in ("clip", "siglip"):
         raise ValueError(f"{source}: a {config.model_type} is no dual encoder that is known here")
     state = {name: weight for name, weight in weights.published(source).items() if not name.endswith("position_ids")}
-    _transformers_tokenizer(source, config).save(str(folder / "tokenizer.json"))
-    shutil.copyfile(source / RULE, folder / RULE)
+    _load_tokenizer(source, config).save(str(folder / "tokenizer.json"))
+    shutil.copyfile(source / PREPROCESSOR, folder / PREPROCESSOR)
     config.save_pretrained(folder)
     weights.save(state, folder / "model.safetensors")
     return Card(folder=folder, family=config.model_type, version="1", languages=("en",))
 
 
-def ruclip_config(sizes: Mapping[str, Any]) -> CLIPConfig:
+def build_ruclip_config(sizes: Mapping[str, Any]) -> CLIPConfig:
     """The configuration of a ruCLIP from its published `config.json`."""
-    return _config(sizes, begin=2, end=3)
+    return _build_config(sizes, begin=2, end=3)
 
 
-def ruclip_model(sizes: Mapping[str, Any]) -> CLIPModel:
+def build_ruclip(sizes: Mapping[str, Any]) -> CLIPModel:
     """A ruCLIP with random weights from its published `config.json`."""
-    return cast(CLIPModel, build_model(ruclip_config(sizes)))
+    return cast(CLIPModel, build_model(build_ruclip_config(sizes)))
 
 
-def openclip_sizes(model: Mapping[str, Any]) -> dict[str, Any]:
+def read_openclip_sizes(model: Mapping[str, Any]) -> dict[str, Any]:
     """What `open_clip_config.json` says under `model_cfg`, named as in ruCLIP's `config.json`."""
     vision, text = model["vision_cfg"], model["text_cfg"]
     return {
@@ -146,35 +150,35 @@ def openclip_sizes(model: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def openclip_model(model: Mapping[str, Any]) -> CLIPModel:
+def build_openclip(model: Mapping[str, Any]) -> CLIPModel:
     """A model of OpenCLIP with random weights from its published `model_cfg`; its words are OpenAI's."""
-    return cast(CLIPModel, build_model(_config(openclip_sizes(model), begin=49406, end=49407)))
+    return cast(CLIPModel, build_model(_build_config(read_openclip_sizes(model), begin=49406, end=49407)))
 
 
-def transformers_model(config: Mapping[str, Any]) -> CLIPModel:
+def build_transformers_clip(config: Mapping[str, Any]) -> CLIPModel:
     """A model with random weights from its published `config.json`."""
     return cast(CLIPModel, build_model(AutoConfig.for_model(**config)))
 
 
-def renamed(state: Mapping[str, Tensor]) -> Weights:
+def rename_weights(state: Mapping[str, Tensor]) -> Weights:
     """OpenAI's names of the weights of a dual encoder → those of `CLIPModel`; a residual network keeps its own.
 
     Raises ValueError for a weight of another architecture.
     """
     is_residual = _RESIDUAL in state
-    weights_alone = ((name, weight) for name, weight in state.items() if name.rpartition(".")[2] not in _BESIDE)
-    return dict(pair for name, weight in weights_alone for pair in _renamed(name, weight, is_residual))
+    weights_alone = ((name, weight) for name, weight in state.items() if name.rpartition(".")[2] not in _NON_WEIGHTS)
+    return dict(pair for name, weight in weights_alone for pair in _rename_weight(name, weight, is_residual))
 
 
-def _renamed(name: str, weight: Tensor, is_residual: bool) -> Iterator[tuple[str, Tensor]]:
+def _rename_weight(name: str, weight: Tensor, is_residual: bool) -> Iterator[tuple[str, Tensor]]:
     if is_residual and name.startswith("visual."):
         yield name.replace("visual", "vision_model", 1), weight
     elif name in _SINGLE:
         yield _SINGLE[name], weight
-    elif name in _TURNED:
-        yield _TURNED[name], weight.T
+    elif name in _TRANSPOSED:
+        yield _TRANSPOSED[name], weight.T
     else:
-        tower, number, part, kind = _parts(name)
+        tower, number, part, kind = _parse_name(name)
         start = f"{_TOWERS[tower]}.{number}"
         if part == "attn.in_proj":
             for letter, third in zip("qkv", weight.chunk(3), strict=True):
@@ -183,7 +187,7 @@ def _renamed(name: str, weight: Tensor, is_residual: bool) -> Iterator[tuple[str
             yield f"{start}.{_BLOCK[part]}.{kind}", weight
 
 
-def _parts(name: str) -> tuple[str, str, str, str]:
+def _parse_name(name: str) -> tuple[str, str, str, str]:
     """`visual.transformer.resblocks.3.mlp.c_fc.weight` → tower, number of the block, part, weight or bias."""
     tower, found, rest = name.partition("resblocks.")
     number, _, rest = rest.partition(".")
@@ -194,7 +198,7 @@ def _parts(name: str) -> tuple[str, str, str, str]:
     return tower, number, part, kind
 
 
-def _config(sizes: Mapping[str, Any], begin: int, end: int) -> CLIPConfig:
+def _build_config(sizes: Mapping[str, Any], begin: int, end: int) -> CLIPConfig:
     """`sizes` are named as in ruCLIP's `config.json`; the text is read at its first `end`, an id.
 
     `vision_layers` is a number for a vision transformer, a list of four for the stages of a residual network.
@@ -212,11 +216,11 @@ def _config(sizes: Mapping[str, Any], begin: int, end: int) -> CLIPConfig:
         "eos_token_id": end,
         "pad_token_id": PAD,
     }
-    vision = _vision(sizes) | common
+    vision = _build_vision_config(sizes) | common
     return CLIPConfig(text_config=text | common, vision_config=vision, projection_dim=sizes["embed_dim"])
 
 
-def _vision(sizes: Mapping[str, Any]) -> dict[str, Any]:
+def _build_vision_config(sizes: Mapping[str, Any]) -> dict[str, Any]:
     layers, width = sizes["vision_layers"], sizes["vision_width"]
     is_residual = isinstance(layers, list)
     hidden = 8 * GROWTH * width if is_residual else width
@@ -230,49 +234,49 @@ def _vision(sizes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _infer_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
     """The sizes of a model, read off its weights and named as in ruCLIP's `config.json`."""
     width = state["ln_final.weight"].shape[0]
-    vision = _residual_sizes(state) if _RESIDUAL in state else _transformer_sizes(state)
+    vision = _infer_resnet_sizes(state) if _RESIDUAL in state else _infer_vit_sizes(state)
     return vision | {
         "embed_dim": state["text_projection"].shape[1],
         "context_length": len(state["positional_embedding"]),
         "vocab_size": len(state["token_embedding.weight"]),
         "transformer_width": width,
         "transformer_heads": width // HEAD,
-        "transformer_layers": _layers(state, "transformer.resblocks."),
+        "transformer_layers": _count_layers(state, "transformer.resblocks."),
     }
 
 
-def _transformer_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _infer_vit_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
     width, _, patch, _ = state["visual.conv1.weight"].shape
     return {
-        "image_resolution": patch * _edge(state["visual.positional_embedding"]),
-        "vision_layers": _layers(state, "visual.transformer.resblocks."),
+        "image_resolution": patch * _grid_size(state["visual.positional_embedding"]),
+        "vision_layers": _count_layers(state, "visual.transformer.resblocks."),
         "vision_width": width,
         "vision_patch_size": patch,
     }
 
 
-def _residual_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _infer_resnet_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return {
-        "image_resolution": REDUCTION * _edge(state[_RESIDUAL]),
-        "vision_layers": [_layers(state, f"visual.layer{stage}.") for stage in range(1, 5)],
+        "image_resolution": REDUCTION * _grid_size(state[_RESIDUAL]),
+        "vision_layers": [_count_layers(state, f"visual.layer{stage}.") for stage in range(1, 5)],
         "vision_width": state["visual.conv3.weight"].shape[0],
     }
 
 
-def _layers(state: Mapping[str, Tensor], prefix: str) -> int:
+def _count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
     """How many numbers follow the prefix in the names."""
     return len({name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix)})
 
 
-def _edge(positions: Tensor) -> int:
+def _grid_size(positions: Tensor) -> int:
     """How many cells an edge of the photo has; one position is the whole photo's."""
     return isqrt(len(positions) - 1)
 
 
-def _state(source: Path) -> Weights:
+def _load_state_dict(source: Path) -> Weights:
     """The weights in a folder."""
     found = weights.read(source)
     if found:
@@ -284,7 +288,7 @@ def _state(source: Path) -> Weights:
     return cast(Weights, kept.get("state_dict", kept))
 
 
-def _transformers_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer:
+def _load_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer:
     path = source / "tokenizer.json"
     if path.is_file():
         tokenizer = Tokenizer.from_file(str(path))
@@ -293,11 +297,11 @@ def _transformers_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer
     else:
         tokenizer = read_tokenizer(source).backend_tokenizer
     if config.model_type == "siglip":
-        _as_siglip(tokenizer, source)
+        _configure_siglip(tokenizer, source)
     return tokenizer
 
 
-def _as_siglip(tokenizer: Tokenizer, source: Path) -> None:
+def _configure_siglip(tokenizer: Tokenizer, source: Path) -> None:
     """Lower case, and the padding that SigLIP reads; the tokenizer of SigLIP 2 is Gemma's and says neither."""
     if '"Lowercase"' not in tokenizer.to_str():
         first = [normalizers.Lowercase()]
@@ -307,7 +311,7 @@ def _as_siglip(tokenizer: Tokenizer, source: Path) -> None:
     tokenizer.enable_padding(pad_id=tokenizer.token_to_id(name), pad_token=name)
 
 
-def _rule(published: Mapping[str, Any], **fit: object) -> dict[str, object]:
+def _build_preprocessor_config(published: Mapping[str, Any], **fit: object) -> dict[str, object]:
     """A `preprocessor_config.json`; mean and deviation are CLIP's where nothing else is published."""
     mean, std = published.get("mean") or MEAN, published.get("std") or STD
     return fit | {"image_mean": list(mean), "image_std": list(std)}
@@ -317,7 +321,7 @@ def _square(edge: int) -> dict[str, int]:
     return {"height": edge, "width": edge}
 
 
-def _write(folder: Path, config: CLIPConfig, state: Weights, rule: Mapping[str, object]) -> None:
+def _save(folder: Path, config: CLIPConfig, state: Weights, rule: Mapping[str, object]) -> None:
     config.save_pretrained(folder)
-    (folder / RULE).write_text(json.dumps(rule, indent=2) + "\n", "utf-8")
+    (folder / PREPROCESSOR).write_text(json.dumps(rule, indent=2) + "\n", "utf-8")
     weights.save(state, folder / "model.safetensors")

@@ -30,8 +30,8 @@ from transformers import (
     VisionTextDualEncoderModel,
 )
 
-from inference.clip.preprocessing import PixelRule
-from inference.clip.resnet import ResidualTower
+from inference.clip.preprocessing import ImagePreprocessor
+from inference.clip.resnet import ModifiedResNet
 
 GRID = 3
 LOGIT_SCALE = 20.0  # of zero-shot softmaxes: a cosine difference of 0.05 is e to 1
@@ -73,7 +73,7 @@ def build_model(config: PretrainedConfig) -> PreTrainedModel:
         model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
         stages = getattr(config.vision_config, "stages", None)
         if stages:
-            model.vision_model = ResidualTower(stages, config.vision_config)
+            model.vision_model = ModifiedResNet(stages, config.vision_config)
             model.visual_projection = nn.Identity()
         return model
     model = VisionTextDualEncoderModel(config)
@@ -86,7 +86,7 @@ def build_model(config: PretrainedConfig) -> PreTrainedModel:
 class Clip:
     """A loaded dual encoder, ready to look and read."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, rule: PixelRule, name: str) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, rule: ImagePreprocessor, name: str) -> None:
         self.model = model.eval()
         self.rule = rule
         self.name = name
@@ -94,7 +94,7 @@ class Clip:
         # A SigLIP says it of the text alone, and reads the end of a text of full length, padding and all.
         self._reads_padding = not hasattr(model.config, "projection_dim")
         self.dim: int = text.projection_size if self._reads_padding else model.config.projection_dim
-        self._tokenizer = _padding(tokenizer, text, self._reads_padding)
+        self._tokenizer = _configure_tokenizer(tokenizer, text, self._reads_padding)
 
     @classmethod
     def load(cls, folder: Path) -> Clip:
@@ -109,7 +109,7 @@ class Clip:
         _fill_buffers(model)
         _fold_batch_norms(model)
         convert_conv2d_weight_memory_format(model, torch.channels_last)
-        rule = PixelRule.read(folder / "preprocessor_config.json")
+        rule = ImagePreprocessor.read(folder / "preprocessor_config.json")
         return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), rule, folder.name)
 
     @torch.inference_mode()
@@ -175,7 +175,7 @@ def grid_states(hidden: Tensor) -> Tensor:
     return torch.cat((hidden.mean((2, 3)).unsqueeze(2), cells), 2).transpose(1, 2)
 
 
-def _padding(tokenizer: Tokenizer, text: PretrainedConfig, is_full: bool) -> Tokenizer:
+def _configure_tokenizer(tokenizer: Tokenizer, text: PretrainedConfig, is_full: bool) -> Tokenizer:
     """The tokenizer, cutting to the model's length and padding to it, or to the longest text of a batch."""
     longest = text.max_position_embeddings
     tokenizer.enable_truncation(longest)

@@ -18,7 +18,7 @@ Fit = Literal["squeeze", "crop-resize", "resize-crop"]
 
 
 @dataclass(frozen=True, slots=True)
-class PixelRule:
+class ImagePreprocessor:
     """How a photo becomes pixels (`preprocessor_config.json`).
 
     size: pixels of an edge; edge: what the shorter side is resized to where the middle is cut out afterwards;
@@ -35,16 +35,16 @@ class PixelRule:
     reducing_gap: float | None = None
 
     @classmethod
-    def read(cls, path: Path) -> PixelRule:
+    def read(cls, path: Path) -> ImagePreprocessor:
         """The rule in a `preprocessor_config.json` of `transformers`, to whose keys two of our own are added.
 
         `crop_first` crops before resizing, `reducing_gap` is that of the rule.
         """
         config = json.loads(path.read_text(encoding="utf-8"))
-        edge = _edge(config["size"])
-        fit, size = _fit(config), edge
+        edge = _read_edge(config["size"])
+        fit, size = _read_fit(config), edge
         if fit == "resize-crop":
-            size = _edge(config["crop_size"])
+            size = _read_edge(config["crop_size"])
             if edge < size:
                 raise ValueError(f"{path}: the crop is larger than what it is cut from")
         resample = Image.Resampling(config.get("resample", Image.Resampling.BICUBIC))
@@ -62,24 +62,24 @@ class PixelRule:
     def _square(self, image: Image.Image) -> Image.Image:
         wanted = (self.size, self.size)
         if self.fit == "crop-resize":
-            image = _middle(image, min(image.size))
+            image = _center_crop(image, min(image.size))
         if self.fit == "resize-crop":
             shorter = min(image.size)
             wanted = (self.edge * image.width // shorter, self.edge * image.height // shorter)
         image = image.resize(wanted, self.resample, reducing_gap=self.reducing_gap)
-        return _middle(image, self.size) if self.fit == "resize-crop" else image
+        return _center_crop(image, self.size) if self.fit == "resize-crop" else image
 
 
-def _middle(image: Image.Image, size: int) -> Image.Image:
+def _center_crop(image: Image.Image, size: int) -> Image.Image:
     left, top = (image.width - size) // 2, (image.height - size) // 2
     return image.crop((left, top, left + size, top + size))
 
 
-def _fit(config: dict[str, Any]) -> Fit:
+def _read_fit(config: dict[str, Any]) -> Fit:
     if config.get("crop_first"):
         return "crop-resize"
     return "resize-crop" if config.get("do_center_crop") else "squeeze"
 
 
-def _edge(size: int | dict[str, int]) -> int:
+def _read_edge(size: int | dict[str, int]) -> int:
     return size if isinstance(size, int) else size.get("shortest_edge") or size["height"]

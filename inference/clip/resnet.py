@@ -20,7 +20,7 @@ GROWTH: Final = 4  # channels out of a block for each of its inner ones
 REDUCTION: Final = 32  # pixels of an edge for each cell of the last stage
 
 
-class Block(nn.Module):
+class Bottleneck(nn.Module):
     """1 × 1, 3 × 3 and 1 × 1 convolutions around which the input is added."""
 
     def __init__(self, channels: int, inner: int, stride: int) -> None:
@@ -46,7 +46,7 @@ class Block(nn.Module):
         return functional.relu(self.bn3(self.conv3(self.shrink(x))) + around)
 
 
-class AttentionPool(nn.Module):
+class AttentionPool2d(nn.Module):
     """Attention from the mean of all cells to the cells and itself."""
 
     def __init__(self, cells: int, width: int, heads: int, dim: int) -> None:
@@ -75,7 +75,7 @@ class AttentionPool(nn.Module):
         return split
 
 
-class ResidualTower(nn.Module):
+class ModifiedResNet(nn.Module):
     """Photos → the cells of the last stage, and a vector that is comparable with texts."""
 
     def __init__(self, stages: Sequence[int], config: PretrainedConfig) -> None:
@@ -90,11 +90,11 @@ class ResidualTower(nn.Module):
         channels = width
         for number, blocks in enumerate(stages):
             inner, stride = width << number, 2 if number else 1
-            later = (Block(GROWTH * inner, inner, 1) for _ in range(1, blocks))
-            self.add_module(f"layer{number + 1}", nn.Sequential(Block(channels, inner, stride), *later))
+            later = (Bottleneck(GROWTH * inner, inner, 1) for _ in range(1, blocks))
+            self.add_module(f"layer{number + 1}", nn.Sequential(Bottleneck(channels, inner, stride), *later))
             channels = GROWTH * inner
         cells = (config.image_size // REDUCTION) ** 2
-        self.attnpool = AttentionPool(cells, channels, config.num_attention_heads, config.projection_dim)
+        self.attnpool = AttentionPool2d(cells, channels, config.num_attention_heads, config.projection_dim)
 
     def forward(self, pixel_values: Tensor, **_: object) -> BaseModelOutputWithPooling:
         """(photos, 3, size, size) → (photos, width, edge, edge) and (photos, dim)."""

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedConfig
 
 from inference.captioners.base import LoadContext, Prompt
-from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, load, narrow
+from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, cast_parts, load
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation, Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, enough, positions
@@ -22,7 +22,7 @@ from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import WEIGHTS, merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,18 @@ class Settings:
 class Blip2Captioner:
     """A loaded checkpoint of the family `blip2`."""
 
-    def __init__(self, model: Blip2, writer: Writer, rule: PixelRule, settings: Settings, card: Card) -> None:
+    def __init__(
+        self, model: Blip2, writer: Writer, preprocessor: ImagePreprocessor, settings: Settings, card: Card
+    ) -> None:
         self.name = card.name
         self.max_photos = card.max_photos
         self.model = model
         self.writer = writer
-        self._rule = rule
+        self._preprocessor = preprocessor
         self._settings = settings
         self._language: Any = model.language_model  # its types do not say that it generates
-        self._room = room(self._language.config, writer.generation.max_new_tokens)
-        self._beginning = beginning(card)
+        self._max_prompt_tokens = compute_max_prompt_tokens(self._language.config, writer.generation.max_new_tokens)
+        self._beginning = read_start_tokens(card)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> Blip2Captioner:
@@ -62,20 +64,24 @@ class Blip2Captioner:
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
         dtype = context.device.dtype
-        model = _adapted(load(card.folder, "auto" if card.adapters else dtype), card)
-        narrow(model, dtype)
-        rule = PixelRule.read(card.folder / "preprocessor_config.json")
-        most = enough(card, room(model.language_model.config, generation.max_new_tokens), model.queries + FEWEST_WORDS)
+        model = _merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
+        cast_parts(model, dtype)
+        preprocessor = ImagePreprocessor.read(card.folder / "preprocessor_config.json")
+        most = enough(
+            card,
+            compute_max_prompt_tokens(model.language_model.config, generation.max_new_tokens),
+            model.queries + FEWEST_WORDS,
+        )
         if most <= model.queries * (1 if settings.photos == "together" else card.max_photos):
             raise card.field_error("max_photos")
-        return cls(model.to(context.device.name), writer, rule, settings, card)
+        return cls(model.to(context.device.name), writer, preprocessor, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts go through the ViT together."""
-        return [text for part in split_microbatches(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
-    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.rows(prompts)
         if self._language.config.is_encoder_decoder:
             return self._answer(rows, prompts)
@@ -95,17 +101,23 @@ class Blip2Captioner:
 
     def _pixels(self, prompts: Sequence[Prompt]) -> Tensor:
         images = [image for prompt in prompts for image in prompt.images]
-        return self._rule.pixels(images) if images else torch.zeros(0, 3, self._rule.size, self._rule.size)
+        return (
+            self._preprocessor.pixels(images)
+            if images
+            else torch.zeros(0, 3, self._preprocessor.size, self._preprocessor.size)
+        )
 
     def _words(self, prompt: Prompt, photos: int) -> list[int]:
         """The ids of a prompt's text behind so many tokens of photos."""
         template = self._settings.prompt or None
-        return self.writer.prompt_ids(prompt, self._room - photos, template, special=True) or [self._start()]
+        return self.writer.prompt_ids(prompt, self._max_prompt_tokens - photos, template, special=True) or [
+            self._start()
+        ]
 
     def _answer(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """The texts that an encoder-decoder writes of the rows that its encoder reads."""
         mask = pad_sequence([torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows], True)
-        written = generate(
+        output_ids = generate(
             self._language,
             inputs_embeds=pad_sequence(list(rows), batch_first=True),
             attention_mask=mask,
@@ -113,7 +125,7 @@ class Blip2Captioner:
             logits_processor=self.writer.processors(prompts, written_from=1),
             tokenizer=self.writer.tokenizer,
         )
-        return self.writer.spell(written, prompts)
+        return self.writer.spell(output_ids, prompts)
 
     def _start(self) -> int:
         """The id that stands for nothing said yet."""
@@ -122,7 +134,7 @@ class Blip2Captioner:
         return next(number for number in ids if number is not None)
 
 
-def beginning(card: Card) -> dict[str, int]:
+def read_start_tokens(card: Card) -> dict[str, int]:
     """The ids with which the texts of an encoder-decoder begin: its start, and with mBART the language, forced.
 
     Of the file itself: `transformers` 5 keeps some of them out of a configuration. T5's start is its padding.
@@ -134,23 +146,23 @@ def beginning(card: Card) -> dict[str, int]:
     return {name: number for name, number in ids.items() if number is not None}
 
 
-def room(config: PreTrainedConfig, written: int) -> int:
+def compute_max_prompt_tokens(config: PreTrainedConfig, output_ids: int) -> int:
     """How many tokens a language model reads before it writes so many; an encoder has its positions to itself."""
-    return positions(config) - (0 if config.is_encoder_decoder else written)
+    return positions(config) - (0 if config.is_encoder_decoder else output_ids)
 
 
-def _adapted(model: Blip2, card: Card) -> Blip2:
+def _merge_adapters(model: Blip2, card: Card) -> Blip2:
     """The model with the card's adapters, each trained on the whole of it or on its language model alone."""
     for name in card.adapters:
         one = replace(card, adapters=(name,))
-        if _is_of_the_whole(card, name):
+        if _covers_whole_model(card, name):
             merge_adapters(model, one)
         else:
             merge_adapters(model.language_model, one)
     return model
 
 
-def _is_of_the_whole(card: Card, name: str) -> bool:
+def _covers_whole_model(card: Card, name: str) -> bool:
     path = card.folder / name / WEIGHTS
     if not path.is_file():
         return False

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import Blip2Config, PreTrainedTokenizerBase
 
-from inference.captioners.blip2.model import LANGUAGE, PROJECTION, language_width
+from inference.captioners.blip2.model import LANGUAGE, PROJECTION, read_embedding_width
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.convert import link
@@ -45,8 +45,8 @@ def convert(source: Path, folder: Path) -> Card:
     tokenizer.save_pretrained(folder)
     for name in (_CONFIG, _PIXELS):
         link(source / name, folder / name)
-    _copy(source, folder, "model", lambda name: name)
-    return _card(folder, generation=_ending(_read(source / _CONFIG)["text_config"], tokenizer))
+    _convert_shards(source, folder, "model", lambda name: name)
+    return _build_card(folder, generation=_find_stop_string(_read_json(source / _CONFIG)["text_config"], tokenizer))
 
 
 def convert_swap(source: Path, folder: Path) -> Card:
@@ -57,40 +57,40 @@ def convert_swap(source: Path, folder: Path) -> Card:
     place of the BLIP-2's, as mBLIP's training writes it; `adapter/`: a LoRA adapter of the language model.
     A projection that does not fit the language model is drawn anew, and the card says so.
     """
-    language = _language(source / "language")
-    config = _read(source / "blip2" / _CONFIG) | {"text_config": language, "image_token_index": None}
+    language = _read_language_config(source / "language")
+    config = _read_json(source / "blip2" / _CONFIG) | {"text_config": language, "image_token_index": None}
     (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     link(source / "blip2" / _PIXELS, folder / _PIXELS)
     read_tokenizer(source / "language").save_pretrained(folder)
-    instead = _tuned(source / "tuned")
-    fits = _projection_width(instead, source / "blip2") == language_width(language)
+    instead = _load_tuned_weights(source / "tuned")
+    fits = _projection_width(instead, source / "blip2") == read_embedding_width(language)
     if not fits:
-        instead |= _fresh_projection(config)
+        instead |= _init_projection(config)
     weights.save(instead, folder / "instead.safetensors")
-    _copy(
+    _convert_shards(
         source / "blip2", folder, "blip2", lambda name: None if name.startswith(LANGUAGE) or name in instead else name
     )
-    _copy(source / "language", folder, "language", lambda name: LANGUAGE + name)
-    return _card(folder, adapters=convert_adapters(source, folder), summary={} if fits else _UNTRAINED)
+    _convert_shards(source / "language", folder, "language", lambda name: LANGUAGE + name)
+    return _build_card(folder, adapters=convert_adapters(source, folder), summary={} if fits else _UNTRAINED)
 
 
-def _card(folder: Path, **more: Any) -> Card:
+def _build_card(folder: Path, **more: Any) -> Card:
     parameters = weights.count(folder)
     return Card(folder=folder, family="blip2", version="1", max_photos=MAX_PHOTOS, parameters=parameters, **more)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
 
 
-def _language(source: Path) -> dict[str, Any]:
+def _read_language_config(source: Path) -> dict[str, Any]:
     """The configuration of a language model, with the ids of its first tokens, which newer folders keep apart."""
-    config, apart = _read(source / _CONFIG), source / "generation_config.json"
-    ids = _read(apart) if apart.is_file() else {}
+    config, apart = _read_json(source / _CONFIG), source / "generation_config.json"
+    ids = _read_json(apart) if apart.is_file() else {}
     return config | {name: ids[name] for name in ("decoder_start_token_id", "forced_bos_token_id") if name in ids}
 
 
-def _ending(language: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, object]:
+def _find_stop_string(language: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> dict[str, object]:
     """BLIP-2 on OPT ends its texts with a line break, which its tokenizer does not know for an end."""
     end = language.get("eos_token_id")
     if end in (None, tokenizer.eos_token_id):
@@ -99,15 +99,15 @@ def _ending(language: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> 
     return {} if spelled.strip() else {"stop": spelled}
 
 
-def _copy(source: Path, folder: Path, name: str, rename: Rename) -> None:
+def _convert_shards(source: Path, folder: Path, name: str, rename: Rename) -> None:
     """Write every file of weights out as safetensors: `<name>-1`, `<name>-2` …, without the tensors renamed to None."""
-    for number, tensors in enumerate(_shards(source), 1):
+    for number, tensors in enumerate(_iterate_shards(source), 1):
         kept = {new: tensor for old, tensor in weights.once(tensors).items() if (new := rename(old)) is not None}
         if kept:
             weights.save(kept, folder / f"{name}-{number}.safetensors")
 
 
-def _shards(source: Path) -> Iterator[dict[str, Tensor]]:
+def _iterate_shards(source: Path) -> Iterator[dict[str, Tensor]]:
     """The tensors of each file of weights; they stay in the file until they are used.
 
     Where there is an index, files that it does not name are of another version (mBLIP's folder holds two).
@@ -117,7 +117,7 @@ def _shards(source: Path) -> Iterator[dict[str, Tensor]]:
         raise FileNotFoundError(source / "model.safetensors")
     suffix = ".safetensors" if paths[0].suffix == ".safetensors" else ".bin"
     indices = [path for path in source.glob("*.index.json") if path.name.endswith(f"{suffix}.index.json")]
-    named = {name for path in indices for name in _read(path)["weight_map"].values()}
+    named = {name for path in indices for name in _read_json(path)["weight_map"].values()}
     for path in (path for path in paths if not named or path.name in named):
         if path.suffix == ".bin":
             yield cast("dict[str, Tensor]", weights.read_pickle(path))
@@ -126,7 +126,7 @@ def _shards(source: Path) -> Iterator[dict[str, Tensor]]:
             yield {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
-def _tuned(source: Path) -> dict[str, Tensor]:
+def _load_tuned_weights(source: Path) -> dict[str, Tensor]:
     """What was trained apart, under BLIP-2's names; nothing where there is no such folder.
 
     Raises `ValueError` for LoRA weights among them: those belong into an adapter's folder.
@@ -145,11 +145,11 @@ def _tuned(source: Path) -> dict[str, Tensor]:
 def _projection_width(instead: Mapping[str, Tensor], source: Path) -> int:
     """The width of the embeddings that the projection writes, 0 without one."""
     name = f"{PROJECTION}weight"
-    return next((len(shard[name]) for shard in (instead, *_shards(source)) if name in shard), 0)
+    return next((len(shard[name]) for shard in (instead, *_iterate_shards(source)) if name in shard), 0)
 
 
-def _fresh_projection(config: Mapping[str, Any]) -> dict[str, Tensor]:
+def _init_projection(config: Mapping[str, Any]) -> dict[str, Tensor]:
     parts: Any = Blip2Config.from_dict(dict(config))
-    shape = language_width(config["text_config"]), parts.qformer_config.hidden_size
+    shape = read_embedding_width(config["text_config"]), parts.qformer_config.hidden_size
     drawn = torch.randn(shape, generator=torch.Generator().manual_seed(SEED)) * parts.initializer_range
     return {f"{PROJECTION}weight": drawn, f"{PROJECTION}bias": torch.zeros(shape[0])}

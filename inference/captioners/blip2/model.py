@@ -100,7 +100,7 @@ class Blip2(nn.Module):
 def build(config: Mapping[str, Any]) -> Blip2:
     """The model of a published configuration with fresh weights; under the device `meta` without any."""
     parts: Any = Blip2Config.from_dict(dict(config))
-    language = language_kind(parts.text_config).from_config(parts.text_config, trust_remote_code=False)
+    language = auto_class_for(parts.text_config).from_config(parts.text_config, trust_remote_code=False)
     if config["text_config"].get("tie_word_embeddings") is False:
         # transformers 5 ties those of every T5, and unties them only when it reads two different ones from a file.
         head = language.get_output_embeddings()
@@ -117,7 +117,7 @@ def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
     config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
     tensors, below = weights.read(folder), weights.below
     with torch.device("meta"):
-        language = type(language_kind(config.text_config).from_config(config.text_config, trust_remote_code=False))
+        language = type(auto_class_for(config.text_config).from_config(config.text_config, trust_remote_code=False))
     model = Blip2(
         filled(Blip2VisionModel, config.vision_config, below(VISION, tensors), dtype),
         filled(Blip2QFormerModel, config.qformer_config, below(QFORMER, tensors), dtype),
@@ -133,7 +133,7 @@ def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
     return model.eval()
 
 
-def narrow(model: Blip2, dtype: torch.dtype) -> None:
+def cast_parts(model: Blip2, dtype: torch.dtype) -> None:
     """Give the numbers another type, each part's as its class wants it."""
     for part in model.children():
         cast(part, dtype)
@@ -141,7 +141,7 @@ def narrow(model: Blip2, dtype: torch.dtype) -> None:
         weight.data = weight.data.to(dtype)
 
 
-def language_kind(config: Any) -> Any:
+def auto_class_for(config: Any) -> Any:
     """The auto class of `transformers` for a language model's configuration.
 
     BLIP-2 there asks whether any decoder has that configuration, and would make half a model of BART.
@@ -155,11 +155,11 @@ def embedding_width(language: PreTrainedModel) -> int:
     return int(embeddings.weight.shape[1])
 
 
-def language_width(config: Mapping[str, Any]) -> int:
+def read_embedding_width(config: Mapping[str, Any]) -> int:
     """The same from a configuration alone."""
     settings: Any = AutoConfig.for_model(**config)
     with torch.device("meta"):
-        return embedding_width(language_kind(settings).from_config(settings, trust_remote_code=False))
+        return embedding_width(auto_class_for(settings).from_config(settings, trust_remote_code=False))
 
 
 def _is_own(name: str) -> bool:

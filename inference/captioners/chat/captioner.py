@@ -68,7 +68,7 @@ class ChatCaptioner:
         self._writer = Writer(processor.tokenizer, generation)
         self._ends = model.generation_config.eos_token_id
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self._room = enough(card, positions - generation.max_new_tokens) if positions else sys.maxsize
+        self._max_prompt_tokens = enough(card, positions - generation.max_new_tokens) if positions else sys.maxsize
         self.max_photos = self._photos_with_room(card.max_photos)
 
     @classmethod
@@ -76,7 +76,7 @@ class ChatCaptioner:
         """The captioner of a checkpoint folder. Raises `CheckpointError` for settings and texts that cannot be."""
         settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _EDGES})
         generation, device = Generation.of(card), context.device
-        quantised = _quantisation(settings.bits, device)
+        quantised = _build_quantization_config(settings.bits, device)
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,
             # Adapters are merged before the weights become narrower; where they are quantised, PEFT sees to it.
@@ -96,27 +96,27 @@ class ChatCaptioner:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt."""
-        return [text for part in split_microbatches(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
-    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         inputs = self._fitting([self._writer.readable(prompt) for prompt in prompts])
         inputs = inputs.to(self._model.device, self._model.dtype)
         start = inputs["input_ids"].shape[1]
-        written = generate(
+        output_ids = generate(
             self._model,
             **inputs,
             generation_config=self._writer.config(self._ends),
             logits_processor=self._writer.processors(prompts, written_from=start),
             tokenizer=self._processor.tokenizer,
         )
-        return self._writer.spell(written[:, start:], prompts)
+        return self._writer.spell(output_ids[:, start:], prompts)
 
     def _fitting(self, prompts: Sequence[Prompt]) -> Any:
         """What the model reads of prompts; of fields that are too long for its window the end is left out."""
         inputs = self._read(prompts)
         excess = [
-            length - self._room if prompt.masked else 0
-            for prompt, length in zip(prompts, _lengths(inputs), strict=True)
+            length - self._max_prompt_tokens if prompt.masked else 0
+            for prompt, length in zip(prompts, _count_tokens(inputs), strict=True)
         ]
         if max(excess) <= 0:
             return inputs
@@ -129,8 +129,8 @@ class ChatCaptioner:
         blank = Image.new("RGB", (self._settings.photo_edge,) * 2)
         views = ImageFeatures(torch.zeros(0, 0), torch.zeros(0, 0, 0))
         asked = (Prompt((blank,) * photos, views, "", "<VARIATIVE>") for photos in range(most, 0, -1))
-        room = self._room - FEWEST_WORDS
-        return next((len(each.images) for each in asked if _lengths(self._read([each]))[0] <= room), 0)
+        room = self._max_prompt_tokens - FEWEST_WORDS
+        return next((len(each.images) for each in asked if _count_tokens(self._read([each]))[0] <= room), 0)
 
     def _read(self, prompts: Sequence[Prompt]) -> Any:
         # The common one: SmolVLM's own asks how films are read.
@@ -151,13 +151,13 @@ class ChatCaptioner:
         return [{"role": "user", "content": [*photos, {"type": "text", "text": build_request(prompt)}]}]
 
 
-def _lengths(inputs: Any) -> list[int]:
+def _count_tokens(inputs: Any) -> list[int]:
     """How many tokens each row has."""
     lengths: list[int] = inputs["attention_mask"].sum(1).tolist()
     return lengths
 
 
-def _quantisation(bits: int, device: Device) -> BitsAndBytesConfig | None:
+def _build_quantization_config(bits: int, device: Device) -> BitsAndBytesConfig | None:
     """How the weights are quantised on load; None where they stay whole, or where this machine cannot."""
     if not bits:
         return None

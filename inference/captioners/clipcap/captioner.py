@@ -56,8 +56,8 @@ class ClipCapCaptioner:
         self._device = device
         self._settings = read_settings(Settings, card)
         room = model.language.config.n_positions - writer.generation.max_new_tokens
-        self._room = enough(card, room, model.config.length + FEWEST_WORDS)
-        self.max_photos = min(card.max_photos, (self._room - FEWEST_WORDS) // model.config.length)
+        self._max_prompt_tokens = enough(card, room, model.config.length + FEWEST_WORDS)
+        self.max_photos = min(card.max_photos, (self._max_prompt_tokens - FEWEST_WORDS) // model.config.length)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> ClipCapCaptioner:
@@ -79,9 +79,9 @@ class ClipCapCaptioner:
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts are looked at together."""
-        return [text for part in split_microbatches(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
-    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         prefixes = self._prefixes([image for prompt in prompts for image in prompt.images])
         parts = prefixes.split([len(prompt.images) for prompt in prompts])
         rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
@@ -104,7 +104,7 @@ class ClipCapCaptioner:
     def _row(self, prompt: Prompt, prefixes: Tensor) -> Tensor:
         """What the text of a prompt stands behind, (length, width)."""
         if prompt.masked or self._settings.prompt is not None or not len(prefixes):
-            room = self._room - len(prefixes) * self._model.config.length
+            room = self._max_prompt_tokens - len(prefixes) * self._model.config.length
             ids = self._writer.prompt_ids(prompt, room, self._settings.prompt)
         else:
             ids = []  # as in the training: the caption follows the photo

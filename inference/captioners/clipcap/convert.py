@@ -53,33 +53,33 @@ def convert(source: Path, folder: Path) -> Card:
     state = weights.only_tensors(weights.read_pickle(path))
     beside = path.parent / "config.json"
     own = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
-    language = _language(state, own)
-    config = {"model_type": MODEL_TYPE, "mapper": asdict(mapper_of(state)), "language": language}
-    kept = {_renamed(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
+    language = _infer_language_config(state, own)
+    config = {"model_type": MODEL_TYPE, "mapper": asdict(infer_mapper_config(state)), "language": language}
+    kept = {_rename(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
     weights.save(kept, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
-    _tokenizer(path.parent, own, language["vocab_size"]).save_pretrained(folder)
+    _build_tokenizer(path.parent, own, language["vocab_size"]).save_pretrained(folder)
     parameters = sum(tensor.numel() for tensor in kept.values())
     return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters)
 
 
-def mapper_of(state: Mapping[str, Tensor]) -> MapperConfig:
+def infer_mapper_config(state: Mapping[str, Tensor]) -> MapperConfig:
     """The mapper whose tensors stand in a published state dict. Raises `KeyError` for one of no known kind."""
     width = state["gpt.transformer.wte.weight"].shape[1]
     if "clip_project.prefix_const" in state:
-        written, vector = state["clip_project.linear.weight"].shape
+        output_ids, vector = state["clip_project.linear.weight"].shape
         length = len(state["clip_project.prefix_const"])
         layers = _count(state, r"clip_project\.transformer\.layers\.(\d+)\.norm1\.weight")
         hidden = len(state["clip_project.transformer.layers.0.mlp.fc1.weight"])
-        return MapperConfig("transformer", vector, length, width, hidden, written // width, layers)
+        return MapperConfig("transformer", vector, length, width, hidden, output_ids // width, layers)
     if "clip_project.model.0.weight" in state:
         hidden, vector = state["clip_project.model.0.weight"].shape
         return MapperConfig("mlp", vector, len(state["clip_project.model.2.weight"]) // width, width, hidden)
-    written, vector = state["clip_project.weight"].shape
-    return MapperConfig("linear", vector, written // width, width)
+    output_ids, vector = state["clip_project.weight"].shape
+    return MapperConfig("linear", vector, output_ids // width, width)
 
 
-def _language(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> dict[str, Any]:
+def _infer_language_config(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> dict[str, Any]:
     """What the state dict tells of its GPT-2, as `GPT2Config` names it; `own`: what its publisher says of it."""
     words, width = state["gpt.transformer.wte.weight"].shape
     return {
@@ -95,7 +95,7 @@ def _language(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _tokenizer(folder: Path, own: Mapping[str, Any], words: int) -> PreTrainedTokenizerBase:
+def _build_tokenizer(folder: Path, own: Mapping[str, Any], words: int) -> PreTrainedTokenizerBase:
     """The tokenizer of the language model, whose texts end and are padded as its publisher says.
 
     GPT-2's `<|endoftext|>`, which is taken where he says nothing, may be a word that the model has no row for: then it
@@ -123,7 +123,7 @@ def _is_left_out(name: str, language: Mapping[str, Any]) -> bool:
     return is_twice or _BUFFERS.search(name) is not None
 
 
-def _renamed(name: str) -> str:
+def _rename(name: str) -> str:
     if name.startswith("gpt."):
         return f"language.{name.removeprefix('gpt.')}"
     for old, new in _NAMES:

@@ -91,7 +91,7 @@ class ClipCap(nn.Module):
     def __init__(self, mapper: MapperConfig, language: GPT2Config) -> None:
         super().__init__()
         self.config = mapper
-        self.mapper = _mapper(mapper)
+        self.mapper = _build_mapper(mapper)
         self.language = GPT2LMHeadModel(language)
 
     def prefix(self, vectors: Tensor) -> Tensor:
@@ -113,10 +113,10 @@ def build(config: Mapping[str, Any]) -> ClipCap:
     return ClipCap(MapperConfig(**config["mapper"]), GPT2Config(**config["language"]))
 
 
-def _mapper(config: MapperConfig) -> nn.Module:
-    written = config.length * config.width
+def _build_mapper(config: MapperConfig) -> nn.Module:
+    output_ids = config.length * config.width
     if config.kind == "transformer":
         return TransformerMapper(config)
     if config.kind == "linear":
-        return nn.Linear(config.vector, written)
-    return nn.Sequential(nn.Linear(config.vector, config.hidden), nn.Tanh(), nn.Linear(config.hidden, written))
+        return nn.Linear(config.vector, output_ids)
+    return nn.Sequential(nn.Linear(config.vector, config.hidden), nn.Tanh(), nn.Linear(config.hidden, output_ids))

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import GenerationConfig, VisionEncoderDecoderModel
 
 from inference.captioners.base import LoadContext, Prompt
-from inference.captioners.encoder_decoder.model import LookingWriter, load
+from inference.captioners.encoder_decoder.model import MultiPhotoDecoder, load
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.writer import Generation, Writer
 from inference.captioners.parts import cast, enough
@@ -26,7 +26,7 @@ from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 
 _FIELDS = re.compile(r"\{attributes\}[\s,.;]*")
 
@@ -47,16 +47,21 @@ class EncoderDecoderCaptioner:
     """A loaded checkpoint of the family `encoder-decoder`."""
 
     def __init__(
-        self, model: VisionEncoderDecoderModel, writer: Writer, rule: PixelRule, settings: Settings, card: Card
+        self,
+        model: VisionEncoderDecoderModel,
+        writer: Writer,
+        preprocessor: ImagePreprocessor,
+        settings: Settings,
+        card: Card,
     ) -> None:
         self.name = card.name
         self.max_photos = card.max_photos
-        self.model = LookingWriter(model)
+        self.model = MultiPhotoDecoder(model)
         self._writer = writer
-        self._rule = rule
+        self._preprocessor = preprocessor
         self._settings = settings
-        self._room = enough(card, self.model.positions - writer.generation.max_new_tokens - 1)
-        self._config, self._start = _decoding(model.generation_config, writer)
+        self._max_prompt_tokens = enough(card, self.model.positions - writer.generation.max_new_tokens - 1)
+        self._config, self._start = _build_generation_config(model.generation_config, writer)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> EncoderDecoderCaptioner:
@@ -67,34 +72,34 @@ class EncoderDecoderCaptioner:
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
-        rule = PixelRule.read(card.folder / "preprocessor_config.json")
+        preprocessor = ImagePreprocessor.read(card.folder / "preprocessor_config.json")
         dtype = context.device.dtype
         model: Any = merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
         cast(model, dtype)
-        return cls(model.to(context.device.name), writer, rule, settings, card)
+        return cls(model.to(context.device.name), writer, preprocessor, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; the photos of many prompts go through the encoder together."""
-        return [text for part in split_microbatches(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
-    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.ids(prompts)
-        written = self.model.write(
+        output_ids = self.model.write(
             rows,
             self.states(prompts),
             generation_config=self._config,
             logits_processor=self._writer.processors(prompts, written_from=max(map(len, rows))),
             tokenizer=self._writer.tokenizer,
         )
-        return self._writer.spell(written, prompts)
+        return self._writer.spell(output_ids, prompts)
 
     def states(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """What the decoder sees of each prompt's photos, (photos · states, width)."""
         images = [image for prompt in prompts for image in prompt.images]
         if not images:
             return [torch.zeros(0, 0) for _ in prompts]
-        seen = self.model.look(self._rule.pixels(images))
+        seen = self.model.look(self._preprocessor.pixels(images))
         return [part.flatten(0, 1) for part in seen.split([len(prompt.images) for prompt in prompts])]
 
     def ids(self, prompts: Sequence[Prompt]) -> list[list[int]]:
@@ -108,10 +113,10 @@ class EncoderDecoderCaptioner:
         joined = replace(prompt, masked=prompt.masked.replace("\n", self._settings.separator))
         if not prompt.masked:
             template = _FIELDS.sub("", template)
-        return self._writer.prompt_ids(joined, self._room, template or None)
+        return self._writer.prompt_ids(joined, self._max_prompt_tokens, template or None)
 
 
-def _decoding(published: GenerationConfig | None, writer: Writer) -> tuple[GenerationConfig, int]:
+def _build_generation_config(published: GenerationConfig | None, writer: Writer) -> tuple[GenerationConfig, int]:
     """The settings for `generate` and the id that every text begins with, as the publisher says, else the tokenizer."""
     tokenizer = writer.tokenizer
     named = (published.decoder_start_token_id, published.bos_token_id) if published else ()

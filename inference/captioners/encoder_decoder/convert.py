@@ -30,7 +30,7 @@ def convert(source: Path, folder: Path) -> Card:
     config = json.loads((source / "config.json").read_text("utf-8"))
     if config["model_type"] != "vision-encoder-decoder" or config["decoder"]["model_type"] != "gpt2":
         raise ValueError(f"{source}: no vision encoder with a GPT-2")
-    kept = dict(_kept(weights.published(source)))
+    kept = dict(_select_weights(weights.published(source)))
     weights.save(kept, folder / "model.safetensors")
     for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
         if name != "generation_config.json" or (source / name).is_file():
@@ -47,7 +47,7 @@ def convert(source: Path, folder: Path) -> Card:
     )
 
 
-def _kept(published: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def _select_weights(published: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     """The weights, each once: a head that is the table of words is not written a second time."""
     for name, weight in published.items():
         is_twin = name == _HEAD and _WORDS in published and weight.equal(published[_WORDS])

@@ -24,7 +24,7 @@ from inference.captioners.parts import whole
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CrossAttentionCache:
     """What one layer sees of the prompts that have the same number of photos.
 
     prompts: their places in the batch, (prompts,); keys, values: (prompts, heads, photos · states, width / heads).
@@ -48,7 +48,7 @@ class CrossAttention(nn.Module):
         self._heads: int = published.num_heads
         self._scaling: float = published.scaling
         self._prompts = 0
-        self._seen: tuple[Seen, ...] = ()
+        self._seen: tuple[CrossAttentionCache, ...] = ()
 
     @contextmanager
     def looking_at(self, rows: Sequence[Tensor]) -> Iterator[None]:
@@ -71,10 +71,10 @@ class CrossAttention(nn.Module):
             answers[seen.prompts] = self.c_proj(found.transpose(1, 2).flatten(2))
         return answers.view(hidden_states.shape), None
 
-    def _look(self, rows: Sequence[Tensor], prompts: list[int]) -> Seen:
+    def _look(self, rows: Sequence[Tensor], prompts: list[int]) -> CrossAttentionCache:
         states = torch.stack([rows[number] for number in prompts])
         keys, values = self.c_attn(states).chunk(2, -1)
-        return Seen(torch.tensor(prompts, device=states.device), self._split(keys), self._split(values))
+        return CrossAttentionCache(torch.tensor(prompts, device=states.device), self._split(keys), self._split(values))
 
     def _split(self, x: Tensor) -> Tensor:
         """(rows, length, width) → (rows, heads, length, width / heads)."""
@@ -82,7 +82,7 @@ class CrossAttention(nn.Module):
         return heads
 
 
-class LookingWriter:
+class MultiPhotoDecoder:
     """A published encoder and decoder, joined by cross-attention to any number of photos. One thread at a time."""
 
     def __init__(self, model: VisionEncoderDecoderModel) -> None:
@@ -133,10 +133,10 @@ class LookingWriter:
         with self.looking_at(rows):
             # The blocks ask their cross-attention only where there are states; these tell that there are.
             states = padded.new_zeros(len(padded), 1, 1, dtype=self.dtype)
-            written = generate(
+            output_ids = generate(
                 self.decoder, input_ids=padded, attention_mask=mask, encoder_hidden_states=states, **settings
             )
-        return written[:, longest:]
+        return output_ids[:, longest:]
 
 
 def build(config: Mapping[str, Any]) -> VisionEncoderDecoderModel:

@@ -20,7 +20,7 @@ from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 
 Photos = Literal["together", "interleaved"]
 
@@ -44,15 +44,17 @@ class Settings:
 class FlamingoCaptioner:
     """A loaded checkpoint of the family `flamingo`."""
 
-    def __init__(self, model: Flamingo, writer: Writer, rule: PixelRule, settings: Settings, card: Card) -> None:
+    def __init__(
+        self, model: Flamingo, writer: Writer, preprocessor: ImagePreprocessor, settings: Settings, card: Card
+    ) -> None:
         self.name = card.name
         self.max_photos = card.max_photos
         self.model = model
         self._writer = writer
-        self._rule = rule
+        self._preprocessor = preprocessor
         self._settings = settings
         self._image: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
-        self._room = enough(card, positions(model.language.config) - writer.generation.max_new_tokens)
+        self._max_prompt_tokens = enough(card, positions(model.language.config) - writer.generation.max_new_tokens)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> FlamingoCaptioner:
@@ -67,16 +69,16 @@ class FlamingoCaptioner:
         model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
         merge_adapters(model, card)
         cast(model, device.dtype)
-        rule = PixelRule.read(card.folder / VISION / PIXELS)
+        preprocessor = ImagePreprocessor.read(card.folder / VISION / PIXELS)
         writer = Writer(read_tokenizer(card.folder / LANGUAGE), generation)
-        return cls(model.to(device.name).eval(), writer, rule, settings, card)
+        return cls(model.to(device.name).eval(), writer, preprocessor, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt; without photos the text alone is continued."""
-        return [text for part in split_microbatches(prompts) for text in self._written(part)]
+        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
-    def _written(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         device = self.model.perceiver.latents.device
         rows = [self.ids(prompt).to(device) for prompt in prompts]
         media = Media.of(
@@ -88,7 +90,7 @@ class FlamingoCaptioner:
 
     def ids(self, prompt: Prompt) -> Tensor:
         """What the language model reads, (length,); fields that are too long for it are cut at their end."""
-        ids = self._writer.prompt_ids(prompt, self._room, self._template(prompt), special=True)
+        ids = self._writer.prompt_ids(prompt, self._max_prompt_tokens, self._template(prompt), special=True)
         return torch.tensor(ids, dtype=torch.long)
 
     def _template(self, prompt: Prompt) -> str:
@@ -102,5 +104,5 @@ class FlamingoCaptioner:
         """(photos, latents, width) of each prompt; all photos are looked at as one batch."""
         images = [image for prompt in prompts for image in prompt.images]
         empty = self.model.perceiver.latents
-        seen = self.model.look(self._rule.pixels(images).to(empty)) if images else empty[None][:0]
+        seen = self.model.look(self._preprocessor.pixels(images).to(empty)) if images else empty[None][:0]
         return list(seen.split([len(prompt.images) for prompt in prompts]))

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, PreTrainedModel
 
 from inference.captioners.flamingo import model as flamingo
-from inference.captioners.flamingo.model import LANGUAGE, PIXELS, VISION, Between, assemble
-from inference.captioners.flamingo.mosaic import NormedMpt
+from inference.captioners.flamingo.model import LANGUAGE, PIXELS, VISION, FlamingoConfig, assemble
+from inference.captioners.flamingo.mosaic import QKNormMptForCausalLM
 from inference.checkpoints import weights
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
@@ -56,7 +56,7 @@ def convert(source: Path, folder: Path) -> Card:
     Raises `CheckpointError` for a checkpoint that lacks weights or is of another language model or CLIP.
     """
     language, config = folder / LANGUAGE, _language_config(source / LANGUAGE)
-    state = dict(_renamed(_unwrapped(weights.read_pickle(source / CHECKPOINT))))
+    state = dict(_rename(_unwrap(weights.read_pickle(source / CHECKPOINT))))
     trained = {name.removeprefix(f"{LANGUAGE}."): w for name, w in state.items() if name.startswith(f"{LANGUAGE}.")}
     own = {name: weight for name, weight in state.items() if not name.startswith(f"{LANGUAGE}.")}
     language.mkdir()
@@ -69,7 +69,7 @@ def convert(source: Path, folder: Path) -> Card:
             AutoConfig.from_pretrained(folder / VISION, local_files_only=True, trust_remote_code=False),
             between,
         )
-    _check(own, {name: weight.shape for name, weight in flamingo.own_state(model).items()})
+    _check(own, {name: weight.shape for name, weight in flamingo.adapter_state_dict(model).items()})
     speaker = model.language
     tensors = _language_weights(source / LANGUAGE, speaker, trained)
     tokens = _convert_tokenizer(source / LANGUAGE, language)
@@ -78,18 +78,18 @@ def convert(source: Path, folder: Path) -> Card:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights="<image>, <|endofchunk|>")
     _write_json(language / "config.json", config)
     weights.save(tensors, language / flamingo.WEIGHTS)
-    flamingo.save_between(own, between, folder)
+    flamingo.save_adapter(own, between, folder)
     return Card(folder=folder, family="flamingo", version="1", max_photos=MAX_PHOTOS, parameters=weights.count(folder))
 
 
-def _unwrapped(kept: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+def _unwrap(kept: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """The tensors of a file as training saves it or as it was released."""
     for name, tensor in kept.get("model_state_dict", kept).items():
         if isinstance(tensor, Tensor):
             yield name.removeprefix("module."), tensor
 
 
-def _renamed(state: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+def _rename(state: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
     """By our names: `perceiver.…`, `gated.<layer>.…`, and `language.…` as the language model names it."""
     for name, tensor in state:
         if gate := _GATE.fullmatch(name):
@@ -100,13 +100,13 @@ def _renamed(state: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]
             yield name, tensor
 
 
-def _between(own: Mapping[str, Tensor]) -> Between:
+def _between(own: Mapping[str, Tensor]) -> FlamingoConfig:
     """The sizes, read from the weights themselves."""
     layers = [int(found[1]) for name in own if (found := re.match(r"perceiver\.layers\.(\d+)\.", name))]
     gates = [int(found[1]) for name in own if (found := re.match(r"gated\.(\d+)\.", name))]
     if not layers or not gates or "perceiver.latents" not in own:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights="perceiver, gated_cross_attn_layer")
-    return Between(every=min(gates) + 1, depth=max(layers) + 1, latents=len(own["perceiver.latents"]))
+    return FlamingoConfig(every=min(gates) + 1, depth=max(layers) + 1, latents=len(own["perceiver.latents"]))
 
 
 def _check(own: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
@@ -143,7 +143,7 @@ def _language_weights(source: Path, speaker: PreTrainedModel, trained: Mapping[s
 
 def _today(name: str, names: Mapping[str, nn.Parameter], speaker: PreTrainedModel) -> str:
     """A published name as the model has it: MPT-1B's and GPT-NeoX's own names, and without the base model's prefix."""
-    if isinstance(speaker, NormedMpt):
+    if isinstance(speaker, QKNormMptForCausalLM):
         for old, new in _MOSAIC:
             name = re.sub(old, new, name)
     others = (f"{speaker.base_model_prefix}.{name}", name.replace("embed_out.", "lm_head."))
@@ -205,7 +205,7 @@ def _convert_tokenizer(source: Path, folder: Path) -> int:
     for pattern in _TOKENIZER:
         for path in source.glob(pattern):
             shutil.copyfile(path, folder / path.name)
-    tokenizer = flamingo.with_tokens(read_tokenizer(folder))
+    tokenizer = flamingo.add_special_tokens(read_tokenizer(folder))
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 

@@ -29,7 +29,7 @@ from transformers import (
 )
 
 from inference.captioners.flamingo.attention import GatedCrossAttentionBlock, Media, PerceiverResampler
-from inference.captioners.flamingo.mosaic import NormedMpt
+from inference.captioners.flamingo.mosaic import QKNormMptForCausalLM
 from inference.captioners.parts import whole
 from inference.checkpoints import weights
 from inference.checkpoints.tokenizers import read_tokenizer
@@ -41,7 +41,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class FlamingoConfig:
     """What stands between the ViT and the language model (`config.json`).
 
     every: a gated block stands before each `every`-th layer; depth, latents: of the perceiver.
@@ -53,7 +53,7 @@ class Between:
 
 
 @dataclass
-class Sight:
+class VisionState:
     """What the layers of a language model see. Their hooks hold this and not the model, which no cycle keeps alive.
 
     read: number of a gated block → the keys and values that it made of the photos.
@@ -81,7 +81,12 @@ class Flamingo(nn.Module):
     """
 
     def __init__(
-        self, language: PreTrainedModel, vision: PreTrainedModel, between: Between, *, post_layernorm: bool = False
+        self,
+        language: PreTrainedModel,
+        vision: PreTrainedModel,
+        between: FlamingoConfig,
+        *,
+        post_layernorm: bool = False,
     ) -> None:
         super().__init__()
         width: int = language.config.hidden_size
@@ -98,7 +103,7 @@ class Flamingo(nn.Module):
         )
         self.between = between
         self.post_layernorm = post_layernorm
-        self._sight = Sight()
+        self._sight = VisionState()
         for number, block in self.gated.items():
             layers[int(number)].register_forward_pre_hook(partial(self._sight.look, number, block), with_kwargs=True)
 
@@ -141,28 +146,28 @@ def build(config: Mapping[str, Any]) -> Flamingo:
     config: `language` and `vision`, each a configuration of `transformers` with its `model_type`, and `every`.
     """
     language, vision = AutoConfig.for_model(**config["language"]), AutoConfig.for_model(**config["vision"])
-    return assemble(language, vision, Between(config["every"]))
+    return assemble(language, vision, FlamingoConfig(config["every"]))
 
 
-def assemble(language: PreTrainedConfig, vision: PreTrainedConfig, between: Between) -> Flamingo:
+def assemble(language: PreTrainedConfig, vision: PreTrainedConfig, between: FlamingoConfig) -> Flamingo:
     """A model with random weights."""
-    return Flamingo(_speaker(language)(language), _seer(vision)(vision), between)
+    return Flamingo(_language_class(language)(language), _vision_class(vision)(vision), between)
 
 
-def fresh(
+def init_from_pretrained(
     language: Path, vision: Path, every: int, depth: int = 6, latents: int = 64
 ) -> tuple[Flamingo, PreTrainedTokenizerBase]:
     """A model to be trained, from folders of `transformers`: any decoder with its tokenizer and any ViT.
 
     Its gates are shut: until it is trained it writes what the language model writes.
     """
-    tokenizer = with_tokens(read_tokenizer(language))
-    speaker, seer = _load(_speaker, language, "auto"), _load(_seer, vision, "auto")
+    tokenizer = add_special_tokens(read_tokenizer(language))
+    speaker, seer = _load(_language_class, language, "auto"), _load(_vision_class, vision, "auto")
     speaker.resize_token_embeddings(max(len(tokenizer), speaker.config.vocab_size))
-    return Flamingo(speaker, seer, Between(every, depth, latents)), tokenizer
+    return Flamingo(speaker, seer, FlamingoConfig(every, depth, latents)), tokenizer
 
 
-def with_tokens(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+def add_special_tokens(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     """The tokenizer with OpenFlamingo's tokens behind its own, in its order; a text ends with `<|endofchunk|>`."""
     tokens = [END, IMAGE] + ([PADDING] if tokenizer.pad_token is None else [])
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens], special_tokens=True)
@@ -178,15 +183,15 @@ def save(model: Flamingo, tokenizer: PreTrainedTokenizerBase, vision: Path, fold
     tokenizer.save_pretrained(folder / LANGUAGE)
     model.vision.save_pretrained(folder / VISION)
     shutil.copyfile(vision / PIXELS, folder / VISION / PIXELS)
-    save_between(own_state(model), model.between, folder)
+    save_adapter(adapter_state_dict(model), model.between, folder)
 
 
-def own_state(model: Flamingo) -> dict[str, Tensor]:
+def adapter_state_dict(model: Flamingo) -> dict[str, Tensor]:
     """The weights that are neither the language model's nor the ViT's."""
     return {name: weight for name, weight in model.state_dict().items() if _is_own(name)}
 
 
-def save_between(own: Mapping[str, Tensor], between: Between, folder: Path) -> None:
+def save_adapter(own: Mapping[str, Tensor], between: FlamingoConfig, folder: Path) -> None:
     """Write what stands between the two models: `config.json` and `model.safetensors`."""
     weights.save(own, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"model_type": "flamingo"} | asdict(between), indent=2) + "\n", "utf-8")
@@ -199,10 +204,10 @@ def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: boo
     """
     sizes = json.loads((folder / CONFIG).read_text("utf-8"))
     sizes.pop("model_type")
-    language = _load(_speaker, folder / LANGUAGE, dtype, use_safetensors=True)
-    vision = _load(_seer, folder / VISION, dtype, use_safetensors=True)
+    language = _load(_language_class, folder / LANGUAGE, dtype, use_safetensors=True)
+    vision = _load(_vision_class, folder / VISION, dtype, use_safetensors=True)
     with torch.device("meta"):
-        model = Flamingo(language, vision, Between(**sizes), post_layernorm=post_layernorm)
+        model = Flamingo(language, vision, FlamingoConfig(**sizes), post_layernorm=post_layernorm)
     own = weights.read(folder)
     if isinstance(dtype, torch.dtype):
         own = {name: weight.to(dtype) for name, weight in own.items()}
@@ -212,13 +217,13 @@ def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: boo
     return model.eval()
 
 
-def _speaker(config: PreTrainedConfig) -> Any:
+def _language_class(config: PreTrainedConfig) -> Any:
     """The class of a decoder."""
     is_normed = config.model_type == "mpt" and config.attn_config.qk_ln
-    return NormedMpt if is_normed else MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    return QKNormMptForCausalLM if is_normed else MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
 
 
-def _seer(config: PreTrainedConfig) -> Any:
+def _vision_class(config: PreTrainedConfig) -> Any:
     """The class of a ViT; of a CLIP, its half that sees."""
     return CLIPVisionModel if config.model_type.startswith("clip") else MODEL_MAPPING[type(config)]
 

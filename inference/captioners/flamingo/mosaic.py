@@ -15,7 +15,7 @@ from transformers import MptConfig, MptForCausalLM
 from transformers.models.mpt.modeling_mpt import MptBlock
 
 
-class NormedProjection(nn.Module):
+class QKNormProjection(nn.Module):
     """Queries, keys and values as one matrix gives them, the first two normed over their whole width."""
 
     def __init__(self, width: int) -> None:
@@ -30,11 +30,11 @@ class NormedProjection(nn.Module):
         return torch.cat((self.q_ln(queries), self.k_ln(keys), values), -1)
 
 
-class NormedMpt(MptForCausalLM):
+class QKNormMptForCausalLM(MptForCausalLM):
     """An MPT with a `NormedProjection` in each of its layers."""
 
     def __init__(self, config: MptConfig) -> None:
         super().__init__(config)
         for block in cast(Iterable[MptBlock], self.transformer.blocks):
-            block.attn.add_module("Wqkv", NormedProjection(config.hidden_size))
+            block.attn.add_module("Wqkv", QKNormProjection(config.hidden_size))
         self.post_init()  # type: ignore[no-untyped-call]

@@ -25,7 +25,7 @@ from inference.captioners.soft_prompt.decoders import Decoder, build_decoder
 from inference.captioners.soft_prompt.model import SoftPrompt, load
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.registry import Card
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 from inference.devices import Device
 
 MIN_PROMPT_TOKENS: Final = 12  # beside the photos; ruDOLPH's whole left text has as few as 64 tokens
@@ -41,7 +41,7 @@ class Settings:
 class SoftPromptCaptioner:
     """A checkpoint of the family `soft-prompt`."""
 
-    def __init__(self, model: SoftPrompt, decoder: Decoder, rule: PixelRule, device: Device, card: Card) -> None:
+    def __init__(self, model: SoftPrompt, decoder: Decoder, rule: ImagePreprocessor, device: Device, card: Card) -> None:
         self.name = card.name
         cast(model, device.dtype)
         self._model = model.to(device.name)
@@ -61,7 +61,7 @@ class SoftPromptCaptioner:
         model = load(card.folder)
         merge_adapters(model, card)
         decoder = build_decoder(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
-        rule = PixelRule.read(card.folder / "preprocessor_config.json")
+        rule = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         return cls(model, decoder, rule, context.device, card)
 
     @torch.inference_mode()
@@ -79,7 +79,7 @@ class SoftPromptCaptioner:
         """Encode RGB images as (photos, photo_vectors, width)."""
         if not images:
             return torch.zeros(0, self._model.photo_vectors, self._model.projection.out_features)
-        return self._model.encode_images(self._rule.pixels(images).to(self._device.name, self._device.dtype))
+        return self._model.encode_images(self._rule.preprocess(images).to(self._device.name, self._device.dtype))
 
     def _build_embeddings(self, prompt: Prompt, photos: Tensor) -> Tensor:
         """Build the input embeddings (length, width) of a prompt."""

@@ -28,7 +28,7 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "clip": clip.convert_transformers,
     "clip, converted": lambda source, folder: Clip.load(source),
     "detoxify": moderation.convert_detoxify,
-    "flamingo": lambda source, folder: flamingo.fresh(source, source, 1),
+    "flamingo": lambda source, folder: flamingo.init_from_pretrained(source, source, 1),
     "rubert-toxicity": moderation.convert_rubert,
     "soft-prompt, vision": lambda source, folder: soft_prompt.create(source, source),
     "soft-prompt, words": lambda source, folder: decoders.build_decoder(None, source, Generation(), None),

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 from tests.support.models import hashed, tiny
 
 SIZES = (
@@ -32,10 +32,10 @@ SIZES = (
 HALVES = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
-def rule(folder: Path, **config: object) -> PixelRule:
+def rule(folder: Path, **config: object) -> ImagePreprocessor:
     path = folder / "preprocessor_config.json"
     path.write_text(json.dumps(HALVES | config), "utf-8")
-    return PixelRule.read(path)
+    return ImagePreprocessor.read(path)
 
 
 @pytest.mark.parametrize("published", [{}, {"size": {"shortest_edge": 40}}, {"resample": 2}])
@@ -45,7 +45,7 @@ def test_clip_s_photos_are_resized_and_their_middle_cut_out(tmp_path: Path, publ
     settings: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": crop} | published
     processor = CLIPImageProcessorPil(**settings)
     processor.save_pretrained(tmp_path)
-    own = PixelRule.read(tmp_path / "preprocessor_config.json")
+    own = ImagePreprocessor.read(tmp_path / "preprocessor_config.json")
     images = [hashed.photo(str(size), size) for size in SIZES]
     expected = processor(images, return_tensors="pt").pixel_values
     torch.testing.assert_close(own.pixels(images), expected, atol=1e-6, rtol=0)
@@ -63,7 +63,7 @@ def test_siglip_s_photos_are_squeezed(tmp_path: Path) -> None:
     """Equal to `SiglipImageProcessor` to 1e-6."""
     processor = SiglipImageProcessorPil(size={"height": 32, "width": 32})
     processor.save_pretrained(tmp_path)
-    own = PixelRule.read(tmp_path / "preprocessor_config.json")
+    own = ImagePreprocessor.read(tmp_path / "preprocessor_config.json")
     images = [hashed.photo(str(size), size) for size in SIZES]
     expected = processor(images, return_tensors="pt").pixel_values
     torch.testing.assert_close(own.pixels(images), expected, atol=1e-6, rtol=0)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inference.captioners.base import Captioner, LoadContext, Prompt
 from inference.clip.dual_encoder import Clip
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 from inference.devices import Device
 from inference.listing.types import DiversityToken
 from tests.support.models import tiny
@@ -68,13 +68,13 @@ def assert_keeps_the_promises(captioner: Captioner, clip: Clip, prompts: Sequenc
 def photos_of_passes(captioner: Captioner, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many photos a captioner looks at together while it writes for the mixed prompts, 28 photos in all."""
     prompts, counts = mixed_prompts(clip), []
-    pixels = PixelRule.pixels
+    pixels = ImagePreprocessor.pixels
 
-    def counting(rule: PixelRule, images: Sequence[Image.Image]) -> Tensor:
+    def counting(rule: ImagePreprocessor, images: Sequence[Image.Image]) -> Tensor:
         counts.append(len(images))
         return pixels(rule, images)
 
-    monkeypatch.setattr(PixelRule, "pixels", counting)
+    monkeypatch.setattr(ImagePreprocessor, "pixels", counting)
     captioner.generate(prompts)
     return counts
 

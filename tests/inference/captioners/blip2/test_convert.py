@@ -16,12 +16,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inference.captioners.blip2.captioner import Blip2Captioner, beginning
+from inference.captioners.blip2.captioner import Blip2Captioner, read_start_tokens
 from inference.captioners.blip2.convert import SEED
 from inference.checkpoints import weights
 from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import Card
-from inference.clip.preprocessing import PixelRule
+from inference.clip.preprocessing import ImagePreprocessor
 from inference.errors import CheckpointError
 from tests.support.models import blip2, hashed, tiny
 from tests.support.models.captioners import CPU, context
@@ -61,14 +61,14 @@ def spelled(captioner: Blip2Captioner, rows: Tensor) -> list[str]:
 @pytest.mark.parametrize("name", ["opt", "mt5"])
 class TestPublishedFolder:
     def test_pixels_are_those_of_its_image_processor(self, imported: dict[str, Card], name: str) -> None:
-        rule = PixelRule.read(imported[name].folder / "preprocessor_config.json")
+        rule = ImagePreprocessor.read(imported[name].folder / "preprocessor_config.json")
         pixels = rule.pixels([tiny.picture(number, size) for number, size in enumerate(blip2.PHOTOS)])
         expected = blip2.answers(name)["pixels"]
         torch.testing.assert_close(pixels[:, :, ::37, ::41], expected, atol=1e-6, rtol=0)
 
     def test_photos_become_the_original_s_tokens(self, imported: dict[str, Card], name: str) -> None:
         captioner = load(imported[name])
-        rule = PixelRule.read(imported[name].folder / "preprocessor_config.json")
+        rule = ImagePreprocessor.read(imported[name].folder / "preprocessor_config.json")
         pixels = rule.pixels([tiny.picture(number, size) for number, size in enumerate(blip2.PHOTOS)])
         with torch.inference_mode():
             read = torch.stack(captioner.model.read_each(pixels, [1, 1, 1]))
@@ -275,7 +275,7 @@ class TestSwap:
         ids = {"decoder_start_token_id": 2, "forced_bos_token_id": word}
         (language / "generation_config.json").write_text(json.dumps(ids), "utf-8")
         card = import_original("blip2-swap", swap_source(tmp_path / "source", published, language), tmp_path, "bart")
-        assert beginning(card) == ids
+        assert read_start_tokens(card) == ids
         captioner = load(card, max_new_tokens=4)
         assert captioner.generate([blip2.photo_prompt("Куртка", 0)])[0].startswith("K")
 

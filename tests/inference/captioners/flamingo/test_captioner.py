@@ -91,9 +91,11 @@ def save_trained(name: str, vision: Path, root: Path) -> Card:
     """A checkpoint from scratch whose gates stand open."""
     folder = root / "captioner" / name
     folder.mkdir(parents=True)
-    model, tokenizer = flamingo.fresh(save_language(name, root / f"{name}-language"), vision, 1, depth=2, latents=4)
+    model, tokenizer = flamingo.init_from_pretrained(
+        save_language(name, root / f"{name}-language"), vision, 1, depth=2, latents=4
+    )
     with torch.no_grad():
-        for key, weight in flamingo.own_state(model).items():
+        for key, weight in flamingo.adapter_state_dict(model).items():
             weight.copy_(filled(key, list(weight.shape)))
     flamingo.save(model, tokenizer, vision, folder)
     generation = {"max_new_tokens": 10, "no_repeat_ngram_size": 2}
@@ -239,8 +241,10 @@ class TestSeeing:
 class TestFresh:
     @pytest.mark.parametrize("name", DECODERS)
     def test_shut_gates_leave_the_language_model_as_it_is(self, name: str, vision: Path, tmp_path: Path) -> None:
-        model, tokenizer = flamingo.fresh(save_language(name, tmp_path), vision, 2, depth=1, latents=4)
-        plain, _ = flamingo.fresh(tmp_path, vision, 3, depth=1, latents=4)  # more than there are layers: no gate at all
+        model, tokenizer = flamingo.init_from_pretrained(save_language(name, tmp_path), vision, 2, depth=1, latents=4)
+        plain, _ = flamingo.init_from_pretrained(
+            tmp_path, vision, 3, depth=1, latents=4
+        )  # more than there are layers: no gate at all
         plain.language.load_state_dict(model.language.state_dict())
         assert list(model.gated) == ["1"]
         assert len(tokenizer) == WORDS + 2
@@ -260,7 +264,7 @@ class TestFresh:
         return written
 
     def test_gates_can_be_learned(self, vision: Path, tmp_path: Path) -> None:
-        model, _ = flamingo.fresh(save_language("gpt2", tmp_path), vision, 1, depth=1, latents=4)
+        model, _ = flamingo.init_from_pretrained(save_language("gpt2", tmp_path), vision, 1, depth=1, latents=4)
         ids = torch.tensor([[WORDS + 1, 7, 9]])
         media = Media.of([model.look(filled("pixels", [1, 3, 32, 32]))], [ids[0] == WORDS + 1], together=False)
         with model.seeing(media) as language:
@@ -270,13 +274,13 @@ class TestFresh:
     def test_what_is_saved_is_loaded(self, card: Card) -> None:
         model = flamingo.load(card.folder)
         assert type(model.vision) is ViTModel
-        for name, weight in flamingo.own_state(model).items():
+        for name, weight in flamingo.adapter_state_dict(model).items():
             assert torch.equal(weight, filled(name, list(weight.shape)))
         assert model.tokens(torch.zeros(2, 3, 32, 32)).shape == (2, 16, 32)
 
     def test_weights_that_are_missing_are_told(self, card: Card, tmp_path: Path) -> None:
         model = flamingo.load(card.folder)
-        own = flamingo.own_state(model)
+        own = flamingo.adapter_state_dict(model)
         del own["perceiver.norm.bias"]
         weights.save(own, tmp_path / "model.safetensors")
         for name in ("language", "vision", "config.json"):
@@ -322,7 +326,7 @@ def test_at_full_size_as_much_is_trained_as_in_the_original(name: str, trained: 
     """Perceiver, gated blocks and the embedding of 50,280 words, counted in the original's own modules."""
     model = shapes.load_shape(name).build_model()
     assert isinstance(model, flamingo.Flamingo)
-    own = list(flamingo.own_state(model).values())
+    own = list(flamingo.adapter_state_dict(model).values())
     assert sum(weight.numel() for weight in (*own, *model.language.get_input_embeddings().parameters())) == trained
 
 

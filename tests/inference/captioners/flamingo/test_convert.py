@@ -133,7 +133,9 @@ class TestVision:
 
     def test_a_fresh_model_sees_through_a_published_clip(self, folder: Path, cards: dict[str, Card]) -> None:
         """Over it stands a decoder that was never trained with photos."""
-        model, _ = flamingo.fresh(cards["opt"].folder / "language", folder / "opt" / "vision", 1, depth=1, latents=2)
+        model, _ = flamingo.init_from_pretrained(
+            cards["opt"].folder / "language", folder / "opt" / "vision", 1, depth=1, latents=2
+        )
         with torch.inference_mode():
             seen = model.tokens(pixels()[:1])
         torch.testing.assert_close(
