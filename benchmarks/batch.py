@@ -74,9 +74,9 @@ def generate(writer: MultiPhotoDecoder, pixels: Tensor, input_ids: list[list[int
     """
     start = perf_counter()
     generated = [
-        writer.write(
+        writer.generate(
             input_ids[first : first + size],
-            list(writer.look(pixels[first : first + size])),
+            list(writer.encode_images(pixels[first : first + size])),
             min_new_tokens=TOKENS,
             max_new_tokens=TOKENS,
             do_sample=False,

@@ -1,8 +1,8 @@
-"""The photo–text dual encoder: which photo and which text belong together.
+"""The photo–text dual encoder: embeds photos and texts in a common space.
 
-It reads `transformers` folders of three kinds: CLIP (OpenAI's and ruCLIP converted; with `stages` in its
-`vision_config` one with a residual network), SigLIP, and a vision-text dual encoder (our `clip/mini`). It knows no
-listing and no threshold: images and texts in, views of them out.
+Loads `transformers` folders of three kinds: CLIP (OpenAI's, converted ruCLIP; with `stages` in its `vision_config` one
+with a residual network), SigLIP, and a vision-text dual encoder (the bundled `clip/mini`). Knows no listing and no
+threshold.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from inference.clip.preprocessing import ImagePreprocessor
 from inference.clip.resnet import ModifiedResNet
 
 GRID = 3
-LOGIT_SCALE = 20.0  # of zero-shot softmaxes: a cosine difference of 0.05 is e to 1
+LOGIT_SCALE = 20.0  # of zero-shot softmaxes: a cosine difference of 0.05 gives odds of e to 1
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFeatures:
-    """What the encoder saw in photos.
+    """Features of a batch of photos.
 
-    embeddings: (photos, dim), unit length, comparable with texts.
-    states: (photos, 1 + GRID², width), the trunk's features of the whole photo, then of the cells of a grid over it.
+    embeddings: (photos, dim) float32, unit length, comparable with those of texts.
+    states: (photos, 1 + GRID², width) float32, trunk features of the whole photo, then of the cells of a grid over it.
     """
 
     embeddings: Tensor
@@ -57,10 +57,10 @@ class ImageFeatures:
 
 @dataclass(frozen=True, slots=True)
 class TextFeatures:
-    """What the encoder read in texts.
+    """Features of a batch of texts.
 
-    embeddings: (texts, dim), unit length, comparable with photos.
-    tokens: a (length, width) tensor a text, the states of its tokens, special ones at both ends included.
+    embeddings: (texts, dim) float32, unit length, comparable with those of photos.
+    tokens: for each text the hidden states of its tokens, (length, width) float32, special tokens included.
     """
 
     embeddings: Tensor
@@ -68,7 +68,7 @@ class TextFeatures:
 
 
 def build_model(config: PretrainedConfig) -> PreTrainedModel:
-    """The model of a configuration, its weights random."""
+    """Build the model of a configuration with random weights."""
     if not isinstance(config, VisionTextDualEncoderConfig):
         model: PreTrainedModel = AutoModel.from_config(config, trust_remote_code=False)
         stages = getattr(config.vision_config, "stages", None)
@@ -78,28 +78,33 @@ def build_model(config: PretrainedConfig) -> PreTrainedModel:
         return model
     model = VisionTextDualEncoderModel(config)
     if isinstance(config.vision_config, ResNetConfig):
-        # ResNet pools to (batch, width, 1, 1); the projection wants (batch, width).
+        # ResNet pools to (batch, width, 1, 1), but the projection takes (batch, width).
         model.vision_model.pooler = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return model
 
 
 class Clip:
-    """A loaded dual encoder, ready to look and read."""
+    """A loaded dual encoder."""
 
-    def __init__(self, model: PreTrainedModel, tokenizer: Tokenizer, rule: ImagePreprocessor, name: str) -> None:
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: Tokenizer, preprocessor: ImagePreprocessor, name: str
+    ) -> None:
         self.model = model.eval()
-        self.rule = rule
+        self.preprocessor = preprocessor
         self.name = name
         text = model.config.text_config
-        # A SigLIP says it of the text alone, and reads the end of a text of full length, padding and all.
-        self._reads_padding = not hasattr(model.config, "projection_dim")
-        self.dim: int = text.projection_size if self._reads_padding else model.config.projection_dim
-        self._tokenizer = _configure_tokenizer(tokenizer, text, self._reads_padding)
+        # Only SigLIP lacks `projection_dim`. It pools the last position of a fully padded text, without a mask.
+        self._attends_padding = not hasattr(model.config, "projection_dim")
+        self.dim: int = text.projection_size if self._attends_padding else model.config.projection_dim
+        self._tokenizer = _configure_tokenizer(tokenizer, text, self._attends_padding)
 
     @classmethod
     def load(cls, folder: Path) -> Clip:
-        """The encoder of a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`, pixel rule."""
-        with torch.device("meta"):  # numbers come from the file alone; drawing random ones first takes seconds
+        """Load a folder: `config.json`, `model.safetensors`, `tokenizer.json`, `preprocessor_config.json`.
+
+        The model is float32, on the CPU, in evaluation mode. Raises `ValueError` for weights that do not fit.
+        """
+        with torch.device("meta"):  # initializing random weights first would take seconds
             model = build_model(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
         weights = {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
         missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
@@ -109,64 +114,64 @@ class Clip:
         _fill_buffers(model)
         _fold_batch_norms(model)
         convert_conv2d_weight_memory_format(model, torch.channels_last)
-        rule = ImagePreprocessor.read(folder / "preprocessor_config.json")
-        return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), rule, folder.name)
+        preprocessor = ImagePreprocessor.from_file(folder / "preprocessor_config.json")
+        return cls(model, Tokenizer.from_file(str(folder / "tokenizer.json")), preprocessor, folder.name)
 
     @torch.inference_mode()
     def encode_images(self, images: Sequence[Image.Image]) -> ImageFeatures:
-        """RGB images as one batch; an empty sequence gives empty views."""
+        """Encode RGB images of any size as one batch; an empty sequence gives empty features."""
         return self.encode_pixels(self.preprocess(images))
 
     def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images as `look_at` wants them; an empty sequence gives none."""
+        """Convert RGB images to pixels, (photos, 3, size, size) float32, channels last."""
         if not images:
-            return torch.zeros(0, 3, self.rule.size, self.rule.size)
-        return self.rule.pixels(images).contiguous(memory_format=torch.channels_last)
+            return torch.zeros(0, 3, self.preprocessor.size, self.preprocessor.size)
+        return self.preprocessor.preprocess(images).contiguous(memory_format=torch.channels_last)
 
     def encode_pixels(self, pixels: Tensor) -> ImageFeatures:
-        """Pixels prepared by the rule, (photos, 3, size, size), as one batch."""
-        features, states = self._see(pixels)
+        """Encode preprocessed pixels, (photos, 3, size, size) float32, as one batch."""
+        features, states = self._encode_pixels(pixels)
         return ImageFeatures(nn.functional.normalize(features, dim=-1), states)
 
     @torch.inference_mode()
     def project_images(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images → (photos, dim), projected and comparable with `text_features`, their lengths as they come."""
-        return self._see(self.preprocess(images))[0]
+        """Project RGB images to (photos, dim) float32, comparable with `project_texts` and not normalized."""
+        return self._encode_pixels(self.preprocess(images))[0]
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Texts as one batch; an empty sequence gives empty views."""
-        features, tokens = self._understand(texts)
+        """Encode texts as one batch; an empty sequence gives empty features."""
+        features, tokens = self._encode_texts(texts)
         return TextFeatures(nn.functional.normalize(features, dim=-1), tokens)
 
     @torch.inference_mode()
     def project_texts(self, texts: Sequence[str]) -> Tensor:
-        """Texts → (texts, dim), projected, their lengths as they come: averages of templates are taken here."""
-        return self._understand(texts)[0]
+        """Project texts to (texts, dim) float32, not normalized, as averages of templates need them."""
+        return self._encode_texts(texts)[0]
 
-    def _see(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (photos, dim) and states (photos, 1 + GRID², width)."""
+    def _encode_pixels(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return embeddings, (photos, dim), and states, (photos, 1 + GRID², width)."""
         if not len(pixels):
             return torch.zeros(0, self.dim), torch.zeros(0, 1 + GRID**2, self.model.config.vision_config.hidden_size)
-        seen = self.model.get_image_features(pixel_values=pixels)
-        return seen.pooler_output, grid_states(seen.last_hidden_state)
+        output = self.model.get_image_features(pixel_values=pixels)
+        return output.pooler_output, grid_states(output.last_hidden_state)
 
-    def _understand(self, texts: Sequence[str]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Features (texts, dim) and each text's states (length, width)."""
+    def _encode_texts(self, texts: Sequence[str]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return embeddings, (texts, dim), and each text's hidden states, (length, width)."""
         if not texts:
             return torch.zeros(0, self.dim), ()
         encodings = self._tokenizer.encode_batch(list(texts))
         ids = torch.tensor([encoding.ids for encoding in encodings])
         mask = torch.tensor([encoding.attention_mask for encoding in encodings])
-        read = self.model.get_text_features(input_ids=ids, attention_mask=None if self._reads_padding else mask)
-        tokens = tuple(state[kept] for state, kept in zip(read.last_hidden_state, mask.bool(), strict=True))
-        return read.pooler_output, tokens
+        output = self.model.get_text_features(input_ids=ids, attention_mask=None if self._attends_padding else mask)
+        tokens = tuple(state[kept] for state, kept in zip(output.last_hidden_state, mask.bool(), strict=True))
+        return output.pooler_output, tokens
 
 
 def grid_states(hidden: Tensor) -> Tensor:
-    """Trunk features → (photos, 1 + GRID², width).
+    """Average trunk features over the whole photo and over the cells of a grid: (photos, 1 + GRID², width).
 
-    hidden: (photos, width, height, height), or (photos, patches, width) with or without a class token before them.
+    hidden: (photos, width, height, height), or (photos, patches, width) with or without a leading class token.
     """
     if hidden.dim() == 3:
         edge = isqrt(hidden.shape[1])
@@ -176,7 +181,7 @@ def grid_states(hidden: Tensor) -> Tensor:
 
 
 def _configure_tokenizer(tokenizer: Tokenizer, text: PretrainedConfig, is_full: bool) -> Tokenizer:
-    """The tokenizer, cutting to the model's length and padding to it, or to the longest text of a batch."""
+    """Truncate to the model's context, and pad to it or to the longest text of a batch."""
     longest = text.max_position_embeddings
     tokenizer.enable_truncation(longest)
     own = tokenizer.padding or {"pad_id": text.pad_token_id or 0}
@@ -186,7 +191,7 @@ def _configure_tokenizer(tokenizer: Tokenizer, text: PretrainedConfig, is_full: 
 
 
 def _fill_buffers(model: nn.Module) -> None:
-    """Give the buffers that no file holds their numbers: positions count up, token types and counters are zero."""
+    """Initialize the buffers that no file holds: positions count up, token types and counters are zero."""
     for module in model.modules():
         for name, buffer in module.named_buffers(recurse=False):
             if buffer.is_meta:
@@ -195,7 +200,7 @@ def _fill_buffers(model: nn.Module) -> None:
 
 
 def _fold_batch_norms(model: nn.Module) -> None:
-    """Fold each batch norm of a ResNet into the convolution before it: the same function, a third fewer passes."""
+    """Fold each batch norm of a ResNet into the convolution before it: the same function with a third fewer passes."""
     for module in model.modules():
         for (name, first), (next_name, second) in pairwise(list(module.named_children())):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):

@@ -1,4 +1,4 @@
-"""How photos become the pixels that a vision encoder was trained on."""
+"""Convert photos to the pixels that a vision encoder was trained on."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-# The whole photo squeezed; its centred square resized (ruCLIP); the photo resized, and its middle cut out (CLIP).
+# Resize without keeping proportions; crop the central square, then resize (ruCLIP); resize, then crop (CLIP).
 Fit = Literal["squeeze", "crop-resize", "resize-crop"]
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePreprocessor:
-    """How a photo becomes pixels (`preprocessor_config.json`).
+    """Image preprocessing of a `preprocessor_config.json`.
 
-    size: pixels of an edge; edge: what the shorter side is resized to where the middle is cut out afterwards;
-    mean, std: a channel's, of values in [0, 1]; reducing_gap: larger photos are shrunk in two steps, the first of which
-    is quick and coarse (`PIL.Image.Image.resize`); None resizes as the publishers do.
+    size: pixels of the square's edge. fit, resample: how a photo becomes that square. mean, std: per channel, of values
+    in [0, 1]. edge: pixels to which the shorter side is resized before a center crop. reducing_gap: shrinks larger
+    photos in two steps, the first of them coarse and quick (`PIL.Image.Image.resize`); None resizes in one step as
+    published.
     """
 
     size: int
@@ -35,10 +36,11 @@ class ImagePreprocessor:
     reducing_gap: float | None = None
 
     @classmethod
-    def read(cls, path: Path) -> ImagePreprocessor:
-        """The rule in a `preprocessor_config.json` of `transformers`, to whose keys two of our own are added.
+    def from_file(cls, path: Path) -> ImagePreprocessor:
+        """Load a `preprocessor_config.json` of `transformers`, with two keys of this project.
 
-        `crop_first` crops before resizing, `reducing_gap` is that of the rule.
+        `crop_first` crops before resizing; `reducing_gap` is that of the class. Raises `ValueError` for a crop larger
+        than the resized photo.
         """
         config = json.loads(path.read_text(encoding="utf-8"))
         edge = _read_edge(config["size"])
@@ -51,10 +53,10 @@ class ImagePreprocessor:
         mean, std = tuple(config["image_mean"]), tuple(config["image_std"])
         return cls(size, fit, resample, mean, std, edge, config.get("reducing_gap"))
 
-    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB images → (images, 3, size, size) float."""
+    def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
+        """Convert RGB images of any size to normalized pixels, (images, 3, size, size) float32."""
         squares = torch.from_numpy(np.stack([np.asarray(self._square(image)) for image in images]))
-        # Planes first: arithmetic along a last axis of three would not be vectorised.
+        # Channels first: arithmetic along a last axis of three would not be vectorized.
         planes = squares.permute(0, 3, 1, 2).contiguous().float()
         mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
         return planes.sub_(255 * mean).div_(255 * std)

@@ -1,8 +1,8 @@
-"""The residual networks of OpenAI's CLIP, which `transformers` does not have: RN50, RN101, RN50x4, RN50x16, RN50x64.
+"""The residual networks of OpenAI's CLIP, which `transformers` lacks: RN50, RN101, RN50x4, RN50x16, RN50x64.
 
-A ResNet with a stem of three convolutions, averages before what strides, and attention in place of the last average.
-Source: "Learning transferable visual models from natural language supervision" (Radford et al., 2021), section 2.4;
-openai/CLIP at d05afc4, whose names the weights keep.
+A ResNet with a stem of three convolutions, average pooling before strided convolutions, and attention pooling at the
+end. Source: "Learning transferable visual models from natural language supervision" (Radford et al., 2021), section
+2.4; openai/CLIP at d05afc4, whose weight names are kept.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch.nn import functional
 from transformers import PretrainedConfig
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-GROWTH: Final = 4  # channels out of a block for each of its inner ones
-REDUCTION: Final = 32  # pixels of an edge for each cell of the last stage
+GROWTH: Final = 4  # output channels of a block per inner channel
+REDUCTION: Final = 32  # pixels along an edge per cell of the last stage
 
 
 class Bottleneck(nn.Module):
-    """1 × 1, 3 × 3 and 1 × 1 convolutions around which the input is added."""
+    """1 × 1, 3 × 3 and 1 × 1 convolutions with a residual connection."""
 
     def __init__(self, channels: int, inner: int, stride: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class AttentionPool2d(nn.Module):
 
 
 class ModifiedResNet(nn.Module):
-    """Photos → the cells of the last stage, and a vector that is comparable with texts."""
+    """Residual trunk with attention pooling."""
 
     def __init__(self, stages: Sequence[int], config: PretrainedConfig) -> None:
         super().__init__()
@@ -97,7 +97,11 @@ class ModifiedResNet(nn.Module):
         self.attnpool = AttentionPool2d(cells, channels, config.num_attention_heads, config.projection_dim)
 
     def forward(self, pixel_values: Tensor, **_: object) -> BaseModelOutputWithPooling:
-        """(photos, 3, size, size) → (photos, width, edge, edge) and (photos, dim)."""
+        """Encode pixels, (photos, 3, size, size).
+
+        Returns `last_hidden_state`, (photos, width, edge, edge), and `pooler_output`, (photos, dim), comparable with
+        texts.
+        """
         x = functional.relu(self.bn1(self.conv1(pixel_values)))
         x = functional.relu(self.bn2(self.conv2(x)))
         x = functional.avg_pool2d(functional.relu(self.bn3(self.conv3(x))), 2)

@@ -416,7 +416,7 @@ def test_a_photo_without_clothes_is_named_by_its_number(
 
     class ThirdOutOfDomain(OutOfDomainDetector):
         def predict(self, pixels: Tensor) -> Tensor:
-            assert pixels.shape == (6, 3, tiny_clip.rule.size, tiny_clip.rule.size)
+            assert pixels.shape == (6, 3, tiny_clip.preprocessor.size, tiny_clip.preprocessor.size)
             return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
 
     policy = MatchPolicy(-1.0, frozenset({"куртка"}), photo_threshold=-1.0)

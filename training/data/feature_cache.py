@@ -66,9 +66,10 @@ def encode_scenes(clip: Clip, scenes: Sequence[Scene], times: int) -> Tensor:
 
 def _look(clip: Clip, pixels: Tensor, first: bool) -> Tensor:
     """Encode the photos unchanged in the first pass, and as random views in later ones."""
+    size = clip.preprocessor.size
     if first:
-        seen = functional.interpolate(pixels.float() / 127.5 - 1, clip.rule.size, mode="bilinear", antialias=True)
+        seen = functional.interpolate(pixels.float() / 127.5 - 1, size, mode="bilinear", antialias=True)
     else:
-        seen = augment(pixels, clip.rule.size, 0.5)
+        seen = augment(pixels, size, 0.5)
     with loop.autocast(pixels.device):
         return clip.encode_pixels(seen.contiguous(memory_format=torch.channels_last)).states.half().cpu()

@@ -1,4 +1,4 @@
-"""BLIP-2 captioners: photos as the tokens of a Q-Former before the prompt of any language model."""
+"""BLIP-2 captioner: the query tokens of a Q-Former stand before the prompt of any language model."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from inference.clip.preprocessing import ImagePreprocessor
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `settings` of a card.
+    """The `settings` table of a card.
 
-    photos: "each" photo has its own tokens, one after the other, or all "together" share those of one photo, which has
-    to be trained: published weights know it not; prompt: what the language model reads behind the photos, with
-    `{attributes}` and `{token}` (empty: as everywhere).
+    photos: "each" gives every photo its own query tokens, one after the other; "together" gives all photos the tokens
+    of one, which needs training because no published weights know it.
+    prompt: template of the text behind the photos, with `{attributes}` and `{token}`; empty for the default template.
     """
 
     photos: Literal["each", "together"] = "each"
@@ -50,94 +50,96 @@ class Blip2Captioner:
         self.writer = writer
         self._preprocessor = preprocessor
         self._settings = settings
-        self._language: Any = model.language_model  # its types do not say that it generates
+        self._language: Any = model.language_model  # `PreTrainedModel` is not typed as having `generate`
         self._max_prompt_tokens = compute_max_prompt_tokens(self._language.config, writer.generation.max_new_tokens)
-        self._beginning = read_start_tokens(card)
+        self._start_tokens = load_start_tokens(card)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> Blip2Captioner:
-        """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
+        """Load a checkpoint folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
-        Raises `CheckpointError` for settings that are not known and for texts so long or photos so many that the
-        language model has no room for them, `ValueError` for weights that are missing.
+        Raises `CheckpointError` for unknown settings and where texts and photos exceed the language model's context,
+        and `ValueError` for missing weights.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
         dtype = context.device.dtype
         model = _merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
         cast_parts(model, dtype)
-        preprocessor = ImagePreprocessor.read(card.folder / "preprocessor_config.json")
-        most = enough(
+        preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
+        max_prompt_tokens = enough(
             card,
             compute_max_prompt_tokens(model.language_model.config, generation.max_new_tokens),
             model.queries + FEWEST_WORDS,
         )
-        if most <= model.queries * (1 if settings.photos == "together" else card.max_photos):
+        if max_prompt_tokens <= model.queries * (1 if settings.photos == "together" else card.max_photos):
             raise card.field_error("max_photos")
         return cls(model.to(context.device.name), writer, preprocessor, settings, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; the photos of many prompts go through the ViT together."""
+        """Return one draft per prompt; the photos of a microbatch go through the ViT in one pass."""
         return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
-        rows = self.rows(prompts)
+        rows = self.build_inputs_embeds(prompts)
         if self._language.config.is_encoder_decoder:
-            return self._answer(rows, prompts)
+            return self._generate_text(rows, prompts)
         return self.writer.continue_embeddings(self._language, rows, prompts)
 
-    def rows(self, prompts: Sequence[Prompt]) -> list[Tensor]:
-        """What the language model reads of each prompt, (length, width): the tokens of its photos, then its words."""
+    def build_inputs_embeds(self, prompts: Sequence[Prompt]) -> list[Tensor]:
+        """Return the input embeddings of each prompt, (length, width): its query tokens, then its text."""
         counts = [len(prompt.images) for prompt in prompts]
-        read = self.model.read_together if self._settings.photos == "together" else self.model.read_each
-        photos = read(self._pixels(prompts), counts)
+        encode = self.model.encode_together if self._settings.photos == "together" else self.model.encode_each
+        photos = encode(self._preprocess(prompts), counts)
         embed = self._language.get_input_embeddings()
         rows = []
-        for prompt, seen in zip(prompts, photos, strict=True):
-            words = torch.tensor(self._words(prompt, len(seen)), dtype=torch.long, device=seen.device)
-            rows.append(torch.cat((seen, embed(words))))
+        for prompt, photo_embeds in zip(prompts, photos, strict=True):
+            words = torch.tensor(
+                self._encode_text(prompt, len(photo_embeds)), dtype=torch.long, device=photo_embeds.device
+            )
+            rows.append(torch.cat((photo_embeds, embed(words))))
         return rows
 
-    def _pixels(self, prompts: Sequence[Prompt]) -> Tensor:
+    def _preprocess(self, prompts: Sequence[Prompt]) -> Tensor:
         images = [image for prompt in prompts for image in prompt.images]
         return (
-            self._preprocessor.pixels(images)
+            self._preprocessor.preprocess(images)
             if images
             else torch.zeros(0, 3, self._preprocessor.size, self._preprocessor.size)
         )
 
-    def _words(self, prompt: Prompt, photos: int) -> list[int]:
-        """The ids of a prompt's text behind so many tokens of photos."""
+    def _encode_text(self, prompt: Prompt, photos: int) -> list[int]:
+        """Return the input ids of a prompt's text, shortened to fit behind `photos` query tokens."""
         template = self._settings.prompt or None
         return self.writer.prompt_ids(prompt, self._max_prompt_tokens - photos, template, special=True) or [
-            self._start()
+            self._start_token_id()
         ]
 
-    def _answer(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
-        """The texts that an encoder-decoder writes of the rows that its encoder reads."""
+    def _generate_text(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
+        """Generate with an encoder-decoder, whose encoder reads the embeddings."""
         mask = pad_sequence([torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows], True)
         output_ids = generate(
             self._language,
             inputs_embeds=pad_sequence(list(rows), batch_first=True),
             attention_mask=mask,
-            generation_config=self.writer.config(**self._beginning),
+            generation_config=self.writer.config(**self._start_tokens),
             logits_processor=self.writer.processors(prompts, written_from=1),
             tokenizer=self.writer.tokenizer,
         )
         return self.writer.spell(output_ids, prompts)
 
-    def _start(self) -> int:
-        """The id that stands for nothing said yet."""
+    def _start_token_id(self) -> int:
+        """Return the id that stands in for an empty prompt."""
         tokenizer = self.writer.tokenizer
         ids: list[int | None] = [tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id]
         return next(number for number in ids if number is not None)
 
 
-def read_start_tokens(card: Card) -> dict[str, int]:
-    """The ids with which the texts of an encoder-decoder begin: its start, and with mBART the language, forced.
+def load_start_tokens(card: Card) -> dict[str, int]:
+    """Return the ids that begin every text of an encoder-decoder: its start token, and mBART's forced language token.
 
-    Of the file itself: `transformers` 5 keeps some of them out of a configuration. T5's start is its padding.
+    Reads `config.json` itself because `transformers` 5 drops some of them. T5 starts with its padding token.
     """
     settings = json.loads((card.folder / "config.json").read_text("utf-8"))["text_config"]
     ids = {name: settings.get(name) for name in ("decoder_start_token_id", "forced_bos_token_id")}
@@ -146,13 +148,13 @@ def read_start_tokens(card: Card) -> dict[str, int]:
     return {name: number for name, number in ids.items() if number is not None}
 
 
-def compute_max_prompt_tokens(config: PreTrainedConfig, output_ids: int) -> int:
-    """How many tokens a language model reads before it writes so many; an encoder has its positions to itself."""
-    return positions(config) - (0 if config.is_encoder_decoder else output_ids)
+def compute_max_prompt_tokens(config: PreTrainedConfig, max_new_tokens: int) -> int:
+    """Return how many prompt tokens fit beside `max_new_tokens`; an encoder has its positions to itself."""
+    return positions(config) - (0 if config.is_encoder_decoder else max_new_tokens)
 
 
 def _merge_adapters(model: Blip2, card: Card) -> Blip2:
-    """The model with the card's adapters, each trained on the whole of it or on its language model alone."""
+    """Merge the card's adapters, each trained on the whole model or on its language model alone."""
     for name in card.adapters:
         one = replace(card, adapters=(name,))
         if _covers_whole_model(card, name):

@@ -1,8 +1,8 @@
-"""BLIP-2: a ViT looks, a Q-Former asks it a fixed number of questions, a language model reads the answers.
+"""BLIP-2: a Q-Former condenses the patches of a ViT into a fixed number of tokens for a language model.
 
-"BLIP-2" (Li et al., 2023); several photos as in "mBLIP" (Geigle et al., 2023). The parts are those of `transformers`,
-joined here: the language model may be any, and no placeholder tokens stand for photos. Knows pixels and embeddings;
-prompts, tokens and checkpoint formats are not its business.
+"BLIP-2" (Li et al., 2023); several photos as in "mBLIP" (Geigle et al., 2023). The parts are those of `transformers`;
+they are joined here so that any language model fits and no placeholder tokens are needed. Handles pixels and
+embeddings, and knows no prompts, tokens or checkpoint formats.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ QUERIES, POSITIONS = "query_tokens", "photo_positions"
 
 
 class Blip2(nn.Module):
-    """The parts together, named as publishers name them.
+    """ViT, Q-Former, projection and language model under their published names.
 
-    photo_positions: (photos, vision width), what is added to the ViT's states of the first, second … photo where one
-    pass of the Q-Former reads several; without it nothing is added, and the photos have no order.
+    photo_positions: (photos, vision width), added to the ViT's states of the first, second … photo where one Q-Former
+    pass covers several photos. None adds nothing, and the photos have no order.
     """
 
     def __init__(
@@ -52,57 +52,61 @@ class Blip2(nn.Module):
 
     @property
     def queries(self) -> int:
-        """How many tokens one pass of the Q-Former gives."""
+        """Number of query tokens of one Q-Former pass."""
         return self.query_tokens.shape[1]
 
-    def read_each(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
-        """Every photo on its own: (all photos, 3, edge, edge) → for each count (count · queries, language width)."""
-        if not len(pixels):
-            return self._nothing(len(counts))
-        return [part.flatten(0, 1) for part in self._ask(self._look(pixels)).split(list(counts))]
+    def encode_each(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
+        """Encode every photo on its own.
 
-    def read_together(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
-        """All photos of a prompt in one pass: (all photos, 3, edge, edge) → for each count (queries, language width).
-
-        A count of zero gives no tokens.
+        pixels: (all photos, 3, edge, edge). Returns (count · queries, language width) for each count.
         """
-        read = self._nothing(len(counts))
+        if not len(pixels):
+            return self._empty(len(counts))
+        return [part.flatten(0, 1) for part in self._query(self._encode_images(pixels)).split(list(counts))]
+
+    def encode_together(self, pixels: Tensor, counts: Sequence[int]) -> list[Tensor]:
+        """Encode all photos of a prompt in one Q-Former pass.
+
+        pixels: (all photos, 3, edge, edge). Returns (queries, language width) for each count, (0, language width) for
+        zero.
+        """
+        read = self._empty(len(counts))
         if not len(pixels):
             return read
-        states = self._look(pixels)
-        albums = [self._in_order(part) for part in states.split(list(counts)) if len(part)]
+        states = self._encode_images(pixels)
+        albums = [self._add_positions(part) for part in states.split(list(counts)) if len(part)]
         mask = pad_sequence([torch.ones(len(album), device=states.device) for album in albums], batch_first=True)
-        answers = iter(self._ask(pad_sequence(albums, batch_first=True), mask.long()))
+        answers = iter(self._query(pad_sequence(albums, batch_first=True), mask.long()))
         return [next(answers) if count else nothing for count, nothing in zip(counts, read, strict=True)]
 
-    def _look(self, pixels: Tensor) -> Tensor:
+    def _encode_images(self, pixels: Tensor) -> Tensor:
         """(photos, 3, edge, edge) → (photos, patches, vision width)."""
         states: Tensor = self.vision_model(pixels.to(self.query_tokens)).last_hidden_state
         return states
 
-    def _in_order(self, states: Tensor) -> Tensor:
-        """(photos, patches, vision width) → (photos · patches, vision width), each photo's states with its position."""
+    def _add_positions(self, states: Tensor) -> Tensor:
+        """(photos, patches, vision width) → (photos · patches, vision width), with each photo's position added."""
         if self.photo_positions is not None:
             states = states + self.photo_positions[: len(states), None]
         return states.flatten(0, 1)
 
-    def _ask(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+    def _query(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
         """(rows, states, vision width) → (rows, queries, language width); mask: (rows, states), 0 for padding."""
         queries = self.query_tokens.expand(len(states), -1, -1)
         answers = self.qformer(query_embeds=queries, encoder_hidden_states=states, encoder_attention_mask=mask)
         projected: Tensor = self.language_projection(answers.last_hidden_state)
         return projected
 
-    def _nothing(self, rows: int) -> list[Tensor]:
+    def _empty(self, rows: int) -> list[Tensor]:
         return [self.query_tokens.new_zeros(0, self.language_projection.out_features)] * rows
 
 
 def build(config: Mapping[str, Any]) -> Blip2:
-    """The model of a published configuration with fresh weights; under the device `meta` without any."""
+    """Build the model of a published configuration with random weights; on the device `meta` without any."""
     parts: Any = Blip2Config.from_dict(dict(config))
     language = auto_class_for(parts.text_config).from_config(parts.text_config, trust_remote_code=False)
     if config["text_config"].get("tie_word_embeddings") is False:
-        # transformers 5 ties those of every T5, and unties them only when it reads two different ones from a file.
+        # transformers 5 ties the embeddings of every T5, and unties them only on loading two different ones.
         head = language.get_output_embeddings()
         head.weight = nn.Parameter(torch.empty_like(head.weight))
     vision, qformer = Blip2VisionModel(parts.vision_config), Blip2QFormerModel(parts.qformer_config)
@@ -110,9 +114,9 @@ def build(config: Mapping[str, Any]) -> Blip2:
 
 
 def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
-    """The model of `config.json` and the safetensors in a folder. dtype: of its numbers, "auto" as they are.
+    """Load `config.json` and the safetensors of a folder onto the CPU, in evaluation mode.
 
-    Raises `ValueError` naming the weights that the folder lacks.
+    dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` naming the missing weights.
     """
     config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
     tensors, below = weights.read(folder), weights.below
@@ -134,7 +138,7 @@ def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
 
 
 def cast_parts(model: Blip2, dtype: torch.dtype) -> None:
-    """Give the numbers another type, each part's as its class wants it."""
+    """Cast the weights in place, each part as its class requires."""
     for part in model.children():
         cast(part, dtype)
     for weight in model.parameters(recurse=False):
@@ -142,21 +146,21 @@ def cast_parts(model: Blip2, dtype: torch.dtype) -> None:
 
 
 def auto_class_for(config: Any) -> Any:
-    """The auto class of `transformers` for a language model's configuration.
+    """Return the auto class of `transformers` for a language model's configuration.
 
-    BLIP-2 there asks whether any decoder has that configuration, and would make half a model of BART.
+    `Blip2ForConditionalGeneration` prefers a causal model wherever one exists, which would load half of a BART.
     """
     return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
 
 
 def embedding_width(language: PreTrainedModel) -> int:
-    """The width of a language model's input embeddings; not always that of its layers (OPT 350M)."""
+    """Return the width of the input embeddings, which may differ from that of the layers (OPT 350M)."""
     embeddings: Any = language.get_input_embeddings()
     return int(embeddings.weight.shape[1])
 
 
-def read_embedding_width(config: Mapping[str, Any]) -> int:
-    """The same from a configuration alone."""
+def infer_embedding_width(config: Mapping[str, Any]) -> int:
+    """Return the width of the input embeddings from a configuration, without allocating weights."""
     settings: Any = AutoConfig.for_model(**config)
     with torch.device("meta"):
         return embedding_width(auto_class_for(settings).from_config(settings, trust_remote_code=False))

@@ -1,6 +1,7 @@
-"""Modern vision-language models that chat: all photos and one Russian request in a turn, the ad in the answer.
+"""Chat captioner: all photos and one Russian request in a user turn, the ad in the reply.
 
-Any model of `AutoModelForImageTextToText` whose chat template takes several images: Qwen-VL, SmolVLM, InternVL, Gemma …
+Supports any model of `AutoModelForImageTextToText` whose chat template takes several images: Qwen-VL, SmolVLM,
+InternVL, Gemma …
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ from inference.devices import Device
 
 logger = logging.getLogger(__name__)
 
-_EDGES: Final = range(56, 1025)
+_PHOTO_EDGES: Final = range(56, 1025)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `settings` of a card.
+    """The `settings` table of a card.
 
-    photo_edge: pixels of a photo's longer side, at most. The tokens that a photo costs grow with its square where a
-    model reads any size (Qwen-VL); where photos are scaled to a square of the model's, they all cost the same.
-    bits: 8 or 4 for weights that are quantised where the machine can compute with them, 0 for whole ones.
+    photo_edge: maximum pixels of a photo's longer side. The tokens of a photo grow with its square in models of dynamic
+    resolution (Qwen-VL) and are constant where photos are scaled to a fixed square.
+    bits: 8 or 4 for quantized weights where the machine supports them, 0 for unquantized ones.
     """
 
     photo_edge: int = 448
@@ -47,10 +48,9 @@ class Settings:
 
 
 class ChatCaptioner:
-    """A loaded checkpoint of the family `chat-vlm`, a folder as `transformers` saves it.
+    """A loaded checkpoint of the family `chat-vlm`, a folder of `transformers`.
 
-    model, processor: of whatever kind `transformers` makes of the folder, whose types say too little of it.
-    max_photos: at most what is asked for, and no more than have room in the model's window beside request and text.
+    max_photos: the card's limit, lowered to what fits into the context window beside request and text.
     """
 
     def __init__(
@@ -66,77 +66,82 @@ class ChatCaptioner:
         self._processor = processor
         self._settings = settings
         self._writer = Writer(processor.tokenizer, generation)
-        self._ends = model.generation_config.eos_token_id
+        self._eos_token_ids = model.generation_config.eos_token_id
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._max_prompt_tokens = enough(card, positions - generation.max_new_tokens) if positions else sys.maxsize
-        self.max_photos = self._photos_with_room(card.max_photos)
+        self.max_photos = self._count_photos(card.max_photos)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> ChatCaptioner:
-        """The captioner of a checkpoint folder. Raises `CheckpointError` for settings and texts that cannot be."""
-        settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _EDGES})
+        """Load a checkpoint folder.
+
+        Raises `CheckpointError` for invalid settings and for texts that exceed the context window.
+        """
+        settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _PHOTO_EDGES})
         generation, device = Generation.of(card), context.device
-        quantised = _build_quantization_config(settings.bits, device)
+        quantization = _build_quantization_config(settings.bits, device)
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,
-            # Adapters are merged before the weights become narrower; where they are quantised, PEFT sees to it.
-            dtype="auto" if card.adapters and not quantised else device.dtype,
+            # Adapters are merged at full precision, before the cast; PEFT handles quantized weights itself.
+            dtype="auto" if card.adapters and not quantization else device.dtype,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            quantization_config=quantised,
-            device_map=device.name if quantised else None,
+            quantization_config=quantization,
+            device_map=device.name if quantization else None,
         )
         model = merge_adapters(model, card)
-        if not quantised:
+        if not quantization:
             cast(model, device.dtype)
             model.to(device.name)
         return cls(model, load_processor(card.folder), settings, generation, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt."""
+        """Return one draft per prompt."""
         return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
-        inputs = self._fitting([self._writer.readable(prompt) for prompt in prompts])
+        inputs = self._fit_window([self._writer.readable(prompt) for prompt in prompts])
         inputs = inputs.to(self._model.device, self._model.dtype)
         start = inputs["input_ids"].shape[1]
         output_ids = generate(
             self._model,
             **inputs,
-            generation_config=self._writer.config(self._ends),
+            generation_config=self._writer.config(self._eos_token_ids),
             logits_processor=self._writer.processors(prompts, written_from=start),
             tokenizer=self._processor.tokenizer,
         )
         return self._writer.spell(output_ids[:, start:], prompts)
 
-    def _fitting(self, prompts: Sequence[Prompt]) -> Any:
-        """What the model reads of prompts; of fields that are too long for its window the end is left out."""
-        inputs = self._read(prompts)
+    def _fit_window(self, prompts: Sequence[Prompt]) -> Any:
+        """Return the model's inputs, with fields cut at their end until every row fits the context window."""
+        inputs = self._tokenize(prompts)
         excess = [
             length - self._max_prompt_tokens if prompt.masked else 0
             for prompt, length in zip(prompts, _count_tokens(inputs), strict=True)
         ]
         if max(excess) <= 0:
             return inputs
-        return self._fitting(
+        return self._fit_window(
             [self._writer.shorter(*each) if each[1] > 0 else each[0] for each in zip(prompts, excess, strict=True)]
         )
 
-    def _photos_with_room(self, most: int) -> int:
-        """How many photos of the largest size there is room for, beside the request and a few fields."""
+    def _count_photos(self, limit: int) -> int:
+        """Return how many photos of the maximum size, up to `limit`, fit beside the request and a few fields."""
         blank = Image.new("RGB", (self._settings.photo_edge,) * 2)
-        views = ImageFeatures(torch.zeros(0, 0), torch.zeros(0, 0, 0))
-        asked = (Prompt((blank,) * photos, views, "", "<VARIATIVE>") for photos in range(most, 0, -1))
-        room = self._max_prompt_tokens - FEWEST_WORDS
-        return next((len(each.images) for each in asked if _count_tokens(self._read([each]))[0] <= room), 0)
+        features = ImageFeatures(torch.zeros(0, 0), torch.zeros(0, 0, 0))
+        candidates = (Prompt((blank,) * photos, features, "", "<VARIATIVE>") for photos in range(limit, 0, -1))
+        available = self._max_prompt_tokens - FEWEST_WORDS
+        return next(
+            (len(each.images) for each in candidates if _count_tokens(self._tokenize([each]))[0] <= available), 0
+        )
 
-    def _read(self, prompts: Sequence[Prompt]) -> Any:
-        # The common one: SmolVLM's own asks how films are read.
+    def _tokenize(self, prompts: Sequence[Prompt]) -> Any:
+        # The base class's method: SmolVLM's override requires video settings.
         return ProcessorMixin.apply_chat_template(
             self._processor,
-            [self._turns(prompt) for prompt in prompts],
+            [self._build_messages(prompt) for prompt in prompts],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -144,21 +149,21 @@ class ChatCaptioner:
             processor_kwargs={"padding": True, "padding_side": "left"},
         )
 
-    def _turns(self, prompt: Prompt) -> list[dict[str, Any]]:
-        """The conversation so far: one turn of the user's, the photos first. Not every template knows a system."""
+    def _build_messages(self, prompt: Prompt) -> list[dict[str, Any]]:
+        """Return a conversation of one user turn, photos first; not every template has a system role."""
         images = [thumbnail(image, self._settings.photo_edge, Image.Resampling.BICUBIC) for image in prompt.images]
         photos: list[dict[str, Any]] = [{"type": "image", "image": image} for image in images]
         return [{"role": "user", "content": [*photos, {"type": "text", "text": build_request(prompt)}]}]
 
 
 def _count_tokens(inputs: Any) -> list[int]:
-    """How many tokens each row has."""
+    """Return the number of unpadded tokens of each row."""
     lengths: list[int] = inputs["attention_mask"].sum(1).tolist()
     return lengths
 
 
 def _build_quantization_config(bits: int, device: Device) -> BitsAndBytesConfig | None:
-    """How the weights are quantised on load; None where they stay whole, or where this machine cannot."""
+    """Return the quantization of the weights; None for unquantized ones or where the device lacks support."""
     if not bits:
         return None
     if not device.can_quantize:

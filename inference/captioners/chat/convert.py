@@ -1,4 +1,4 @@
-"""Vision-language models as they are published: folders of `transformers`, taken over with safetensors."""
+"""Convert vision-language models that are published as folders of `transformers`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAX_PHOTOS = 10
 
 
 def convert(source: Path, folder: Path) -> Card:
-    """A folder with configuration, weights, tokenizer, image processor and chat template.
+    """Copy a folder with configuration, weights, tokenizer, image processor and chat template, and return its card.
 
-    Raises `ValueError` for a model without a chat template, and whatever `transformers` raises for other files.
+    Raises `ValueError` for a model without a chat template, and whatever `transformers` raises for invalid files.
     """
     copy_transformers(source, folder)
     if load_processor(folder).chat_template is None:
@@ -28,7 +28,7 @@ def convert(source: Path, folder: Path) -> Card:
 
 
 def build(config: Mapping[str, Any]) -> PreTrainedModel:
-    """The model of a published configuration, for its shapes."""
+    """Build the model of a published configuration with random weights."""
     model: PreTrainedModel = AutoModelForImageTextToText.from_config(
         AutoConfig.for_model(**config), trust_remote_code=False
     )

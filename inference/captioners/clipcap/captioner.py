@@ -1,13 +1,7 @@
-"""The family `clipcap`: photos as prefixes that a mapper makes of a dual encoder's vectors, then GPT-2 writes.
+"""ClipCap captioner: a mapper turns a dual encoder's vector of each photo into a prefix, which GPT-2 continues.
 
-Several photos are several prefixes, one behind the other. A card may say in `settings`:
-
-    prompt     what the text stands behind, with `{attributes}` and `{token}`; without it only a prompt with fields, or
-               without photos, has words
-    normalize  whether the mapper was trained with vectors of unit length
-    thumbnail  the longest edge to which photos are made smaller before the dual encoder sees them, in pixels
-
-The first checkpoint of the kind `clip` in `requires` is the dual encoder; without one it is that of the pipeline.
+Several photos give several prefixes in a row. The first checkpoint of the kind `clip` in a card's `requires` is the
+dual encoder; without one, the pipeline's is used.
 """
 
 from __future__ import annotations
@@ -38,7 +32,13 @@ from inference.errors import CheckpointError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a card of this family may choose."""
+    """The `settings` table of a card.
+
+    prompt: template of the text behind the prefixes, with `{attributes}` and `{token}`; None adds text only to prompts
+    with fields or without photos.
+    normalize: whether the mapper was trained with vectors of unit length.
+    thumbnail: maximum pixels of a photo's longer side before the dual encoder; 0 keeps its size.
+    """
 
     prompt: str | None = None
     normalize: bool = False
@@ -55,16 +55,16 @@ class ClipCapCaptioner:
         self._clip = clip
         self._device = device
         self._settings = read_settings(Settings, card)
-        room = model.language.config.n_positions - writer.generation.max_new_tokens
-        self._max_prompt_tokens = enough(card, room, model.config.length + FEWEST_WORDS)
+        max_tokens = model.language.config.n_positions - writer.generation.max_new_tokens
+        self._max_prompt_tokens = enough(card, max_tokens, model.config.length + FEWEST_WORDS)
         self.max_photos = min(card.max_photos, (self._max_prompt_tokens - FEWEST_WORDS) // model.config.length)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> ClipCapCaptioner:
-        """The captioner of a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer.
+        """Load a checkpoint folder: `config.json`, `model.safetensors`, a tokenizer.
 
-        Raises `CheckpointError` when the dual encoder's vectors are not as long as those of the training, and when the
-        card asks for texts that leave no room for a photo.
+        Raises `CheckpointError` where the dual encoder's dimension is not that of the training, and where texts leave
+        no tokens for a photo.
         """
         model = read_model(card)
         names = [name.removeprefix("clip/") for name in card.requires if name.startswith("clip/")]
@@ -78,21 +78,21 @@ class ClipCapCaptioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; the photos of many prompts are looked at together."""
+        """Return one draft per prompt; the photos of a microbatch are encoded in one pass."""
         return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
-        prefixes = self._prefixes([image for prompt in prompts for image in prompt.images])
+        prefixes = self._encode_prefixes([image for prompt in prompts for image in prompt.images])
         parts = prefixes.split([len(prompt.images) for prompt in prompts])
-        rows = [self._row(*each) for each in zip(prompts, parts, strict=True)]
+        rows = [self._build_inputs_embeds(*each) for each in zip(prompts, parts, strict=True)]
         return self._writer.continue_embeddings(self._model.language, rows, prompts)
 
     def describe_image(self, frame: Image.Image) -> str:
-        """The caption of one RGB image, for instance a frame of a video."""
+        """Return the caption of one RGB image, such as a frame of a video."""
         return self.generate([Prompt((frame,), self._clip.encode_images(()), "", "<SINGLE>")])[0]
 
-    def _prefixes(self, images: Sequence[Image.Image]) -> Tensor:
-        """(photos, length, width)."""
+    def _encode_prefixes(self, images: Sequence[Image.Image]) -> Tensor:
+        """Encode RGB images as prefixes, (photos, length, width)."""
         edge = self._settings.thumbnail
         if edge:
             images = [thumbnail(image, edge, Image.Resampling.LANCZOS) for image in images]
@@ -101,19 +101,19 @@ class ClipCapCaptioner:
             vectors = functional.normalize(vectors, dim=-1)
         return self._model.prefix(vectors.to(self._device.name, self._device.dtype))
 
-    def _row(self, prompt: Prompt, prefixes: Tensor) -> Tensor:
-        """What the text of a prompt stands behind, (length, width)."""
+    def _build_inputs_embeds(self, prompt: Prompt, prefixes: Tensor) -> Tensor:
+        """Return the input embeddings of a prompt, (length, width): its prefixes, then its text."""
         if prompt.masked or self._settings.prompt is not None or not len(prefixes):
-            room = self._max_prompt_tokens - len(prefixes) * self._model.config.length
-            ids = self._writer.prompt_ids(prompt, room, self._settings.prompt)
+            max_tokens = self._max_prompt_tokens - len(prefixes) * self._model.config.length
+            ids = self._writer.prompt_ids(prompt, max_tokens, self._settings.prompt)
         else:
-            ids = []  # as in the training: the caption follows the photo
-        words = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
-        return torch.cat((prefixes.flatten(0, 1), words))
+            ids = []  # as in training: the caption directly follows the photo
+        vocab_size = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
+        return torch.cat((prefixes.flatten(0, 1), vocab_size))
 
 
 def read_model(card: Card) -> ClipCap:
-    """The model of a checkpoint folder with its adapters. Raises `ValueError` for weights that do not fit."""
+    """Load a checkpoint folder's model and merge its adapters. Raises `ValueError` for weights that do not fit."""
     with torch.device("meta"):
         model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
     missing, unexpected = model.load_state_dict(read(card.folder), strict=False, assign=True)

@@ -1,4 +1,4 @@
-"""ClipCap's published `.pt`, a plain state dict: which mapper and how large says nothing but its keys and shapes.
+"""Convert ClipCap's published `.pt`, a plain state dict, inferring the mapper and its sizes from keys and shapes.
 
 rmokady/CLIP_prefix_caption, AlexWortega/ruImageCaptioning and rbeketov/clipcap-nas write the same keys.
 """
@@ -22,8 +22,8 @@ from inference.checkpoints.convert import only_file
 from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 
-HEAD_WIDTH: Final = 64  # of OpenAI's models and of most others
-HEADS: Final = {1536: 16}  # width → heads of ruGPT-3 large, which are wider
+HEAD_WIDTH: Final = 64  # of OpenAI's models and most others; shapes do not show it
+HEADS: Final = {1536: 16}  # width → number of heads: those of ruGPT-3 large are wider
 
 _NAMES: Final = (
     (r"^clip_project\.model\.", "mapper."),
@@ -39,77 +39,77 @@ _NAMES: Final = (
     (r"\.mlp\.fc1\.", ".feed.0."),
     (r"\.mlp\.fc2\.", ".feed.2."),
 )
-_BUFFERS = re.compile(r"\.attn\.(bias|masked_bias)$")  # the causal mask, which old versions of GPT-2 kept with weights
+# The causal mask, which old versions of GPT-2 saved with the weights.
+_BUFFERS = re.compile(r"\.attn\.(bias|masked_bias)$")
 
 
 def convert(source: Path, folder: Path) -> Card:
-    """A folder with one `.pt` and the tokenizer of its language model, or the `.pt` itself, → a checkpoint.
+    """Convert a `.pt`, or a folder with one and the tokenizer of its language model, and return its card.
 
-    The language model's own `config.json` beside it, where there is one, tells the number of its heads and where a text
-    ends; else heads are as wide as those of the published models, and the tokenizer knows its end. Raises what
-    `only_file` raises, and `ValueError` for a tokenizer of more words than the model has.
+    The language model's own `config.json`, where it lies beside the `.pt`, gives the number of heads and the end token.
+    Otherwise heads are as wide as in the published models, and the tokenizer's end token is used. Raises what
+    `only_file` raises, and `ValueError` for a tokenizer with more tokens than the model has embeddings.
     """
     path = source if source.is_file() else only_file(source, "*.pt")
     state = weights.only_tensors(weights.read_pickle(path))
-    beside = path.parent / "config.json"
-    own = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
-    language = _infer_language_config(state, own)
+    config_path = path.parent / "config.json"
+    published = json.loads(config_path.read_text("utf-8")) if config_path.is_file() else {}
+    language = _infer_language_config(state, published)
     config = {"model_type": MODEL_TYPE, "mapper": asdict(infer_mapper_config(state)), "language": language}
-    kept = {_rename(name): tensor for name, tensor in state.items() if not _is_left_out(name, language)}
-    weights.save(kept, folder / "model.safetensors")
+    state_dict = {_rename(name): tensor for name, tensor in state.items() if not _is_dropped(name, language)}
+    weights.save(state_dict, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
-    _build_tokenizer(path.parent, own, language["vocab_size"]).save_pretrained(folder)
-    parameters = sum(tensor.numel() for tensor in kept.values())
+    _build_tokenizer(path.parent, published, language["vocab_size"]).save_pretrained(folder)
+    parameters = sum(tensor.numel() for tensor in state_dict.values())
     return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters)
 
 
 def infer_mapper_config(state: Mapping[str, Tensor]) -> MapperConfig:
-    """The mapper whose tensors stand in a published state dict. Raises `KeyError` for one of no known kind."""
+    """Infer the mapper's sizes from a published state dict. Raises `KeyError` for an unknown kind of mapper."""
     width = state["gpt.transformer.wte.weight"].shape[1]
     if "clip_project.prefix_const" in state:
-        output_ids, vector = state["clip_project.linear.weight"].shape
+        out_features, vector = state["clip_project.linear.weight"].shape
         length = len(state["clip_project.prefix_const"])
-        layers = _count(state, r"clip_project\.transformer\.layers\.(\d+)\.norm1\.weight")
+        layers = _count_layers(state, r"clip_project\.transformer\.layers\.(\d+)\.norm1\.weight")
         hidden = len(state["clip_project.transformer.layers.0.mlp.fc1.weight"])
-        return MapperConfig("transformer", vector, length, width, hidden, output_ids // width, layers)
+        return MapperConfig("transformer", vector, length, width, hidden, out_features // width, layers)
     if "clip_project.model.0.weight" in state:
         hidden, vector = state["clip_project.model.0.weight"].shape
         return MapperConfig("mlp", vector, len(state["clip_project.model.2.weight"]) // width, width, hidden)
-    output_ids, vector = state["clip_project.weight"].shape
-    return MapperConfig("linear", vector, output_ids // width, width)
+    out_features, vector = state["clip_project.weight"].shape
+    return MapperConfig("linear", vector, out_features // width, width)
 
 
-def _infer_language_config(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What the state dict tells of its GPT-2, as `GPT2Config` names it; `own`: what its publisher says of it."""
-    words, width = state["gpt.transformer.wte.weight"].shape
+def _infer_language_config(state: Mapping[str, Tensor], published: Mapping[str, Any]) -> dict[str, Any]:
+    """Infer the fields of `GPT2Config` from a state dict; `published`: the language model's own, or empty."""
+    vocab_size, width = state["gpt.transformer.wte.weight"].shape
     return {
-        "vocab_size": words,
+        "vocab_size": vocab_size,
         "n_positions": len(state["gpt.transformer.wpe.weight"]),
         "n_embd": width,
-        "n_layer": _count(state, r"gpt\.transformer\.h\.(\d+)\.ln_1\.weight"),
-        "n_head": own.get("n_head", HEADS.get(width, width // HEAD_WIDTH)),
+        "n_layer": _count_layers(state, r"gpt\.transformer\.h\.(\d+)\.ln_1\.weight"),
+        "n_head": published.get("n_head", HEADS.get(width, width // HEAD_WIDTH)),
         "n_inner": state["gpt.transformer.h.0.mlp.c_fc.weight"].shape[1],
-        "bos_token_id": None,  # the tokenizer tells
+        "bos_token_id": None,  # the tokenizer defines it
         "eos_token_id": None,
         "tie_word_embeddings": _is_tied(state),
     }
 
 
-def _build_tokenizer(folder: Path, own: Mapping[str, Any], words: int) -> PreTrainedTokenizerBase:
-    """The tokenizer of the language model, whose texts end and are padded as its publisher says.
+def _build_tokenizer(folder: Path, published: Mapping[str, Any], vocab_size: int) -> PreTrainedTokenizerBase:
+    """Return the tokenizer with the end and padding tokens of the published configuration.
 
-    GPT-2's `<|endoftext|>`, which is taken where he says nothing, may be a word that the model has no row for: then it
-    raises `ValueError`.
+    Raises `ValueError` where the default `<|endoftext|>` is a token for which the model has no embedding.
     """
-    ids = {name: own.get(f"{name}_id") for name in ("eos_token", "pad_token")}
+    ids = {name: published.get(f"{name}_id") for name in ("eos_token", "pad_token")}
     if ids["eos_token"] is not None:
-        ids |= dict.fromkeys(("bos_token", "unk_token"), ids["eos_token"])  # nobody reads them
-    spelled = read_tokenizer(folder, GPT2Tokenizer).convert_ids_to_tokens
-    names = {name: spelled(number) for name, number in ids.items() if number is not None}
-    return read_tokenizer(folder, GPT2Tokenizer, words, **names)
+        ids |= dict.fromkeys(("bos_token", "unk_token"), ids["eos_token"])  # unused, but must exist in the vocabulary
+    to_token = read_tokenizer(folder, GPT2Tokenizer).convert_ids_to_tokens
+    names = {name: to_token(number) for name, number in ids.items() if number is not None}
+    return read_tokenizer(folder, GPT2Tokenizer, vocab_size, **names)
 
 
-def _count(state: Mapping[str, Tensor], pattern: str) -> int:
+def _count_layers(state: Mapping[str, Tensor], pattern: str) -> int:
     return 1 + max(int(found[1]) for name in state if (found := re.fullmatch(pattern, name)))
 
 
@@ -118,7 +118,7 @@ def _is_tied(state: Mapping[str, Tensor]) -> bool:
     return head is None or torch.equal(head, state["gpt.transformer.wte.weight"])
 
 
-def _is_left_out(name: str, language: Mapping[str, Any]) -> bool:
+def _is_dropped(name: str, language: Mapping[str, Any]) -> bool:
     is_twice = name == "gpt.lm_head.weight" and language["tie_word_embeddings"]
     return is_twice or _BUFFERS.search(name) is not None
 

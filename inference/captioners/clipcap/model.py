@@ -1,7 +1,7 @@
-"""ClipCap: a dual encoder's vector of a photo, mapped to a prefix of embeddings before what GPT-2 writes.
+"""ClipCap: a dual encoder's vector of a photo, mapped to a prefix of embeddings that GPT-2 continues.
 
-Source: "ClipCap: CLIP prefix for image captioning" (Mokady et al., 2021). It handles vectors and embeddings and knows
-no photo and no tokenizer.
+Source: "ClipCap: CLIP prefix for image captioning" (Mokady et al., 2021). Handles vectors and embeddings, and knows no
+photos and no tokenizer.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from torch.nn import functional
 from transformers import GPT2Config, GPT2LMHeadModel
 
 MODEL_TYPE: Final = "clipcap"
-HEADS: Final = 8  # of the transformer mapper in all public code; shapes do not tell
+HEADS: Final = 8  # of the transformer mapper in all public code; shapes do not show it
 
 
 @dataclass(frozen=True, slots=True)
 class MapperConfig:
-    """Sizes of what makes a prefix of `length` embeddings of `width` from one vector of `vector` numbers.
+    """Sizes of a mapper from one vector of `vector` numbers to a prefix of `length` embeddings of `width`.
 
-    hidden: of the MLP between its two layers, of the transformer inside its feed-forward layers; the transformer
-    reads the vector as `pieces` embeddings and has `layers` blocks.
+    hidden: inner width of the MLP, or of the transformer's feed-forward layers. The transformer splits the vector into
+    `pieces` embeddings and has `layers` blocks of `heads` heads.
     """
 
     kind: Literal["mlp", "linear", "transformer"]
@@ -38,7 +38,7 @@ class MapperConfig:
 
 
 class Block(nn.Module):
-    """Self-attention without a mask and a feed-forward layer, each behind a layer norm."""
+    """Unmasked self-attention and a feed-forward layer, each behind a layer norm."""
 
     def __init__(self, config: MapperConfig) -> None:
         super().__init__()
@@ -59,8 +59,8 @@ class Block(nn.Module):
         query, key, value = (self._split(part) for part in (self.query(normed), key, value))
         attended = functional.scaled_dot_product_attention(query, key, value)
         x = x + self.project(attended.transpose(1, 2).flatten(2))
-        fed: Tensor = x + self.feed(self.feed_norm(x))
-        return fed
+        output: Tensor = x + self.feed(self.feed_norm(x))
+        return output
 
     def _split(self, x: Tensor) -> Tensor:
         split: Tensor = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -68,7 +68,7 @@ class Block(nn.Module):
 
 
 class TransformerMapper(nn.Module):
-    """The vector as `pieces` embeddings, learned ones behind them, self-attention; what stands there is the prefix."""
+    """Self-attention over the vector's `pieces` and learned embeddings; the outputs of the latter are the prefix."""
 
     def __init__(self, config: MapperConfig) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class TransformerMapper(nn.Module):
 
 
 class ClipCap(nn.Module):
-    """A mapper before a GPT-2."""
+    """A mapper and a GPT-2."""
 
     def __init__(self, mapper: MapperConfig, language: GPT2Config) -> None:
         super().__init__()
@@ -95,28 +95,29 @@ class ClipCap(nn.Module):
         self.language = GPT2LMHeadModel(language)
 
     def prefix(self, vectors: Tensor) -> Tensor:
-        """Vectors of photos (photos, vector) → what stands before the text, (photos, length, width)."""
+        """Map vectors of photos, (photos, vector), to prefixes, (photos, length, width)."""
         mapped: Tensor = self.mapper(vectors)
         return mapped.reshape(len(vectors), self.config.length, self.config.width)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Token ids (length,) → embeddings (length, width)."""
+        """Embed token ids, (length,) int64, as (length, width)."""
         embedded: Tensor = self.language.transformer.wte(ids)
         return embedded
 
 
 def build(config: Mapping[str, Any]) -> ClipCap:
-    """The model of a `config.json`, its weights random: `mapper` has the fields of `MapperConfig`, `language` GPT-2's.
+    """Build the model of a `config.json` with random weights.
 
-    Raises `TypeError` for a size that is missing or unknown.
+    config: `mapper` has the fields of `MapperConfig`, `language` those of `GPT2Config`. Raises `TypeError` for a
+    missing or unknown size.
     """
     return ClipCap(MapperConfig(**config["mapper"]), GPT2Config(**config["language"]))
 
 
 def _build_mapper(config: MapperConfig) -> nn.Module:
-    output_ids = config.length * config.width
+    out_features = config.length * config.width
     if config.kind == "transformer":
         return TransformerMapper(config)
     if config.kind == "linear":
-        return nn.Linear(config.vector, output_ids)
-    return nn.Sequential(nn.Linear(config.vector, config.hidden), nn.Tanh(), nn.Linear(config.hidden, output_ids))
+        return nn.Linear(config.vector, out_features)
+    return nn.Sequential(nn.Linear(config.vector, config.hidden), nn.Tanh(), nn.Linear(config.hidden, out_features))

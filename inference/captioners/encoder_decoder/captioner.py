@@ -1,9 +1,8 @@
-"""A ViT and a GPT-2 with cross-attention: ViT + ruGPT (tuman), ViT + GPT-2 (nlpconnect), smaller ones of that layout.
+"""Captioner of a ViT and a GPT-2 with cross-attention: ViT + ruGPT (tuman), ViT + GPT-2 (nlpconnect) and the like.
 
-Photos stand behind each other in what cross-attention sees, so there may be any number of them. A card may say in
-`settings` what the decoder reads before it writes; without it the decoder begins at once, as the published captioners
-do, and describes the one photo that it gets. A prompt without photos is always told its fields: a GPT-2 that sees
-nothing has nothing else to go on.
+Cross-attention covers the states of any number of photos, one after the other. Without a prompt in the card's settings
+the decoder starts at once, as the published captioners do. A prompt without photos always includes its fields, because
+nothing else conditions the text.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ _FIELDS = re.compile(r"\{attributes\}[\s,.;]*")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The table `settings` of a card.
+    """The `settings` table of a card.
 
-    prompt: what the decoder reads before it writes, with `{attributes}` and `{token}` (empty: nothing, but for prompts
-    without photos); separator: what stands between two fields there.
+    prompt: template of the decoder's prompt, with `{attributes}` and `{token}`; empty for none, except without photos.
+    separator: joins two fields in the prompt.
     """
 
     prompt: str = ""
@@ -65,14 +64,14 @@ class EncoderDecoderCaptioner:
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> EncoderDecoderCaptioner:
-        """The captioner of a folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
+        """Load a checkpoint folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
-        Raises `CheckpointError` for settings and adapters that do not fit and for texts longer than the decoder can
-        write, `ValueError` for weights that are missing.
+        Raises `CheckpointError` for settings and adapters that do not fit and for texts longer than the decoder's
+        context, and `ValueError` for missing weights.
         """
         settings, generation = read_settings(Settings, card), Generation.of(card)
         writer = Writer(read_tokenizer(card.folder), generation)
-        preprocessor = ImagePreprocessor.read(card.folder / "preprocessor_config.json")
+        preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         dtype = context.device.dtype
         model: Any = merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
         cast(model, dtype)
@@ -80,33 +79,33 @@ class EncoderDecoderCaptioner:
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt; the photos of many prompts go through the encoder together."""
+        """Return one draft per prompt; the photos of a microbatch go through the encoder in one pass."""
         return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
-        rows = self.ids(prompts)
-        output_ids = self.model.write(
-            rows,
-            self.states(prompts),
+        input_ids = self.build_input_ids(prompts)
+        output_ids = self.model.generate(
+            input_ids,
+            self.encode_photos(prompts),
             generation_config=self._config,
-            logits_processor=self._writer.processors(prompts, written_from=max(map(len, rows))),
+            logits_processor=self._writer.processors(prompts, written_from=max(map(len, input_ids))),
             tokenizer=self._writer.tokenizer,
         )
         return self._writer.spell(output_ids, prompts)
 
-    def states(self, prompts: Sequence[Prompt]) -> list[Tensor]:
-        """What the decoder sees of each prompt's photos, (photos · states, width)."""
+    def encode_photos(self, prompts: Sequence[Prompt]) -> list[Tensor]:
+        """Return the encoder states of each prompt's photos, (photos · states, width)."""
         images = [image for prompt in prompts for image in prompt.images]
         if not images:
             return [torch.zeros(0, 0) for _ in prompts]
-        seen = self.model.look(self._preprocessor.pixels(images))
-        return [part.flatten(0, 1) for part in seen.split([len(prompt.images) for prompt in prompts])]
+        hidden_states = self.model.encode_images(self._preprocessor.preprocess(images))
+        return [part.flatten(0, 1) for part in hidden_states.split([len(prompt.images) for prompt in prompts])]
 
-    def ids(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """What the decoder reads of each prompt before it writes."""
-        return [[self._start, *self._told(prompt)] for prompt in prompts]
+    def build_input_ids(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """Return the decoder's input ids of each prompt, start token first."""
+        return [[self._start, *self._encode_text(prompt)] for prompt in prompts]
 
-    def _told(self, prompt: Prompt) -> list[int]:
+    def _encode_text(self, prompt: Prompt) -> list[int]:
         template = self._settings.prompt
         if prompt.images and not template:
             return []
@@ -117,7 +116,7 @@ class EncoderDecoderCaptioner:
 
 
 def _build_generation_config(published: GenerationConfig | None, writer: Writer) -> tuple[GenerationConfig, int]:
-    """The settings for `generate` and the id that every text begins with, as the publisher says, else the tokenizer."""
+    """Return the generation settings and the start token, as published or else from the tokenizer."""
     tokenizer = writer.tokenizer
     named = (published.decoder_start_token_id, published.bos_token_id) if published else ()
     start = next(number for number in (*named, tokenizer.bos_token_id, tokenizer.eos_token_id) if number is not None)

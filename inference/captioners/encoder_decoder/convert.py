@@ -1,4 +1,4 @@
-"""`VisionEncoderDecoderModel` folders as they are published: ViT-like and GPT-2, of any version of `transformers`."""
+"""Convert published `VisionEncoderDecoderModel` folders of a ViT and a GPT-2, of any version of `transformers`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from inference.checkpoints.tokenizers import read_tokenizer
 
 FAMILY = "encoder-decoder"
 
-_HEAD, _WORDS = "decoder.lm_head.weight", "decoder.transformer.wte.weight"
-# Causal masks, which old versions saved beside the weights: 200 million numbers in ViT + ruGPT3large.
-_MASKS = re.compile(r"\.(attn|crossattention)\.(bias|masked_bias)$")
+_HEAD, _EMBEDDINGS = "decoder.lm_head.weight", "decoder.transformer.wte.weight"
+# Causal masks, which old versions saved with the weights: 200 million numbers in ViT + ruGPT3large.
+_CAUSAL_MASKS = re.compile(r"\.(attn|crossattention)\.(bias|masked_bias)$")
 
 
 def convert(source: Path, folder: Path) -> Card:
-    """A folder with `config.json`, `pytorch_model*.bin` or safetensors, tokenizer and `preprocessor_config.json`.
+    """Convert a published folder, and return its card.
 
-    Folders in it with a LoRA adapter are taken over as the card's adapters. The card describes one photo, as the
-    published captioners do: four beams, 16 tokens with the first.
+    source: `config.json`, `pytorch_model*.bin` or safetensors, a tokenizer and `preprocessor_config.json`. Its
+    subfolders with LoRA adapters become the card's adapters. The card's defaults are those of the published
+    captioners: one photo, four beams, 16 tokens including the start token. Raises `ValueError` for another
+    architecture.
     """
     config = json.loads((source / "config.json").read_text("utf-8"))
     if config["model_type"] != "vision-encoder-decoder" or config["decoder"]["model_type"] != "gpt2":
         raise ValueError(f"{source}: no vision encoder with a GPT-2")
-    kept = dict(_select_weights(weights.published(source)))
-    weights.save(kept, folder / "model.safetensors")
+    state_dict = dict(_select_weights(weights.published(source)))
+    weights.save(state_dict, folder / "model.safetensors")
     for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
         if name != "generation_config.json" or (source / name).is_file():
             (folder / name).write_bytes((source / name).read_bytes())
@@ -41,15 +43,15 @@ def convert(source: Path, folder: Path) -> Card:
         family=FAMILY,
         version="1",
         max_photos=1,
-        parameters=sum(weight.numel() for weight in kept.values()),
+        parameters=sum(weight.numel() for weight in state_dict.values()),
         generation={"num_beams": 4, "max_new_tokens": 15, "no_repeat_ngram_size": 0},
         adapters=convert_adapters(source, folder),
     )
 
 
 def _select_weights(published: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """The weights, each once: a head that is the table of words is not written a second time."""
+    """Yield the weights without causal masks and without a head that equals the token embeddings."""
     for name, weight in published.items():
-        is_twin = name == _HEAD and _WORDS in published and weight.equal(published[_WORDS])
-        if not is_twin and not _MASKS.search(name):
+        is_twin = name == _HEAD and _EMBEDDINGS in published and weight.equal(published[_EMBEDDINGS])
+        if not is_twin and not _CAUSAL_MASKS.search(name):
             yield name, weight

@@ -1,8 +1,8 @@
-"""A vision encoder and a GPT-2 that looks at photos while it writes: `VisionEncoderDecoderModel` of `transformers`.
+"""A vision encoder and a GPT-2 with cross-attention, `VisionEncoderDecoderModel` of `transformers`, for several photos.
 
-The published class shows one photo a row. Here a row sees any number of photos, or none: their states stand behind
-each other, which cross-attention, having no positions, takes at any length. It handles pixels and token ids and knows
-no tokenizer and no prompt.
+The published class takes one photo per row. Here a row attends to any number of photos, or none: their states are
+concatenated, and cross-attention, which has no positions, takes any length. Handles pixels and token ids, and knows no
+tokenizer and no prompt.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from inference.captioners.parts import whole
 
 @dataclass(frozen=True, slots=True)
 class CrossAttentionCache:
-    """What one layer sees of the prompts that have the same number of photos.
+    """Keys and values of one layer for the prompts with the same number of photos.
 
-    prompts: their places in the batch, (prompts,); keys, values: (prompts, heads, photos · states, width / heads).
+    prompts: (prompts,) int64, their indices in the batch. keys, values: (prompts, heads, photos · states, width /
+    heads).
     """
 
     prompts: Tensor
@@ -36,10 +37,10 @@ class CrossAttentionCache:
 
 
 class CrossAttention(nn.Module):
-    """GPT-2's cross-attention over different numbers of photos a prompt, with the published weights.
+    """GPT-2's cross-attention, with the published weights, over a different number of photos per prompt.
 
-    Keys and values are made once a prompt, not once a beam, and nothing is padded: no row pays for another's photos.
-    The row of a prompt without photos gets zeros, so that its block is that of a GPT-2 without an encoder.
+    Keys and values are computed once per prompt, not per beam, and nothing is padded. Rows without photos get zeros,
+    which makes their block that of a GPT-2 without an encoder.
     """
 
     def __init__(self, published: GPT2Attention) -> None:
@@ -48,30 +49,32 @@ class CrossAttention(nn.Module):
         self._heads: int = published.num_heads
         self._scaling: float = published.scaling
         self._prompts = 0
-        self._seen: tuple[CrossAttentionCache, ...] = ()
+        self._caches: tuple[CrossAttentionCache, ...] = ()
 
     @contextmanager
-    def looking_at(self, rows: Sequence[Tensor]) -> Iterator[None]:
-        """While it lasts, prompt n sees the states in `rows[n]`, (states, width); there may be none."""
+    def attend_to(self, rows: Sequence[Tensor]) -> Iterator[None]:
+        """Attend, inside the context, from prompt n to the states `rows[n]`, (states, width); there may be none."""
         self._prompts = len(rows)
         lengths = sorted({len(row) for row in rows if len(row)})
-        self._seen = tuple(self._look(rows, [n for n, row in enumerate(rows) if len(row) == each]) for each in lengths)
+        self._caches = tuple(
+            self._build_cache(rows, [n for n, row in enumerate(rows) if len(row) == each]) for each in lengths
+        )
         try:
             yield
         finally:
-            self._seen = ()
+            self._caches = ()
 
     def forward(self, hidden_states: Tensor, **_: object) -> tuple[Tensor, None]:
         """(rows, length, width) → (rows, length, width); rows are the prompts in order, each with its beams."""
-        asked = hidden_states.reshape(self._prompts, -1, hidden_states.shape[-1])
-        answers = torch.zeros_like(asked)
-        for seen in self._seen:
-            queries = self._split(self.q_attn(asked[seen.prompts]))
-            found = functional.scaled_dot_product_attention(queries, seen.keys, seen.values, scale=self._scaling)
-            answers[seen.prompts] = self.c_proj(found.transpose(1, 2).flatten(2))
-        return answers.view(hidden_states.shape), None
+        grouped = hidden_states.reshape(self._prompts, -1, hidden_states.shape[-1])
+        output = torch.zeros_like(grouped)
+        for cache in self._caches:
+            queries = self._split(self.q_attn(grouped[cache.prompts]))
+            attended = functional.scaled_dot_product_attention(queries, cache.keys, cache.values, scale=self._scaling)
+            output[cache.prompts] = self.c_proj(attended.transpose(1, 2).flatten(2))
+        return output.view(hidden_states.shape), None
 
-    def _look(self, rows: Sequence[Tensor], prompts: list[int]) -> CrossAttentionCache:
+    def _build_cache(self, rows: Sequence[Tensor], prompts: list[int]) -> CrossAttentionCache:
         states = torch.stack([rows[number] for number in prompts])
         keys, values = self.c_attn(states).chunk(2, -1)
         return CrossAttentionCache(torch.tensor(prompts, device=states.device), self._split(keys), self._split(values))
@@ -83,12 +86,12 @@ class CrossAttention(nn.Module):
 
 
 class MultiPhotoDecoder:
-    """A published encoder and decoder, joined by cross-attention to any number of photos. One thread at a time."""
+    """A published encoder and decoder with cross-attention to any number of photos. Not thread-safe."""
 
     def __init__(self, model: VisionEncoderDecoderModel) -> None:
         if not isinstance(model.decoder, GPT2LMHeadModel):
             raise ValueError(f"{type(model.decoder).__name__} is no GPT-2")
-        self.decoder: Any = model.decoder  # its types do not say that it generates
+        self.decoder: Any = model.decoder  # `PreTrainedModel` is not typed as having `generate`
         self._encoder = model.encoder
         self._project: nn.Module = getattr(model, "enc_to_dec_proj", nn.Identity())
         blocks: list[Any] = list(self.decoder.transformer.h)
@@ -98,40 +101,42 @@ class MultiPhotoDecoder:
 
     @property
     def positions(self) -> int:
-        """How many tokens a prompt and its text may have together."""
+        """Maximum number of tokens of a prompt and its text together."""
         positions: int = self.decoder.config.n_positions
         return positions
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Data type of the weights."""
         dtype: torch.dtype = self.decoder.dtype
         return dtype
 
-    def look(self, pixels: Tensor) -> Tensor:
-        """(photos, 3, height, width) → what the decoder sees of them, (photos, states, width)."""
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """Encode pixels, (photos, 3, height, width), as the states for cross-attention, (photos, states, width)."""
         states = self._encoder(pixel_values=pixels.to(self.decoder.device, self.dtype)).last_hidden_state
-        seen: Tensor = self._project(states)
-        return seen
+        projected: Tensor = self._project(states)
+        return projected
 
     @contextmanager
-    def looking_at(self, rows: Sequence[Tensor]) -> Iterator[None]:
-        """While it lasts, the decoder's prompt n sees the states in `rows[n]`, (states, width); there may be none."""
+    def attend_to(self, rows: Sequence[Tensor]) -> Iterator[None]:
+        """Attend, inside the context, from prompt n to the states `rows[n]`, (states, width); there may be none."""
         with ExitStack() as stack:
             for layer in self._layers:
-                stack.enter_context(layer.looking_at(rows))
+                stack.enter_context(layer.attend_to(rows))
             yield
 
-    def write(self, ids: Sequence[Sequence[int]], rows: Sequence[Tensor], **settings: Any) -> Tensor:
-        """What the decoder writes behind each prompt's ids, (prompts, tokens); `settings` go to `generate`.
+    def generate(self, input_ids: Sequence[Sequence[int]], rows: Sequence[Tensor], **settings: Any) -> Tensor:
+        """Return the ids that continue each prompt, (prompts, tokens) int64; `settings` are passed to `generate`.
 
-        rows: the states that each prompt sees, (states, width) with any number of states.
+        rows: encoder states of each prompt, (states, width) with any number of states.
         """
-        longest = max(map(len, ids))
-        padded = torch.tensor([[0] * (longest - len(row)) + list(row) for row in ids], device=self.decoder.device)
-        mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids], device=self.decoder.device)
-        with self.looking_at(rows):
-            # The blocks ask their cross-attention only where there are states; these tell that there are.
+        longest = max(map(len, input_ids))
+        padded = torch.tensor([[0] * (longest - len(row)) + list(row) for row in input_ids], device=self.decoder.device)
+        mask = torch.tensor(
+            [[0] * (longest - len(row)) + [1] * len(row) for row in input_ids], device=self.decoder.device
+        )
+        with self.attend_to(rows):
+            # GPT-2 skips its cross-attention without encoder states; these only turn it on.
             states = padded.new_zeros(len(padded), 1, 1, dtype=self.dtype)
             output_ids = generate(
                 self.decoder, input_ids=padded, attention_mask=mask, encoder_hidden_states=states, **settings
@@ -140,14 +145,14 @@ class MultiPhotoDecoder:
 
 
 def build(config: Mapping[str, Any]) -> VisionEncoderDecoderModel:
-    """The model of a published configuration, its weights random."""
+    """Build the model of a published configuration with random weights."""
     return VisionEncoderDecoderModel(VisionEncoderDecoderConfig(**config))
 
 
 def load(folder: Path, dtype: torch.dtype | str) -> VisionEncoderDecoderModel:
-    """The model of a folder, on the CPU. dtype: of its numbers, "auto" as they are in the files.
+    """Load the model of a folder onto the CPU, in evaluation mode.
 
-    Raises `ValueError` for a folder that lacks weights.
+    dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` for missing weights.
     """
     loaded = VisionEncoderDecoderModel.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True

@@ -1,10 +1,10 @@
-"""OpenFlamingo as it is published: `checkpoint.pt` over a base language model and a CLIP, each in a folder of its own.
+"""Convert a published OpenFlamingo: `checkpoint.pt` over a base language model and a CLIP.
 
-    checkpoint.pt    what was trained: perceiver, gated blocks, embeddings
-    language/        the base language model's folder of `transformers`, with its tokenizer
-    vision/          the CLIP's folder of `transformers`
+    checkpoint.pt    trained weights: perceiver, gated blocks, embeddings
+    language/        folder of `transformers` with the base language model and its tokenizer
+    vision/          folder of `transformers` with the CLIP
 
-Its code is mlfoundations/open_flamingo at 655f693. Tensors are written one at a time and none is held twice.
+Source: mlfoundations/open_flamingo at 655f693. Tensors are written one at a time, and none is held twice.
 """
 
 from __future__ import annotations
@@ -32,65 +32,65 @@ CHECKPOINT = "checkpoint.pt"
 MAX_PHOTOS = 10
 
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt")
-# A gated block is named by the layer that it stands before, or, in the first releases, in a list of its own.
+# A gated block is named after the layer behind it; the first releases keep the blocks in a list of their own.
 _GATE = re.compile(r"lang_encoder\.(?:.+\.(\d+)\.gated_cross_attn_layer|gated_cross_attn_layers\.(\d+))\.(.+)")
-# The same tensors a second time, frozen ones, and what GPT-NeoX can reckon: its causal mask and its rotations.
+# Duplicates, frozen weights, and buffers that GPT-NeoX computes: its causal mask and rotary frequencies.
 _DROPPED = re.compile(
     r"vision_encoder\.|lang_encoder\.old_decoder_blocks\.|.+\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$"
 )
-# How the code of MPT-1B and that of MPT in `transformers` name the same things.
+# Names of MPT-1B's own code → names of MPT in `transformers`.
 _MOSAIC = (
     (r"\bln_(1|2|f)\.", r"norm_\1."),
     (r"\.mlp\.mlp_(up|down)\.", r".ffn.\1_proj."),
     (r"\.attn\.Wqkv\.weight$", ".attn.Wqkv.linear.weight"),
     (r"\.attn\.([qk]_ln)\.", r".attn.Wqkv.\1."),
 )
-# What the MPT of `transformers` computes, whatever its configuration says.
+# The MPT of `transformers` ignores these settings and always computes with the values here.
 _MPT = {"no_bias": True, "logit_scale": None, "expansion_ratio": 4}
 _MPT_ATTENTION = {"alibi": True, "alibi_bias_max": 8, "prefix_lm": False}
 
 
 def convert(source: Path, folder: Path) -> Card:
-    """Read a published OpenFlamingo into `folder`.
+    """Convert a published OpenFlamingo into `folder`, and return its card.
 
-    Raises `CheckpointError` for a checkpoint that lacks weights or is of another language model or CLIP.
+    Raises `CheckpointError` for missing weights and for those of another language model or CLIP.
     """
-    language, config = folder / LANGUAGE, _language_config(source / LANGUAGE)
+    language, config = folder / LANGUAGE, _load_language_config(source / LANGUAGE)
     state = dict(_rename(_unwrap(weights.read_pickle(source / CHECKPOINT))))
     trained = {name.removeprefix(f"{LANGUAGE}."): w for name, w in state.items() if name.startswith(f"{LANGUAGE}.")}
     own = {name: weight for name, weight in state.items() if not name.startswith(f"{LANGUAGE}.")}
     language.mkdir()
     _write_json(language / "config.json", config)
     _convert_vision(source / VISION, folder / VISION)
-    between = _between(own)
+    adapter_config = _infer_config(own)
     with torch.device("meta"):
         model = assemble(
             AutoConfig.from_pretrained(language, local_files_only=True, trust_remote_code=False),
             AutoConfig.from_pretrained(folder / VISION, local_files_only=True, trust_remote_code=False),
-            between,
+            adapter_config,
         )
-    _check(own, {name: weight.shape for name, weight in flamingo.adapter_state_dict(model).items()})
-    speaker = model.language
-    tensors = _language_weights(source / LANGUAGE, speaker, trained)
+    _check_weights(own, {name: weight.shape for name, weight in flamingo.adapter_state_dict(model).items()})
+    language_model = model.language
+    tensors = _merge_language_weights(source / LANGUAGE, language_model, trained)
     tokens = _convert_tokenizer(source / LANGUAGE, language)
-    config["vocab_size"] = len(tensors[_words(speaker)])
+    config["vocab_size"] = len(tensors[_embedding_name(language_model)])
     if config["vocab_size"] < tokens:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights="<image>, <|endofchunk|>")
     _write_json(language / "config.json", config)
     weights.save(tensors, language / flamingo.WEIGHTS)
-    flamingo.save_adapter(own, between, folder)
+    flamingo.save_adapter(own, adapter_config, folder)
     return Card(folder=folder, family="flamingo", version="1", max_photos=MAX_PHOTOS, parameters=weights.count(folder))
 
 
 def _unwrap(kept: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of a file as training saves it or as it was released."""
+    """Yield the tensors of a training checkpoint or of a release."""
     for name, tensor in kept.get("model_state_dict", kept).items():
         if isinstance(tensor, Tensor):
             yield name.removeprefix("module."), tensor
 
 
 def _rename(state: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """By our names: `perceiver.…`, `gated.<layer>.…`, and `language.…` as the language model names it."""
+    """Rename published tensors to `perceiver.…`, `gated.<layer>.…` and `language.…`."""
     for name, tensor in state:
         if gate := _GATE.fullmatch(name):
             yield f"gated.{gate[1] or gate[2]}.{gate[3]}", tensor
@@ -100,75 +100,80 @@ def _rename(state: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]
             yield name, tensor
 
 
-def _between(own: Mapping[str, Tensor]) -> FlamingoConfig:
-    """The sizes, read from the weights themselves."""
-    layers = [int(found[1]) for name in own if (found := re.match(r"perceiver\.layers\.(\d+)\.", name))]
-    gates = [int(found[1]) for name in own if (found := re.match(r"gated\.(\d+)\.", name))]
+def _infer_config(own: Mapping[str, Tensor]) -> FlamingoConfig:
+    """Infer the sizes of perceiver and gated blocks from the weights."""
+    layers = [int(match[1]) for name in own if (match := re.match(r"perceiver\.layers\.(\d+)\.", name))]
+    gates = [int(match[1]) for name in own if (match := re.match(r"gated\.(\d+)\.", name))]
     if not layers or not gates or "perceiver.latents" not in own:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights="perceiver, gated_cross_attn_layer")
     return FlamingoConfig(every=min(gates) + 1, depth=max(layers) + 1, latents=len(own["perceiver.latents"]))
 
 
-def _check(own: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
-    """Every weight has its place, and every place its weight."""
+def _check_weights(own: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:
+    """Raise `CheckpointError` for weights that are missing, unexpected or of another shape."""
     if missing := expected.keys() - own.keys():
-        raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights=_few(missing))
-    if strange := {name for name, weight in own.items() if expected.get(name) != weight.shape}:
-        raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_few(strange))
+        raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights=_summarize(missing))
+    if unexpected := {name for name, weight in own.items() if expected.get(name) != weight.shape}:
+        raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_summarize(unexpected))
 
 
-def _language_weights(source: Path, speaker: PreTrainedModel, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The base model's tensors with those that were trained in their places, and as many words everywhere.
+def _merge_language_weights(
+    source: Path, language_model: PreTrainedModel, trained: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the base model's tensors with the trained ones in their places and equally many rows in both embeddings.
 
-    speaker: the model on the device `meta`. What writes words has a row for each that is read: too many are cut off,
-    and those of the new tokens, which a file without them cannot tell, are the mean of the others.
+    language_model: on the device `meta`. The output embeddings get a row for each input embedding: surplus rows are
+    cut, and missing rows of new tokens are the mean of the existing ones.
     """
-    names = dict(speaker.named_parameters(remove_duplicate=False))
-    read = _words(speaker)
-    tensors = {_today(name, names, speaker): tensor for name, tensor in weights.published(source).items()}
-    found = {_today(name, names, speaker): tensor for name, tensor in trained.items()}
-    if strange := found.keys() - names.keys():
-        raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_few(strange))
-    if read not in found:
+    names = dict(language_model.named_parameters(remove_duplicate=False))
+    read = _embedding_name(language_model)
+    tensors = {
+        _rename_language_weight(name, names, language_model): tensor
+        for name, tensor in weights.published(source).items()
+    }
+    trained_tensors = {_rename_language_weight(name, names, language_model): tensor for name, tensor in trained.items()}
+    if unexpected := trained_tensors.keys() - names.keys():
+        raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_summarize(unexpected))
+    if read not in trained_tensors:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights=read)
-    tensors = {name: tensor for name, tensor in (tensors | found).items() if name in names}
-    head = speaker.get_output_embeddings()
-    for name in [f"{_name(speaker, head)}.{each}" for each, _ in head.named_parameters()]:
-        if speaker.config.tie_word_embeddings and name.endswith(".weight"):
+    tensors = {name: tensor for name, tensor in (tensors | trained_tensors).items() if name in names}
+    head = language_model.get_output_embeddings()
+    for name in [f"{_module_name(language_model, head)}.{each}" for each, _ in head.named_parameters()]:
+        if language_model.config.tie_word_embeddings and name.endswith(".weight"):
             tensors.pop(name, None)
         elif name in tensors:
-            tensors[name] = _with_rows(tensors[name], len(tensors[read]))
+            tensors[name] = _resize_rows(tensors[name], len(tensors[read]))
     return tensors
 
 
-def _today(name: str, names: Mapping[str, nn.Parameter], speaker: PreTrainedModel) -> str:
-    """A published name as the model has it: MPT-1B's and GPT-NeoX's own names, and without the base model's prefix."""
-    if isinstance(speaker, QKNormMptForCausalLM):
+def _rename_language_weight(name: str, names: Mapping[str, nn.Parameter], language_model: PreTrainedModel) -> str:
+    """Map a published weight's name, MPT-1B's or GPT-NeoX's too and with or without prefix, to the model's."""
+    if isinstance(language_model, QKNormMptForCausalLM):
         for old, new in _MOSAIC:
             name = re.sub(old, new, name)
-    others = (f"{speaker.base_model_prefix}.{name}", name.replace("embed_out.", "lm_head."))
-    return next((each for each in (name, *others) if each in names), name)
+    candidates = (f"{language_model.base_model_prefix}.{name}", name.replace("embed_out.", "lm_head."))
+    return next((each for each in (name, *candidates) if each in names), name)
 
 
-def _words(speaker: PreTrainedModel) -> str:
-    """The name of the embedding of words."""
-    return f"{_name(speaker, speaker.get_input_embeddings())}.weight"
+def _embedding_name(language_model: PreTrainedModel) -> str:
+    """Return the name of the input embeddings' weight."""
+    return f"{_module_name(language_model, language_model.get_input_embeddings())}.weight"
 
 
-def _name(model: nn.Module, module: nn.Module) -> str:
+def _module_name(model: nn.Module, module: nn.Module) -> str:
     names: Iterator[str] = (name for name, each in model.named_modules() if each is module)
     return next(names)
 
 
-def _with_rows(weight: Tensor, rows: int) -> Tensor:
+def _resize_rows(weight: Tensor, rows: int) -> Tensor:
     if len(weight) >= rows:
         return weight[:rows]
     mean = weight.mean(0, keepdim=True, dtype=torch.float32).to(weight.dtype)
     return torch.cat((weight, mean.expand(rows - len(weight), *weight.shape[1:])))
 
 
-def _language_config(folder: Path) -> dict[str, Any]:
-    """The language model's configuration, for the code in `transformers`. Raises `ValueError` for what that lacks."""
+def _load_language_config(folder: Path) -> dict[str, Any]:
+    """Return the configuration of the language model for `transformers`. Raises `ValueError` for unsupported MPTs."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
     if config["model_type"] == "mosaic_gpt":
         kept = ("d_model", "n_heads", "n_layers", "max_seq_len", "vocab_size", "no_bias", "logit_scale", "torch_dtype")
@@ -178,19 +183,19 @@ def _language_config(folder: Path) -> dict[str, Any]:
         config |= {"model_type": "mpt", "attn_config": attention}
     if config["model_type"] == "mpt":
         attention = config.get("attn_config") or {}
-        asked = {name: (config, value) for name, value in _MPT.items()}
-        asked |= {name: (attention, value) for name, value in _MPT_ATTENTION.items()}
-        if wrong := [name for name, (table, value) in asked.items() if table.get(name, value) != value]:
+        constraints = {name: (config, value) for name, value in _MPT.items()}
+        constraints |= {name: (attention, value) for name, value in _MPT_ATTENTION.items()}
+        if wrong := [name for name, (table, value) in constraints.items() if table.get(name, value) != value]:
             raise ValueError(f"{folder}: an MPT with its own {wrong}")
     return {name: value for name, value in config.items() if name not in ("auto_map", "architectures")}
 
 
 def _convert_vision(source: Path, folder: Path) -> None:
-    """Only the part of the CLIP that sees, under the names that `transformers` gives it."""
+    """Save the CLIP's vision model alone, under its names in `transformers`."""
     folder.mkdir()
     config = json.loads((source / "config.json").read_text("utf-8"))
-    seer = {"model_type": "clip_vision_model"} | config.get("vision_config", config)
-    _write_json(folder / "config.json", seer | {"model_type": "clip_vision_model"})
+    vision_config = {"model_type": "clip_vision_model"} | config.get("vision_config", config)
+    _write_json(folder / "config.json", vision_config | {"model_type": "clip_vision_model"})
     shutil.copyfile(source / PIXELS, folder / PIXELS)
     tensors = {
         name: tensor
@@ -201,7 +206,7 @@ def _convert_vision(source: Path, folder: Path) -> None:
 
 
 def _convert_tokenizer(source: Path, folder: Path) -> int:
-    """The tokenizer with the tokens that were added before training; returns how many it knows."""
+    """Save the tokenizer with OpenFlamingo's special tokens, and return its number of tokens."""
     for pattern in _TOKENIZER:
         for path in source.glob(pattern):
             shutil.copyfile(path, folder / path.name)
@@ -214,6 +219,6 @@ def _write_json(path: Path, table: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def _few(names: Iterable[str]) -> str:
+def _summarize(names: Iterable[str]) -> str:
     first, *more = sorted(names)
     return f"{first} … ({len(more) + 1})" if more else first

@@ -1,7 +1,7 @@
-"""A language model that sees photos: any decoder of `transformers`, any ViT, and what OpenFlamingo puts between them.
+"""Flamingo: any decoder and any ViT of `transformers`, joined by OpenFlamingo's perceiver and gated cross-attention.
 
-The language model stays as it is: what looks at the photos is hooked before its layers, so that its own `generate`,
-cache, beams and adapters work. It knows tensors; what the text says is the captioner's business.
+The cross-attention is hooked before the decoder's layers, so that its own `generate`, cache, beam search and adapters
+keep working. Handles tensors, and knows no prompts.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class FlamingoConfig:
-    """What stands between the ViT and the language model (`config.json`).
+    """Sizes of the modules between the ViT and the language model (`config.json`).
 
-    every: a gated block stands before each `every`-th layer; depth, latents: of the perceiver.
+    every: a gated block stands before each `every`-th layer. depth, latents: of the perceiver.
     """
 
     every: int
@@ -54,29 +54,34 @@ class FlamingoConfig:
 
 @dataclass
 class VisionState:
-    """What the layers of a language model see. Their hooks hold this and not the model, which no cycle keeps alive.
+    """The photos that the layers of a language model attend to.
 
-    read: number of a gated block → the keys and values that it made of the photos.
+    Hooks hold this instead of the model, so that no reference cycle keeps the model alive.
+
+    keys_values: number of a gated block → the keys and values of its photos.
     """
 
     media: Media | None = None
-    read: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    keys_values: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
-    def look(
+    def attend(
         self, number: str, block: nn.Module, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Before a layer: its input, (rows × beams, length, width), has looked at the photos."""
+        """Apply a gated block to a layer's input, (rows × beams, length, width), as a forward pre-hook.
+
+        Raises `RuntimeError` outside of `Flamingo.attend_to`.
+        """
         if self.media is None:
-            raise RuntimeError("the language model was called outside of `seeing`")
+            raise RuntimeError("the language model was called outside of `attend_to`")
         hidden = args[0] if args else kwargs["hidden_states"]
-        looked = block(hidden, *self.read[number], self.media.seen(hidden.shape[1]))
-        return ((looked, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": looked})
+        attended = block(hidden, *self.keys_values[number], self.media.attention_mask(hidden.shape[1]))
+        return ((attended, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": attended})
 
 
 class Flamingo(nn.Module):
-    """A language model whose layers look at photos. It is called inside `seeing`.
+    """A language model whose layers attend to photos. Call it inside `attend_to`.
 
-    post_layernorm: whether the perceiver reads the ViT's tokens behind its last norm. OpenFlamingo was trained without
+    post_layernorm: whether the perceiver gets the ViT's tokens after its last norm. OpenFlamingo was trained without
     it, with open_clip 2.16 to 2.20; later versions of open_clip apply it.
     """
 
@@ -84,55 +89,63 @@ class Flamingo(nn.Module):
         self,
         language: PreTrainedModel,
         vision: PreTrainedModel,
-        between: FlamingoConfig,
+        config: FlamingoConfig,
         *,
         post_layernorm: bool = False,
     ) -> None:
         super().__init__()
         width: int = language.config.hidden_size
-        seen_width: int = vision.config.hidden_size
+        vision_width: int = vision.config.hidden_size
         layers = decoder_layers(language)
         self.language = language
         self.vision = vision
-        self.perceiver = PerceiverResampler(seen_width, between.depth, between.latents)
+        self.perceiver = PerceiverResampler(vision_width, config.depth, config.latents)
         self.gated = nn.ModuleDict(
             {
-                str(number): GatedCrossAttentionBlock(width, seen_width)
-                for number in range(between.every - 1, len(layers), between.every)
+                str(number): GatedCrossAttentionBlock(width, vision_width)
+                for number in range(config.every - 1, len(layers), config.every)
             }
         )
-        self.between = between
+        self.adapter_config = config
         self.post_layernorm = post_layernorm
-        self._sight = VisionState()
+        self._vision_state = VisionState()
         for number, block in self.gated.items():
-            layers[int(number)].register_forward_pre_hook(partial(self._sight.look, number, block), with_kwargs=True)
+            layers[int(number)].register_forward_pre_hook(
+                partial(self._vision_state.attend, number, block), with_kwargs=True
+            )
 
-    def look(self, pixels: Tensor) -> Tensor:
-        """(photos, 3, size, size) → the latents of each photo, (photos, latents, width)."""
-        latents: Tensor = self.perceiver(self.tokens(pixels))
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """Encode pixels, (photos, 3, size, size), as latents, (photos, latents, width)."""
+        latents: Tensor = self.perceiver(self.encode_patches(pixels))
         return latents
 
-    def tokens(self, pixels: Tensor) -> Tensor:
-        """(photos, 3, size, size) → what the ViT sees in each patch, (photos, patches, width)."""
+    def encode_patches(self, pixels: Tensor) -> Tensor:
+        """Encode pixels, (photos, 3, size, size), as the ViT's patch tokens, (photos, patches, width)."""
         states: Tensor = self.vision(pixel_values=pixels).last_hidden_state
         if self.post_layernorm and isinstance(self.vision, CLIPVisionModel):
             states = self.vision.post_layernorm(states)
         patches = (pixels.shape[-1] // self.vision.config.patch_size) ** 2
-        return states[:, -patches:]  # class and register tokens stand first
+        return states[:, -patches:]  # class and register tokens come first
 
     @contextmanager
-    def seeing(self, media: Media) -> Iterator[PreTrainedModel]:
-        """The language model, which sees these photos for as long as the context lasts."""
-        self._sight.media = media
-        self._sight.read = {number: block.attn.read(media.latents) for number, block in self.gated.items()}  # type: ignore[operator, union-attr]
+    def attend_to(self, media: Media) -> Iterator[PreTrainedModel]:
+        """Yield the language model, which attends to these photos inside the context."""
+        self._vision_state.media = media
+        self._vision_state.keys_values = {
+            number: block.attn.project_latents(media.latents)  # type: ignore[operator, union-attr]
+            for number, block in self.gated.items()
+        }
         try:
             yield self.language
         finally:
-            self._sight.media, self._sight.read = None, {}
+            self._vision_state.media, self._vision_state.keys_values = None, {}
 
 
 def decoder_layers(language: PreTrainedModel) -> nn.ModuleList:
-    """The layers of any decoder: the outermost list of as many modules as its configuration says."""
+    """Return a decoder's layers: the outermost module list whose length is that of its configuration.
+
+    Raises `ValueError` for a model without such a list.
+    """
     count = language.config.num_hidden_layers
     for _, module in sorted(language.named_modules(), key=lambda named: named[0].count(".")):
         if isinstance(module, nn.ModuleList) and len(module) == count:
@@ -141,7 +154,7 @@ def decoder_layers(language: PreTrainedModel) -> nn.ModuleList:
 
 
 def build(config: Mapping[str, Any]) -> Flamingo:
-    """A model of the publishers' sizes with random weights.
+    """Build a model of the published sizes with random weights.
 
     config: `language` and `vision`, each a configuration of `transformers` with its `model_type`, and `every`.
     """
@@ -149,26 +162,26 @@ def build(config: Mapping[str, Any]) -> Flamingo:
     return assemble(language, vision, FlamingoConfig(config["every"]))
 
 
-def assemble(language: PreTrainedConfig, vision: PreTrainedConfig, between: FlamingoConfig) -> Flamingo:
-    """A model with random weights."""
-    return Flamingo(_language_class(language)(language), _vision_class(vision)(vision), between)
+def assemble(language: PreTrainedConfig, vision: PreTrainedConfig, config: FlamingoConfig) -> Flamingo:
+    """Build a model with random weights."""
+    return Flamingo(_language_class(language)(language), _vision_class(vision)(vision), config)
 
 
 def init_from_pretrained(
     language: Path, vision: Path, every: int, depth: int = 6, latents: int = 64
 ) -> tuple[Flamingo, PreTrainedTokenizerBase]:
-    """A model to be trained, from folders of `transformers`: any decoder with its tokenizer and any ViT.
+    """Build a model to train from folders of `transformers`: any decoder with its tokenizer, and any ViT.
 
-    Its gates are shut: until it is trained it writes what the language model writes.
+    Its gates are closed: until it is trained it generates what the language model alone would.
     """
     tokenizer = add_special_tokens(read_tokenizer(language))
-    speaker, seer = _load(_language_class, language, "auto"), _load(_vision_class, vision, "auto")
-    speaker.resize_token_embeddings(max(len(tokenizer), speaker.config.vocab_size))
-    return Flamingo(speaker, seer, FlamingoConfig(every, depth, latents)), tokenizer
+    language_model, vision_model = _load(_language_class, language, "auto"), _load(_vision_class, vision, "auto")
+    language_model.resize_token_embeddings(max(len(tokenizer), language_model.config.vocab_size))
+    return Flamingo(language_model, vision_model, FlamingoConfig(every, depth, latents)), tokenizer
 
 
 def add_special_tokens(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """The tokenizer with OpenFlamingo's tokens behind its own, in its order; a text ends with `<|endofchunk|>`."""
+    """Append OpenFlamingo's special tokens to a tokenizer, in its order; texts end with `<|endofchunk|>`."""
     tokens = [END, IMAGE] + ([PADDING] if tokenizer.pad_token is None else [])
     tokenizer.add_tokens([AddedToken(token, special=True, normalized=False) for token in tokens], special_tokens=True)
     if tokenizer.pad_token is None:
@@ -178,29 +191,29 @@ def add_special_tokens(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenize
 
 
 def save(model: Flamingo, tokenizer: PreTrainedTokenizerBase, vision: Path, folder: Path) -> None:
-    """Write the model as `load` reads it; `vision`: the folder whose pixel rule the photos follow."""
+    """Save the model for `load`; `vision`: the folder whose `preprocessor_config.json` is copied."""
     model.language.save_pretrained(folder / LANGUAGE)
     tokenizer.save_pretrained(folder / LANGUAGE)
     model.vision.save_pretrained(folder / VISION)
     shutil.copyfile(vision / PIXELS, folder / VISION / PIXELS)
-    save_adapter(adapter_state_dict(model), model.between, folder)
+    save_adapter(adapter_state_dict(model), model.adapter_config, folder)
 
 
 def adapter_state_dict(model: Flamingo) -> dict[str, Tensor]:
-    """The weights that are neither the language model's nor the ViT's."""
+    """Return the weights that belong neither to the language model nor to the ViT."""
     return {name: weight for name, weight in model.state_dict().items() if _is_own(name)}
 
 
-def save_adapter(own: Mapping[str, Tensor], between: FlamingoConfig, folder: Path) -> None:
-    """Write what stands between the two models: `config.json` and `model.safetensors`."""
+def save_adapter(own: Mapping[str, Tensor], config: FlamingoConfig, folder: Path) -> None:
+    """Save the weights between the two models as `config.json` and `model.safetensors`."""
     weights.save(own, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps({"model_type": "flamingo"} | asdict(between), indent=2) + "\n", "utf-8")
+    (folder / CONFIG).write_text(json.dumps({"model_type": "flamingo"} | asdict(config), indent=2) + "\n", "utf-8")
 
 
 def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: bool = False) -> Flamingo:
-    """The model of a checkpoint folder, on the CPU. dtype: of its numbers, "auto" as they are in the files.
+    """Load the model of a checkpoint folder onto the CPU, in evaluation mode.
 
-    Raises `ValueError` for weights that are missing or too many.
+    dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` for missing or unexpected weights.
     """
     sizes = json.loads((folder / CONFIG).read_text("utf-8"))
     sizes.pop("model_type")
@@ -218,18 +231,18 @@ def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: boo
 
 
 def _language_class(config: PreTrainedConfig) -> Any:
-    """The class of a decoder."""
+    """Return the class of a decoder."""
     is_normed = config.model_type == "mpt" and config.attn_config.qk_ln
     return QKNormMptForCausalLM if is_normed else MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
 
 
 def _vision_class(config: PreTrainedConfig) -> Any:
-    """The class of a ViT; of a CLIP, its half that sees."""
+    """Return the class of a ViT; for a CLIP, that of its vision model."""
     return CLIPVisionModel if config.model_type.startswith("clip") else MODEL_MAPPING[type(config)]
 
 
 def _load(kind: Any, folder: Path, dtype: torch.dtype | str, **more: bool) -> PreTrainedModel:
-    """A model of `transformers`, all of whose weights are in the folder."""
+    """Load a model of `transformers`, all of whose weights must be in the folder."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     more |= {"local_files_only": True, "output_loading_info": True}
     model: PreTrainedModel = whole(kind(config).from_pretrained(folder, dtype=dtype, **more), folder)

@@ -1,7 +1,7 @@
-"""MPT-1B, which OpenFlamingo-3B stands on: an MPT whose queries and keys are normed. `transformers` reads the setting
-`qk_ln` of MPT and leaves it out of the computation.
+"""MPT-1B, the base of OpenFlamingo-3B: an MPT with normalized queries and keys.
 
-"MosaicGPT" in mosaicml/examples at f037b514; Henry et al., 2020, for normed queries and keys.
+`transformers` reads MPT's setting `qk_ln` but does not apply it. Sources: "MosaicGPT" in mosaicml/examples at f037b514;
+Henry et al., 2020, for the normalization.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from transformers.models.mpt.modeling_mpt import MptBlock
 
 
 class QKNormProjection(nn.Module):
-    """Queries, keys and values as one matrix gives them, the first two normed over their whole width."""
+    """Fused projection to queries, keys and values, the first two normalized over their whole width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class QKNormProjection(nn.Module):
 
 
 class QKNormMptForCausalLM(MptForCausalLM):
-    """An MPT with a `NormedProjection` in each of its layers."""
+    """An MPT with a `QKNormProjection` in each of its layers."""
 
     def __init__(self, config: MptConfig) -> None:
         super().__init__(config)

@@ -169,7 +169,7 @@ class TestOpenai:
         assert (vision["hidden_act"], text["hidden_act"]) == ("gelu", "gelu")
         assert (vision["num_attention_heads"], text["num_attention_heads"]) == (4, 8)
         clip = Clip.load(card.folder)
-        assert clip.rule.mean == (0.5,) * 3
+        assert clip.preprocessor.mean == (0.5,) * 3
         assert torch.isfinite(clip.encode_texts(TEXTS).embeddings).all()
 
     def test_a_torchscript_archive_is_read_like_its_state_dict(self, openai: Card, tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def test_a_large_photo_is_shrunk_in_two_steps_without_harm(ruclip: tuple[Path, C
     """Photos of more than three times the size are first reduced, which the embedding hardly notices."""
     image = Image.effect_mandelbrot((640, 480), (-2, -1.5, 1, 1.5), 60).convert("RGB")
     clip = Clip.load(ruclip[0])
-    plain = (square(image, 32) - torch.tensor(clip.rule.mean).view(3, 1, 1)) / torch.tensor(clip.rule.std).view(3, 1, 1)
+    plain = (square(image, 32) - torch.tensor(clip.preprocessor.mean).view(3, 1, 1)) / torch.tensor(
+        clip.preprocessor.std
+    ).view(3, 1, 1)
     assert float(clip.encode_images([image]).embeddings[0] @ clip.encode_pixels(plain[None]).embeddings[0]) > 0.999
 
 
@@ -83,7 +85,7 @@ def test_a_dual_encoder_is_the_same_after_saving_and_loading(tmp_path: Path) -> 
     padded = torch.tensor([row + [0] * (48 - len(row)) for row in ids])
     seen, read = clip.encode_images(images), clip.encode_texts(tiny.TEXTS)
     for rounded, tolerance in ((model, 5e-3), (deepcopy(model).half().float(), 1e-5)):
-        pooled, photos = rounded.encode_images(clip.rule.pixels(images))
+        pooled, photos = rounded.encode_images(clip.preprocessor.preprocess(images))
         assert torch.allclose(seen.embeddings, photos, atol=tolerance)
         assert torch.allclose(seen.states[:, 0], pooled, atol=3 * tolerance)
         assert torch.allclose(read.embeddings, rounded.encode_texts(padded), atol=tolerance)

@@ -35,7 +35,7 @@ HALVES = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 def rule(folder: Path, **config: object) -> ImagePreprocessor:
     path = folder / "preprocessor_config.json"
     path.write_text(json.dumps(HALVES | config), "utf-8")
-    return ImagePreprocessor.read(path)
+    return ImagePreprocessor.from_file(path)
 
 
 @pytest.mark.parametrize("published", [{}, {"size": {"shortest_edge": 40}}, {"resample": 2}])
@@ -45,10 +45,10 @@ def test_clip_s_photos_are_resized_and_their_middle_cut_out(tmp_path: Path, publ
     settings: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": crop} | published
     processor = CLIPImageProcessorPil(**settings)
     processor.save_pretrained(tmp_path)
-    own = ImagePreprocessor.read(tmp_path / "preprocessor_config.json")
+    own = ImagePreprocessor.from_file(tmp_path / "preprocessor_config.json")
     images = [hashed.photo(str(size), size) for size in SIZES]
     expected = processor(images, return_tensors="pt").pixel_values
-    torch.testing.assert_close(own.pixels(images), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(own.preprocess(images), expected, atol=1e-6, rtol=0)
 
 
 def test_the_way_in_which_openai_s_folders_wrote_it_first_is_read_too(tmp_path: Path) -> None:
@@ -63,10 +63,10 @@ def test_siglip_s_photos_are_squeezed(tmp_path: Path) -> None:
     """Equal to `SiglipImageProcessor` to 1e-6."""
     processor = SiglipImageProcessorPil(size={"height": 32, "width": 32})
     processor.save_pretrained(tmp_path)
-    own = ImagePreprocessor.read(tmp_path / "preprocessor_config.json")
+    own = ImagePreprocessor.from_file(tmp_path / "preprocessor_config.json")
     images = [hashed.photo(str(size), size) for size in SIZES]
     expected = processor(images, return_tensors="pt").pixel_values
-    torch.testing.assert_close(own.pixels(images), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(own.preprocess(images), expected, atol=1e-6, rtol=0)
 
 
 def test_a_rule_squeezes_the_whole_photo_or_crops_it_first(tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_a_rule_squeezes_the_whole_photo_or_crops_it_first(tmp_path: Path) -> No
     image.paste("white", (60, 0, 90, 30))
     squeezed = rule(tmp_path, size={"height": 30, "width": 30})
     cropped = rule(tmp_path, size={"height": 30, "width": 30}, crop_first=True)
-    assert row(squeezed.pixels([image])) == [1.0, -1.0, 1.0]
-    assert row(cropped.pixels([image])) == [-1.0] * 3
+    assert row(squeezed.preprocess([image])) == [1.0, -1.0, 1.0]
+    assert row(cropped.preprocess([image])) == [-1.0] * 3
 
 
 def row(pixels: Tensor) -> list[float]:
@@ -89,7 +89,10 @@ def test_a_large_photo_may_be_shrunk_in_two_steps(tmp_path: Path) -> None:
     """Quicker and a little coarser; without the key every photo is resized in one step."""
     image = tiny.picture(1, (640, 480))
     size = {"height": 32, "width": 32}
-    exact, quick = rule(tmp_path, size=size).pixels([image]), rule(tmp_path, size=size, reducing_gap=3).pixels([image])
+    exact, quick = (
+        rule(tmp_path, size=size).preprocess([image]),
+        rule(tmp_path, size=size, reducing_gap=3).preprocess([image]),
+    )
     assert 0 < float((exact - quick).abs().max()) < 0.2
 
 

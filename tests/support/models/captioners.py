@@ -66,15 +66,15 @@ def assert_keeps_the_promises(captioner: Captioner, clip: Clip, prompts: Sequenc
 
 
 def photos_of_passes(captioner: Captioner, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many photos a captioner looks at together while it writes for the mixed prompts, 28 photos in all."""
+    """Return the number of photos of each encoder pass over the mixed prompts, 28 photos in all."""
     prompts, counts = mixed_prompts(clip), []
-    pixels = ImagePreprocessor.pixels
+    preprocess = ImagePreprocessor.preprocess
 
-    def counting(rule: ImagePreprocessor, images: Sequence[Image.Image]) -> Tensor:
+    def count(preprocessor: ImagePreprocessor, images: Sequence[Image.Image]) -> Tensor:
         counts.append(len(images))
-        return pixels(rule, images)
+        return preprocess(preprocessor, images)
 
-    monkeypatch.setattr(ImagePreprocessor, "pixels", counting)
+    monkeypatch.setattr(ImagePreprocessor, "preprocess", count)
     captioner.generate(prompts)
     return counts
 

@@ -145,7 +145,7 @@ class TestPhotosTogether:
         pixels = hashed.numbers("pixels", (14, 3, 224, 224))
         counts = [3, 0, 1, 10]
         with torch.inference_mode():
-            read = model.read_together(pixels, counts)
+            read = model.encode_together(pixels, counts)
             assert [len(tokens) for tokens in read] == [4, 0, 4, 4]
             for tokens, album in zip(read, pixels.split(counts), strict=True):
                 if len(album):
@@ -155,10 +155,10 @@ class TestPhotosTogether:
         model = load(cards["gpt2"], clip).model
         pixels = hashed.numbers("pixels", (3, 3, 224, 224))
         with torch.inference_mode():
-            [there], [back] = (model.read_together(each, [3]) for each in (pixels, pixels.flip(0)))
+            [there], [back] = (model.encode_together(each, [3]) for each in (pixels, pixels.flip(0)))
             assert not torch.allclose(there, back, atol=1e-3)
             model.photo_positions = None
-            [there], [back] = (model.read_together(each, [3]) for each in (pixels, pixels.flip(0)))
+            [there], [back] = (model.encode_together(each, [3]) for each in (pixels, pixels.flip(0)))
             torch.testing.assert_close(there, back, atol=1e-5, rtol=0)
 
 
@@ -172,7 +172,7 @@ class TestRows:
         start = {"decoder_input_ids": torch.zeros(1, 1, dtype=torch.long)} if kind in ("t5", "mt5", "bart") else {}
         ids = captioner.writer.tokenizer(build_completion(asked), return_tensors="pt").input_ids
         with torch.inference_mode():
-            [row] = captioner.rows([asked])
+            [row] = captioner.build_inputs_embeds([asked])
             embedded = language(inputs_embeds=row[None], **start).logits
             torch.testing.assert_close(embedded, language(input_ids=ids, **start).logits, atol=1e-5, rtol=0)
 
@@ -180,9 +180,9 @@ class TestRows:
         captioner = load(cards["llama"], clip)
         asked = prompt(clip, 3, FIELDS)
         with torch.inference_mode():
-            [row] = captioner.rows([asked])
-            singles = [captioner.rows([replace(asked, images=(image,))])[0] for image in asked.images]
-            [words] = captioner.rows([replace(asked, images=())])
+            [row] = captioner.build_inputs_embeds([asked])
+            singles = [captioner.build_inputs_embeds([replace(asked, images=(image,))])[0] for image in asked.images]
+            [words] = captioner.build_inputs_embeds([replace(asked, images=())])
         expected = torch.cat([*(single[:4] for single in singles), words])
         torch.testing.assert_close(row, expected, atol=1e-5, rtol=0)
 
@@ -192,8 +192,8 @@ class TestRows:
         captioner = load(cards["opt"], clip)
         long = prompt(clip, 10, FIELDS + "\nОписание: очень хорошая" * 50)
         with torch.inference_mode():
-            [row] = captioner.rows([long])
-            [whole] = captioner.rows([prompt(clip, 10, FIELDS)])
+            [row] = captioner.build_inputs_embeds([long])
+            [whole] = captioner.build_inputs_embeds([prompt(clip, 10, FIELDS)])
         assert len(row) <= 256 - 8
         torch.testing.assert_close(row[:40], whole[:40], atol=1e-5, rtol=0)
         assert captioner.generate([long])[0]

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from inference.captioners.blip2.captioner import Blip2Captioner, read_start_tokens
+from inference.captioners.blip2.captioner import Blip2Captioner, load_start_tokens
 from inference.captioners.blip2.convert import SEED
 from inference.checkpoints import weights
 from inference.checkpoints.convert import import_original
@@ -61,17 +61,17 @@ def spelled(captioner: Blip2Captioner, rows: Tensor) -> list[str]:
 @pytest.mark.parametrize("name", ["opt", "mt5"])
 class TestPublishedFolder:
     def test_pixels_are_those_of_its_image_processor(self, imported: dict[str, Card], name: str) -> None:
-        rule = ImagePreprocessor.read(imported[name].folder / "preprocessor_config.json")
-        pixels = rule.pixels([tiny.picture(number, size) for number, size in enumerate(blip2.PHOTOS)])
+        rule = ImagePreprocessor.from_file(imported[name].folder / "preprocessor_config.json")
+        pixels = rule.preprocess([tiny.picture(number, size) for number, size in enumerate(blip2.PHOTOS)])
         expected = blip2.answers(name)["pixels"]
         torch.testing.assert_close(pixels[:, :, ::37, ::41], expected, atol=1e-6, rtol=0)
 
     def test_photos_become_the_original_s_tokens(self, imported: dict[str, Card], name: str) -> None:
         captioner = load(imported[name])
-        rule = ImagePreprocessor.read(imported[name].folder / "preprocessor_config.json")
-        pixels = rule.pixels([tiny.picture(number, size) for number, size in enumerate(blip2.PHOTOS)])
+        rule = ImagePreprocessor.from_file(imported[name].folder / "preprocessor_config.json")
+        pixels = rule.preprocess([tiny.picture(number, size) for number, size in enumerate(blip2.PHOTOS)])
         with torch.inference_mode():
-            read = torch.stack(captioner.model.read_each(pixels, [1, 1, 1]))
+            read = torch.stack(captioner.model.encode_each(pixels, [1, 1, 1]))
         torch.testing.assert_close(read, blip2.answers(name)["projected"], atol=1e-5, rtol=0)
 
     @pytest.mark.parametrize("text", [0, 1])
@@ -83,7 +83,7 @@ class TestPublishedFolder:
         prompt = blip2.photo_prompt(blip2.TEXTS[text], photo)
         start = {"decoder_input_ids": torch.zeros(1, 1, dtype=torch.long)} if name == "mt5" else {}
         with torch.inference_mode():
-            [row] = captioner.rows([prompt])
+            [row] = captioner.build_inputs_embeds([prompt])
             logits = captioner.model.language_model(inputs_embeds=row[None], **start).logits[:, -1]
         torch.testing.assert_close(logits, expected[f"logits.{text}.{photo}"], atol=1e-5, rtol=0)
         for beams in (1, 3):
@@ -275,7 +275,7 @@ class TestSwap:
         ids = {"decoder_start_token_id": 2, "forced_bos_token_id": word}
         (language / "generation_config.json").write_text(json.dumps(ids), "utf-8")
         card = import_original("blip2-swap", swap_source(tmp_path / "source", published, language), tmp_path, "bart")
-        assert read_start_tokens(card) == ids
+        assert load_start_tokens(card) == ids
         captioner = load(card, max_new_tokens=4)
         assert captioner.generate([blip2.photo_prompt("Куртка", 0)])[0].startswith("K")
 

@@ -155,7 +155,7 @@ def test_a_window_that_is_not_known_limits_nothing(folders: Mapping[str, Path], 
     captioner = ChatCaptioner(model, processor, Settings(), Generation(), unlimited)
     assert captioner.max_photos == 10
     long = prompt(tiny_clip, 1, "Куртка " * 5000)
-    assert captioner._fitting([long])["input_ids"].shape[1] > 8192
+    assert captioner._fit_window([long])["input_ids"].shape[1] > 8192
 
 
 @pytest.mark.parametrize("kind", SAVED)

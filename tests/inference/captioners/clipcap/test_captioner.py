@@ -208,7 +208,7 @@ class TestCaptioner:
             captioner(replace(short, generation={"max_new_tokens": fits + 1}), clip)
 
     def test_a_dual_encoder_of_another_size_is_named(self, cards: dict[str, Card], clip: Clip) -> None:
-        other = Clip(clip.model, clip._tokenizer, clip.rule, "other")
+        other = Clip(clip.model, clip._tokenizer, clip.preprocessor, "other")
         other.dim = 512
         with pytest.raises(CheckpointError, match="clip-unfit"):
             captioner(cards["mlp"], other)

@@ -60,9 +60,9 @@ def recorded(captioner: EncoderDecoderCaptioner, name: str, prompt: int = 1) -> 
 @torch.inference_mode()
 def logits(captioner: EncoderDecoderCaptioner, prompt: Prompt) -> Tensor:
     """The logits behind each token of the prompt, (tokens, words)."""
-    model, states = captioner.model, captioner.states([prompt])
-    ids = torch.tensor(captioner.ids([prompt]))
-    with model.looking_at(states):
+    model, states = captioner.model, captioner.encode_photos([prompt])
+    ids = torch.tensor(captioner.build_input_ids([prompt]))
+    with model.attend_to(states):
         found: Tensor = model.decoder(ids, encoder_hidden_states=torch.zeros(1, 1, 1)).logits[0]
     return found
 
@@ -99,7 +99,7 @@ class TestImported:
             (source / where).write_text(json.dumps({"decoder_start_token_id": 7, "eos_token_id": 2}), "utf-8")
         (source / "config.json").write_text(json.dumps(config), "utf-8")
         mine = captioner(import_original("encoder-decoder", source, tmp_path, "first"), clip)
-        assert mine.ids([shown(clip, PICTURES)]) == [[7]]
+        assert mine.build_input_ids([shown(clip, PICTURES)]) == [[7]]
 
     def test_of_what_was_published_only_the_ends_of_a_text_count(self, card: Card, clip: Clip, tmp_path: Path) -> None:
         """A list of them, as newer folders have it."""
@@ -140,7 +140,7 @@ def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
     tokenizer = languages.tokenizer_without_brackets()
     mine._writer = Writer(tokenizer, mine._writer.generation)
     written = torch.tensor([[*tokenizer("За PRICE.").input_ids, 2]])
-    monkeypatch.setattr(mine.model, "write", lambda *_, **__: written)
+    monkeypatch.setattr(mine.model, "generate", lambda *_, **__: written)
     asked = replace(shown(clip, PICTURES[:1], FIELDS), mask_tokens=frozenset({"<PRICE>"}))
     assert mine.generate([asked]) == ["За <PRICE>."]
 
@@ -148,7 +148,9 @@ def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
 class TestOriginal:
     def test_photos_become_the_same_pixels_and_states(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip)
-        torch.testing.assert_close(mine._rule.pixels(PICTURES), tensors("result")["pixels"], atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            mine._preprocessor.preprocess(PICTURES), tensors("result")["pixels"], atol=1e-6, rtol=0
+        )
         states = load(card.folder, torch.float32).encoder(tensors("result")["pixels"]).last_hidden_state
         torch.testing.assert_close(states, tensors("result")["states"], atol=1e-5, rtol=0)
 
@@ -165,20 +167,20 @@ class TestOriginal:
     def test_fields_before_the_text(self, card: Card, clip: Clip, name: str, beams: int) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY | {"num_beams": beams})
         prompts = [shown(clip, [each], FIELDS) for each in PICTURES]
-        read = len(mine.ids(prompts)[0])
-        assert mine.ids(prompts) == [row[:read] for row in record()["tokens"][f"prompt_{name}"]]
+        read = len(mine.build_input_ids(prompts)[0])
+        assert mine.build_input_ids(prompts) == [row[:read] for row in record()["tokens"][f"prompt_{name}"]]
         assert mine.generate(prompts) == recorded(mine, f"prompt_{name}", read)
 
     @pytest.mark.parametrize(("name", "beams"), [("greedy", 1), ("beams", 3)])
     def test_states_of_three_photos_behind_each_other(self, card: Card, clip: Clip, name: str, beams: int) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY | {"num_beams": beams})
         prompt = shown(clip, PICTURES, FIELDS)
-        assert mine.generate([prompt]) == recorded(mine, f"three_{name}", len(mine.ids([prompt])[0]))
+        assert mine.generate([prompt]) == recorded(mine, f"three_{name}", len(mine.build_input_ids([prompt])[0]))
 
     def test_without_photos_the_decoder_is_a_gpt2_alone(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY)
         prompt = shown(clip, (), FIELDS)
-        assert mine.generate([prompt]) == recorded(mine, "alone", len(mine.ids([prompt])[0]))
+        assert mine.generate([prompt]) == recorded(mine, "alone", len(mine.build_input_ids([prompt])[0]))
 
     @pytest.mark.parametrize(("photos", "name"), [(1, "logits"), (3, "logits_three")])
     def test_logits_are_the_same(self, card: Card, clip: Clip, photos: int, name: str) -> None:
@@ -215,12 +217,12 @@ class TestSeveralPhotos:
             shown(clip, PICTURES[1:], "Цвет: белый"),
         ]
         expected = []
-        for prompt, ids in zip(prompts, mine.ids(prompts), strict=True):
+        for prompt, ids in zip(prompts, mine.build_input_ids(prompts), strict=True):
             written = list(ids)
             for _ in range(12):
                 states = None
                 if prompt.images:
-                    seen = model.encoder(mine._rule.pixels(prompt.images)).last_hidden_state
+                    seen = model.encoder(mine._preprocessor.preprocess(prompt.images)).last_hidden_state
                     states = model.enc_to_dec_proj(seen).flatten(0, 1)[None]
                 scores = model.decoder(torch.tensor([written]), encoder_hidden_states=states).logits[0, -1]
                 scores[mine._writer._digits] = float("-inf")
@@ -260,7 +262,7 @@ class TestPromises:
 
     def test_fields_that_are_too_long_lose_their_end(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY)
-        (ids,) = mine.ids([shown(clip, PICTURES, "Цвет: синий\n" * 100)])
+        (ids,) = mine.build_input_ids([shown(clip, PICTURES, "Цвет: синий\n" * 100)])
         assert len(ids) <= 256 - 24
         text = str(mine._writer.tokenizer.decode(ids))
         assert text.startswith("<s>Цвет: синий, Цвет")
@@ -269,7 +271,7 @@ class TestPromises:
 
     def test_photos_alone_are_described_behind_the_last_word(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT)
-        (ids,) = mine.ids([shown(clip, PICTURES)])
+        (ids,) = mine.build_input_ids([shown(clip, PICTURES)])
         assert mine._writer.tokenizer.decode(ids) == "<s>Описание:"
 
     def test_more_to_write_than_the_decoder_has_positions_for_is_refused(self, card: Card, clip: Clip) -> None:

@@ -150,14 +150,14 @@ class TestPhotos:
         prompt = captioners.prompt(clip, 3)
         for photos, shown in (("together", 1), ("interleaved", 3)):
             loaded = captioner(replace(card, settings={"photos": photos, "prompt_photos": "<image>Вот:"}), clip)
-            ids = loaded.ids(prompt).tolist()
+            ids = loaded.build_input_ids(prompt).tolist()
             assert ids == [WORDS + 1] * shown + ids[shown:]
             assert WORDS + 1 not in ids[shown:]
-        assert WORDS + 1 not in loaded.ids(captioners.prompt(clip, 0)).tolist()
+        assert WORDS + 1 not in loaded.build_input_ids(captioners.prompt(clip, 0)).tolist()
 
     def test_a_token_of_the_model_in_the_fields_is_no_token(self, card: Card, clip: Clip) -> None:
         prompt = captioners.prompt(clip, 1, "Название: <image> куртка <|endofchunk|>")
-        ids = captioner(card, clip).ids(prompt).tolist()
+        ids = captioner(card, clip).build_input_ids(prompt).tolist()
         assert ids.count(WORDS + 1) == 1
         assert WORDS not in ids
 
@@ -167,7 +167,7 @@ class TestPhotos:
 
     def test_fields_that_are_too_long_lose_their_end(self, card: Card, clip: Clip) -> None:
         loaded = captioner(card, clip)
-        ids = loaded.ids(captioners.prompt(clip, 2, "Название: куртка " * 200))
+        ids = loaded.build_input_ids(captioners.prompt(clip, 2, "Название: куртка " * 200))
         assert len(ids) == pytest.approx(positions(loaded.model.language.config) - 10, abs=8)
         assert ids[0] == WORDS + 1
         assert len(loaded.generate([captioners.prompt(clip, 2, "Название: куртка " * 200)])) == 1
@@ -184,7 +184,7 @@ class TestSeeing:
         """A row of two photos of two latents each, behind a word; a row of no photo: how often each token sees what."""
         photos = [torch.zeros(2, 2, 4), torch.zeros(0, 2, 4)]
         shown = [torch.tensor([False, True, False, True, False]), torch.tensor([False, False])]
-        first, second = Media.of(photos, shown, together=together).seen(length).tolist()
+        first, second = Media.from_latents(photos, shown, together=together).attention_mask(length).tolist()
         assert not any(map(any, second))
         return [[int(each) for each in row] for row in first]
 
@@ -198,25 +198,25 @@ class TestSeeing:
 
     def test_together_all_photos_stand_at_the_first_image(self) -> None:
         photos = [torch.zeros(2, 2, 4)]
-        media = Media.of(photos, [torch.tensor([False, True, False])], together=True)
-        assert media.seen(3).tolist() == [[[False] * 4, [True] * 4, [True] * 4]]
+        media = Media.from_latents(photos, [torch.tensor([False, True, False])], together=True)
+        assert media.attention_mask(3).tolist() == [[[False] * 4, [True] * 4, [True] * 4]]
 
     def test_text_before_any_photo_gets_exactly_nothing(self) -> None:
         attention = CrossAttention(8, 4)
-        media = Media.of([torch.randn(1, 3, 4)], [torch.tensor([False, True])], together=False)
-        added = attention(torch.randn(1, 2, 8), *attention.read(media.latents), media.seen(2))
+        media = Media.from_latents([torch.randn(1, 3, 4)], [torch.tensor([False, True])], together=False)
+        added = attention(torch.randn(1, 2, 8), *attention.project_latents(media.latents), media.attention_mask(2))
         assert added[0, 0].tolist() == [0.0] * 8
         assert added[0, 1].abs().min() > 0
 
     def test_beams_look_as_if_each_had_its_own_photos(self) -> None:
         attention = CrossAttention(8, 4)
-        media = Media.of(
+        media = Media.from_latents(
             [torch.randn(1, 3, 4), torch.randn(2, 3, 4)],
             [torch.tensor([True]), torch.tensor([True, True])],
             together=False,
         )
-        keys, values = attention.read(media.latents)
-        text, seen = torch.randn(6, 2, 8), media.seen(2)
+        keys, values = attention.project_latents(media.latents)
+        text, seen = torch.randn(6, 2, 8), media.attention_mask(2)
         each = attention(text, *(part.repeat_interleave(3, 0) for part in (keys, values)), seen.repeat_interleave(3, 0))
         torch.testing.assert_close(attention(text, keys, values, seen), each)
 
@@ -226,15 +226,15 @@ class TestSeeing:
         torch.nn.init.ones_(block.ff_gate)
         text, none = torch.randn(2, 2, 8), torch.zeros(0, 3, 4)
         nothing = torch.tensor([False, False])
-        alone = Media.of([none], [nothing], together=False)
-        mixed = Media.of([none, torch.randn(1, 3, 4)], [nothing, torch.tensor([True, False])], together=False)
+        alone = Media.from_latents([none], [nothing], together=False)
+        mixed = Media.from_latents([none, torch.randn(1, 3, 4)], [nothing, torch.tensor([True, False])], together=False)
         torch.testing.assert_close(
-            block(text[:1], *block.attn.read(alone.latents), alone.seen(2)),
-            block(text, *block.attn.read(mixed.latents), mixed.seen(2))[:1],
+            block(text[:1], *block.attn.project_latents(alone.latents), alone.attention_mask(2)),
+            block(text, *block.attn.project_latents(mixed.latents), mixed.attention_mask(2))[:1],
         )
 
-    def test_outside_of_seeing_the_language_model_is_not_called(self, card: Card) -> None:
-        with pytest.raises(RuntimeError, match="seeing"):
+    def test_outside_of_attend_to_the_language_model_is_not_called(self, card: Card) -> None:
+        with pytest.raises(RuntimeError, match="attend_to"):
             flamingo.load(card.folder).language(input_ids=torch.tensor([[5]]))
 
 
@@ -249,7 +249,9 @@ class TestFresh:
         assert list(model.gated) == ["1"]
         assert len(tokenizer) == WORDS + 2
         ids = torch.tensor([[WORDS + 1, 7, 9, 11]])
-        media = Media.of([model.look(filled("pixels", [1, 3, 32, 32]))], [ids[0] == WORDS + 1], together=False)
+        media = Media.from_latents(
+            [model.encode_images(filled("pixels", [1, 3, 32, 32]))], [ids[0] == WORDS + 1], together=False
+        )
         for each in (model.eval(), plain.eval()):
             assert self.written(each, media, ids).shape[1] > 0
         assert torch.equal(self.written(model, media, ids), self.written(plain, media, ids))
@@ -257,7 +259,7 @@ class TestFresh:
     @torch.inference_mode()
     def written(self, model: flamingo.Flamingo, media: Media, ids: Tensor) -> Tensor:
         config = GenerationConfig(max_new_tokens=5, pad_token_id=0, eos_token_id=2)
-        with model.seeing(media) as language:
+        with model.attend_to(media) as language:
             written: Tensor = language.generate(  # type: ignore[operator]  # of any decoder
                 inputs_embeds=language.get_input_embeddings()(ids), generation_config=config
             )
@@ -266,8 +268,10 @@ class TestFresh:
     def test_gates_can_be_learned(self, vision: Path, tmp_path: Path) -> None:
         model, _ = flamingo.init_from_pretrained(save_language("gpt2", tmp_path), vision, 1, depth=1, latents=4)
         ids = torch.tensor([[WORDS + 1, 7, 9]])
-        media = Media.of([model.look(filled("pixels", [1, 3, 32, 32]))], [ids[0] == WORDS + 1], together=False)
-        with model.seeing(media) as language:
+        media = Media.from_latents(
+            [model.encode_images(filled("pixels", [1, 3, 32, 32]))], [ids[0] == WORDS + 1], together=False
+        )
+        with model.attend_to(media) as language:
             language(input_ids=ids, labels=ids).loss.backward()
         assert all(block.attn_gate.grad.abs() > 0 for block in model.gated.values())  # type: ignore[union-attr, operator]
 
@@ -276,7 +280,7 @@ class TestFresh:
         assert type(model.vision) is ViTModel
         for name, weight in flamingo.adapter_state_dict(model).items():
             assert torch.equal(weight, filled(name, list(weight.shape)))
-        assert model.tokens(torch.zeros(2, 3, 32, 32)).shape == (2, 16, 32)
+        assert model.encode_patches(torch.zeros(2, 3, 32, 32)).shape == (2, 16, 32)
 
     def test_weights_that_are_missing_are_told(self, card: Card, tmp_path: Path) -> None:
         model = flamingo.load(card.folder)

@@ -62,9 +62,9 @@ def clip(folder: Path) -> Clip:
 
 def media(model: flamingo.Flamingo, original: Recorded) -> Media:
     """One photo for the first prompt, three for the second."""
-    latents = model.look(pixels())
+    latents = model.encode_images(pixels())
     shown = [row[mask.bool()] == IMAGE for row, mask in zip(original.ids, original.mask, strict=True)]
-    return Media.of([latents[:1], latents[1:]], shown, together=False)
+    return Media.from_latents([latents[:1], latents[1:]], shown, together=False)
 
 
 @torch.inference_mode()
@@ -79,7 +79,7 @@ def written(model: flamingo.Flamingo, original: Recorded, beams: int, *, use_cac
         pad_token_id=PADDING,
         use_cache=use_cache,
     )
-    with model.seeing(media(model, original)) as language:
+    with model.attend_to(media(model, original)) as language:
         ids: Tensor = language.generate(  # type: ignore[operator]  # of any decoder
             input_ids=original.ids, attention_mask=original.mask, generation_config=config
         )
@@ -90,7 +90,7 @@ def written(model: flamingo.Flamingo, original: Recorded, beams: int, *, use_cac
 class TestOriginal:
     def test_logits_are_those_of_the_original(self, cards: dict[str, Card], name: str) -> None:
         model, original = flamingo.load(cards[name].folder), recorded(name)
-        with torch.inference_mode(), model.seeing(media(model, original)) as language:
+        with torch.inference_mode(), model.attend_to(media(model, original)) as language:
             logits = language(input_ids=original.ids, attention_mask=original.mask).logits
         read = original.mask.bool()
         torch.testing.assert_close(logits[read], original.logits[read], atol=1e-4, rtol=0)
@@ -127,7 +127,7 @@ class TestVision:
         for version, post_layernorm in (("open_clip 2.20.0", False), ("open_clip 2.24.0", True)):
             model.post_layernorm = post_layernorm
             with torch.inference_mode():
-                seen = model.tokens(pixels()[:1])
+                seen = model.encode_patches(pixels()[:1])
             torch.testing.assert_close(seen, tokens[version], atol=1e-4, rtol=0)
         assert (tokens["open_clip 2.20.0"] - tokens["open_clip 2.24.0"]).abs().max() > 10
 
@@ -137,7 +137,7 @@ class TestVision:
             cards["opt"].folder / "language", folder / "opt" / "vision", 1, depth=1, latents=2
         )
         with torch.inference_mode():
-            seen = model.tokens(pixels()[:1])
+            seen = model.encode_patches(pixels()[:1])
         torch.testing.assert_close(
             seen, load_file(RECORDED / "tokens.safetensors")["open_clip 2.20.0"], atol=1e-4, rtol=0
         )
