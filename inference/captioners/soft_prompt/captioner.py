@@ -41,12 +41,14 @@ class Settings:
 class SoftPromptCaptioner:
     """A checkpoint of the family `soft-prompt`."""
 
-    def __init__(self, model: SoftPrompt, decoder: Decoder, rule: ImagePreprocessor, device: Device, card: Card) -> None:
+    def __init__(
+        self, model: SoftPrompt, decoder: Decoder, preprocessor: ImagePreprocessor, device: Device, card: Card
+    ) -> None:
         self.name = card.name
         cast(model, device.dtype)
         self._model = model.to(device.name)
         self._decoder = decoder
-        self._rule = rule
+        self._preprocessor = preprocessor
         self._device = device
         photo = model.photo_vectors + bool(decoder.markers)
         max_tokens = enough(card, decoder.max_tokens - len(decoder.start_ids), photo + MIN_PROMPT_TOKENS)
@@ -61,8 +63,8 @@ class SoftPromptCaptioner:
         model = load(card.folder)
         merge_adapters(model, card)
         decoder = build_decoder(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
-        rule = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
-        return cls(model, decoder, rule, context.device, card)
+        preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
+        return cls(model, decoder, preprocessor, context.device, card)
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
@@ -79,7 +81,9 @@ class SoftPromptCaptioner:
         """Encode RGB images as (photos, photo_vectors, width)."""
         if not images:
             return torch.zeros(0, self._model.photo_vectors, self._model.projection.out_features)
-        return self._model.encode_images(self._rule.preprocess(images).to(self._device.name, self._device.dtype))
+        return self._model.encode_images(
+            self._preprocessor.preprocess(images).to(self._device.name, self._device.dtype)
+        )
 
     def _build_embeddings(self, prompt: Prompt, photos: Tensor) -> Tensor:
         """Build the input embeddings (length, width) of a prompt."""

@@ -289,7 +289,7 @@ class TestCaptioner:
         loaded = captioner(replace(card, adapters=("lora",)), clip)
         prompt = captioners.prompt(clip, 2, captioners.FIELDS)
         assert loaded.generate([prompt]) != captioner(card, clip).generate([prompt])
-        pixels = loaded._rule.preprocess(prompt.images)
+        pixels = loaded._preprocessor.preprocess(prompt.images)
         with torch.inference_mode():
             torch.testing.assert_close(
                 loaded._model.encode_images(pixels), tuned.base_model.model.encode_images(pixels)
