@@ -1,4 +1,4 @@
-"""What marketplaces forbid in a description is found and erased; what they allow stays."""
+"""Contacts that marketplaces forbid are found and erased; everything else stays."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from inference.moderation.disguises import uncover
         ("3.14рог", "пирог"),
     ],
 )
-def test_a_disguise_is_seen_through(written: str, meant: str) -> None:
+def test_a_disguise_is_undone(written: str, meant: str) -> None:
     assert uncover(written) == meant
 
 
@@ -55,7 +55,7 @@ def test_plain_russian_stays_as_it_was(text: str) -> None:
     assert uncover(text) == text
 
 
-def test_foreign_names_come_back_as_they_sound() -> None:
+def test_foreign_names_are_transliterated() -> None:
     """They are judged, never shown."""
     assert uncover("Nike, 42") == "нике, 42"
 

@@ -1,4 +1,4 @@
-"""The thin caller of NudeNet's file finds what the package itself finds."""
+"""The detector returns what the nudenet package returns."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ Row = tuple[str, object, tuple[int, ...]]
 
 
 def expected(package: NudeDetector, image: Image.Image) -> list[Row]:
-    """What the package says of the same RGB pixels."""
-    found = package.detect(np.asarray(image))
-    return [(each["class"], pytest.approx(each["score"], abs=1e-3), tuple(each["box"])) for each in found]
+    """The package's detections on the same RGB pixels."""
+    detections = package.detect(np.asarray(image))
+    return [(each["class"], pytest.approx(each["score"], abs=1e-3), tuple(each["box"])) for each in detections]
 
 
-def rows(found: Sequence[Detection]) -> list[Row]:
-    return [(each.label, each.score, each.box) for each in found]
+def rows(detections: Sequence[Detection]) -> list[Row]:
+    return [(each.label, each.score, each.box) for each in detections]
 
 
 def test_300_photos_are_judged_as_by_the_package(detector: NudityDetector, package: NudeDetector) -> None:
@@ -48,7 +48,9 @@ def test_300_photos_are_judged_as_by_the_package(detector: NudityDetector, packa
         pytest.skip(f"no {PHOTOS}")
     paths = sorted(PHOTOS.glob("*.jpg"))[::16][:300]
     images = [ImageOps.exif_transpose(Image.open(path)).convert("RGB") for path in paths]
-    assert [rows(found) for found in detector.detect(images)] == [expected(package, image) for image in images]
+    assert [rows(detections) for detections in detector.detect(images)] == [
+        expected(package, image) for image in images
+    ]
 
 
 @pytest.mark.parametrize("size", [(320, 320), (61, 17), (17, 61), (1024, 683), (500, 1024)])
@@ -57,8 +59,8 @@ def test_photos_of_every_shape_are_judged_as_by_the_package(
 ) -> None:
     """The padding is on the same sides, and the scale is the same."""
     face = tiny.picture(1, size)
-    (found,) = detector.detect([face])
-    assert rows(found) == expected(package, face)
+    (detections,) = detector.detect([face])
+    assert rows(detections) == expected(package, face)
 
 
 def test_found_parts_are_cut_at_the_borders_and_overlapping_ones_are_one() -> None:
@@ -73,12 +75,12 @@ def test_found_parts_are_cut_at_the_borders_and_overlapping_ones_are_one() -> No
     rows[1, 4 + LABELS.index("FEET_EXPOSED")] = 0.7
     rows[2, 4 + LABELS.index("FACE_MALE")] = 0.5
     rows[3, 4 + LABELS.index("FACE_MALE")] = 0.249
-    found = nudity._decode_detections(image, rows)
-    assert [(each.label, each.box) for each in found] == [
+    detections = nudity._decode_detections(image, rows)
+    assert [(each.label, each.box) for each in detections] == [
         ("FEET_EXPOSED", (82, 22, 40, 40)),
         ("FACE_MALE", (280, 120, 40, 40)),
     ]
-    assert [each.score for each in found] == pytest.approx([0.7, 0.5])
+    assert [each.score for each in detections] == pytest.approx([0.7, 0.5])
 
 
 def test_more_photos_than_a_pass_takes_keep_their_places(
@@ -91,12 +93,12 @@ def test_more_photos_than_a_pass_takes_keep_their_places(
     assert detector.detect([]) == []
 
 
-def test_files_are_looked_at_upright_and_in_order(detector: NudityDetector, tmp_path: Path) -> None:
+def test_files_are_detected_upright_and_in_order(detector: NudityDetector, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     for number, path in enumerate(paths):
         tiny.picture(number).save(path)
-    looked = list(detector.detect_files(paths))
-    assert [path for path, _ in looked] == paths
+    results = list(detector.detect_files(paths))
+    assert [path for path, _ in results] == paths
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -125,5 +127,5 @@ def figure(number: int) -> Image.Image:
 def test_drawn_nudity_is_refused(detector: NudityDetector) -> None:
     """No photo of nudity is kept for the tests: what they draw is caught as often as not, by the policy as it is."""
     policy = PhotoPolicy(DEFAULT_LIMITS)
-    found = detector.detect([figure(number) for number in range(20)])
-    assert sum(not policy.judge([each]).passed for each in found) >= 10
+    detections = detector.detect([figure(number) for number in range(20)])
+    assert sum(not policy.judge([each]).passed for each in detections) >= 10

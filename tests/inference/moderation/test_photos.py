@@ -1,4 +1,4 @@
-"""The table of limits, and the second opinion that only confirms."""
+"""The table of limits, and the zero-shot classifier that only confirms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inference.moderation.nudity import LABELS, Detection
 from inference.moderation.photos import DEFAULT_LIMITS, Limits, PhotoPolicy, ZeroShotNudityClassifier
 
 POLICY = PhotoPolicy({"BUTTOCKS_EXPOSED": Limits(refuse=0.6, warn=0.4), "BELLY_EXPOSED": Limits(warn=0.5)})
-# Two phrases, the first of nudity: a photo's first coordinate says how nude it is.
+# Two phrases, the first of nudity: a photo's first coordinate is its nudity.
 ZERO_SHOT = ZeroShotNudityClassifier(torch.eye(2), num_nude=1, threshold=0.9)
 
 

@@ -1,4 +1,4 @@
-"""The reader of letters: what it sees as the same, and that padding and neighbours change nothing."""
+"""The n-gram classifier: equal inputs, and independence of padding and the rest of the batch."""
 
 from __future__ import annotations
 

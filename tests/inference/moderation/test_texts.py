@@ -1,4 +1,4 @@
-"""The door to toxicity classifiers: verdicts, thresholds, windows, readings."""
+"""The toxicity classifier: verdicts, thresholds, windows, disguises."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _COMMON: Final = {
     "text_special_tokens": 8,
     "image_special_tokens": 6,
 }
-# The arguments of the original's constructor, as unlike one another as those of the public models.
+# Arguments of ru-dolph's constructor, as different from one another as those of the public models.
 LAYOUTS: Final[Mapping[str, Mapping[str, int]]] = {
     "350M": _COMMON,
     "350M_v1": _COMMON | {"text_special_tokens": 0, "image_special_tokens": 0},
@@ -47,26 +47,27 @@ LAYOUTS: Final[Mapping[str, Mapping[str, int]]] = {
 
 
 def arguments(layout: str) -> dict[str, int]:
-    """All arguments of the original's constructor; `vocab_size` counts the left text's padding, as there."""
+    """Return all arguments of ru-dolph's constructor; `vocab_size` counts the left padding, as there."""
     sizes = LAYOUTS[layout]
     return {**sizes, "vocab_size": WORDS + sizes["l_text_seq_length"], "image_vocab_size": CODES}
 
 
 def state(layout: str) -> dict[str, Tensor]:
-    """The state dict of `pytorch_model.bin` without masks; `RandomState` promises its numbers for ever."""
+    """Return the state dict of `pytorch_model.bin` without masks."""
+    # `RandomState` guarantees the same numbers in every version of NumPy.
     source = np.random.RandomState(11)
     return {name: _weight(source, name, shape) for name, shape in _shapes(arguments(layout)).items()}
 
 
 def encoder_state() -> dict[str, Tensor]:
-    """The state dict inside of `vqgan.gumbelf8-sber.model.ckpt`, of the decoder one weight alone."""
+    """Return the state dict in `vqgan.gumbelf8-sber.model.ckpt`, with a single weight of the decoder."""
     source = np.random.RandomState(12)
     state = {name: _weight(source, name, shape) for name, shape in _encoder_shapes().items()}
     return state | {"decoder.conv_in.weight": torch.zeros(4, 4, 3, 3), "quantize.embed.weight": torch.zeros(CODES, 4)}
 
 
 def sequences(layout: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Left texts with and without padding, codes and right texts of three sequences, ids."""
+    """Return the ids of three sequences: left texts with and without padding, codes and right texts."""
     source, sizes = np.random.RandomState(13), LAYOUTS[layout]
     left = source.randint(4, WORDS + sizes["text_special_tokens"], (3, sizes["l_text_seq_length"]))
     left[1, 5:], left[2, 1:] = 0, 0
@@ -76,7 +77,7 @@ def sequences(layout: str) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def photos() -> list[Image.Image]:
-    """Noise in large squares: wide, high and square."""
+    """Return images of noise in large squares: wide, high and square."""
     source = np.random.RandomState(14)
     sizes = ((90, 60), (50, 70), (64, 64))
     small = [Image.fromarray(source.randint(0, 256, (6, 6, 3)).astype(np.uint8)) for _ in sizes]
@@ -84,7 +85,7 @@ def photos() -> list[Image.Image]:
 
 
 def save(folder: Path, layout: str = "350M") -> Path:
-    """The files of a checkpoint as they are published, and what tiny sizes do not tell in `config.json`."""
+    """Save the files of a published checkpoint, with a `config.json` for the sizes that shapes do not reveal."""
     folder.mkdir(parents=True)
     torch.save({name: weight.half() for name, weight in state(layout).items()}, folder / "pytorch_model.bin")
     torch.save({"state_dict": encoder_state()}, folder / "vqgan.gumbelf8-sber.model.ckpt")
@@ -94,29 +95,29 @@ def save(folder: Path, layout: str = "350M") -> Path:
 
 
 def answers() -> dict[str, Any]:
-    """What the original code answered."""
-    found: dict[str, Any] = json.loads((RECORDED / "answers.json").read_text("utf-8"))
-    return found
+    """Load the recorded outputs of the published code."""
+    recorded: dict[str, Any] = json.loads((RECORDED / "answers.json").read_text("utf-8"))
+    return recorded
 
 
 def _ids(numbers: Any) -> Tensor:
     return torch.from_numpy(numbers.astype(np.int64))
 
 
-def _shapes(told: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    width = told["hidden_size"]
-    text, image = told["vocab_size"] + told["text_special_tokens"], CODES + told["image_special_tokens"]
+def _shapes(arguments: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    width = arguments["hidden_size"]
+    text, image = arguments["vocab_size"] + arguments["text_special_tokens"], CODES + arguments["image_special_tokens"]
     shapes: dict[str, tuple[int, ...]] = {
         "text_embeddings.weight": (text, width),
         "image_embeddings.weight": (image, width),
-        "l_text_pos_embeddings.weight": (told["l_text_seq_length"] + 1, width),
-        "r_text_pos_embeddings.weight": (told["r_text_seq_length"] + 1, width),
-        "image_row_embeddings.weight": (told["image_tokens_per_dim"], width),
-        "image_col_embeddings.weight": (told["image_tokens_per_dim"], width),
+        "l_text_pos_embeddings.weight": (arguments["l_text_seq_length"] + 1, width),
+        "r_text_pos_embeddings.weight": (arguments["r_text_seq_length"] + 1, width),
+        "image_row_embeddings.weight": (arguments["image_tokens_per_dim"], width),
+        "image_col_embeddings.weight": (arguments["image_tokens_per_dim"], width),
     }
     shapes |= _norm("to_logits.0", width) | _linear("to_logits.1", width, text + image)
     norms = ("input", "before_first_addition", "post_attention", "before_second_addition")
-    for layer in range(told["num_layers"]):
+    for layer in range(arguments["num_layers"]):
         block = f"transformer.layers.{layer}"
         for name in norms:
             shapes |= _norm(f"{block}.{name}_layernorm", width)
@@ -169,7 +170,7 @@ def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
 
 
 def _weight(source: np.random.RandomState, name: str, shape: tuple[int, ...]) -> Tensor:
-    """Random and large enough to matter; numbers that float16 holds exactly, as the public files are."""
+    """Return random weights large enough to matter, exact in float16 as those of the public files."""
     numbers = source.standard_normal(shape)
     if len(shape) == 1:
         numbers = numbers * 0.2 + (name.endswith("weight"))

@@ -1,4 +1,4 @@
-"""Tiny checkpoints with random weights, made on the spot in the real formats."""
+"""Tiny checkpoints with random weights in the real formats."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COLORS = ("navy", "crimson", "olive", "gold", "teal", "plum", "black", "white", 
 
 @contextmanager
 def dual_encoders() -> Iterator[None]:
-    """While it lasts, `training.clip` builds and trains dual encoders of a few thousand weights on tiny pictures."""
+    """Patch `training.clip` to build and train dual encoders of a few thousand weights on tiny pictures."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (SIZES | PIXELS).items():
             patch.setattr(clip, name, value)
@@ -60,7 +60,7 @@ def writing_tokenizer() -> Tokenizer:
 
 
 def student(words: int, seed: int = 0) -> clip.DualEncoder:
-    """A dual encoder whose batch norms have seen pictures, so that folding them is not trivial."""
+    """Build a dual encoder whose batch norms have statistics, so that folding them is not trivial."""
     torch.manual_seed(seed)
     with dual_encoders():
         model = clip.build_student(words, HEADS)
@@ -76,7 +76,7 @@ def save_dual_encoder(model: clip.DualEncoder, folder: Path) -> None:
 
 
 def save_ruclip(folder: Path, tokenizer: Tokenizer) -> CLIPModel:
-    """A `CLIPModel` like a converted ruCLIP: its own end-of-text id, `quick_gelu`, a centred square of the photo."""
+    """Save a model like a converted ruCLIP: its own end-of-text id, `quick_gelu`, a centred square of the photo."""
     text = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 40, "eos_token_id": 3}
     text |= {"hidden_size": 32, "intermediate_size": 64, "pad_token_id": 0, "bos_token_id": 2}
     vision = {"hidden_size": 24, "intermediate_size": 48, "image_size": 32, "patch_size": 8}
@@ -85,7 +85,7 @@ def save_ruclip(folder: Path, tokenizer: Tokenizer) -> CLIPModel:
     model = CLIPModel(CLIPConfig(text_config=text | towers, vision_config=vision | towers, projection_dim=16))
     model.eval()
     with torch.no_grad():
-        # Freshly drawn weights are so small that every text would look the same.
+        # Initial weights are so small that all texts would have nearly the same embedding.
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)
     model.save_pretrained(folder)
@@ -97,10 +97,10 @@ def save_ruclip(folder: Path, tokenizer: Tokenizer) -> CLIPModel:
 
 
 def decoder(words: int, seed: int = 0, **sizes: int) -> Decoder:
-    """A decoder whose weights are large enough for each prompt to have its own text."""
-    wanted = {"width": 32, "layers": 2, "heads": 2, "length": 320, "photo_width": WIDTHS[-1]} | sizes
+    """Build a decoder with weights large enough for each prompt to get its own text."""
+    config = {"width": 32, "layers": 2, "heads": 2, "length": 320, "photo_width": WIDTHS[-1]} | sizes
     torch.manual_seed(seed)
-    model = Decoder(DecoderConfig(words=words, photo_vectors=1 + GRID**2, **wanted))
+    model = Decoder(DecoderConfig(words=words, photo_vectors=1 + GRID**2, **config))
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(torch.randn_like(weight) * 0.15)
@@ -108,7 +108,7 @@ def decoder(words: int, seed: int = 0, **sizes: int) -> Decoder:
 
 
 def save_root(root: Path) -> None:
-    """`clip/mini`, `captioner/mini`, `diversity/mini` and `toxicity/mini` with sealed cards."""
+    """Save `clip/mini`, `captioner/mini`, `diversity/mini` and `toxicity/mini` with their cards."""
     words = writing_tokenizer()
     torch.manual_seed(0)
     save_dual_encoder(student(reading_tokenizer().get_vocab_size()), root / "clip" / "mini")
@@ -123,14 +123,14 @@ def save_root(root: Path) -> None:
 
 
 def save_toxicity_card(folder: Path) -> None:
-    """A classifier that finds every text a little harmless: its weights are fresh."""
+    """Save an untrained toxicity classifier, which lets every text pass."""
     toxicity.save_toxicity(toxicity.build_model(1024), toxicity.build_letter_tokenizer(), folder)
     calibration = {"toxicity_threshold": 0.95}
     save_card(Card(folder=folder, family=FAMILY, version="1", risk="largest", calibration=calibration))
 
 
 def picture(number: int, size: tuple[int, int] = (60, 48)) -> Image.Image:
-    """A picture that differs from those of other numbers: stripes of two colours."""
+    """Draw stripes of two colours, different for each number."""
     image = Image.new("RGB", size, COLORS[number % len(COLORS)])
     for left in range(0, size[0], 6 + number % 7):
         image.paste(COLORS[(number + 3) % len(COLORS)], (left, number % 5, left + 3, size[1] - number % 9))

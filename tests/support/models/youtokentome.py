@@ -1,4 +1,4 @@
-"""Texts that are hard for YouTokenToMe's reader, and the published algorithm written as plainly as it can be."""
+"""Hard texts for the YouTokenToMe tokenizer, and a plain reference implementation of its algorithm."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RECORDED = ROOT / "tests" / "support" / "recorded" / "youtokentome"
 MODELS = ("small", "large")
 SENTENCES, BLOCK = 10_000, 100
 
-# Spaces of every kind, signs that no vocabulary knows, marks that combine, and what special tokens are called.
+# Spaces of every kind, characters outside every vocabulary, combining marks, and names of special tokens.
 _SIGNS = " \t\n\x0b\x0c\r▁\u00a0\u3000\u2028\u200b\x85\x1c\x00漢字😀🤷🏽é\u0301\u0308ёЁйЙ"
 _WORDS = ("  ", "▁▁", "<EOS>", "<BOS>", "<UNK>", "<PAD>", "№5", "«", "…", "—", "100%", "I\u0307", "x" * 300, "ж" * 300)
 ODD = (*_SIGNS, *_WORDS)
 
 
 class Reader:
-    """`bpe.model` read and applied one rule at a time: of all rules that fit the earliest, where it fits first."""
+    """A plain tokenizer that applies the rules of `bpe.model` one at a time: the earliest rule, at its first match."""
 
     def __init__(self, path: Path) -> None:
         first, *lines = [[int(number) for number in line.split()] for line in path.read_text("ascii").splitlines()]
@@ -51,7 +51,7 @@ class Reader:
 
 
 def sentences(path: Path) -> list[str]:
-    """Texts of the vocabulary's own pieces, so that its rules have work to do, and of odd signs between them."""
+    """Build texts of the vocabulary's own pieces, so that many rules apply, with odd characters between them."""
     pieces = [piece.replace("▁", " ") for piece in Reader(path).pieces.values()]
     parts = [*pieces, *(ODD * max(1, len(pieces) // (4 * len(ODD))))]
     drawn = iter(hashed.integers(path.stem, 2**31, SENTENCES * 13))
@@ -59,6 +59,6 @@ def sentences(path: Path) -> list[str]:
 
 
 def fingerprints(ids: Sequence[Sequence[int]]) -> list[str]:
-    """A hash of each block of sentences."""
+    """Return a hash of each block of sentences."""
     blocks = [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)]
     return [sha256(repr([list(row) for row in block]).encode()).hexdigest()[:12] for block in blocks]

@@ -1,4 +1,4 @@
-"""The interrogator keeps the promises of captioners in every mode and the seller's numbers, and says a thing once."""
+"""The interrogator keeps the captioner contract and the seller's numbers in every mode, and repeats nothing."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.support.sources import ROOT
 SETTINGS = {"captioner": "mini", "clip": "mini", "mode": "best", "areas": ["tops", "bottoms", "shoes"]}
 
 
-class Told:
-    """Says what it was told, of photos and of fields."""
+class FixedCaptioner:
+    """Returns fixed texts, with photos and with fields."""
 
     name = "mini"
 
@@ -57,9 +57,9 @@ def save(root: Path, name: str = "interrogator", **settings: object) -> Card:
     folder = root / "captioner" / name
     folder.mkdir(exist_ok=True)
     requires = ("captioner/mini", "clip/mini")
-    asked = {**SETTINGS, **settings}
+    query = {**SETTINGS, **settings}
     return save_card(
-        Card(folder=folder, family="interrogator", version="1", max_photos=10, requires=requires, settings=asked)
+        Card(folder=folder, family="interrogator", version="1", max_photos=10, requires=requires, settings=query)
     )
 
 
@@ -73,10 +73,10 @@ def load(root: Path, clip: Clip, captioner: Captioner, mode: str = "best") -> In
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_promises_are_kept_in_every_mode(root: Path, clip: Clip, mode: str) -> None:
-    captioner = load(root, clip, Told("Синяя куртка на молнии.", "Цена <PRICE>."), mode)
+    captioner = load(root, clip, FixedCaptioner("Синяя куртка на молнии.", "Цена <PRICE>."), mode)
     texts = assert_keeps_the_promises(captioner, clip)
-    for text, asked in zip(texts, mixed_prompts(clip), strict=True):
-        assert all(token in text for token in asked.mask_tokens)
+    for text, query in zip(texts, mixed_prompts(clip), strict=True):
+        assert all(token in text for token in query.mask_tokens)
 
 
 def test_it_stands_on_the_embedded_kind_of_captioner(root: Path) -> None:
@@ -91,31 +91,35 @@ def test_it_stands_on_the_embedded_kind_of_captioner(root: Path) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_what_the_caption_leaves_open_is_added_once(root: Path, clip: Clip, mode: str) -> None:
     """Colour and sleeves are said; of every other trait at most one phrase is, and none of shoes."""
-    captioner = load(root, clip, Told("Белая рубашка с коротким рукавом."), mode)
-    asked = prompt(clip, 2)
-    (found,) = captioner.interrogate([asked])
-    assert found.text.startswith("Белая рубашка с коротким рукавом")
-    assert found.text.count("рукав") == 1
-    assert found.text.endswith(".")
-    assert "подошв" not in found.text
+    captioner = load(root, clip, FixedCaptioner("Белая рубашка с коротким рукавом."), mode)
+    query = prompt(clip, 2)
+    (result,) = captioner.interrogate([query])
+    assert result.text.startswith("Белая рубашка с коротким рукавом")
+    assert result.text.count("рукав") == 1
+    assert result.text.endswith(".")
+    assert "подошв" not in result.text
     with torch.inference_mode():
-        album = asked.features.embeddings.mean(0)
-        assert found.similarity == pytest.approx(float(clip.encode_texts([found.text]).embeddings[0] @ album), abs=1e-5)
+        album = query.features.embeddings.mean(0)
+        assert result.similarity == pytest.approx(
+            float(clip.encode_texts([result.text]).embeddings[0] @ album), abs=1e-5
+        )
 
 
 def test_best_is_the_likest_of_all(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Белая рубашка."))
-    asked = [prompt(clip, 1), prompt(clip, 3)]
-    found = {mode: captioner.interrogate(asked, mode) for mode in MODES}
-    for number, each in enumerate(asked):
+    captioner = load(root, clip, FixedCaptioner("Белая рубашка."))
+    query = [prompt(clip, 1), prompt(clip, 3)]
+    result = {mode: captioner.interrogate(query, mode) for mode in MODES}
+    for number, each in enumerate(query):
         album = each.features.embeddings.mean(0)
         alone = float(clip.encode_texts(["Белая рубашка."]).embeddings[0] @ album)
-        others = [found[mode][number].similarity or 0 for mode in ("classic", "fast")]
-        assert (found["best"][number].similarity or 0) >= max(alone, *others) - 1e-6
+        others = [result[mode][number].similarity or 0 for mode in ("classic", "fast")]
+        assert (result["best"][number].similarity or 0) >= max(alone, *others) - 1e-6
 
 
 def test_phrases_go_before_what_the_fields_say(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Белая рубашка. Лёгкая.", "Размер <SIZE>. Отдам за <PRICE>."), "classic")
+    captioner = load(
+        root, clip, FixedCaptioner("Белая рубашка. Лёгкая.", "Размер <SIZE>. Отдам за <PRICE>."), "classic"
+    )
     (text,) = captioner.generate([prompt(clip, 1, FIELDS)])
     seen, _, fields = text.partition(" Размер")
     assert seen.startswith("Белая рубашка, ")
@@ -124,73 +128,75 @@ def test_phrases_go_before_what_the_fields_say(root: Path, clip: Clip) -> None:
 
 
 def test_a_token_that_the_caption_forgot_stands_in_the_seller_s_own_line(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Белая рубашка.", "Размер <SIZE>."))
+    captioner = load(root, clip, FixedCaptioner("Белая рубашка.", "Размер <SIZE>."))
     (text,) = captioner.generate([prompt(clip, 1, FIELDS)])
     assert text.endswith("Размер <SIZE>.\nЦена: <PRICE>")
 
 
 def test_without_photos_it_says_what_the_captioner_says(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Куртка.", "Размер <SIZE>."))
-    (found,) = captioner.interrogate([prompt(clip, 0, FIELDS)])
-    assert found.text == "Куртка. Размер <SIZE>.\nЦена: <PRICE>"
-    assert (found.phrases, found.similarity) == ((), None)
+    captioner = load(root, clip, FixedCaptioner("Куртка.", "Размер <SIZE>."))
+    (result,) = captioner.interrogate([prompt(clip, 0, FIELDS)])
+    assert result.text == "Куртка. Размер <SIZE>.\nЦена: <PRICE>"
+    assert (result.phrases, result.similarity) == ((), None)
 
 
 def test_a_caption_of_nothing_is_given_the_likest_thing(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told(""))
-    (found,) = captioner.interrogate([prompt(clip, 1)])
+    captioner = load(root, clip, FixedCaptioner(""))
+    (result,) = captioner.interrogate([prompt(clip, 1)])
     things = captioner.tables.phrases.things
     named = [thing for area in SETTINGS["areas"] for thing in things[area]]
-    assert any(found.text.startswith(f"{thing[:1].upper()}{thing[1:]}") for thing in named)
+    assert any(result.text.startswith(f"{thing[:1].upper()}{thing[1:]}") for thing in named)
 
 
 def test_of_many_things_the_likest_of_each_photo_is_named(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Куртка."))
-    asked = prompt(clip, 3, many=True)
-    (text,) = captioner.generate([asked])
-    likest = [captioner.tables.find_thing(photo)[0] for photo in asked.features.embeddings]
+    captioner = load(root, clip, FixedCaptioner("Куртка."))
+    query = prompt(clip, 3, many=True)
+    (text,) = captioner.generate([query])
+    likest = [captioner.tables.find_thing(photo)[0] for photo in query.features.embeddings]
     assert text.startswith("Куртка. ")
     assert likest[0] in text
-    several = load(root, clip, Told("Куртка и белые кроссовки."))
-    assert several.generate([asked]) == ["Куртка и белые кроссовки."]
+    several = load(root, clip, FixedCaptioner("Куртка и белые кроссовки."))
+    assert several.generate([query]) == ["Куртка и белые кроссовки."]
 
 
 def test_every_table_tells_its_likest_phrase(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Белая рубашка."))
-    (found,) = captioner.interrogate([prompt(clip, 2)])
-    values = [similarity for _, similarity in found.phrases]
+    captioner = load(root, clip, FixedCaptioner("Белая рубашка."))
+    (result,) = captioner.interrogate([prompt(clip, 2)])
+    values = [similarity for _, similarity in result.phrases]
     assert values == sorted(values, reverse=True)
-    assert len({phrase for phrase, _ in found.phrases}) == len(found.phrases) > 10
+    assert len({phrase for phrase, _ in result.phrases}) == len(result.phrases) > 10
 
 
 def test_only_what_was_measured_to_be_right_is_said(root: Path, clip: Clip) -> None:
-    captioner = load(root, clip, Told("Белая рубашка."), "fast")
-    asked = prompt(clip, 1)
-    free = captioner.generate([asked])[0]
+    captioner = load(root, clip, FixedCaptioner("Белая рубашка."), "fast")
+    query = prompt(clip, 1)
+    free = captioner.generate([query])[0]
     captioner.tables = replace(captioner.tables, thresholds={"на молнии": -1.0, "с карманами": 2.0})
-    assert captioner.generate([asked]) == ["Белая рубашка. На фото видно: на молнии."] != [free]
-    (found,) = captioner.interrogate([asked])
-    things = {phrase for phrase, _ in found.phrases} - {"на молнии"}
+    assert captioner.generate([query]) == ["Белая рубашка. На фото видно: на молнии."] != [free]
+    (result,) = captioner.interrogate([query])
+    things = {phrase for phrase, _ in result.phrases} - {"на молнии"}
     assert len(things) == 1
     assert "рубашка" in things.pop()
 
 
 def test_a_captioner_of_one_photo_gets_the_one_that_is_most_like_the_others(root: Path, clip: Clip) -> None:
-    told = Told("Белая рубашка.", max_photos=1)
-    load(root, clip, told).generate([prompt(clip, 3), prompt(clip, 1), prompt(clip, 0, FIELDS)])
-    assert told.photos == [1, 1, 0]
+    fixed = FixedCaptioner("Белая рубашка.", max_photos=1)
+    load(root, clip, fixed).generate([prompt(clip, 3), prompt(clip, 1), prompt(clip, 0, FIELDS)])
+    assert fixed.photos == [1, 1, 0]
 
 
 def test_another_encoder_looks_for_itself(root: Path, clip: Clip) -> None:
     """Views of the shared encoder say nothing to it."""
     other = Clip.load(root / "clip" / "mini")
     card = load_card(root / "captioner" / "interrogator")
-    around = replace(context(clip), load_clip=lambda name: other, load_captioner=lambda name: Told("Рубашка."))
-    asked = prompt(clip, 2)
-    strange = replace(asked, features=replace(asked.features, embeddings=-asked.features.embeddings))
-    expected = load(root, clip, Told("Рубашка.")).interrogate([asked])[0]
-    found = base.load_captioner(card, around).generate([strange])
-    assert found == [expected.text]
+    around = replace(
+        context(clip), load_clip=lambda name: other, load_captioner=lambda name: FixedCaptioner("Рубашка.")
+    )
+    query = prompt(clip, 2)
+    strange = replace(query, features=replace(query.features, embeddings=-query.features.embeddings))
+    expected = load(root, clip, FixedCaptioner("Рубашка.")).interrogate([query])[0]
+    result = base.load_captioner(card, around).generate([strange])
+    assert result == [expected.text]
 
 
 @pytest.mark.parametrize(
@@ -241,5 +247,5 @@ def test_the_shipped_ones_are_shown_when_they_can_write() -> None:
 def test_what_only_models_with_weights_can_do_is_refused(root: Path, clip: Clip, field: str, value: object) -> None:
     card = replace(load_card(root / "captioner" / "interrogator"), **{field: value})  # type: ignore[arg-type]
     with pytest.raises(CheckpointError) as raised:
-        base.load_captioner(card, replace(context(clip), load_captioner=lambda name: Told("Рубашка.")))
+        base.load_captioner(card, replace(context(clip), load_captioner=lambda name: FixedCaptioner("Рубашка.")))
     assert raised.value.message.details["field"] == field

@@ -61,34 +61,34 @@ def brute_force(read: Read, album: Tensor, most: int) -> tuple[tuple[str, ...], 
 def test_trying_everything_is_the_original_s_chain(seed: int) -> None:
     album = normalize(torch.randn(8, generator=torch.Generator().manual_seed(seed)), dim=0)
     limits = Limits(most=6, block=len(PHRASES))
-    found = build_chain(scattered, album, joined, PHRASES, limits)
+    chain = build_chain(scattered, album, joined, PHRASES, limits)
     best, highest, encoded = brute_force(scattered, album, most=6)
-    assert (found.phrases, found.encoded) == (best, encoded)
-    assert found.similarity == pytest.approx(highest, abs=1e-6)
+    assert (chain.phrases, chain.encoded) == (best, encoded)
+    assert chain.similarity == pytest.approx(highest, abs=1e-6)
 
 
 @pytest.mark.parametrize("block", [1, 2, 5])
 def test_where_gains_shrink_trying_a_few_finds_the_same(block: int) -> None:
     album = torch.tensor([1.0, 0.0])
-    found = build_chain(saturating, album, joined, PHRASES, Limits(most=6, block=block))
+    chain = build_chain(saturating, album, joined, PHRASES, Limits(most=6, block=block))
     best, highest, encoded = brute_force(saturating, album, most=6)
-    assert found.phrases == best
-    assert found.similarity == pytest.approx(highest, abs=1e-6)
-    assert found.encoded < 0.75 * encoded
+    assert chain.phrases == best
+    assert chain.similarity == pytest.approx(highest, abs=1e-6)
+    assert chain.encoded < 0.75 * encoded
 
 
 def test_trying_a_few_never_ends_below_its_start() -> None:
     for seed in range(12):
         album = normalize(torch.randn(8, generator=torch.Generator().manual_seed(seed)), dim=0)
-        found = build_chain(scattered, album, joined, PHRASES, Limits(most=6, block=2))
-        assert found.similarity == pytest.approx(similarity(scattered, album, found.phrases), abs=1e-6)
-        assert found.similarity >= similarity(scattered, album, ())
+        chain = build_chain(scattered, album, joined, PHRASES, Limits(most=6, block=2))
+        assert chain.similarity == pytest.approx(similarity(scattered, album, chain.phrases), abs=1e-6)
+        assert chain.similarity >= similarity(scattered, album, ())
 
 
 def test_turned_round_the_text_becomes_unlike() -> None:
     album = normalize(torch.randn(8, generator=torch.Generator().manual_seed(3)), dim=0)
-    found = build_chain(scattered, -album, joined, PHRASES, Limits(most=6))
-    assert -found.similarity < similarity(scattered, album, ())
+    chain = build_chain(scattered, -album, joined, PHRASES, Limits(most=6))
+    assert -chain.similarity < similarity(scattered, album, ())
 
 
 def test_a_phrase_has_to_bring_the_gain_that_is_asked() -> None:
@@ -107,11 +107,11 @@ def test_what_is_excluded_is_not_said() -> None:
         return (first in PHRASES[:6]) == (second in PHRASES[:6])
 
     free = build_chain(saturating, album, joined, PHRASES, Limits(most=6))
-    found = build_chain(saturating, album, joined, PHRASES, Limits(most=6), same_half)
-    assert len(found.phrases) == 2
-    assert found.phrases[0] == free.phrases[0]
+    chain = build_chain(saturating, album, joined, PHRASES, Limits(most=6), same_half)
+    assert len(chain.phrases) == 2
+    assert chain.phrases[0] == free.phrases[0]
 
 
 def test_without_candidates_the_text_stays() -> None:
-    found = build_chain(scattered, torch.ones(8), joined, (), Limits())
-    assert (found.phrases, found.encoded) == ((), 1)
+    chain = build_chain(scattered, torch.ones(8), joined, (), Limits())
+    assert (chain.phrases, chain.encoded) == ((), 1)

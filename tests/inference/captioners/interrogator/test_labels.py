@@ -40,11 +40,11 @@ def assert_equal(first: dict[str, Labels], second: dict[str, Labels]) -> None:
 def test_a_phrase_is_the_mean_of_its_templates_before_lengths_are_taken() -> None:
     """As ruCLIP's `Predictor` (ai-forever/ru-clip) makes a class of its templates."""
     read = Reader()
-    found = encode_tables(read, TABLES, TEMPLATES)
-    for phrase, row in zip(TABLES["things"], found["things"].embeddings, strict=True):
+    tables_ = encode_tables(read, TABLES, TEMPLATES)
+    for phrase, row in zip(TABLES["things"], tables_["things"].embeddings, strict=True):
         mean = read([each.format(phrase) for each in TEMPLATES["things"]]).mean(0)
         torch.testing.assert_close(row, normalize(mean, dim=0))
-    torch.testing.assert_close(found["colours"].embeddings, normalize(read(["белый цвет", "синий цвет"]), dim=-1))
+    torch.testing.assert_close(tables_["colours"].embeddings, normalize(read(["белый цвет", "синий цвет"]), dim=-1))
 
 
 def test_texts_keep_their_places_whatever_is_read_together() -> None:

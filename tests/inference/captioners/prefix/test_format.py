@@ -73,7 +73,7 @@ def test_special_tokens_are_single_words() -> None:
     assert len({*get_token_ids(TOKENIZER, SPECIAL_TOKENS)}) == len(SPECIAL_TOKENS)
 
 
-def test_a_foreign_tokenizer_is_refused() -> None:
+def test_a_tokenizer_of_another_model_is_refused() -> None:
     """A tokenizer that lacks a token of the format belongs to another model."""
     foreign: Tokenizer = tiny.reading_tokenizer()
     with pytest.raises(ValueError, match=r"\[START\]"):

@@ -1,4 +1,4 @@
-"""A draft is held to the seller's fields."""
+"""Drafts are made consistent with the seller's fields."""
 
 import re
 
@@ -11,7 +11,7 @@ from inference.captioners.prefix.grounding import count_claims, find_misplaced_t
 FIELDS = "Предмет одежды: Ботинки зимние\nСостояние: Хорошее\nОбхват талии: <GIRTH> см\nЦена: <PRICE>"
 
 
-def test_a_number_behind_the_name_of_another_field_is_a_stranger() -> None:
+def test_a_number_behind_the_name_of_another_field_is_misplaced() -> None:
     assert find_misplaced_tokens(FIELDS, "Обхват груди: <GIRTH> см. Отдам за <PRICE> руб.") == ["<GIRTH>"]
     assert find_misplaced_tokens(FIELDS, "Размер <PRICE>.") == ["<PRICE>"]
 
@@ -72,7 +72,7 @@ PHRASES = st.sampled_from(
 
 
 @given(st.lists(PHRASES, max_size=14).map(" ".join), st.booleans())
-def test_no_number_of_the_seller_is_lost_and_none_is_added(text: str, seen: bool) -> None:
+def test_no_number_of_the_seller_is_lost_and_none_is_added(text: str, has_photos: bool) -> None:
     """Whatever is put right, the tokens of the draft stay, and there are no others than those of the fields."""
-    kept = set(re.findall("<[A-Z]+>", ground(FIELDS, text, seen)))
+    kept = set(re.findall("<[A-Z]+>", ground(FIELDS, text, has_photos)))
     assert set(re.findall("<[A-Z]+>", text)) <= kept <= {"<GIRTH>", "<PRICE>"}

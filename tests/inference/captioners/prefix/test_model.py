@@ -1,4 +1,4 @@
-"""The decoder: reading with a cache, token by token, is the same as reading everything at once."""
+"""The decoder: cached steps give the same states as one pass over everything."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_cache_changes_nothing(model: Decoder, ids: Tensor, photos: Tensor) ->
 
 @torch.inference_mode()
 def test_repeated_rows_go_their_own_ways(model: Decoder, ids: Tensor, photos: Tensor) -> None:
-    """Each row's copies stand side by side, and what one copy reads the other does not see."""
+    """Copies of a row are adjacent and independent of one another."""
     _, cache = model.prefill(model.embed(ids, photos, SLOT), LENGTHS)
     cache = cache.repeat(2, 2)
     other = torch.full((4,), 33)
@@ -71,7 +71,7 @@ def test_repeated_rows_go_their_own_ways(model: Decoder, ids: Tensor, photos: Te
 
 
 @torch.inference_mode()
-def test_kept_rows_go_on_as_before(model: Decoder, ids: Tensor, photos: Tensor) -> None:
+def test_selected_rows_continue_as_before(model: Decoder, ids: Tensor, photos: Tensor) -> None:
     """Rows may leave, and those that stay may change their order."""
     _, cache = model.prefill(model.embed(ids, photos, SLOT), LENGTHS)
     cache = cache.repeat(1, 2)
@@ -83,7 +83,7 @@ def test_kept_rows_go_on_as_before(model: Decoder, ids: Tensor, photos: Tensor) 
     assert cache.lengths.tolist() == (LENGTHS + 1).tolist()
 
 
-def test_a_repeated_cache_has_room_and_the_same_content() -> None:
+def test_a_repeated_cache_has_capacity_and_the_same_content() -> None:
     cache = Cache(torch.randn(2, 3, 2, 5, 4), torch.randn(2, 3, 2, 5, 4), torch.tensor([5, 3, 4]))
     grown = cache.repeat(2, 3)
     assert grown.keys.shape == grown.values.shape == (2, 6, 2, 8, 4)
@@ -110,7 +110,7 @@ def test_a_prompt_without_photos_is_read(model: Decoder) -> None:
 
 
 @torch.inference_mode()
-def test_nothing_is_seen_before_its_turn(model: Decoder) -> None:
+def test_attention_is_causal(model: Decoder) -> None:
     """A later token does not change the states before it."""
     rows = torch.tensor([[3, 4, 5, 6], [3, 4, 5, 20]])
     states = model(model.embed(rows, torch.zeros(0), SLOT))

@@ -1,4 +1,4 @@
-"""Which draft is kept: the seller's numbers first, then the photos, then what the drafts agree on."""
+"""Reranking of drafts: the seller's numbers first, then the photos, then consensus."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def test_price_and_size_win_over_a_likelier_draft(tiny_clip: Clip) -> None:
 
 def test_the_draft_with_most_of_the_seller_s_numbers_wins(tiny_clip: Clip) -> None:
     """Numbers other than price and size count too, but less."""
-    asked = prompt(tiny_clip, "<PRICE>", "<SIZE>", "<WEIGHT>", "<AGE>")
+    query = prompt(tiny_clip, "<PRICE>", "<SIZE>", "<WEIGHT>", "<AGE>")
     drafts = [Draft("<WEIGHT> <AGE> <PRICE>", -1.0), Draft("<PRICE> <SIZE>", -1.0), Draft("<SIZE> <PRICE> <AGE>", -1.0)]
-    assert pick_best(tiny_clip, [asked], [drafts]) == ["<SIZE> <PRICE> <AGE>"]
-    assert pick_best(tiny_clip, [asked], [drafts[:2]]) == ["<PRICE> <SIZE>"]
+    assert pick_best(tiny_clip, [query], [drafts]) == ["<SIZE> <PRICE> <AGE>"]
+    assert pick_best(tiny_clip, [query], [drafts[:2]]) == ["<PRICE> <SIZE>"]
 
 
 def test_of_drafts_alike_in_the_rest_the_likelier_one_wins(tiny_clip: Clip) -> None:
@@ -44,11 +44,11 @@ def test_of_drafts_alike_in_the_rest_the_likelier_one_wins(tiny_clip: Clip) -> N
 
 
 def test_of_drafts_alike_in_the_rest_the_one_that_fits_the_photos_wins(tiny_clip: Clip) -> None:
-    asked = prompt(tiny_clip, photos=3)
+    query = prompt(tiny_clip, photos=3)
     texts = ["Куртка", "Платье", "Шапка", "Кроссовки", "Джинсы"]
-    likeness = tiny_clip.encode_texts(texts).embeddings @ asked.features.embeddings.mean(0)
+    likeness = tiny_clip.encode_texts(texts).embeddings @ query.features.embeddings.mean(0)
     drafts = [Draft(text, -1.0) for text in texts]
-    assert pick_best(tiny_clip, [asked], [drafts]) == [texts[int(likeness.argmax())]]
+    assert pick_best(tiny_clip, [query], [drafts]) == [texts[int(likeness.argmax())]]
 
 
 def test_the_draft_that_the_others_agree_with_wins(tiny_clip: Clip) -> None:
@@ -59,9 +59,9 @@ def test_the_draft_that_the_others_agree_with_wins(tiny_clip: Clip) -> None:
 
 def test_each_prompt_gets_its_own_draft(tiny_clip: Clip) -> None:
     """Prompts with different numbers of drafts and photos do not mix."""
-    asked = [prompt(tiny_clip, photos=1), prompt(tiny_clip, "<PRICE>", photos=2), prompt(tiny_clip)]
+    query = [prompt(tiny_clip, photos=1), prompt(tiny_clip, "<PRICE>", photos=2), prompt(tiny_clip)]
     drafts = [[Draft("Куртка", -1.0)], [Draft("Платье", -1.0), Draft("За <PRICE>", -1.0)], [Draft("Шапка", -1.0)]]
-    assert pick_best(tiny_clip, asked, drafts) == ["Куртка", "За <PRICE>", "Шапка"]
+    assert pick_best(tiny_clip, query, drafts) == ["Куртка", "За <PRICE>", "Шапка"]
 
 
 def test_equal_texts_agree_wholly_and_different_ones_not_at_all() -> None:

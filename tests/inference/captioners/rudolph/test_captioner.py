@@ -1,4 +1,4 @@
-"""The captioner of a folder: what it promises, and what its card may ask for."""
+"""The captioner of a checkpoint folder keeps the contract of captioners and checks its card."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class TestPromises:
 
 
 class TestPhotos:
-    def test_one_draft_of_seed_zero_is_the_originals_likeliest_caption(self, card: Card, around: LoadContext) -> None:
-        """Its own digits and repetitions apart, which a card can let pass and a description cannot."""
+    def test_one_draft_of_seed_zero_is_the_likeliest_caption_of_ru_dolph(self, card: Card, around: LoadContext) -> None:
+        """Apart from digits and repetitions, which descriptions may not have."""
         image = rudolph.photos()[0]
         prompt = Prompt((image,), around.clip.encode_images([image]), "", "<SINGLE>")
         original = rudolph.answers()["350M"]["captions"][0][0].removeprefix("на картинке").lstrip(" >,")
@@ -117,7 +117,7 @@ class TestCard:
     @pytest.mark.parametrize(
         "settings", [{"drafts": 0}, {"drafts": "3"}, {"top_p": 0.0}, {"beams": 2}, {"template": "на картинке " * 30}]
     )
-    def test_what_there_is_not_is_refused(self, card: Card, around: LoadContext, settings: dict[str, object]) -> None:
+    def test_unknown_settings_are_refused(self, card: Card, around: LoadContext, settings: dict[str, object]) -> None:
         with pytest.raises(CheckpointError, match="card-field"):
             captioner(card, around, **settings)
 
@@ -132,7 +132,7 @@ class TestCard:
         text = captioner(short, around, drafts=1).generate([captioners.prompt(clip, 1)])[0]
         assert text.lower() == sentence_to(whole.lower(), stop.lower())
 
-    def test_a_narrow_type_of_numbers_writes_too(self, card: Card, around: LoadContext, clip: Clip) -> None:
+    def test_a_narrow_dtype_generates_too(self, card: Card, around: LoadContext, clip: Clip) -> None:
         narrow = replace(around, device=replace(around.device, dtype=torch.bfloat16))
         assert captioner(card, narrow, drafts=2).generate([captioners.prompt(clip, 1, "Цена: <PRICE>")])[0]
 

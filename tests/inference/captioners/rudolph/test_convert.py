@@ -1,4 +1,4 @@
-"""The published format: what is taken over, what is left out and what is refused."""
+"""Conversion of the published format: kept weights, dropped weights and refused files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.models import rudolph
 
 
 @pytest.mark.parametrize("layout", rudolph.LAYOUTS)
-def test_sizes_are_told_by_the_shapes(tmp_path: Path, layout: str) -> None:
+def test_sizes_are_inferred_from_the_shapes(tmp_path: Path, layout: str) -> None:
     source = rudolph.save(tmp_path / "source", layout)
     told = {name: rudolph.LAYOUTS[layout][name] for name in ("num_attention_heads", "kernel_size", "last_kernel_size")}
     (source / "config.json").write_text(json.dumps(told), "utf-8")
@@ -55,7 +55,7 @@ class TestConvert:
         with pytest.raises(CheckpointError, match="import-failed"):
             import_original("rudolph", source, tmp_path, "rudolph")
 
-    def test_an_unknown_size_has_to_be_told(self, tmp_path: Path) -> None:
+    def test_an_unknown_size_needs_a_config(self, tmp_path: Path) -> None:
         source = rudolph.save(tmp_path / "source")
         (source / "config.json").unlink()
         with pytest.raises(CheckpointError, match="import-failed") as refused:
@@ -71,7 +71,7 @@ class TestConvert:
             import_original("rudolph", source, tmp_path, "rudolph")
 
     def add_masks(self, source: Path, kernel: int, dtype: torch.dtype) -> None:
-        """As the original saves them, with squares of `kernel` in the layers between."""
+        """As ru-dolph saves them, with squares of `kernel` in the layers between."""
         sizes = rudolph.LAYOUTS["350M"]
         edges = sizes["l_text_seq_length"], sizes["image_tokens_per_dim"], sizes["r_text_seq_length"]
         masks = {

@@ -1,4 +1,4 @@
-"""Which cells of the image see one another."""
+"""Attention masks among the cells of the image and with the texts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def seen_by(cell: int, name: Pattern, kernel: int = 3) -> list[int]:
     return [place - LEFT for place in torch.nonzero(mask)[:, 0].tolist() if place >= LEFT]
 
 
-class TestVisible:
+class TestBuildMask:
     @pytest.mark.parametrize(
-        ("name", "cell", "seen"),
+        ("name", "cell", "attended"),
         [
             ("row", 10, [6, 7, 8, 9, 10]),
             ("row", 2, [0, 1, 2]),
@@ -29,14 +29,16 @@ class TestVisible:
             ("neighbourhood", 11, [6, 7, 10, 11]),
         ],
     )
-    def test_a_cell_sees_its_pattern_of_earlier_cells(self, name: Pattern, cell: int, seen: list[int]) -> None:
-        assert seen_by(cell, name) == seen
+    def test_a_cell_attends_to_its_pattern_of_earlier_cells(
+        self, name: Pattern, cell: int, attended: list[int]
+    ) -> None:
+        assert seen_by(cell, name) == attended
 
-    def test_a_larger_kernel_sees_further(self) -> None:
+    def test_a_larger_kernel_reaches_further(self) -> None:
         assert seen_by(10, "last", 5) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
     @pytest.mark.parametrize("name", ["row", "column", "neighbourhood", "last"])
-    def test_texts_see_and_are_seen_as_in_any_decoder(self, name: Pattern) -> None:
+    def test_attention_with_texts_is_causal(self, name: Pattern) -> None:
         mask = build_mask(LEFT, SIDE, RIGHT, name, 3)
         causal = torch.ones_like(mask).tril()
         assert torch.equal(mask[:LEFT], causal[:LEFT])
@@ -44,7 +46,7 @@ class TestVisible:
         assert mask[LEFT:, :LEFT].all()
 
 
-class TestPattern:
+class TestChoosePattern:
     def test_layers_take_turns_and_the_last_has_its_own(self) -> None:
         turns = [choose_pattern(layer, 8) for layer in range(8)]
         assert turns == ["row", "column", "row", "neighbourhood", "row", "column", "row", "last"]

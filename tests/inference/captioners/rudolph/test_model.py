@@ -1,4 +1,4 @@
-"""The transformer against the original: ai-forever/ru-dolph@f01ac62 answered `tests/support/recorded/rudolph`."""
+"""The transformer against ai-forever/ru-dolph@f01ac62, whose outputs are in `tests/support/recorded/rudolph`."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def model(layout: str = "350M") -> Rudolph:
 
 
 @pytest.mark.parametrize("layout", rudolph.LAYOUTS)
-class TestAgainstTheOriginal:
+class TestAgainstRuDolph:
     def test_logits_of_whole_sequences_are_equal(self, layout: str) -> None:
         with torch.inference_mode():
             logits = model(layout)(*rudolph.sequences(layout))
         torch.testing.assert_close(logits[:, :, ::8], ANSWERS[f"{layout}.logits"], atol=1e-4, rtol=0)
 
     def test_logits_of_cached_steps_are_equal(self, layout: str) -> None:
-        """The original's own cache answered; ours reads the right text token by token behind two of them."""
+        """ru-dolph used its own cache; here the right text is run token by token behind two of its tokens."""
         left, image, right = rudolph.sequences(layout)
         steps = cached(model(layout), left, image, right[:, :7], 2)
         torch.testing.assert_close(steps[:, :, ::2], ANSWERS[f"{layout}.steps"], atol=1e-4, rtol=0)
 
 
 class TestRudolph:
-    def test_drafts_behind_one_prefix_are_read_as_if_each_had_its_own(self) -> None:
+    def test_drafts_behind_one_prefix_run_as_if_each_had_its_own(self) -> None:
         rudolph_, (left, image, right) = model(), rudolph.sequences("350M")
         drafts = torch.stack([right[0, :4], right[1, :4], right[2, :4]])
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""Weighing texts against photos: the perplexities and scores of ai-forever/ru-dolph@f01ac62."""
+"""Ranking of texts by photos: the perplexities and scores of ai-forever/ru-dolph@f01ac62."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def texts(layout: str) -> Tensor:
 
 
 @pytest.mark.parametrize("layout", rudolph.LAYOUTS)
-def test_perplexities_and_scores_are_the_originals(layout: str) -> None:
+def test_perplexities_and_scores_equal_those_of_ru_dolph(layout: str) -> None:
     answers = rudolph.answers()[layout]
     for codes, expected in zip(answers["codes"], answers["ranks"], strict=True):
         image = torch.tensor(codes).expand(len(rudolph.TEXTS), -1)
@@ -30,14 +30,14 @@ def test_perplexities_and_scores_are_the_originals(layout: str) -> None:
         torch.testing.assert_close(mine, torch.tensor(expected["scores"]), atol=1e-3, rtol=1e-3)
 
 
-class TestBest:
-    def test_one_photo_chooses_as_the_original(self) -> None:
+class TestPickBest:
+    def test_one_photo_picks_as_ru_dolph_does(self) -> None:
         answers = rudolph.answers()["350M"]
         expected = torch.tensor(answers["ranks"][2]["scores"])
         image = torch.tensor(answers["codes"][2])
         assert pick_best(model(), texts("350M"), (image,), torch.ones(4), 3) == int(expected.argmin())
 
-    def test_all_photos_are_asked(self) -> None:
+    def test_all_photos_count(self) -> None:
         answers = rudolph.answers()["1.3B"]
         images = tuple(torch.tensor(codes) for codes in answers["codes"])
         of_texts = torch.tensor([rank["text"] for rank in answers["ranks"]]).mean(0)
@@ -52,8 +52,8 @@ class TestBest:
 
 class TestScores:
     def test_a_text_that_was_drawn_more_often_is_better(self) -> None:
-        found = compute_scores(torch.tensor([1.0, 1.0, 1.0]), torch.tensor([1.0, 3.0, 3.0]), torch.tensor([1, 1, 2]))
-        assert found.tolist() == pytest.approx([0, 0.95, 0.475])
+        scores_ = compute_scores(torch.tensor([1.0, 1.0, 1.0]), torch.tensor([1.0, 3.0, 3.0]), torch.tensor([1, 1, 2]))
+        assert scores_.tolist() == pytest.approx([0, 0.95, 0.475])
 
     def test_texts_that_are_alike_in_all_have_scores_all_the_same(self) -> None:
         assert compute_scores(torch.ones(3), torch.ones(3), torch.ones(3)).tolist() == [0, 0, 0]

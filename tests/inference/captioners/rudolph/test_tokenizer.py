@@ -29,16 +29,16 @@ def without_brackets(folder: Path) -> RudolphTokenizer:
     return RudolphTokenizer(youtokentome.read(folder / "bpe.model"), special=True)
 
 
-class TestIds:
+class TestEncode:
     def test_the_task_stands_behind_the_beginning_where_there_are_tasks(self) -> None:
         assert tokenizer().encode("куртка", "<LT_I2T>")[:2] == [BOS, rudolph.WORDS + 3]
         assert tokenizer(special=False).encode("куртка", "<LT_I2T>")[0] == BOS
         assert tokenizer(special=False).encode("куртка", "<LT_I2T>")[1:] == tokenizer().encode("куртка", "<LT_I2T>")[2:]
 
-    def test_texts_are_read_in_lower_case(self) -> None:
+    def test_texts_are_encoded_in_lower_case(self) -> None:
         assert tokenizer().encode(" Куртка ", "<LT_I2T>") == tokenizer().encode("куртка", "<LT_I2T>")
 
-    def test_framed_ids_have_their_length(self) -> None:
+    def test_padded_ids_have_their_length(self) -> None:
         written = tokenizer().encode("на картинке", "<RT_I2T>")
         assert pad_ids(written, 12).tolist() == [*written, EOS] + [0] * (11 - len(written))
         assert pad_ids(written, 3).tolist() == written[:3]
@@ -67,14 +67,14 @@ class TestMaskTokens:
 
     @pytest.mark.parametrize("brackets", [True, False])
     def test_the_ids_that_spell_them_are_known(self, tmp_path: Path, brackets: bool) -> None:
-        """What a text is held to lets them pass: `<SIZE_2>` begins as `<SIZE>` does."""
+        """The logits processor lets them pass: `<SIZE_2>` starts like `<SIZE>`."""
         tokenizer_ = tokenizer() if brackets else without_brackets(tmp_path)
         spelled = [
             tokenizer_.encode(tokenizer_.drop_brackets(token, self.TOKENS), "<LT_T2T>")[2:] for token in self.TOKENS
         ]
         assert set(tokenizer_.encode_mask_tokens(self.TOKENS)) == {number for ids in spelled for number in ids}
 
-    def test_they_are_told_though_the_model_puts_spaces_in(self) -> None:
+    def test_they_are_restored_though_the_model_puts_spaces_in(self) -> None:
         assert tokenizer().restore_mask_tokens("за < price > и < size_2 >", self.TOKENS) == "за <PRICE> и <SIZE_2>"
 
     def test_an_unfinished_one_is_cut_off(self) -> None:

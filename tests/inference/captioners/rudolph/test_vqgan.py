@@ -1,4 +1,4 @@
-"""The image encoder against the original: ai-forever/ru-dalle@0255cec with CompVis/taming-transformers@3ba01b2.
+"""The image encoder against ai-forever/ru-dalle@0255cec with CompVis/taming-transformers@3ba01b2.
 
 They answered `tests/support/recorded/rudolph/answers.json`, with the photos cropped and scaled by torchvision.
 """
@@ -22,14 +22,14 @@ def vqgan() -> Vqgan:
 
 
 @pytest.mark.parametrize("layout", rudolph.LAYOUTS)
-def test_codes_of_photos_are_the_originals(layout: str) -> None:
+def test_codes_of_photos_equal_those_of_ru_dalle(layout: str) -> None:
     edge = 8 * rudolph.LAYOUTS[layout]["image_tokens_per_dim"]
     with torch.inference_mode():
         codes = vqgan()(preprocess(rudolph.photos(), edge))
     assert codes.tolist() == rudolph.answers()[layout]["codes"]
 
 
-def test_sizes_are_told_by_the_shapes() -> None:
+def test_sizes_are_inferred_from_the_shapes() -> None:
     with torch.device("meta"):
         published = Vqgan(VqganConfig())
     shapes = {name: weight.shape for name, weight in published.state_dict().items()}
@@ -44,10 +44,10 @@ def test_sizes_are_told_by_the_shapes() -> None:
     assert sum(weight.numel() for weight in published.parameters()) == 28_516_864
 
 
-def test_of_a_photo_the_square_in_the_middle_is_seen() -> None:
+def test_a_photo_is_cropped_to_its_central_square() -> None:
     wide = Image.new("RGB", (60, 20), "red")
     wide.paste("blue", (20, 0, 40, 20))
-    seen = preprocess([wide], 8)
-    assert seen.shape == (1, 3, 8, 8)
-    assert seen[0, 2].min() == 1
-    assert seen[0, 0].max() == 0
+    pixels = preprocess([wide], 8)
+    assert pixels.shape == (1, 3, 8, 8)
+    assert pixels[0, 2].min() == 1
+    assert pixels[0, 0].max() == 0

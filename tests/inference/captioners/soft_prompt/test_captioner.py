@@ -1,4 +1,4 @@
-"""The soft prompt of a ViT before a decoder: its layout re-derived in plain torch, and the promises of the door."""
+"""The soft prompt of a ViT before a decoder: its layout re-derived in plain torch, and the captioner contract."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ class TestCaptioner:
         with pytest.raises(CheckpointError, match="card-field"):
             captioner(replace(card, settings={"template": "x"}), clip)
 
-    def test_more_to_write_than_leaves_room_for_a_photo_is_refused(self, card: Card, clip: Clip) -> None:
+    def test_a_text_too_long_to_leave_space_for_a_photo_is_refused(self, card: Card, clip: Clip) -> None:
         fits = POSITIONS - MIN_PROMPT_TOKENS - PHOTO_VECTORS - 1  # with the photo's marker
         assert captioner(replace(card, generation={"max_new_tokens": fits}), clip).max_photos == 1
         with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
@@ -319,8 +319,8 @@ class TestRudolph:
         assert loaded.max_photos > 2
         captioners.assert_keeps_the_promises(loaded, clip)
 
-    def test_one_that_was_imported_before_is_the_same(self, rudolph_card: Card, tmp_path: Path) -> None:
-        """And nothing of the way there is left."""
+    def test_one_that_was_converted_before_is_the_same(self, rudolph_card: Card, tmp_path: Path) -> None:
+        """No temporary files are left."""
         made = import_original("rudolph", rudolph.save(tmp_path / "published", "2.7B"), tmp_path, "rudolph")
         again = import_original("soft-prompt", with_language(tmp_path / "source", made.folder), tmp_path, "again")
         assert {path.name for path in again.folder.iterdir()} == {path.name for path in rudolph_card.folder.iterdir()}
@@ -356,13 +356,13 @@ class TestRudolph:
         assert not torch.allclose(rows[0], rows[1])
 
 
-class TestFresh:
+class TestCreate:
     @pytest.mark.parametrize("vectors", [1, 5, 10, 37])
     def test_a_photo_has_as_many_vectors_as_asked(self, tmp_path: Path, vectors: int) -> None:
         source = save_parts(tmp_path / "source", gpt2())
         model, save_tokenizer = create(source / "vision", source / "language", vectors)
-        seen = model.encode_images(torch.zeros(2, 3, EDGE, EDGE))
-        assert seen.shape == (2, vectors, WORDS_WIDTH)
+        embeddings = model.encode_images(torch.zeros(2, 3, EDGE, EDGE))
+        assert embeddings.shape == (2, vectors, WORDS_WIDTH)
         (tmp_path / "saved").mkdir()
         numbers = save(model, save_tokenizer, tmp_path / "saved")
         kept = load(tmp_path / "saved")
