@@ -44,7 +44,7 @@ def translate(message: Translatable, language: str = "ru") -> str:
 
     Raises `KeyError` for a code that the catalogue does not hold or a detail that the sentence needs and lacks.
     """
-    details = {key: _written(value, language) for key, value in message.details.items()}
+    details = {key: _format_value(value, language) for key, value in message.details.items()}
     if "number" in details:
         label = _template("photo-named" if details.get("name") else "photo-numbered", language)
         details["photo"] = label.format(**details)
@@ -66,7 +66,7 @@ def catalogue(language: str) -> GNUTranslations:
     return GNUTranslations(compiled)
 
 
-def _written(value: str | int | float, language: str) -> str:
+def _format_value(value: str | int | float, language: str) -> str:
     return value if isinstance(value, str) else format_decimal(value, "#,##0.##", locale=language)
 
 
