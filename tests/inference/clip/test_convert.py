@@ -40,11 +40,11 @@ OPENCLIP = {
 }
 
 
-def recorded(name: str) -> dict[str, Tensor]:
+def load_recorded(name: str) -> dict[str, Tensor]:
     return load_file(RECORDED / f"{name}.safetensors")
 
 
-def normalised(pixels: Tensor) -> Tensor:
+def normalize_pixels(pixels: Tensor) -> Tensor:
     """Bytes of photos → what the processors make of them."""
     mean, std = (torch.tensor(dual_encoders.RUCLIP[name]).view(3, 1, 1) for name in ("mean", "std"))
     return (pixels / 255 - mean) / std
@@ -85,7 +85,7 @@ class TestRuclip:
     def test_photos_become_its_processor_s_pixels(self, ruclip: Card) -> None:
         """Wide, tall, square, small and large photos, to 1e-6."""
         pixels = Clip.load(ruclip.folder).preprocess(dual_encoders.photos())
-        torch.testing.assert_close(pixels, normalised(recorded("ruclip")["pixels"]), atol=1e-6, rtol=0)
+        torch.testing.assert_close(pixels, normalize_pixels(load_recorded("ruclip")["pixels"]), atol=1e-6, rtol=0)
 
     def test_where_the_original_s_crop_is_a_matter_of_luck_ours_is_one_of_its_two(self, ruclip: Card) -> None:
         """It draws where a photo is one pixel wider than tall; both places are a pixel apart."""
@@ -99,25 +99,25 @@ class TestRuclip:
         """Lower case, at most 75 tokens, <BOS> before and <EOS> behind them."""
         clip = Clip.load(ruclip.folder)
         tokens = [len(states) for states in clip.encode_texts(TEXTS).tokens]
-        ids = recorded("ruclip")["ids"]
+        ids = load_recorded("ruclip")["ids"]
         assert tokens == [int((row == 3).nonzero()[0]) + 1 for row in ids]
         assert max(tokens) == 77
 
     def test_embeddings_of_photos_are_the_original_s(self, ruclip: Card) -> None:
-        clip, expected = Clip.load(ruclip.folder), recorded("ruclip")["photos"]
+        clip, expected = Clip.load(ruclip.folder), load_recorded("ruclip")["photos"]
         torch.testing.assert_close(clip.project_images(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
         seen = clip.encode_images(dual_encoders.photos()).embeddings
         torch.testing.assert_close(seen, normalize(expected, dim=-1), atol=1e-5, rtol=0)
 
     def test_embeddings_of_texts_are_the_original_s(self, ruclip: Card) -> None:
-        clip, expected = Clip.load(ruclip.folder), recorded("ruclip")["texts"]
+        clip, expected = Clip.load(ruclip.folder), load_recorded("ruclip")["texts"]
         torch.testing.assert_close(clip.project_texts(TEXTS), expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(clip.encode_texts(TEXTS).embeddings, normalize(expected, dim=-1), atol=1e-5, rtol=0)
 
     def test_the_recorded_embeddings_are_far_apart(self) -> None:
         """Otherwise the tests above would pass with any photo and any text."""
         for name in ("photos", "texts"):
-            features = recorded("ruclip")[name]
+            features = load_recorded("ruclip")[name]
             apart = (features[:, None] - features[None]).abs().amax(-1) + torch.eye(len(features))
             same = {(2, 3), (3, 2)} if name == "texts" else set()
             close = {(int(a), int(b)) for a, b in (apart < 0.1).nonzero()}
@@ -139,8 +139,8 @@ class TestRuclip:
 class TestOpenai:
     def test_embeddings_are_the_original_s(self, openai: Card) -> None:
         """The weights, which are published in half precision, compute in full."""
-        clip, expected = Clip.load(openai.folder), recorded("openai")
-        pixels = normalised(expected["pixels"])
+        clip, expected = Clip.load(openai.folder), load_recorded("openai")
+        pixels = normalize_pixels(expected["pixels"])
         seen = clip.encode_pixels(pixels).embeddings
         torch.testing.assert_close(seen, normalize(expected["photos"], dim=-1), atol=1e-5, rtol=0)
         torch.testing.assert_close(clip.project_texts(TEXTS), expected["texts"], atol=1e-5, rtol=1e-5)
@@ -148,7 +148,7 @@ class TestOpenai:
     def test_photos_become_its_pixels_but_where_it_rounds_up(self, openai: Card) -> None:
         """To 1e-6; torchvision halves what is cut off to the nearest pixel, transformers and we downwards."""
         pixels = Clip.load(openai.folder).preprocess(dual_encoders.photos())
-        expected = normalised(recorded("openai")["pixels"])
+        expected = normalize_pixels(load_recorded("openai")["pixels"])
         same = [torch.allclose(*pair, atol=1e-6, rtol=0) for pair in zip(pixels, expected, strict=True)]
         cut = [32 * max(size) // min(size) - 32 for size in PHOTOS]
         assert same == [round(pixels / 2) == pixels // 2 for pixels in cut]
@@ -184,7 +184,7 @@ class TestResidual:
     """RN50 and its kin: a residual network that looks at photos."""
 
     def test_embeddings_of_photos_are_the_original_s(self, residual: Card) -> None:
-        clip, expected = Clip.load(residual.folder), recorded("residual")["photos"]
+        clip, expected = Clip.load(residual.folder), load_recorded("residual")["photos"]
         torch.testing.assert_close(clip.project_images(dual_encoders.photos()), expected, atol=1e-5, rtol=1e-5)
         apart = (expected[:, None] - expected[None]).abs().amax(-1) + torch.eye(len(expected))
         assert apart.min() > 0.02

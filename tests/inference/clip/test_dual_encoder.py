@@ -1,4 +1,4 @@
-"""The dual encoder: what `transformers` computes comes out, whatever else is in the batch."""
+"""The dual encoder computes what `transformers` computes, whatever else is in the batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONG = "Куртка синяя на молнии, тёплая, с капюшо
 
 
 def square(image: Image.Image, size: int) -> Tensor:
-    """ruCLIP's photo: the centred square, then a bilinear resize; (3, size, size) in [0, 1]."""
+    """Preprocess a photo as ruCLIP does: center crop, then a bilinear resize; (3, size, size) in [0, 1]."""
     edge = min(image.size)
     left, top = (image.width - edge) // 2, (image.height - edge) // 2
     resized = image.crop((left, top, left + edge, top + edge)).resize((size, size), Image.Resampling.BILINEAR)
@@ -37,7 +37,7 @@ def ruclip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CLIPModel]:
 
 @torch.no_grad()
 def test_a_clip_sees_in_photos_what_transformers_sees(ruclip: tuple[Path, CLIPModel]) -> None:
-    """Wide, tall and square photos become the embeddings, to 1e-5, that the model makes of ruCLIP's pixels."""
+    """Wide, tall and square photos give the embeddings, to 1e-5, of the model on ruCLIP's pixels."""
     folder, model = ruclip
     images = [tiny.picture(n, size) for n, size in enumerate(((60, 48), (50, 91), (32, 32), (33, 32), (80, 80)))]
     mean, std = torch.tensor([0.48, 0.46, 0.41]), torch.tensor([0.27, 0.26, 0.28])
@@ -50,7 +50,7 @@ def test_a_clip_sees_in_photos_what_transformers_sees(ruclip: tuple[Path, CLIPMo
 
 @torch.no_grad()
 def test_a_clip_reads_in_texts_what_transformers_reads(ruclip: tuple[Path, CLIPModel]) -> None:
-    """The text's own end is pooled, also when the longer texts of a batch push padding behind it."""
+    """The text's own end token is pooled, also when longer texts of the batch add padding behind it."""
     folder, model = ruclip
     tokenizer = tiny.reading_tokenizer()
     expected = [
@@ -64,7 +64,7 @@ def test_a_clip_reads_in_texts_what_transformers_reads(ruclip: tuple[Path, CLIPM
 
 @torch.no_grad()
 def test_a_large_photo_is_shrunk_in_two_steps_without_harm(ruclip: tuple[Path, CLIPModel]) -> None:
-    """Photos of more than three times the size are first reduced, which the embedding hardly notices."""
+    """Photos of more than three times the size are first reduced, which hardly changes the embedding."""
     image = Image.effect_mandelbrot((640, 480), (-2, -1.5, 1, 1.5), 60).convert("RGB")
     clip = Clip.load(ruclip[0])
     plain = (square(image, 32) - torch.tensor(clip.preprocessor.mean).view(3, 1, 1)) / torch.tensor(
@@ -92,14 +92,14 @@ def test_a_dual_encoder_is_the_same_after_saving_and_loading(tmp_path: Path) -> 
 
 
 def test_the_student_s_batch_norms_have_something_to_fold() -> None:
-    """Otherwise the test above would also pass if the norms were thrown away."""
+    """Otherwise the test above would also pass if the norms were dropped."""
     model = tiny.student(40)
     means = [buffer for name, buffer in model.named_buffers() if name.endswith("running_mean")]
     assert min(float(mean.abs().max()) for mean in means) > 0.01
 
 
 def test_padding_changes_nothing(tiny_clip: Clip) -> None:
-    """A text reads the same alone and beside a long one."""
+    """A text gets the same features alone and beside a long one."""
     batch = tiny_clip.encode_texts((*tiny.TEXTS, LONG))
     for number, text in enumerate((*tiny.TEXTS, LONG)):
         alone = tiny_clip.encode_texts([text])
@@ -117,7 +117,7 @@ def test_photos_do_not_change_each_other(tiny_clip: Clip) -> None:
 
 
 def test_a_text_that_is_too_long_is_cut_and_keeps_its_end_token(tiny_clip: Clip) -> None:
-    """What stands beyond the encoder's length makes no difference."""
+    """Tokens beyond the encoder's context make no difference."""
     cut, longer = tiny_clip.encode_texts([LONG, f"{LONG} и шапка"]).tokens
     assert len(cut) == tiny.TEXT_LENGTH
     assert torch.equal(cut, longer)
@@ -140,7 +140,7 @@ def test_embeddings_have_unit_length(tiny_clip: Clip) -> None:
 
 
 def test_states_are_the_whole_photo_and_then_its_cells() -> None:
-    """A feature that lies in the upper left third alone fills the first cell and a ninth of the whole."""
+    """A feature in the upper left third alone fills the first cell and a ninth of the whole."""
     hidden = torch.zeros(1, 2, 6, 6)
     hidden[0, 1, :2, :2] = 1.0
     states = grid_states(hidden)

@@ -1,4 +1,4 @@
-"""How photos become pixels: as the publishers' own processors do it."""
+"""Image preprocessing equals that of the publishers' processors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rule(folder: Path, **config: object) -> ImagePreprocessor:
 
 @pytest.mark.parametrize("published", [{}, {"size": {"shortest_edge": 40}}, {"resample": 2}])
 def test_clip_s_photos_are_resized_and_their_middle_cut_out(tmp_path: Path, published: dict[str, Any]) -> None:
-    """Equal to `CLIPImageProcessor` to 1e-6, also where the crop is smaller than what was resized."""
+    """Equal to `CLIPImageProcessor` to 1e-6, also where the crop is smaller than the resized photo."""
     crop = {"height": 32, "width": 32}
     settings: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": crop} | published
     processor = CLIPImageProcessorPil(**settings)
@@ -70,7 +70,7 @@ def test_siglip_s_photos_are_squeezed(tmp_path: Path) -> None:
 
 
 def test_a_rule_squeezes_the_whole_photo_or_crops_it_first(tmp_path: Path) -> None:
-    """The borders of a wide photo are seen or not, in [-1, 1] for a mean and deviation of a half."""
+    """The borders of a wide photo are kept or cropped, in [-1, 1] for a mean and deviation of a half."""
     image = Image.new("RGB", (90, 30), "black")
     image.paste("white", (0, 0, 30, 30))
     image.paste("white", (60, 0, 90, 30))

@@ -1,4 +1,4 @@
-"""Tiny BLIP-2s in the layout of the public folders, the same numbers on every machine, and tiny language models."""
+"""Tiny BLIP-2s in the layout of public folders, with reproducible weights, and tiny language models."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PHOTOS: Final = ((64, 48), (300, 200), (1500, 1000))
 
 
 def state(name: str, salt: str = "") -> dict[str, Tensor]:
-    """The weights of a recorded layout under their published names; two names for one tensor are one tensor."""
+    """Return the weights of a recorded layout under their published names; tied names share one tensor."""
     layout: dict[str, Any] = json.loads((RECORDED / name / "layout.json").read_text("utf-8"))
     made: dict[str, Tensor] = {}
     for key, entry in layout.items():
@@ -45,14 +45,14 @@ def state(name: str, salt: str = "") -> dict[str, Tensor]:
 
 
 def save_published(name: str, folder: Path, salt: str = "") -> Path:
-    """The folder as transformers 4.46 wrote it: `config.json`, `pytorch_model.bin`, an old tokenizer, the pixels."""
+    """Save a folder as transformers 4.46 did: `config.json`, `pytorch_model.bin`, an old tokenizer, the pixels."""
     shutil.copytree(RECORDED / name, folder, ignore=shutil.ignore_patterns("layout.json", "answers.safetensors"))
     torch.save(state(name, salt), folder / "pytorch_model.bin")
     return folder
 
 
 def save_language_of(name: str, folder: Path) -> Path:
-    """The language model alone of a recorded BLIP-2, as its own publisher would have written it."""
+    """Save the language model of a recorded BLIP-2 as its own publisher would have."""
     ignored = shutil.ignore_patterns("layout.json", "answers.safetensors", "preprocessor_config.json")
     shutil.copytree(RECORDED / name, folder, ignore=ignored)
     config = json.loads((folder / "config.json").read_text("utf-8"))["text_config"]
@@ -63,18 +63,18 @@ def save_language_of(name: str, folder: Path) -> Path:
 
 
 def answers(name: str) -> dict[str, Tensor]:
-    """What the original code made of a recorded layout."""
+    """Load the recorded outputs of the published code for a layout."""
     return load_file(RECORDED / name / "answers.safetensors")
 
 
 def photo_prompt(text: str, *photos: int) -> Prompt:
-    """A prompt of this text alone and of drawn photos; digits may be written."""
+    """Build a prompt of this text and of drawn photos, in which digits are allowed."""
     images = tuple(tiny.picture(number, PHOTOS[number]) for number in photos)
     return Prompt(images, None, text, "<SINGLE>", frozenset({"<PRICE_2>"}))  # type: ignore[arg-type]
 
 
 def save_language(kind: str, folder: Path) -> Path:
-    """A tiny language model and its tokenizer: `gpt2` as ruGPT, `t5` as ruT5 (tied), `bart` as RuBART, `llama`."""
+    """Save a tiny language model and its tokenizer: `gpt2` as ruGPT, `t5` as ruT5 (tied), `bart` as RuBART, `llama`."""
     model = _language(kind)
     torch.manual_seed(0)
     with torch.no_grad():

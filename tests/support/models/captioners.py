@@ -1,4 +1,4 @@
-"""What every family of captioners is asked in its tests: prompts of all kinds, and the promises of the door."""
+"""Checks that every captioner family must pass, and prompts of all kinds for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CPU = Device("cpu", torch.float32, free=1 << 40, total=1 << 40)
 
 
 def context(clip: Clip) -> LoadContext:
-    """A CPU and one dual encoder, which stands for every other; there is no second captioner."""
+    """Build a CPU context whose only dual encoder stands in for every other, without a second captioner."""
 
     def no_captioner(name: str) -> Captioner:
         raise AssertionError(f"nobody asked for captioner/{name}")
@@ -30,7 +30,7 @@ def context(clip: Clip) -> LoadContext:
 
 
 def prompt(clip: Clip, photos: int, masked: str = "", *, many: bool = False, seed: int = 0) -> Prompt:
-    """A prompt of so many drawn photos, each unlike the others."""
+    """Build a prompt of that many drawn photos, all different."""
     images = tuple(tiny.picture(number + 3 * seed, (64, 48 + 4 * number)) for number in range(photos))
     tokens = frozenset(token for token in ("<PRICE>", "<SIZE>") if token in masked)
     token: DiversityToken = "<VARIATIVE>" if many else "<SINGLE>"
@@ -38,7 +38,7 @@ def prompt(clip: Clip, photos: int, masked: str = "", *, many: bool = False, see
 
 
 def mixed_prompts(clip: Clip) -> list[Prompt]:
-    """Eight prompts: 1, 3 and 10 photos, with and without text, and text alone."""
+    """Return eight prompts: 1, 3 and 10 photos, with and without text, and text alone."""
     return [
         prompt(clip, 1, FIELDS),
         prompt(clip, 3, FIELDS, many=True),
@@ -52,7 +52,7 @@ def mixed_prompts(clip: Clip) -> list[Prompt]:
 
 
 def assert_keeps_the_promises(captioner: Captioner, clip: Clip, prompts: Sequence[Prompt] | None = None) -> list[str]:
-    """Every kind of prompt has a text, and the same one alone, in a batch, and in a batch turned round.
+    """Assert that every kind of prompt gets a text, the same alone, in a batch, and in a reversed batch.
 
     Returns the texts. A captioner of fewer photos gets the first ones, as the pipeline would cut them.
     """

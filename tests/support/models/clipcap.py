@@ -1,4 +1,4 @@
-"""A tiny ClipCap in the layout of the public files, the same numbers on every machine."""
+"""A tiny ClipCap in the layout of the public files, with reproducible weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAPPERS = ("mlp", "linear", "transformer")
 
 
 def state(mapper: str) -> dict[str, Tensor]:
-    """The state dict of ClipCap's `.pt`, old buffers included; `RandomState` promises its numbers for ever."""
+    """Return the state dict of ClipCap's `.pt` with its old buffers; `RandomState` never changes its numbers."""
     source = np.random.RandomState(7)
     shapes = _mapper_shapes(mapper) | _language_shapes()
     tensors = {name: _weight(source, name, shape) for name, shape in shapes.items()}
@@ -33,12 +33,12 @@ def state(mapper: str) -> dict[str, Tensor]:
 
 
 def vectors(photos: int) -> Tensor:
-    """What a dual encoder could have seen, (photos, DIM)."""
+    """Return random image embeddings, (photos, DIM)."""
     return torch.from_numpy(np.random.RandomState(3).standard_normal((photos, DIM))).float()
 
 
 def save(folder: Path, mapper: str) -> Path:
-    """The `.pt` with the files of its language model's tokenizer beside it; returns the folder."""
+    """Save the `.pt` and the tokenizer files of its language model; return the folder."""
     folder.mkdir(parents=True)
     torch.save(state(mapper), folder / "coco_prefix_latest.pt")
     for name in ("vocab.json", "merges.txt"):
@@ -47,7 +47,7 @@ def save(folder: Path, mapper: str) -> Path:
 
 
 def answers() -> dict[str, Any]:
-    """What the original code wrote: mapper → the vectors' prefixes, and the ids of each way of decoding."""
+    """Load the published code's outputs: mapper → prefixes of the vectors, and the ids of each decoding."""
     found: dict[str, Any] = json.loads((RECORDED / "answers.json").read_text("utf-8"))
     return found
 
@@ -98,7 +98,7 @@ def _norm(name: str) -> dict[str, tuple[int, ...]]:
 
 
 def _weight(source: np.random.RandomState, name: str, shape: tuple[int, ...]) -> Tensor:
-    """Numbers large enough for each photo to have its own text."""
+    """Return weights large enough that each photo gets its own text."""
     spread = {"wte": 0.35, "wpe": 0.3}.get(name.split(".")[-2], 0.08 if ".layers." in name else 0.15)
     weight = torch.from_numpy(source.standard_normal(shape) * spread).float()
     is_scale = name.endswith("weight") and (".ln_" in name or ".norm" in name)

@@ -1,4 +1,4 @@
-"""Small dual encoders in their publishers' layouts, made of hashed numbers, and what they are asked about."""
+"""Small dual encoders in published layouts with hashed weights, and the photos and texts to encode."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def photos() -> list[Image.Image]:
 
 
 def openai_weights(sizes: dict[str, Any]) -> dict[str, Tensor]:
-    """Weights of the given sizes as OpenAI's CLIP names them."""
+    """Return weights of the given sizes under the names of OpenAI's CLIP."""
     width, text, joint = sizes["vision_width"], sizes["transformer_width"], sizes["embed_dim"]
     patch = sizes["vision_patch_size"]
     shapes: dict[str, tuple[int, ...]] = {
@@ -76,7 +76,7 @@ def openai_weights(sizes: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def residual_weights(sizes: dict[str, Any]) -> dict[str, Tensor]:
-    """The same with a residual network in place of the vision transformer; its norms have seen other numbers."""
+    """Return the weights with a residual network as vision tower, whose norms have non-trivial statistics."""
     state = {name: weight for name, weight in openai_weights(OPENAI).items() if not name.startswith("visual.")}
     width, joint = sizes["vision_width"], sizes["embed_dim"]
     shapes = _convolution("visual", 1, 3, width // 2, 3) | _convolution("visual", 2, width // 2, width // 2, 3)
@@ -97,12 +97,12 @@ def residual_weights(sizes: dict[str, Any]) -> dict[str, Tensor]:
     for part, outward in {"q_proj": channels, "k_proj": channels, "v_proj": channels, "c_proj": joint}.items():
         shapes |= _linear(f"{pool}.{part}", channels, outward)
     counters = {name.replace("running_var", "num_batches_tracked") for name in shapes if name.endswith("running_var")}
-    seen = {name: _tamed(name, weight) for name, weight in hashed.weights(shapes).items()}
+    seen = {name: _scale_weight(name, weight) for name, weight in hashed.weights(shapes).items()}
     return state | seen | {name: torch.tensor(7) for name in counters}
 
 
 def save_ruclip(folder: Path) -> Path:
-    """A folder as `ai-forever/ruclip-vit-…` publishes it; its words are those of the recorded `bpe.model`."""
+    """Save a folder as `ai-forever/ruclip-vit-…` is published, with the recorded `bpe.model`."""
     folder.mkdir()
     torch.save(openai_weights(RUCLIP), folder / "pytorch_model.bin")
     (folder / "config.json").write_text(json.dumps(RUCLIP), "utf-8")
@@ -111,7 +111,7 @@ def save_ruclip(folder: Path) -> Path:
 
 
 def save_openai(folder: Path) -> Path:
-    """Half-precision weights as OpenAI's archives hold them, and words of CLIP's kind: bytes, alone and at an end."""
+    """Save half-precision weights as in OpenAI's archives, and a CLIP tokenizer of single bytes."""
     folder.mkdir()
     sizes = {"input_resolution": 32, "context_length": 77, "vocab_size": 514}
     state = {name: weight.half() for name, weight in openai_weights(OPENAI).items()}
@@ -121,7 +121,7 @@ def save_openai(folder: Path) -> Path:
 
 
 def save_words(folder: Path) -> None:
-    """`vocab.json` and `merges.txt` of a CLIP that knows bytes alone."""
+    """Save `vocab.json` and `merges.txt` of a CLIP tokenizer of single bytes."""
     signs = [chr(number) for number in (*range(33, 127), *range(161, 173), *range(174, 256), *range(256, 324))]
     words = [*signs, *(f"{sign}</w>" for sign in signs), "<|startoftext|>", "<|endoftext|>"]
     (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}), "utf-8")
@@ -129,7 +129,7 @@ def save_words(folder: Path) -> None:
 
 
 def words(folder: Path) -> CLIPTokenizer:
-    """The tokenizer of `save_words`."""
+    """Load the tokenizer of `save_words`."""
     tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
     return tokenizer
 
@@ -146,8 +146,8 @@ def _batch_norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return _norm(name, width) | {f"{name}.running_mean": (width,), f"{name}.running_var": (width,)}
 
 
-def _tamed(name: str, weight: Tensor) -> Tensor:
-    """Variances above zero; convolutions that neither swell nor fade from block to block."""
+def _scale_weight(name: str, weight: Tensor) -> Tensor:
+    """Return positive variances, and convolutions that keep the scale of activations from block to block."""
     if name.endswith("running_var"):
         return weight.abs() + 0.5
     return weight / weight[0, ..., 0].numel() ** 0.5 if weight.dim() == 4 else weight

@@ -1,4 +1,4 @@
-"""A tiny ViT with a tiny GPT-2 as transformers 4.46.3 published such models, and what that version wrote with it.
+"""A tiny ViT and GPT-2 as transformers 4.46.3 published such models, and the recorded outputs of that version.
 
 Recorded with transformers 4.46.3, PEFT 0.14.0 and torch 2.13.0 on a CPU; the weights are random.
 """
@@ -27,20 +27,20 @@ LAYERS = 2
 
 @cache
 def record() -> dict[str, Any]:
-    """`files`: name → text; `tokens`: what was asked → rows of ids, prompts included; `adapted`: with the adapter."""
+    """Load the record: `files`, name → text; `tokens`, case → rows of ids with prompts; `adapted`, with the adapter."""
     table: dict[str, Any] = json.loads((RECORDED / "record.json").read_text("utf-8"))
     return table
 
 
 @cache
 def tensors(group: str) -> dict[str, Tensor]:
-    """The recorded tensors `model` (published names), `adapter` or `result`, without the group's name."""
+    """Load the recorded tensors of the group `model` (published names), `adapter` or `result`, without its prefix."""
     recorded = load_file(RECORDED / "tensors.safetensors").items()
     return {name.removeprefix(f"{group}."): each for name, each in recorded if name.startswith(f"{group}.")}
 
 
 def save_published(folder: Path) -> Path:
-    """The folder of a public model: a pickle with the head beside the words and with masks, vocabulary and merges."""
+    """Save a public model's folder: a pickle with a duplicate head and with masks, vocabulary and merges."""
     folder.mkdir()
     for name, text in record()["files"].items():
         if name not in ("adapter_config.json", "generation_config.json"):  # public models know the second not yet
@@ -57,14 +57,14 @@ def save_published(folder: Path) -> Path:
 
 
 def save_published_adapter(folder: Path) -> None:
-    """A LoRA adapter on all linear layers, the head included, whose paths are those of transformers 4."""
+    """Save a LoRA adapter of all linear layers, head included, under the module paths of transformers 4."""
     folder.mkdir()
     (folder / "adapter_config.json").write_text(record()["files"]["adapter_config.json"], "utf-8")
     torch.save({name: weight.float() for name, weight in tensors("adapter").items()}, folder / "adapter_model.bin")
 
 
 def imported(root: Path, *, adapter: bool = False, **fields: Any) -> Card:
-    """The published folder, imported as `captioner/tiny`, its card with other `fields`."""
+    """Import the published folder as `captioner/tiny`, with other `fields` in its card."""
     source = save_published(root / "source")
     if adapter:
         save_published_adapter(source / "listings")

@@ -1,4 +1,4 @@
-"""Tiny OpenFlamingos as they are published, and what their own code made of them (`recorded/flamingo/`)."""
+"""Tiny OpenFlamingos as published, and the recorded outputs of the published code (`recorded/flamingo/`)."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ VISION = {
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One tiny model and what the original made of `PROMPTS`, padded on the left.
+    """One tiny model and the outputs of the published code for `PROMPTS`, padded on the left.
 
-    ids, mask: (2, length); logits: (2, length, words); greedy, beams: (2, 12), the ids written; text: what it wrote
-    greedily to photos of one colour each.
+    ids, mask: (2, length); logits: (2, length, words); greedy, beams: (2, 12), generated ids; text: the greedy texts
+    for photos of one colour each.
     """
 
     config: dict[str, Any]
@@ -70,7 +70,7 @@ def recorded(name: str) -> Recorded:
 
 
 def filled(name: str, shape: list[int]) -> Tensor:
-    """A tensor that its name alone decides: the same numbers everywhere, as no random generator promises."""
+    """Return a tensor that depends on its name alone, and so does not change with the random generator."""
     place = torch.arange(math.prod(shape), dtype=torch.int64) + zlib.crc32(name.encode()) % 65521
     values = ((place * place * 31 + place * 17) % 65521).double() / 65521 - 0.5
     if name.endswith("gate"):
@@ -83,12 +83,12 @@ def filled(name: str, shape: list[int]) -> Tensor:
 
 
 def pixels() -> Tensor:
-    """Four photos, (4, 3, 32, 32): one for the first prompt, three for the second."""
+    """Return the pixels of four photos, (4, 3, 32, 32): one for the first prompt, three for the second."""
     return filled("pixels", [4, 3, 32, 32]) * 4
 
 
 def save_published(name: str, folder: Path) -> Path:
-    """The three downloads of a model: `checkpoint.pt`, `language/`, `vision/`."""
+    """Save the three downloads of a model: `checkpoint.pt`, `language/`, `vision/`."""
     model = recorded(name)
     language, vision = folder / "language", folder / "vision"
     language.mkdir(parents=True)
@@ -104,14 +104,14 @@ def save_published(name: str, folder: Path) -> Path:
 
 
 def checkpoint(name: str) -> dict[str, Tensor]:
-    """What training kept, as it was released."""
+    """Return the trained weights as they were released."""
     model = recorded(name)
     state = _filled(model.checkpoint)
     return state | {name: state[other] for name, other in model.tied.items()}
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Words of two letters; it knows no token for padding."""
+    """Build a tokenizer of two-letter words without a padding token."""
     syllables = [first + second for first in "бвгдклмн" for second in "аеиоуыя"]
     words = {word: number for number, word in enumerate(["<unk>", "</s>", "Output:", *syllables])}
     known = Tokenizer(models.WordLevel(words, "<unk>"))
@@ -125,7 +125,7 @@ def _filled(shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:
 
 
 def _clip() -> dict[str, Tensor]:
-    """A CLIP's weights as OpenAI's are published at `transformers`; of the half that reads, only a little."""
+    """Return a CLIP's weights as `transformers` publishes OpenAI's, with little of its text model."""
     shapes: dict[str, list[int]] = {
         "embeddings.class_embedding": [32],
         "embeddings.patch_embedding.weight": [32, 3, 8, 8],

@@ -1,4 +1,4 @@
-"""Numbers and photos made of their names: the same on every machine, so that no file has to hold them."""
+"""Tensors and photos derived from their names: the same on every machine, so that no file has to store them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from torch import Tensor
 
 
 def numbers(name: str, shape: tuple[int, ...]) -> Tensor:
-    """Float numbers in [-1, 1) as random as a hash."""
+    """Return float numbers in [-1, 1), as random as a hash."""
     drawn = np.frombuffer(shake_128(name.encode()).digest(2 * math.prod(shape)), "<i2")
     return torch.from_numpy(drawn.astype(np.float32) / 2**15).reshape(shape)
 
 
 def integers(name: str, below: int, count: int) -> list[int]:
-    """Whole numbers in [0, below)."""
+    """Return integers in [0, below)."""
     drawn = np.frombuffer(shake_128(name.encode()).digest(4 * count), "<u4")
     return [int(number) % below for number in drawn]
 
 
 def weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Weights of transformers, by the names of whose shapes they are made: none is near zero, and no norm near one."""
+    """Return weights of transformers from names and shapes: none is near zero, and no norm near one."""
     return {name: _weight(name, shape) for name, shape in shapes.items()}
 
 
@@ -38,6 +38,6 @@ def _weight(name: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def photo(name: str, size: tuple[int, int]) -> Image.Image:
-    """A photo none of whose pixels is like its neighbours, so that a shift or another filter shows."""
+    """Return a photo in which neighbouring pixels differ, so that a shift or another filter shows."""
     pixels = np.frombuffer(shake_128(name.encode()).digest(3 * math.prod(size)), np.uint8)
     return Image.fromarray(pixels.reshape(size[1], size[0], 3).copy())

@@ -1,4 +1,4 @@
-"""Files of weights that take no room on the disk."""
+"""Weights files that take no space on the disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def save_hollow(path: Path, numbers: int) -> None:
-    """A safetensors file of so many numbers, all of them zero."""
+    """Save a sparse safetensors file of that many zeros."""
     head = json.dumps({"w": {"dtype": "BF16", "shape": [numbers], "data_offsets": [0, 2 * numbers]}}).encode()
     with path.open("wb") as file:
         file.write(len(head).to_bytes(8, "little") + head)

@@ -1,4 +1,4 @@
-"""Tiny language models with random weights, and the tokenizers that they read and write with."""
+"""Tiny language models with random weights, and their tokenizers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.models import tiny
 
 
 def byte_level_tokenizer(words: int = 500) -> PreTrainedTokenizerFast:
-    """As ruGPT-3 and GPT-2 have it: byte-level pairs, `<pad>` 0, `<s>` 1, `</s>` 2."""
+    """Build a byte-level BPE tokenizer as ruGPT-3 and GPT-2 have: `<pad>` 0, `<s>` 1, `</s>` 2."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -27,7 +27,7 @@ def byte_level_tokenizer(words: int = 500) -> PreTrainedTokenizerFast:
 
 
 def tokenizer_without_brackets() -> PreTrainedTokenizerFast:
-    """As T5 has it, but letter by letter: `<pad>` 0, `<unk>` 1, `</s>` 2; it reads neither < nor >."""
+    """Build a letter-by-letter tokenizer that, like T5's, lacks < and >: `<pad>` 0, `<unk>` 1, `</s>` 2."""
     signs = {sign for text in tiny.TEXTS for sign in text} | set("ОписаниеЦенаРазмерЗаилиMYPRICESZ_0123456789:,.")
     pieces = ["<pad>", "<unk>", "</s>", "▁", *sorted(signs - set("<>▁"))]
     tokenizer = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=1))
@@ -38,7 +38,7 @@ def tokenizer_without_brackets() -> PreTrainedTokenizerFast:
 
 
 def gpt2(words: int = 500, seed: int = 0, **sizes: Any) -> GPT2LMHeadModel:
-    """A GPT-2 whose weights are large enough for each prompt to have its own text."""
+    """Build a GPT-2 whose weights are large enough that each prompt gets its own text."""
     wanted: dict[str, Any] = {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 512} | sizes
     torch.manual_seed(seed)
     model = GPT2LMHeadModel(GPT2Config(vocab_size=words, bos_token_id=1, eos_token_id=2, **wanted))

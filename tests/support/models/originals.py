@@ -1,4 +1,4 @@
-"""Tiny random checkpoints in the formats of their publishers, made on the spot."""
+"""Tiny random checkpoints in published formats, created on the spot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LETTERS = "абвгдежзийклмнопрстуфхцчшщъыьэюяё.,!
 
 
 def save_detoxify(folder: Path, outputs: int = 16) -> Path:
-    """A tiny random checkpoint as detoxify's training writes it, and the files of the model that it tunes."""
+    """Save a tiny random checkpoint as detoxify's training writes it, and the files of its base model."""
     folder.mkdir()
     pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
     pieces += [(letter, -3.0 - n / 100) for n, letter in enumerate(LETTERS)]
@@ -51,7 +51,7 @@ def save_detoxify(folder: Path, outputs: int = 16) -> Path:
 
 
 def save_rubert(folder: Path) -> Path:
-    """A tiny random folder as `cointegrated/rubert-tiny-toxicity` is published."""
+    """Save a tiny random folder in the layout of `cointegrated/rubert-tiny-toxicity`."""
     folder.mkdir()
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{letter}" for letter in LETTERS), "мир"]
     tokenizer = BertTokenizer(vocab={word: number for number, word in enumerate(words)}, do_lower_case=False)

@@ -1,4 +1,4 @@
-"""TorchScript archives, as PyTorch writes them."""
+"""TorchScript archives in PyTorch's format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def save(state: Mapping[str, Tensor], path: Path) -> None:
-    """An archive with modules of these names and without a line of code."""
+    """Save an archive with modules of these names and no code."""
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         torch.jit.save(torch.jit.script(_tree(state)), path)
 

@@ -1,4 +1,4 @@
-"""Tiny random vision-language models as they are published: weights, tokenizer, image rule, chat template."""
+"""Tiny random vision-language models as published: weights, tokenizer, image processor, chat template."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _QWEN_TOKENS = ("<|vision_start|>", "<|image_pad|>", "<|vision_end|>", "<|video_
 
 
 def save_qwen2_5_vl(folder: Path) -> None:
-    """As Qwen/Qwen2.5-VL-3B-Instruct: photos of any size, rotary positions of three axes."""
+    """Save a model like Qwen/Qwen2.5-VL-3B-Instruct: photos of any size, rotary positions of three axes."""
     tokenizer = _tokenizer(_QWEN_TOKENS)
     start, photo, end, film = _ids(tokenizer, _QWEN_TOKENS)
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 10000.0}
@@ -60,7 +60,7 @@ def save_qwen2_5_vl(folder: Path) -> None:
 
 
 def save_smolvlm(folder: Path) -> None:
-    """As HuggingFaceTB/SmolVLM2: each photo cut into a grid of squares and a small whole."""
+    """Save a model like HuggingFaceTB/SmolVLM2: each photo cut into a grid of tiles and a thumbnail."""
     tokenizer = _tokenizer((*_IDEFICS_TOKENS, *(f"<row_{r}_col_{c}>" for r in range(1, 5) for c in range(1, 5))))
     eye = _EYE | {"image_size": 32, "patch_size": 8}
     config: dict[str, Any] = {"text_config": _TEXT | {"model_type": "llama"}, "vision_config": eye, "scale_factor": 2}
@@ -71,7 +71,7 @@ def save_smolvlm(folder: Path) -> None:
 
 
 def save_internvl(folder: Path) -> None:
-    """As OpenGVLab/InternVL3-hf: tiles of one size, their tokens shuffled together."""
+    """Save a model like OpenGVLab/InternVL3-hf: tiles of one size with pixel-shuffled tokens."""
     names = {"start_image_token": "<img>", "end_image_token": "</img>", "context_image_token": "<IMG_CONTEXT>"}
     names |= {"video_token": "<video>"}
     tokenizer = _tokenizer(tuple(names.values()), names)
@@ -88,7 +88,7 @@ def save_internvl(folder: Path) -> None:
 
 
 def save_gemma3(folder: Path) -> None:
-    """As google/gemma-3-4b-it: one square a photo, its tokens seeing each other both ways."""
+    """Save a model like google/gemma-3-4b-it: one square per photo with bidirectional attention among its tokens."""
     names = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<image_soft_token>"}
     tokenizer = _tokenizer(tuple(names.values()), names)
     begin, end, photo = _ids(tokenizer, tuple(names.values()))

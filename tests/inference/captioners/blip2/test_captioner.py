@@ -40,10 +40,10 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Card]:
     """A checkpoint with every kind of language model, each with positions of photos."""
     root = tmp_path_factory.mktemp("blip2")
     blip2.save_published("mt5", root / "blip2")
-    return {kind: _swapped(root, kind) for kind in KINDS}
+    return {kind: _build_swap(root, kind) for kind in KINDS}
 
 
-def _swapped(root: Path, kind: str) -> Card:
+def _build_swap(root: Path, kind: str) -> Card:
     source = root / kind
     source.mkdir()
     (source / "blip2").symlink_to(root / "blip2")
@@ -66,7 +66,7 @@ def load(card: Card, clip: Clip, photos: str = "each", **generation: object) -> 
     return Blip2Captioner.load(card, context(clip))
 
 
-def narrowed(card: Card, clip: Clip, dtype: torch.dtype) -> Blip2Captioner:
+def load_narrow(card: Card, clip: Clip, dtype: torch.dtype) -> Blip2Captioner:
     wide = context(clip)
     card = replace(card, generation={"max_new_tokens": 4})
     return Blip2Captioner.load(card, replace(wide, device=replace(wide.device, dtype=dtype)))
@@ -120,16 +120,16 @@ def by_hand(model: Blip2, pixels: Tensor) -> Tensor:
     hidden = model.qformer.layernorm(model.query_tokens[0])
     layers: Any = model.qformer.encoder.layer
     for number, layer in enumerate(layers):
-        hidden = _attended(layer.attention, hidden, hidden)
+        hidden = _attend(layer.attention, hidden, hidden)
         if number % 2 == 0:
-            hidden = _attended(layer.crossattention, hidden, seen)
+            hidden = _attend(layer.crossattention, hidden, seen)
         inner = torch.nn.functional.gelu(layer.intermediate_query.dense(hidden))
         hidden = layer.output_query.LayerNorm(layer.output_query.dense(inner) + hidden)
     projected: Tensor = model.language_projection(hidden)
     return projected
 
 
-def _attended(block: Any, hidden: Tensor, seen: Tensor) -> Tensor:
+def _attend(block: Any, hidden: Tensor, seen: Tensor) -> Tensor:
     heads, attention = 2, block.attention
     parts = [attention.query(hidden), attention.key(seen), attention.value(seen)]
     query, key, value = (part.unflatten(1, (heads, -1)).transpose(0, 1) for part in parts)
@@ -233,14 +233,14 @@ class TestCard:
         before = load(cards["llama"], clip).model.language_model.get_parameter(f"{name}.weight")
         after = load(tuned, clip).model.language_model.get_parameter(f"{name}.weight")
         torch.testing.assert_close(after.data, before.data + 2 * up @ down)
-        narrow = narrowed(tuned, clip, torch.bfloat16)
+        narrow = load_narrow(tuned, clip, torch.bfloat16)
         assert torch.equal(narrow.model.language_model.get_parameter(f"{name}.weight"), after.bfloat16())
         assert {weight.dtype for weight in narrow.model.parameters()} == {torch.bfloat16}
 
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
     def test_rotary_positions_stay_exact(self, cards: dict[str, Card], clip: Clip, dtype: torch.dtype) -> None:
         exact = load(cards["llama"], clip).model.language_model
-        narrow = narrowed(cards["llama"], clip, dtype)
+        narrow = load_narrow(cards["llama"], clip, dtype)
         assert {weight.dtype for weight in narrow.model.parameters()} == {dtype}
         buffer = "model.rotary_emb.inv_freq"
         assert torch.equal(narrow.model.language_model.get_buffer(buffer), exact.get_buffer(buffer))
@@ -248,7 +248,7 @@ class TestCard:
 
     @pytest.mark.parametrize("kind", ["t5", "mt5"])
     def test_what_float16_is_too_narrow_for_stays_float32(self, cards: dict[str, Card], clip: Clip, kind: str) -> None:
-        narrow = narrowed(cards[kind], clip, torch.float16)
+        narrow = load_narrow(cards[kind], clip, torch.float16)
         kept = {name for name, weight in narrow.model.named_parameters() if weight.dtype == torch.float32}
         assert kept == {name for name, _ in narrow.model.named_parameters() if name.endswith(".wo.weight")} != set()
         assert len(narrow.generate([prompt(clip, 2, FIELDS)])) == 1

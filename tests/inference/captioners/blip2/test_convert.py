@@ -53,7 +53,7 @@ def load(card: Card, **generation: object) -> Blip2Captioner:
     return Blip2Captioner.load(card, context(None))  # type: ignore[arg-type]
 
 
-def spelled(captioner: Blip2Captioner, rows: Tensor) -> list[str]:
+def decode(captioner: Blip2Captioner, rows: Tensor) -> list[str]:
     tokenizer = captioner.writer.tokenizer
     return [text.strip() for text in tokenizer.batch_decode(rows, skip_special_tokens=True)]
 
@@ -88,7 +88,7 @@ class TestPublishedFolder:
         torch.testing.assert_close(logits, expected[f"logits.{text}.{photo}"], atol=1e-5, rtol=0)
         for beams in (1, 3):
             writing = load(imported[name], num_beams=beams)
-            assert writing.generate([prompt]) == spelled(writing, expected[f"tokens.{text}.{photo}.{beams}"])
+            assert writing.generate([prompt]) == decode(writing, expected[f"tokens.{text}.{photo}.{beams}"])
 
     def test_shards_and_safetensors_are_the_same_checkpoint(
         self, imported: dict[str, Card], name: str, tmp_path: Path
@@ -148,7 +148,7 @@ def test_a_configuration_of_2023_with_every_default_spelled_out_is_read(publishe
     config["architectures"] = ["mBLIP"]
     (source / "config.json").write_text(json.dumps(config), "utf-8")
     captioner = load(import_original("blip2", source, tmp_path, "old"))
-    expected = spelled(captioner, blip2.answers("mt5")["tokens.0.0.1"])
+    expected = decode(captioner, blip2.answers("mt5")["tokens.0.0.1"])
     assert captioner.generate([blip2.photo_prompt(blip2.TEXTS[0], 0)]) == expected
 
 
@@ -205,9 +205,9 @@ class TestMblip:
         save_mblip(source, "mt5.")
         captioner = load(import_original("blip2-swap", source, tmp_path, "mblip"))
         expected = blip2.answers("mt5")
-        assert captioner.generate(self.PROMPTS) == spelled(captioner, expected["mblip.tokens"])
+        assert captioner.generate(self.PROMPTS) == decode(captioner, expected["mblip.tokens"])
         single = [replace(prompt, images=prompt.images[:1]) for prompt in self.PROMPTS]
-        assert captioner.generate(single) == spelled(captioner, expected["mblip.one"])
+        assert captioner.generate(single) == decode(captioner, expected["mblip.one"])
 
     @pytest.mark.parametrize(("beams", "answer"), [(1, "tokens"), (3, "beams")])
     def test_several_photos_before_a_decoder(self, published: Path, tmp_path: Path, beams: int, answer: str) -> None:
@@ -215,7 +215,7 @@ class TestMblip:
         save_mblip(source, "bloom.")
         captioner = load(import_original("blip2-swap", source, tmp_path, "mblip"), num_beams=beams)
         expected = blip2.answers("bloom")[answer]
-        assert captioner.generate(self.PROMPTS) == spelled(captioner, expected)
+        assert captioner.generate(self.PROMPTS) == decode(captioner, expected)
 
     def test_its_adapter_is_merged_as_it_merges_it(self, published: Path, tmp_path: Path) -> None:
         """W += alpha / r · B · A, of a pickled adapter of the language model alone."""

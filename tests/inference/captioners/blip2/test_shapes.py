@@ -1,4 +1,4 @@
-"""BLIP-2's sight before Russian language models at full size: the joined model holds both, at their published sizes."""
+"""BLIP-2's vision part joined with Russian language models has the published shapes at full size."""
 
 from __future__ import annotations
 

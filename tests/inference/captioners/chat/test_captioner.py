@@ -214,8 +214,8 @@ def tuned(qwen: Path, tmp_path: Path) -> Any:
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT's, while an adapter is made
 def test_an_adapter_is_merged_before_the_weights_become_narrower(tuned: Any, tiny_clip: Clip, tmp_path: Path) -> None:
-    captioner = load_captioner(replace(card(tmp_path / "tuned"), adapters=("lora",)), halved(tiny_clip))
-    plain = load_captioner(card(tmp_path / "tuned"), halved(tiny_clip))
+    captioner = load_captioner(replace(card(tmp_path / "tuned"), adapters=("lora",)), half_context(tiny_clip))
+    plain = load_captioner(card(tmp_path / "tuned"), half_context(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     assert isinstance(plain, ChatCaptioner)
     merged, expected = captioner._model.state_dict(), tuned.merge_and_unload().state_dict()
@@ -297,13 +297,13 @@ def test_where_nothing_can_quantise_the_weights_stay_whole(
 
 
 def test_weights_and_pixels_have_the_width_of_the_device(folder: Path, tiny_clip: Clip) -> None:
-    captioner = load_captioner(card(folder), halved(tiny_clip))
+    captioner = load_captioner(card(folder), half_context(tiny_clip))
     assert isinstance(captioner, ChatCaptioner)
     assert {weight.dtype for weight in captioner._model.parameters()} == {torch.bfloat16}
     assert first_logits(captioner, prompt(tiny_clip, 2, FIELDS)).isfinite().all()
 
 
-def halved(clip: Clip) -> LoadContext:
+def half_context(clip: Clip) -> LoadContext:
     return replace(context(clip), device=Device("cpu", torch.bfloat16, free=1 << 40, total=1 << 40))
 
 

@@ -65,7 +65,7 @@ def loaded(folder: Path, clip: Clip, photos: int = 10) -> ChatCaptioner:
     return captioner
 
 
-def changed(folder: Path, target: Path, file: str, **values: object) -> Path:
+def copy_with(folder: Path, target: Path, file: str, **values: object) -> Path:
     """A copy of a folder whose JSON file says something else."""
     copy = target if target.exists() else shutil.copytree(folder, target)
     said = json.loads((copy / file).read_text())
@@ -75,7 +75,7 @@ def changed(folder: Path, target: Path, file: str, **values: object) -> Path:
 
 def with_window(folder: Path, target: Path, positions: int | None) -> Path:
     text = json.loads((folder / "config.json").read_text())["text_config"]
-    return changed(folder, target, "config.json", text_config=text | {"max_position_embeddings": positions})
+    return copy_with(folder, target, "config.json", text_config=text | {"max_position_embeddings": positions})
 
 
 def read(captioner: ChatCaptioner, asked: Prompt) -> list[int]:
@@ -96,8 +96,8 @@ def read(captioner: ChatCaptioner, asked: Prompt) -> list[int]:
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_a_photo_is_one_tile_whatever_was_published(folders: Mapping[str, Path], tmp_path: Path, kind: str) -> None:
     rule, lengths, tokens = PUBLISHED[kind]
-    folder = changed(folders[kind], tmp_path / "published", "preprocessor_config.json", **rule)
-    changed(folder, folder, "processor_config.json", **lengths)
+    folder = copy_with(folders[kind], tmp_path / "published", "preprocessor_config.json", **rule)
+    copy_with(folder, folder, "processor_config.json", **lengths)
     processor: Any = load_processor(folder)
     sign = {"smolvlm": "<image>", "internvl": "<IMG_CONTEXT>", "gemma3": "<start_of_image>"}[kind]
     photos = [Image.new("RGB", (512, 384 + number)) for number in range(10)]
@@ -201,11 +201,11 @@ def test_code_that_lies_in_a_folder_is_refused_without_a_question(
 
     monkeypatch.setattr("builtins.input", answer)
     code = {"AutoConfig": "own.Config", "AutoModelForImageTextToText": "own.Model"}
-    folder = changed(folders["internvl"], tmp_path / "own", "config.json", model_type="internvl_chat", auto_map=code)
+    folder = copy_with(folders["internvl"], tmp_path / "own", "config.json", model_type="internvl_chat", auto_map=code)
     for attempt in (lambda: loaded(folder, tiny_clip), lambda: load_processor(folder)):
         with pytest.raises(ValueError, match="trust_remote_code"):
             attempt()
-    folder = changed(
+    folder = copy_with(
         folders["internvl"],
         tmp_path / "rule",
         "preprocessor_config.json",

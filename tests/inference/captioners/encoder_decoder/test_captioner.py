@@ -47,11 +47,11 @@ def captioner(card: Card, clip: Clip, **fields: object) -> EncoderDecoderCaption
     return EncoderDecoderCaptioner.load(Card(**(table | fields)), context(clip))
 
 
-def shown(clip: Clip, pictures: Sequence[Image.Image], masked: str = "", seed: int = 0) -> Prompt:
+def build_prompt(clip: Clip, pictures: Sequence[Image.Image], masked: str = "", seed: int = 0) -> Prompt:
     return Prompt(tuple(pictures), clip.encode_images(()), masked, "<SINGLE>", frozenset(), seed)
 
 
-def recorded(captioner: EncoderDecoderCaptioner, name: str, prompt: int = 1) -> list[str]:
+def expected(captioner: EncoderDecoderCaptioner, name: str, prompt: int = 1) -> list[str]:
     """The texts of the recorded ids behind a prompt of so many tokens."""
     tokenizer = captioner._writer.tokenizer
     return [str(tokenizer.decode(row[prompt:], skip_special_tokens=True)).strip() for row in record()["tokens"][name]]
@@ -99,7 +99,7 @@ class TestImported:
             (source / where).write_text(json.dumps({"decoder_start_token_id": 7, "eos_token_id": 2}), "utf-8")
         (source / "config.json").write_text(json.dumps(config), "utf-8")
         mine = captioner(import_original("encoder-decoder", source, tmp_path, "first"), clip)
-        assert mine.build_input_ids([shown(clip, PICTURES)]) == [[7]]
+        assert mine.build_input_ids([build_prompt(clip, PICTURES)]) == [[7]]
 
     def test_of_what_was_published_only_the_ends_of_a_text_count(self, card: Card, clip: Clip, tmp_path: Path) -> None:
         """A list of them, as newer folders have it."""
@@ -114,7 +114,7 @@ class TestImported:
         plain = captioner(card, clip)
         told.model.decoder.generation_config.suppress_tokens = list(range(9, 200))
         assert told._config.eos_token_id == [2, 3]
-        assert told.generate([shown(clip, PICTURES[:1])]) == plain.generate([shown(clip, PICTURES[:1])])
+        assert told.generate([build_prompt(clip, PICTURES[:1])]) == plain.generate([build_prompt(clip, PICTURES[:1])])
 
     def test_a_folder_that_lacks_a_weight_is_refused(self, tmp_path: Path, clip: Clip) -> None:
         source = save_published(tmp_path / "source")
@@ -141,7 +141,7 @@ def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
     mine._writer = Writer(tokenizer, mine._writer.generation)
     written = torch.tensor([[*tokenizer("За PRICE.").input_ids, 2]])
     monkeypatch.setattr(mine.model, "generate", lambda *_, **__: written)
-    asked = replace(shown(clip, PICTURES[:1], FIELDS), mask_tokens=frozenset({"<PRICE>"}))
+    asked = replace(build_prompt(clip, PICTURES[:1], FIELDS), mask_tokens=frozenset({"<PRICE>"}))
     assert mine.generate([asked]) == ["За <PRICE>."]
 
 
@@ -157,35 +157,35 @@ class TestOriginal:
     def test_as_published_each_photo_gets_its_text(self, card: Card, clip: Clip) -> None:
         """Four beams, 16 tokens with the first, as the public cards say."""
         mine = captioner(card, clip)
-        assert mine.generate([shown(clip, [each], FIELDS) for each in PICTURES]) == recorded(mine, "published")
+        assert mine.generate([build_prompt(clip, [each], FIELDS) for each in PICTURES]) == expected(mine, "published")
 
     def test_greedy_texts_are_the_same(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, generation=GREEDY | {"max_new_tokens": 39})
-        assert mine.generate([shown(clip, [each]) for each in PICTURES]) == recorded(mine, "greedy")
+        assert mine.generate([build_prompt(clip, [each]) for each in PICTURES]) == expected(mine, "greedy")
 
     @pytest.mark.parametrize(("name", "beams"), [("greedy", 1), ("beams", 3)])
     def test_fields_before_the_text(self, card: Card, clip: Clip, name: str, beams: int) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY | {"num_beams": beams})
-        prompts = [shown(clip, [each], FIELDS) for each in PICTURES]
+        prompts = [build_prompt(clip, [each], FIELDS) for each in PICTURES]
         read = len(mine.build_input_ids(prompts)[0])
         assert mine.build_input_ids(prompts) == [row[:read] for row in record()["tokens"][f"prompt_{name}"]]
-        assert mine.generate(prompts) == recorded(mine, f"prompt_{name}", read)
+        assert mine.generate(prompts) == expected(mine, f"prompt_{name}", read)
 
     @pytest.mark.parametrize(("name", "beams"), [("greedy", 1), ("beams", 3)])
     def test_states_of_three_photos_behind_each_other(self, card: Card, clip: Clip, name: str, beams: int) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY | {"num_beams": beams})
-        prompt = shown(clip, PICTURES, FIELDS)
-        assert mine.generate([prompt]) == recorded(mine, f"three_{name}", len(mine.build_input_ids([prompt])[0]))
+        prompt = build_prompt(clip, PICTURES, FIELDS)
+        assert mine.generate([prompt]) == expected(mine, f"three_{name}", len(mine.build_input_ids([prompt])[0]))
 
     def test_without_photos_the_decoder_is_a_gpt2_alone(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY)
-        prompt = shown(clip, (), FIELDS)
-        assert mine.generate([prompt]) == recorded(mine, "alone", len(mine.build_input_ids([prompt])[0]))
+        prompt = build_prompt(clip, (), FIELDS)
+        assert mine.generate([prompt]) == expected(mine, "alone", len(mine.build_input_ids([prompt])[0]))
 
     @pytest.mark.parametrize(("photos", "name"), [(1, "logits"), (3, "logits_three")])
     def test_logits_are_the_same(self, card: Card, clip: Clip, photos: int, name: str) -> None:
         mine = captioner(card, clip, settings=PROMPT)
-        found = logits(mine, shown(clip, PICTURES[:photos], FIELDS))[-3:]
+        found = logits(mine, build_prompt(clip, PICTURES[:photos], FIELDS))[-3:]
         torch.testing.assert_close(found, tensors("result")[name], atol=1e-5, rtol=0)
 
     def test_an_adapter_of_that_time_attaches_everywhere(self, tmp_path: Path, clip: Clip) -> None:
@@ -193,7 +193,7 @@ class TestOriginal:
         assert tuned.adapters == ("listings",)
         mine = EncoderDecoderCaptioner.load(tuned, context(clip))
         for photos, name in ((1, "logits_adapted"), (3, "logits_three_adapted")):
-            found = logits(mine, shown(clip, PICTURES[:photos], FIELDS))[-3:]
+            found = logits(mine, build_prompt(clip, PICTURES[:photos], FIELDS))[-3:]
             torch.testing.assert_close(found, tensors("result")[name], atol=5e-5, rtol=0)
 
     def test_an_adapter_is_merged_before_the_numbers_become_narrower(self, tmp_path: Path, clip: Clip) -> None:
@@ -211,10 +211,10 @@ class TestSeveralPhotos:
         model: VisionEncoderDecoderModel = load(card.folder, torch.float32)
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY | {"max_new_tokens": 12}, max_photos=10)
         prompts = [
-            shown(clip, PICTURES[:1], FIELDS),
-            shown(clip, (), FIELDS),
-            shown(clip, PICTURES * 3, "Цвет: синий\nРазмер: <SIZE>\nСостояние: новое"),
-            shown(clip, PICTURES[1:], "Цвет: белый"),
+            build_prompt(clip, PICTURES[:1], FIELDS),
+            build_prompt(clip, (), FIELDS),
+            build_prompt(clip, PICTURES * 3, "Цвет: синий\nРазмер: <SIZE>\nСостояние: новое"),
+            build_prompt(clip, PICTURES[1:], "Цвет: белый"),
         ]
         expected = []
         for prompt, ids in zip(prompts, mine.build_input_ids(prompts), strict=True):
@@ -235,7 +235,7 @@ class TestSeveralPhotos:
 
     def test_each_photo_counts(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY, max_photos=10)
-        two, three = logits(mine, shown(clip, PICTURES[:2])), logits(mine, shown(clip, PICTURES))
+        two, three = logits(mine, build_prompt(clip, PICTURES[:2])), logits(mine, build_prompt(clip, PICTURES))
         assert (two - three).abs().max() > 1e-2
 
     def test_a_large_batch_is_written_in_parts(self, card: Card, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,28 +256,28 @@ class TestPromises:
 
     def test_a_seed_varies_the_text_and_repeats_it(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY)
-        first, second, again = mine.generate([shown(clip, PICTURES, FIELDS, seed) for seed in (1, 2, 1)])
+        first, second, again = mine.generate([build_prompt(clip, PICTURES, FIELDS, seed) for seed in (1, 2, 1)])
         assert first == again
         assert first != second
 
     def test_fields_that_are_too_long_lose_their_end(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT, generation=GREEDY)
-        (ids,) = mine.build_input_ids([shown(clip, PICTURES, "Цвет: синий\n" * 100)])
+        (ids,) = mine.build_input_ids([build_prompt(clip, PICTURES, "Цвет: синий\n" * 100)])
         assert len(ids) <= 256 - 24
         text = str(mine._writer.tokenizer.decode(ids))
         assert text.startswith("<s>Цвет: синий, Цвет")
         assert text.endswith(", Описание:")
-        assert mine.generate([shown(clip, PICTURES, "Цвет: синий\n" * 100)])
+        assert mine.generate([build_prompt(clip, PICTURES, "Цвет: синий\n" * 100)])
 
     def test_photos_alone_are_described_behind_the_last_word(self, card: Card, clip: Clip) -> None:
         mine = captioner(card, clip, settings=PROMPT)
-        (ids,) = mine.build_input_ids([shown(clip, PICTURES)])
+        (ids,) = mine.build_input_ids([build_prompt(clip, PICTURES)])
         assert mine._writer.tokenizer.decode(ids) == "<s>Описание:"
 
     def test_more_to_write_than_the_decoder_has_positions_for_is_refused(self, card: Card, clip: Clip) -> None:
         with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
             captioner(card, clip, generation={"max_new_tokens": 256 - 32})
-        assert captioner(card, clip, generation={"max_new_tokens": 256 - 33}).generate([shown(clip, (), FIELDS)])
+        assert captioner(card, clip, generation={"max_new_tokens": 256 - 33}).generate([build_prompt(clip, (), FIELDS)])
 
     @pytest.mark.parametrize("settings", [{"promt": "{attributes}"}, {"prompt": 3}])
     def test_settings_that_are_not_known_are_refused(self, card: Card, clip: Clip, settings: dict[str, object]) -> None:

@@ -70,7 +70,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
 
 @pytest.fixture(scope="module")
 def vision(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ViT that is no CLIP, with its pixel rule."""
+    """Save a ViT that is no CLIP, with its image processor."""
     folder = tmp_path_factory.mktemp("vit")
     sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
     sizes |= {"intermediate_size": 48}
@@ -253,11 +253,11 @@ class TestFresh:
             [model.encode_images(filled("pixels", [1, 3, 32, 32]))], [ids[0] == WORDS + 1], together=False
         )
         for each in (model.eval(), plain.eval()):
-            assert self.written(each, media, ids).shape[1] > 0
-        assert torch.equal(self.written(model, media, ids), self.written(plain, media, ids))
+            assert self.generate_ids(each, media, ids).shape[1] > 0
+        assert torch.equal(self.generate_ids(model, media, ids), self.generate_ids(plain, media, ids))
 
     @torch.inference_mode()
-    def written(self, model: flamingo.Flamingo, media: Media, ids: Tensor) -> Tensor:
+    def generate_ids(self, model: flamingo.Flamingo, media: Media, ids: Tensor) -> Tensor:
         config = GenerationConfig(max_new_tokens=5, pad_token_id=0, eos_token_id=2)
         with model.attend_to(media) as language:
             written: Tensor = language.generate(  # type: ignore[operator]  # of any decoder

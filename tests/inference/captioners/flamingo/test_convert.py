@@ -68,7 +68,7 @@ def media(model: flamingo.Flamingo, original: Recorded) -> Media:
 
 
 @torch.inference_mode()
-def written(model: flamingo.Flamingo, original: Recorded, beams: int, *, use_cache: bool = True) -> Tensor:
+def generate_ids(model: flamingo.Flamingo, original: Recorded, beams: int, *, use_cache: bool = True) -> Tensor:
     """The tokens behind the prompts, (2, 12)."""
     config = GenerationConfig(
         max_new_tokens=12,
@@ -97,9 +97,9 @@ class TestOriginal:
 
     def test_tokens_are_those_of_the_original(self, cards: dict[str, Card], name: str) -> None:
         model, original = flamingo.load(cards[name].folder), recorded(name)
-        assert written(model, original, beams=1).tolist() == original.greedy.tolist()
-        assert written(model, original, beams=3).tolist() == original.beams.tolist()
-        assert written(model, original, beams=1, use_cache=False).tolist() == original.greedy.tolist()
+        assert generate_ids(model, original, beams=1).tolist() == original.greedy.tolist()
+        assert generate_ids(model, original, beams=3).tolist() == original.beams.tolist()
+        assert generate_ids(model, original, beams=1, use_cache=False).tolist() == original.greedy.tolist()
 
     def test_prompts_have_the_ids_of_the_original(self, cards: dict[str, Card], name: str) -> None:
         tokenizer = AutoTokenizer.from_pretrained(cards[name].folder / "language", padding_side="left")
@@ -221,7 +221,7 @@ class TestLayouts:
 
 
 class TestRefused:
-    def refused(self, source: Path, tmp_path: Path) -> CheckpointError:
+    def import_error(self, source: Path, tmp_path: Path) -> CheckpointError:
         with pytest.raises(CheckpointError) as told:
             import_original("flamingo", source, tmp_path, "again")
         assert not (tmp_path / "captioner" / "again").exists()
@@ -238,23 +238,23 @@ class TestRefused:
     def test_a_weight_that_is_missing_is_named(self, tmp_path: Path, lost: str) -> None:
         state = checkpoint("mpt")
         del state[lost]
-        message = self.refused(publish(tmp_path / "source", state), tmp_path).message
+        message = self.import_error(publish(tmp_path / "source", state), tmp_path).message
         assert message.code == "import-weights-missing"
         assert str(message.details["weights"]).rpartition(".")[2] == lost.rpartition(".")[2]
 
     @pytest.mark.parametrize("name", ["perceiver.more", "lang_encoder.more", "more"])
     def test_a_weight_without_a_place_is_named(self, tmp_path: Path, name: str) -> None:
         state = checkpoint("mpt") | {name: torch.ones(1)}
-        message = self.refused(publish(tmp_path / "source", state), tmp_path).message
+        message = self.import_error(publish(tmp_path / "source", state), tmp_path).message
         assert message.code == "import-weights-strange"
         assert "more" in str(message.details["weights"])
 
     def test_a_checkpoint_over_another_language_model_is_refused(self, tmp_path: Path) -> None:
         source = publish(tmp_path / "source", checkpoint("opt"), "mosaic-gpt")
-        assert self.refused(source, tmp_path).message.code == "import-weights-strange"
+        assert self.import_error(source, tmp_path).message.code == "import-weights-strange"
 
     def test_an_empty_checkpoint_is_refused(self, tmp_path: Path) -> None:
-        assert self.refused(publish(tmp_path / "source", {}), tmp_path).message.code == "import-weights-missing"
+        assert self.import_error(publish(tmp_path / "source", {}), tmp_path).message.code == "import-weights-missing"
 
     @pytest.mark.parametrize(
         ("name", "changed"), [("mpt", {"expansion_ratio": 2}), ("mosaic-gpt", {"alibi": False, "no_bias": False})]
@@ -265,7 +265,7 @@ class TestRefused:
         source = save_published(name, tmp_path / "source")
         path = source / "language" / "config.json"
         path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changed), "utf-8")
-        assert self.refused(source, tmp_path).message.code == "import-failed"
+        assert self.import_error(source, tmp_path).message.code == "import-failed"
 
 
 def test_no_pickle_is_left(cards: dict[str, Card]) -> None:
