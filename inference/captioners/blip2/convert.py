@@ -62,16 +62,13 @@ def convert_swap(source: Path, folder: Path) -> Card:
     (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
     link(source / "blip2" / _PIXELS, folder / _PIXELS)
     read_tokenizer(source / "language").save_pretrained(folder)
-    replacements = _load_tuned_weights(source / "tuned")
-    fits = _projection_width(replacements, source / "blip2") == infer_embedding_width(language)
+    tuned = _load_tuned_weights(source / "tuned")
+    fits = _projection_width(tuned, source / "blip2") == infer_embedding_width(language)
     if not fits:
-        replacements |= _init_projection(config)
-    weights.save(replacements, folder / "instead.safetensors")
+        tuned |= _init_projection(config)
+    weights.save(tuned, folder / "instead.safetensors")
     _convert_shards(
-        source / "blip2",
-        folder,
-        "blip2",
-        lambda name: None if name.startswith(LANGUAGE) or name in replacements else name,
+        source / "blip2", folder, "blip2", lambda name: None if name.startswith(LANGUAGE) or name in tuned else name
     )
     _convert_shards(source / "language", folder, "language", lambda name: LANGUAGE + name)
     return _build_card(folder, adapters=convert_adapters(source, folder), summary={} if fits else _UNTRAINED)
@@ -148,10 +145,10 @@ def _load_tuned_weights(source: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _projection_width(replacements: Mapping[str, Tensor], source: Path) -> int:
+def _projection_width(tuned: Mapping[str, Tensor], source: Path) -> int:
     """Return the output width of the projection, 0 without one."""
     name = f"{PROJECTION}weight"
-    return next((len(shard[name]) for shard in (replacements, *_iterate_shards(source)) if name in shard), 0)
+    return next((len(shard[name]) for shard in (tuned, *_iterate_shards(source)) if name in shard), 0)
 
 
 def _init_projection(config: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -53,14 +53,7 @@ class ChatCaptioner:
     max_photos: the card's limit, lowered to what fits into the context window beside request and text.
     """
 
-    def __init__(
-        self,
-        model: Any,
-        processor: Any,
-        settings: Settings,
-        generation: Generation,
-        card: Card,
-    ) -> None:
+    def __init__(self, model: Any, processor: Any, settings: Settings, generation: Generation, card: Card) -> None:
         self.name = card.name
         self._model = model.eval()
         self._processor = processor

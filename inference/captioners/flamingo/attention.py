@@ -136,12 +136,10 @@ class CrossAttention(nn.Module):
         queries = _split_heads(self.to_q(self.norm(text)))
         queries = queries.unflatten(0, (rows, beams)).transpose(1, 2).flatten(2, 3)
         attention_mask = attention_mask.repeat(1, beams, 1)[:, None]
-        is_unattended = ~attention_mask.any(-1, keepdim=True)
+        is_empty = ~attention_mask.any(-1, keepdim=True)
         # A softmax over an empty set is NaN: tokens without photos attend to everything, and their result is zeroed.
-        attended = functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=attention_mask | is_unattended
-        )
-        attended = attended.masked_fill(is_unattended, 0).unflatten(2, (beams, length)).transpose(1, 2).flatten(0, 1)
+        attended = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=attention_mask | is_empty)
+        attended = attended.masked_fill(is_empty, 0).unflatten(2, (beams, length)).transpose(1, 2).flatten(0, 1)
         output: Tensor = self.to_out(attended.transpose(1, 2).flatten(2))
         return output
 

@@ -127,11 +127,8 @@ def _merge_language_weights(
     """
     names = dict(language_model.named_parameters(remove_duplicate=False))
     read = _embedding_name(language_model)
-    tensors = {
-        _rename_language_weight(name, names, language_model): tensor
-        for name, tensor in weights.published(source).items()
-    }
-    trained_tensors = {_rename_language_weight(name, names, language_model): tensor for name, tensor in trained.items()}
+    tensors = {_map_name(name, names, language_model): tensor for name, tensor in weights.published(source).items()}
+    trained_tensors = {_map_name(name, names, language_model): tensor for name, tensor in trained.items()}
     if unexpected := trained_tensors.keys() - names.keys():
         raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_summarize(unexpected))
     if read not in trained_tensors:
@@ -146,7 +143,7 @@ def _merge_language_weights(
     return tensors
 
 
-def _rename_language_weight(name: str, names: Mapping[str, nn.Parameter], language_model: PreTrainedModel) -> str:
+def _map_name(name: str, names: Mapping[str, nn.Parameter], language_model: PreTrainedModel) -> str:
     """Map a published weight's name, MPT-1B's or GPT-NeoX's too and with or without prefix, to the model's."""
     if isinstance(language_model, QKNormMptForCausalLM):
         for old, new in _MOSAIC:
