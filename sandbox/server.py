@@ -10,14 +10,14 @@ from typing import Self
 from aiohttp import web
 
 from sandbox.api.bot_api import BotApi
+from sandbox.loopback import guard, is_loopback, mark
+from sandbox.state.faults import Faults
 from sandbox.state.limits import Limits
 from sandbox.state.telegram import Call, Telegram
 from sandbox.state.types import Json
 from sandbox.state.updates import Chaos
-from sandbox.testing.faults import Faults
 from sandbox.testing.people import People
 from sandbox.testing.person import Person
-from sandbox.web.loopback import guard, is_loopback, mark
 from sandbox.web.page import Page, plain_errors
 
 BODY_LIMIT = 50 * 2**20

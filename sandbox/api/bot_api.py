@@ -9,9 +9,9 @@ from aiohttp import web
 
 from sandbox.api.methods import BY_LOWER_NAME, Method
 from sandbox.api.parameters import Parameters, read_parameters
+from sandbox.state.faults import Fault
 from sandbox.state.telegram import Call, Telegram
 from sandbox.state.types import BotApiError
-from sandbox.testing.faults import Fault
 
 
 def answer(result: object) -> web.Response:

@@ -7,10 +7,10 @@ import re
 from yarl import URL
 
 from sandbox.api.parameters import Parameters
-from sandbox.api.webhook import Webhook
+from sandbox.loopback import is_loopback
 from sandbox.state.telegram import Telegram
 from sandbox.state.types import BotApiError, Json, bad_request
-from sandbox.web.loopback import is_loopback
+from sandbox.state.webhook import Webhook
 
 POLL_LIMIT = 100
 POLL_TIMEOUT_S = 50

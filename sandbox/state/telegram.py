@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from sandbox.api.webhook import Webhook
 from sandbox.state.callbacks import Callbacks
 from sandbox.state.chats import Chat
 from sandbox.state.events import Events
+from sandbox.state.faults import Faults
 from sandbox.state.files import Files
 from sandbox.state.limits import Limits
 from sandbox.state.menu import Menu
 from sandbox.state.types import Json
 from sandbox.state.updates import Updates
-from sandbox.testing.faults import Faults
+from sandbox.state.webhook import Webhook
 
 MESSAGES_START = 1_700_000_000
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from sandbox.loopback import Handler
 from sandbox.state.events import Event, Listener
 from sandbox.state.telegram import Telegram
 from sandbox.testing.people import People
 from sandbox.testing.person import Person
 from sandbox.web.body import Body, read_body, read_files
-from sandbox.web.loopback import Handler
 
 STATIC = Path(__file__).parent / "static"
 HEARTBEAT_S = 15.0

@@ -10,8 +10,8 @@ from typing import Any
 from aiogram import Bot
 from aiohttp import web
 
-from sandbox.api.webhook import SECRET_HEADER
 from sandbox.server import Sandbox
+from sandbox.state.webhook import SECRET_HEADER
 from tests.support.sandbox import local, refusal
 
 

@@ -11,8 +11,8 @@ import pytest
 from aiogram import Bot
 from aiohttp import ClientSession
 
+from sandbox.loopback import is_loopback
 from sandbox.server import Sandbox
-from sandbox.web.loopback import is_loopback
 from tests.support.sandbox import local
 from tests.support.sources import ROOT
 
