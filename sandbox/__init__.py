@@ -1,1 +1,1 @@
-"""A local Telegram for one bot: the Bot API over HTTP, pretend users, and a web chat. It is not Telegram."""
+"""A local Telegram for one bot: the Bot API over HTTP, simulated users, and a web chat. It is not Telegram."""

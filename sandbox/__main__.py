@@ -1,4 +1,4 @@
-"""`python -m sandbox`: the local Telegram alone, until Ctrl+C."""
+"""Run the local Telegram alone until Ctrl+C: `python -m sandbox`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.web.page import NOTICE
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for on the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=NOTICE)
     parser.add_argument("--port", type=int, default=8080, help="default 8080; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
@@ -21,7 +21,7 @@ def arguments() -> argparse.Namespace:
 
 
 async def serve(given: argparse.Namespace) -> None:
-    """Runs until it is told to stop."""
+    """Serve until cancelled."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -32,7 +32,7 @@ async def serve(given: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """0 when it was stopped, 2 when it could not start."""
+    """Run the server; return 0 after a stop, 2 if it could not start."""
     try:
         asyncio.run(serve(arguments()))
     except (OSError, ValueError) as error:

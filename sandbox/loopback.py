@@ -1,4 +1,4 @@
-"""The sandbox talks to this machine only, and only to those who mean to talk to it."""
+"""Restrict the sandbox to this machine and to clients that mean to talk to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address or name is this machine's own loopback."""
+    """Return True for an address or name of this machine's loopback interface."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -30,10 +30,11 @@ def is_loopback(host: str) -> bool:
 
 
 def stranger(request: web.Request) -> str | None:
-    """Why a request is turned away; None for one that may come in.
+    """Return the reason why a request is rejected, or None.
 
-    A page of another site may lead a browser here by a name that it lets point to this machine (the Host header
-    tells), or post from its own origin (the Origin and Sec-Fetch-Site headers tell). Programs send neither.
+    A page of another site may reach this server through a name that it resolves to this machine (visible in the
+    Host header),
+    or post from its own origin (visible in the Origin and Sec-Fetch-Site headers). Programs send neither.
     """
     named = HOST.fullmatch(request.headers.get("Host", ""))
     if named is None or not is_loopback(named[1]):
@@ -49,7 +50,7 @@ def stranger(request: web.Request) -> str | None:
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns strangers away with 403."""
+    """Answer requests of strangers with 403."""
     reason = stranger(request)
     if reason is not None:
         body = {"ok": False, "error_code": 403, "description": f"Forbidden: {reason}", "error": reason}
@@ -58,5 +59,5 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def mark(request: web.Request, response: web.StreamResponse) -> None:
-    """Puts the headers on that every answer has."""
+    """Set the headers that all responses share."""
     response.headers.update(HEADERS)

@@ -26,9 +26,9 @@ SHUTDOWN_S = 1.0
 
 
 class Sandbox:
-    """An async context manager; inside it `url` answers. It is not Telegram and listens on loopback only.
+    """An async context manager that serves at `url`. It is not Telegram and listens on loopback only.
 
-    `port` 0 takes a free one. ValueError for a host that is not this machine's own loopback.
+    `port` 0 picks a free one. Raises `ValueError` for a host that is not this machine's loopback.
     """
 
     def __init__(self, token: str = "42:SANDBOX", port: int = 0, host: str = "127.0.0.1") -> None:  # noqa: S107
@@ -42,23 +42,23 @@ class Sandbox:
 
     @property
     def token(self) -> str:
-        """The one token that is known."""
+        """Return the only valid token."""
         return self.telegram.token
 
     @property
     def url(self) -> str:
-        """The address of the web chat; the Bot API lies under it."""
+        """Return the address of the web chat, which is also the base of the Bot API."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
     @property
     def faults(self) -> Faults:
-        """What shall go wrong."""
+        """Return the injected faults."""
         return self.telegram.faults
 
     @property
     def chaos(self) -> Chaos:
-        """In which disorder updates arrive; may be changed at any time."""
+        """Return the duplication and reordering of updates; may be changed at any time."""
         return self.telegram.updates.chaos
 
     @chaos.setter
@@ -67,12 +67,12 @@ class Sandbox:
 
     @property
     def calls(self) -> list[Call]:
-        """The journal: every call of the bot."""
+        """Return all calls of the bot so far."""
         return self.telegram.calls
 
     @property
     def limits(self) -> Limits | None:
-        """How much the bot may send; None (at first) for as much as it likes."""
+        """Return the rate limits of the bot; None (the default) for none."""
         return self.telegram.limits
 
     @limits.setter
@@ -80,11 +80,11 @@ class Sandbox:
         self.telegram.limits = limits
 
     def user(self, id: int, name: str = "", language: str = "ru") -> Person:  # noqa: A002 - Telegram's own word
-        """A pretend user, made when new; an empty name is filled in."""
+        """Return a simulated user, created if new; an empty name is filled in."""
         return self._people.user(id, name, language)
 
     def push(self, update: Json) -> Json:
-        """Queues any update as it is; one without an `update_id` gets the next."""
+        """Queue a raw update; one without an `update_id` gets the next."""
         return self.telegram.updates.push(update)
 
     async def __aenter__(self) -> Self:

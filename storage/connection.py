@@ -1,4 +1,4 @@
-"""Engines: the same code for SQLite and PostgreSQL, with what each needs to lose nothing."""
+"""Database engines for SQLite and PostgreSQL, configured so that no commit is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PRAGMAS: Final = (
 
 
 def parse_url(url: str) -> URL:
-    """The address of a database; raises `StorageError` for one that the room cannot use."""
+    """Parse the address of a database. Raises `StorageError` for one that is not supported."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -43,9 +43,9 @@ def parse_url(url: str) -> URL:
 
 
 def build_engine(url: URL, *, make: bool = True) -> AsyncEngine:
-    """An engine whose transactions write alone in SQLite.
+    """Return an engine; in SQLite its transactions take the write lock at once.
 
-    A SQLite file that is not there is made, its folder too, or else missed: `StorageError`, as for a file that is no
+    make: create a missing SQLite file and its folder. Raises `StorageError` for a file that is missing or no
     database.
     """
     if url.get_backend_name() == "postgresql":
@@ -63,7 +63,7 @@ def build_engine(url: URL, *, make: bool = True) -> AsyncEngine:
 
 @contextmanager
 def wrap_connection_errors() -> Iterator[None]:
-    """Whatever keeps a connection from being made is a `StorageError`."""
+    """Turn every failure to connect into a `StorageError`."""
     try:
         yield
     except (OSError, DBAPIError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -72,7 +72,7 @@ def wrap_connection_errors() -> Iterator[None]:
 
 @contextmanager
 def wrap_transient_errors() -> Iterator[None]:
-    """What may succeed when the same transaction is run again is a `StorageError`; all else is a bug."""
+    """Turn errors that a retry of the transaction may resolve into `StorageError`; all others are bugs."""
     try:
         yield
     except DBAPIError as error:

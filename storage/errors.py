@@ -1,10 +1,10 @@
-"""Why the database cannot be used: a code and its details; the sentences live in `locales/`."""
+"""The error for an unusable database: a code and its details; the sentences are in `locales/`."""
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """The database cannot be used, now or as it is named. Nothing of a transaction was stored: it may be run again."""
+    """The database cannot be used, temporarily or as configured. The transaction was rolled back and may be retried."""
 
     def __init__(self, code: str, **details: str) -> None:
         super().__init__(code, details)

@@ -1,6 +1,6 @@
-"""What users said, as lines of a data set (the format is the design's) and as pairs of a better and a worse text.
+"""Export feedback as lines of a data set and as pairs of a better and a worse text.
 
-Preloaded cases are left out: they are the project's tests, not its lessons. Photos are named by their SHA-256 alone.
+Preloaded cases are left out, because they are tests. Photos are named by their SHA-256 only.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Parse: TypeAlias = Callable[[str], Iterable[tuple[str, str]]]
 
 
 async def export_listings(tx: Transaction, parse: Parse) -> list[Line]:
-    """A line for each listing with a text that its seller corrected or voted for; `parse` reads attributes.
+    """Return a line for each listing with a text that its seller corrected or liked; `parse` parses attributes.
 
-    A correction is better than a text that was liked, a later one better than an earlier one.
+    A correction takes precedence over a liked text, a later one over an earlier one.
     """
     best: dict[int, Line] = {}
     lessons = await tx.feedback.list_training_examples()
@@ -29,7 +29,7 @@ async def export_listings(tx: Transaction, parse: Parse) -> list[Line]:
         if text is not None:
             best[description.listing_id] = {
                 "id": f"listing-{description.listing_id}",
-                **_given(lesson, parse),
+                **_build_attributes(lesson, parse),
                 "description": text,
                 "gpt_description": None,
                 "diversity_score": description.generation.diversity,
@@ -40,17 +40,18 @@ async def export_listings(tx: Transaction, parse: Parse) -> list[Line]:
 
 
 async def export_pairs(tx: Transaction, parse: Parse) -> list[Line]:
-    """A line for each two texts about the same listing of which the seller liked one better; `parse` reads attributes.
+    """Return a line for each pair of texts about one listing of which the seller preferred one; `parse` parses
+    attributes.
 
-    They come from blind comparisons, from corrections, and from votes.
+    Pairs come from blind comparisons, corrections and votes.
     """
     lessons = {lesson.description.id: lesson for lesson in await tx.feedback.list_training_examples()}
-    found = [*await _compared(tx, lessons, parse), *_corrected(lessons.values(), parse)]
-    found += _voted(lessons.values(), parse)
+    found = [*await _pairs_of_comparisons(tx, lessons, parse), *_pairs_of_corrections(lessons.values(), parse)]
+    found += _pairs_of_votes(lessons.values(), parse)
     return [line for line in found if line["chosen"] != line["rejected"]]
 
 
-async def _compared(tx: Transaction, lessons: dict[int, TrainingExample], parse: Parse) -> list[Line]:
+async def _pairs_of_comparisons(tx: Transaction, lessons: dict[int, TrainingExample], parse: Parse) -> list[Line]:
     lines = []
     for comparison in await tx.feedback.list_decided_comparisons():
         shown = [lessons[number] for number in (comparison.first, comparison.second) if number in lessons]
@@ -61,7 +62,7 @@ async def _compared(tx: Transaction, lessons: dict[int, TrainingExample], parse:
     return lines
 
 
-def _corrected(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
+def _pairs_of_corrections(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
     for lesson in lessons:
         description = lesson.description
         if description.correction is not None:
@@ -69,19 +70,19 @@ def _corrected(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Lin
             yield _pair(f"correction-{description.id}", lesson, parse, *texts)
 
 
-def _voted(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
-    """Each liked text before each disliked one that was written from the same notes and photos."""
+def _pairs_of_votes(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
+    """Pair each liked text with each disliked one that was generated from the same notes and photos."""
     alike: defaultdict[tuple[object, ...], list[TrainingExample]] = defaultdict(list)
     for lesson in lessons:
         description = lesson.description
         alike[description.listing_id, lesson.source, description.generation.photo_sha256].append(lesson)
     for together in alike.values():
-        for liked, disliked in _opposed(together):
+        for liked, disliked in _pair_up(together):
             better, worse = liked.description, disliked.description
             yield _pair(f"vote-{better.id}-{worse.id}", liked, parse, better.generation.text, worse.generation.text)
 
 
-def _opposed(lessons: Sequence[TrainingExample]) -> Iterator[tuple[TrainingExample, TrainingExample]]:
+def _pair_up(lessons: Sequence[TrainingExample]) -> Iterator[tuple[TrainingExample, TrainingExample]]:
     liked = [lesson for lesson in lessons if lesson.description.vote == 1]
     disliked = [lesson for lesson in lessons if lesson.description.vote == -1]
     return ((better, worse) for better in liked for worse in disliked)
@@ -89,11 +90,11 @@ def _opposed(lessons: Sequence[TrainingExample]) -> Iterator[tuple[TrainingExamp
 
 def _pair(name: str, lesson: TrainingExample, parse: Parse, chosen: str | None, rejected: str | None) -> Line:
     source = name.partition("-")[0]
-    return {"id": name, **_given(lesson, parse), "chosen": chosen, "rejected": rejected, "source": source}
+    return {"id": name, **_build_attributes(lesson, parse), "chosen": chosen, "rejected": rejected, "source": source}
 
 
-def _given(lesson: TrainingExample, parse: Parse) -> Line:
-    """What the text was written from; several values of one name stand behind each other."""
+def _build_attributes(lesson: TrainingExample, parse: Parse) -> Line:
+    """Return the attributes that a text was generated from; several values of one name are joined."""
     attributes: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in parse(lesson.source):
         attributes[name].append(value)

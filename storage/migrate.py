@@ -1,4 +1,4 @@
-"""The schema of a database brought to what this code expects. `python -m storage.migrations` does it by hand."""
+"""Migrate the schema of a database to the version of this code; `python -m storage.migrations` does it by hand."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 def get_head() -> str:
-    """The revision that this code expects: the number of the last migration."""
+    """Return the revision that this code expects: the last migration."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the schema to the head, inside the transaction of `connection`.
+    """Upgrade the schema to the head inside the transaction of `connection`.
 
-    Raises `StorageError` where a newer version of the bot has used the database.
+    Raises `StorageError` if a newer version of the bot has migrated the database.
     """
     if connection.dialect.name == "postgresql":  # in SQLite the transaction is the only writer already
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("opisalka migrations"))))
@@ -37,7 +37,7 @@ def migrate(connection: Connection) -> None:
 
 
 def get_revision(connection: Connection) -> str | None:
-    """The revision of the schema; None before the first migration."""
+    """Return the revision of the schema; None before the first migration."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -45,7 +45,7 @@ def get_revision(connection: Connection) -> str | None:
 
 
 def build_alembic_config(connection: Connection) -> Config:
-    """What Alembic's commands need to work on this connection."""
+    """Return the Alembic config for a connection."""
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})

@@ -1,4 +1,4 @@
-"""What leaves the room: plain frozen records. Times are unix seconds; ids of users and updates have 64 bits."""
+"""Frozen records that the repositories return. Times are unix seconds; ids of users and updates have 64 bits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Choice = Literal["first", "second", "equal", "neither"]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who writes to the bot. `checkpoint` is the chosen captioner; None is the bot's own choice.
+    """A user of the bot. `checkpoint` is the chosen captioner; None means the bot's default.
 
-    `checkpoint_before` wrote until that was chosen, and writes again where that cannot.
+    `checkpoint_before` was used before, and is used again if the choice cannot be loaded.
     """
 
     id: int
@@ -29,7 +29,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class InboxUpdate:
-    """An update of Telegram's that is being handled; `attempts` counts the ones before that came to nothing."""
+    """A claimed update of Telegram; `attempts` counts earlier failures."""
 
     update_id: int
     user_id: int | None
@@ -39,7 +39,9 @@ class InboxUpdate:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A photo as Telegram keeps it; `file_unique_id` is the same whoever sends it, `album` the id of its group."""
+    """A photo stored by Telegram; `file_unique_id` does not depend on the sender, `album` is the id of its media
+    group.
+    """
 
     file_unique_id: str
     file_id: str
@@ -53,7 +55,7 @@ class PhotoFile:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A caption or a text message of the draft."""
+    """A caption or text message of the draft."""
 
     message_id: int
     text: str
@@ -61,10 +63,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ListingRecord:
-    """What a chat has collected, photos and notes in the order of their messages.
+    """The photos and notes that a chat has collected, in the order of their messages.
 
-    `revision` grows with every change. While a window is open, `card_due_at` says when it closes.
-    `case` names the preloaded case that it is; `wants_text`: the user pressed the button before the window closed.
+    `revision` grows with every change. While a window is open, `card_due_at` is the time when it closes. `case`
+    names the
+    preloaded case, if it is one; `wants_text`: the button was pressed before the window closed.
     """
 
     id: int
@@ -82,7 +85,7 @@ class ListingRecord:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A text that a user waits for; `revision` is the listing's when it was asked for."""
+    """A request for a text; `revision` is that of the listing when it was made."""
 
     id: int
     listing_id: int
@@ -99,11 +102,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A message for a chat: HTML text, keyboard as JSON, files as paths (photos are an album, the text its caption).
+    """A message for a chat: HTML text, keyboard as JSON, files as paths (photos form an album, the text is its
+    caption).
 
-    A slot names the message («card:17»): the first one creates it, later ones edit it, and a newer one replaces one
-    that still waits. `fresh` leaves the old message alone and sends a new one into the slot.
-    `priority`: 0 an answer, 1 all else, 2 progress.
+    A slot names the message («card:17»): the first message creates it, later ones edit it, and a newer one replaces
+    one that is
+    still pending. `fresh` leaves the old message alone and sends a new one into the slot. `priority`: 0 answers, 1
+    everything
+    else, 2 progress.
     """
 
     chat_id: int
@@ -119,7 +125,7 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """A message in the hands of a sender; `message_id` is what its slot was sent as last."""
+    """A claimed message; `message_id` is the message that its slot was last sent as."""
 
     id: int
     content: OutgoingMessage
@@ -129,7 +135,7 @@ class OutboxMessage:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What a checkpoint made of a listing; `text` is None where moderation said no."""
+    """The output of a checkpoint for a listing; `text` is None if moderation refused it."""
 
     checkpoint: str
     text: str | None
@@ -145,7 +151,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class DescriptionRecord:
-    """A stored text and what its user says of it: `vote` is 1 or -1, `reason` a code."""
+    """A stored text with the user's feedback: `vote` is 1 or -1, `reason` a code."""
 
     id: int
     listing_id: int
@@ -161,7 +167,7 @@ class DescriptionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two descriptions of a listing, by id, in the order they were shown, and which the user liked better."""
+    """Two descriptions of a listing, by id in the order shown, and the user's choice."""
 
     id: int
     listing_id: int
@@ -173,7 +179,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A description to learn from, and the notes that it was written from, one below the other."""
+    """A description and the notes that it was generated from, one per line."""
 
     description: DescriptionRecord
     source: str
@@ -181,7 +187,7 @@ class TrainingExample:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What came back from processes that are gone, and what had come back too often and is given up."""
+    """The work of dead processes that was released, and what was given up after too many attempts."""
 
     updates: int
     requests: int
@@ -192,7 +198,7 @@ class RecoveryReport:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointStats:
-    """What users make of a checkpoint's texts; `wins` and `losses` are those of blind comparisons."""
+    """Feedback on a checkpoint's texts; `wins` and `losses` are those of blind comparisons."""
 
     descriptions: int
     up: int
@@ -205,7 +211,7 @@ class CheckpointStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The service in numbers; `median_total_s` is taken over the latest descriptions."""
+    """Figures of the service; `median_total_s` is over the latest descriptions, in seconds."""
 
     users: int
     blocked: int

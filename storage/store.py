@@ -1,4 +1,4 @@
-"""The one door of the room: open a store, do everything inside its transactions, close it."""
+"""The entry point of storage: open a store and work inside its transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from storage.repositories.users import Users
 
 
 class Transaction:
-    """Everything that is remembered, read and changed as one: all of it is stored, or nothing."""
+    """All repositories on one connection; everything is committed together or not at all."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -35,15 +35,15 @@ class Transaction:
         self.leases = Leases(connection)
 
     async def recover(self, now: float, sole_worker_id: str | None = None) -> RecoveryReport:
-        """Let wait again what processes that are gone had in hand.
+        """Release the work of dead workers.
 
-        A process is gone that holds no live lease «process:<owner>»; `sole` says that all others are.
+        A worker is dead if it holds no live lease «process:<worker id>»; `sole_worker_id` declares all others dead.
         """
         return await recover(self._connection, now, sole_worker_id)
 
 
 class Store:
-    """A database whose schema is up to date."""
+    """A database with an up-to-date schema."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -54,9 +54,9 @@ class Store:
 
     @classmethod
     async def open(cls, url: str, *, create: bool = True) -> Store:
-        """Connect and migrate to the head; `StorageError` where that cannot be done.
+        """Connect and migrate to the head. Raises `StorageError` if that fails.
 
-        make: whether a SQLite file that is not there is made.
+        create: create a missing SQLite file.
         """
         store = cls(build_engine(parse_url(url), make=create))
         try:
@@ -69,9 +69,9 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
-        """A transaction: committed at the end, rolled back on an exception.
+        """Open a transaction, committed at the end, rolled back on an exception.
 
-        Raises `StorageError` where the database is out of reach or another process was in the way.
+        Raises `StorageError` if the database is unreachable or another process is in the way.
         """
         async with self._connection() as connection:
             yield Transaction(connection)

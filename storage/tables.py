@@ -1,4 +1,4 @@
-"""The tables. A column that says whose a row is carries `OWNER`, so that nothing about a user can be overlooked."""
+"""The tables. `OWNER` marks the column that refers to a row's user, so that nothing about a user is overlooked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _reference(name: str, target: str, primary_key: bool = False) -> Column[int]
 
 
 def _some(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over the rows that meet the condition."""
+    """Return an index over the rows that satisfy the condition."""
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -256,12 +256,12 @@ comparisons = _table(
 
 
 def in_state(table: Table, *states: str) -> ColumnElement[bool]:
-    """A condition with its words spelled out: an index over some rows serves only who says what it says."""
+    """Return a condition with literal values: a partial index is used only by queries that repeat its condition."""
     words = [literal(state, Text, literal_execute=True) for state in states]
     return table.c.state == words[0] if len(words) == 1 else table.c.state.in_(words)
 
 
 def user_columns() -> Iterator[Column[int]]:
-    """The column of each table that says whose a row is; tables come before those that they refer to."""
+    """Yield the user column of each table; tables come before those that they refer to."""
     for table in reversed(metadata.sorted_tables):
         yield from (column for column in table.columns if column.info == USER_COLUMN)

@@ -1,4 +1,4 @@
-"""The door that the bot comes through: `/bot<token>/<method>` and `/file/bot<token>/<path>`."""
+"""The HTTP endpoints of the bot: `/bot<token>/<method>` and `/file/bot<token>/<path>`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sandbox.state.types import BotApiError
 
 
 def answer(result: object) -> web.Response:
-    """A method's result as it travels."""
+    """Return the HTTP response for a method's result."""
     return web.json_response({"ok": True, "result": result})
 
 
 def refusal(error: BotApiError) -> web.Response:
-    """An error as it travels."""
+    """Return the HTTP response for an error."""
     body = {"ok": False, "error_code": error.code, "description": error.description}
     if error.parameters:
         body["parameters"] = error.parameters
@@ -28,20 +28,20 @@ def refusal(error: BotApiError) -> web.Response:
 
 
 class BotApi:
-    """Calls methods, keeps the journal and lets faults strike."""
+    """Dispatch calls to methods, record them, and apply injected faults."""
 
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
 
     def routes(self) -> list[web.RouteDef]:
-        """What it answers to."""
+        """Return the routes of the Bot API."""
         return [
             web.route("*", "/bot{token}/{method}", self.call),
             web.get("/file/bot{token}/{place:.+}", self.download),
         ]
 
     async def call(self, request: web.Request) -> web.StreamResponse:
-        """Any method of the Bot API."""
+        """Handle a call of any method."""
         came = time.time(), time.monotonic()
         try:
             name, method = self._method(request)
@@ -55,7 +55,7 @@ class BotApi:
         return response
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """The bytes of a file."""
+        """Serve the bytes of a file."""
         came = time.time(), time.monotonic()
         stored = self._telegram.files.of_place(request.match_info["place"])
         if request.match_info["token"] != self._telegram.token or stored is None:
@@ -78,7 +78,7 @@ class BotApi:
     async def _carry_out(
         self, method: Method, given: Parameters, fault: Fault | None
     ) -> tuple[web.Response, object, str | None]:
-        """The response, and what the journal says: the result and the error."""
+        """Execute a call; return the response, and the result and error for the record."""
         try:
             if fault and fault.error:
                 raise fault.error

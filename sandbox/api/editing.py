@@ -1,10 +1,10 @@
-"""Methods that change messages that are there, or take them away."""
+"""Methods that edit or delete existing messages."""
 
 from __future__ import annotations
 
 from sandbox.api.keyboards import keyboard
 from sandbox.api.parameters import Parameters
-from sandbox.api.sending import caption_content, known_chat, open_chat, text_content
+from sandbox.api.sending import caption_content, get_known_chat, open_chat, text_content
 from sandbox.state.chats import Chat
 from sandbox.state.telegram import Telegram
 from sandbox.state.types import Json, bad_request
@@ -18,7 +18,7 @@ MOST_AT_ONCE = 100
 
 
 async def edit_message_text(telegram: Telegram, given: Parameters) -> Json:
-    """`editMessageText`. Without `reply_markup` the keyboard goes, as on Telegram."""
+    """Handle `editMessageText`; without `reply_markup` the keyboard is removed, as on Telegram."""
     content = text_content(given)
     chat, message = own_message(telegram, given)
     if "text" not in message:
@@ -27,7 +27,7 @@ async def edit_message_text(telegram: Telegram, given: Parameters) -> Json:
 
 
 async def edit_message_caption(telegram: Telegram, given: Parameters) -> Json:
-    """`editMessageCaption`; without a caption it goes."""
+    """Handle `editMessageCaption`; without a caption the old one is removed."""
     content = caption_content(given)
     chat, message = own_message(telegram, given)
     if not any(kind in message for kind in CAPTIONED):
@@ -36,13 +36,13 @@ async def edit_message_caption(telegram: Telegram, given: Parameters) -> Json:
 
 
 async def edit_message_reply_markup(telegram: Telegram, given: Parameters) -> Json:
-    """`editMessageReplyMarkup`; without `reply_markup` the keyboard goes."""
+    """Handle `editMessageReplyMarkup`; without `reply_markup` the keyboard is removed."""
     chat, message = own_message(telegram, given)
     return change(chat, message, {"reply_markup": keyboard(given)})
 
 
 def own_message(telegram: Telegram, given: Parameters) -> tuple[Chat, Json]:
-    """The bot's message that shall be edited. 400 when it is not there or a user's."""
+    """Return the bot's message that is to be edited; 400 if it is missing or a user's."""
     chat = open_chat(telegram, given)
     message = chat.find(given.number("message_id"))
     if message is None:
@@ -53,17 +53,17 @@ def own_message(telegram: Telegram, given: Parameters) -> tuple[Chat, Json]:
 
 
 def change(chat: Chat, message: Json, changes: Json) -> Json:
-    """Applies changes; 400 when there are none."""
+    """Apply changes to a message; 400 if there are none."""
     if all(message.get(name) == value for name, value in changes.items()):
         raise bad_request(NOT_MODIFIED)
     return chat.change(message["message_id"], changes)
 
 
 async def delete_message(telegram: Telegram, given: Parameters) -> bool:
-    """`deleteMessage`, for the bot's messages and the user's."""
+    """Handle `deleteMessage`, for messages of the bot and of the user."""
     if not given.number("message_id"):
         raise bad_request("message identifier is not specified")
-    chat = known_chat(telegram, given)
+    chat = get_known_chat(telegram, given)
     if chat.find(given.number("message_id")) is None:
         raise bad_request("message to delete not found")
     chat.delete(given.number("message_id"))
@@ -71,15 +71,15 @@ async def delete_message(telegram: Telegram, given: Parameters) -> bool:
 
 
 async def delete_messages(telegram: Telegram, given: Parameters) -> bool:
-    """`deleteMessages`: ids that are not there are passed over."""
-    wanted = given.listed("message_ids") or []
+    """Handle `deleteMessages`; unknown ids are skipped."""
+    wanted = given.get_list("message_ids") or []
     if not wanted:
         raise bad_request("message identifiers are not specified")
     if len(wanted) > MOST_AT_ONCE:
         raise bad_request("too many message identifiers specified")
     if not all(isinstance(message_id, int) for message_id in wanted):
         raise bad_request("message identifier must be a Number")
-    chat = known_chat(telegram, given)
+    chat = get_known_chat(telegram, given)
     for message_id in wanted:
         if chat.find(message_id) is not None:
             chat.delete(message_id)
@@ -87,13 +87,13 @@ async def delete_messages(telegram: Telegram, given: Parameters) -> bool:
 
 
 async def set_message_reaction(telegram: Telegram, given: Parameters) -> bool:
-    """`setMessageReaction`: at most one emoji; the page is told."""
-    wanted = given.listed("reaction") or []
+    """Handle `setMessageReaction`: at most one emoji; the page is notified."""
+    wanted = given.get_list("reaction") or []
     if len(wanted) > 1:
         raise bad_request("REACTIONS_TOO_MANY")
     if not all(isinstance(one, dict) and one.get("type") == "emoji" for one in wanted):
         raise bad_request("can't parse ReactionType: invalid reaction type specified")
-    chat = known_chat(telegram, given)
+    chat = get_known_chat(telegram, given)
     if chat.find(given.number("message_id")) is None:
         raise bad_request("message to react not found")
     told = {"message_id": given.number("message_id"), "reaction": wanted}

@@ -1,4 +1,4 @@
-"""Text and its entities: what the sender marked, and what Telegram finds by itself. Offsets are UTF-16 units."""
+"""Text and its entities, marked by the sender or detected by Telegram. Offsets are UTF-16 units."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SOLID = frozenset({"code", "pre", "text_link"})
 """Kinds inside which nothing else is found."""
 
 
-def found(text: str) -> list[Json]:
-    """What Telegram finds in plain text by itself: commands and links."""
+def detect_entities(text: str) -> list[Json]:
+    """Return the entities that Telegram detects in plain text: commands and links."""
     return [
         {"type": kind, "offset": units(text[: match.start()]), "length": units(match[0])}
         for kind, pattern in (("bot_command", COMMAND), ("url", LINK))
@@ -22,8 +22,8 @@ def found(text: str) -> list[Json]:
     ]
 
 
-def trimmed(text: str, entities: list[Json]) -> tuple[str, list[Json]]:
-    """Without blank space at both ends; entities move along and lose what was cut off."""
+def trim(text: str, entities: list[Json]) -> tuple[str, list[Json]]:
+    """Strip blank space at both ends; entities are shifted and lose what was cut off."""
     cut = units(text) - units(text.lstrip())
     text = text.strip()
     moved = []
@@ -35,20 +35,20 @@ def trimmed(text: str, entities: list[Json]) -> tuple[str, list[Json]]:
     return text, moved
 
 
-def parsed(text: str, parse_mode: str, entities: list[Json] | None = None) -> tuple[str, list[Json]]:
-    """Plain text and its entities, sorted by place. 400 for HTML that cannot be read and for other modes."""
+def parse_text(text: str, parse_mode: str, entities: list[Json] | None = None) -> tuple[str, list[Json]]:
+    """Return plain text and its entities, sorted; 400 for malformed HTML and for other parse modes."""
     mode = parse_mode.lower()
     if text and mode.startswith("markdown"):
         raise bad_request(f"the sandbox reads parse_mode HTML only, not {parse_mode}")
     if text and mode not in ("", "none", "html"):
         raise bad_request("unsupported parse_mode")
-    text, given = Markup(text.replace("\r", "")).read() if mode == "html" else (text, checked(entities or []))
-    text, given = trimmed(text, without_inner(given))
-    return text, in_order([*given, *(entity for entity in found(text) if not touches(entity, given))])
+    text, given = Markup(text.replace("\r", "")).read() if mode == "html" else (text, check_entities(entities or []))
+    text, given = trim(text, without_inner(given))
+    return text, in_order([*given, *(entity for entity in detect_entities(text) if not overlaps(entity, given))])
 
 
-def checked(entities: list[Json]) -> list[Json]:
-    """Entities that the bot made itself. 400 when one has no place in a text."""
+def check_entities(entities: list[Json]) -> list[Json]:
+    """Return the bot's own entities; 400 if one cannot be placed in a text."""
     kinds = {"type": str, "offset": int, "length": int}
     for entity in entities:
         if not isinstance(entity, dict) or not all(isinstance(entity.get(key), kinds[key]) for key in kinds):
@@ -57,24 +57,24 @@ def checked(entities: list[Json]) -> list[Json]:
 
 
 def in_order(entities: list[Json]) -> list[Json]:
-    """By place; of two that begin together the longer first."""
+    """Sort by position; of two with the same start the longer comes first."""
     return sorted(entities, key=lambda entity: (entity["offset"], -entity["length"]))
 
 
 def without_inner(entities: list[Json]) -> list[Json]:
-    """Code holds no other entity."""
+    """Drop entities inside code, which cannot contain others."""
     solid = [entity for entity in entities if entity["type"] in ("code", "pre")]
-    return [entity for entity in entities if not any(holds(outer, entity) for outer in solid if outer is not entity)]
+    return [entity for entity in entities if not any(contains(outer, entity) for outer in solid if outer is not entity)]
 
 
-def holds(outer: Json, inner: Json) -> bool:
-    """Whether one entity lies within another."""
+def contains(outer: Json, inner: Json) -> bool:
+    """Return True if one entity lies within another."""
     end, inner_end = (entity["offset"] + entity["length"] for entity in (outer, inner))
     return bool(outer["offset"] <= inner["offset"] and inner_end <= end)
 
 
-def touches(entity: Json, given: list[Json]) -> bool:
-    """Whether an entity overlaps one of the solid ones."""
+def overlaps(entity: Json, given: list[Json]) -> bool:
+    """Return True if an entity overlaps one of the given ones."""
     end = entity["offset"] + entity["length"]
     return any(
         other["offset"] < end and entity["offset"] < other["offset"] + other["length"]

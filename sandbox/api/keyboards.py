@@ -1,4 +1,4 @@
-"""Inline keyboards, checked as Telegram checks them."""
+"""Inline keyboards, validated as Telegram validates them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ ACTIONS = frozenset(
 
 
 def keyboard(given: Parameters) -> Json | None:
-    """The inline keyboard of a call; None without one. Keyboards of other kinds are taken and not shown."""
-    markup = given.mapped("reply_markup")
+    """Return the inline keyboard of a call, or None. Other kinds of keyboards are accepted and not shown."""
+    markup = given.get_object("reply_markup")
     rows = markup.get("inline_keyboard", [])
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise bad_request('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays')
@@ -34,7 +34,7 @@ def keyboard(given: Parameters) -> Json | None:
 
 
 def button(given: object) -> Json:
-    """One button. 400 for one without text or without something to do, or with data that is too long."""
+    """Return one button; 400 for one without text or action, or with data that is too long."""
     if not isinstance(given, dict):
         raise unusable("InlineKeyboardButton must be an Object")
     if not isinstance(given.get("text"), str):
@@ -50,5 +50,5 @@ def button(given: object) -> Json:
 
 
 def unusable(reason: str) -> BotApiError:
-    """The 400 for a button that cannot be made."""
+    """Return the 400 for a button that cannot be created."""
     return bad_request(f"can't parse inline keyboard button: {reason}")

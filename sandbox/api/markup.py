@@ -1,4 +1,4 @@
-"""HTML as Telegram reads it: a few tags, four named characters, and an error for everything else."""
+"""HTML as Telegram parses it: a few tags, four named entities, and an error for everything else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOST = re.compile(r"[\w-]+(\.[\w-]+)+(?:[/:?#]\S*)?$")
 
 
 def units(text: str) -> int:
-    """Length in UTF-16 units, which is how Telegram counts offsets."""
+    """Return the length in UTF-16 units, in which Telegram counts offsets."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -50,7 +50,7 @@ class _Tag:
 
 @dataclass
 class Markup:
-    """One reading of one source. 400 when it cannot be read."""
+    """A parser for one source; 400 if it is malformed."""
 
     source: str
     text: str = ""
@@ -59,7 +59,7 @@ class Markup:
     _open: list[_Tag] = field(default_factory=list)
 
     def read(self) -> tuple[str, list[Json]]:
-        """Plain text, and the entities in the order in which their tags close."""
+        """Return plain text, and the entities in the order in which their tags close."""
         at = 0
         while at < len(self.source):
             if self.source[at] == "<":
@@ -98,14 +98,14 @@ class Markup:
         return end
 
     def _attributes(self, name: str, begin: int, at: int) -> tuple[dict[str, str], int]:
-        """The attributes of a start tag, and where the tag ends."""
+        """Return the attributes of a start tag and the position after it."""
         attributes: dict[str, str] = {}
         while (at := _end(SPACE, self.source, at)) < len(self.source) and self.source[at] != ">":
             found = ATTRIBUTE.match(self.source, at)
             if found is None:
                 raise unreadable(f'Empty attribute name in the tag "{name}" at byte offset {self._bytes(begin)}')
             double, single, token = found[2], found[3], found[4]
-            attributes[found[1]] = _unescaped(double or single or "") or (token or "").lower()
+            attributes[found[1]] = _unescape(double or single or "") or (token or "").lower()
             at = found.end()
         if at == len(self.source):
             raise unreadable(f'Unclosed start tag "{name}" at byte offset {self._bytes(begin)}')
@@ -129,7 +129,7 @@ class Markup:
     def _mark(self, tag: _Tag) -> None:
         entity: Json = {"type": KINDS[tag.name], "offset": tag.offset, "length": self.offset - tag.offset}
         if tag.name == "a":
-            url = checked_link(tag.attributes.get("href") or self.text[tag.begin :])
+            url = check_link(tag.attributes.get("href") or self.text[tag.begin :])
             self.entities += [{**entity, "url": url}] if url else []
         elif tag.name in ("code", "pre"):
             self._mark_code(tag, entity)
@@ -139,7 +139,7 @@ class Markup:
             self.entities.append(entity)
 
     def _mark_code(self, tag: _Tag, entity: Json) -> None:
-        """`<pre><code class="language-x">` around the same text is one entity that names its language."""
+        """Merge `<pre><code class="language-x">` around the same text into one entity with its language."""
         language = tag.attributes.get("class", "")
         if tag.name == "code" and language.startswith("language-"):
             entity["language"] = language.removeprefix("language-")
@@ -155,12 +155,12 @@ class Markup:
 
 
 def unreadable(reason: str) -> BotApiError:
-    """The 400 for text whose marks cannot be read."""
+    """Return the 400 for malformed markup."""
     return bad_request(f"can't parse entities: {reason}")
 
 
-def checked_link(url: str) -> str | None:
-    """A link as Telegram keeps it; None for what it does not take for one."""
+def check_link(url: str) -> str | None:
+    """Return a link as Telegram stores it, or None if Telegram rejects it."""
     url = url.strip()
     if SCHEME.match(url):
         return url
@@ -180,5 +180,5 @@ def _character(reference: re.Match[str]) -> str | None:
     return chr(code) if 0 < code < 0x10FFFF and not 0xD800 <= code <= 0xDFFF else None
 
 
-def _unescaped(value: str) -> str:
+def _unescape(value: str) -> str:
     return REFERENCE.sub(lambda reference: _character(reference) or reference[0], value)

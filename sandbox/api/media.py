@@ -1,4 +1,4 @@
-"""Files that the bot sends: uploaded, or named by a `file_id` that it knows."""
+"""Files that the bot sends, uploaded or referenced by a `file_id`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ PHOTO_LIMIT = 10 * 2**20
 ALBUM_KINDS = frozenset({"photo", "document"})
 
 
-async def attached(files: Files, given: Parameters, kind: str) -> Json:
-    """The media part of the message that a send method makes of its file. 400 without one."""
+async def attach(files: Files, given: Parameters, kind: str) -> Json:
+    """Return the media part of a message for the file of a send method; 400 without one."""
     upload = given.uploads.get(kind) or given.upload(given.values.get(kind))
     if upload is not None:
-        return await uploaded(files, upload, kind, look=not given.flag("disable_content_type_detection"))
+        return await store_upload(files, upload, kind, look=not given.flag("disable_content_type_detection"))
     if not given.text(kind):
         raise bad_request(f"there is no {kind} in the request")
-    return sent_before(files, given.text(kind), kind)
+    return find_sent_file(files, given.text(kind), kind)
 
 
 async def album_part(files: Files, given: Parameters, wanted: object) -> Json:
-    """The media part of one item of an album."""
+    """Return the media part for one item of an album."""
     if not isinstance(wanted, dict):
         raise bad_request("can't parse InputMedia: expected an Object")
     kind = wanted.get("type")
@@ -30,14 +30,14 @@ async def album_part(files: Files, given: Parameters, wanted: object) -> Json:
         raise bad_request(f"can't parse InputMedia: type \"{kind}\" can't be used in sendMediaGroup")
     upload = given.upload(wanted.get("media"))
     if upload is not None:
-        return await uploaded(files, upload, kind, look=False)
+        return await store_upload(files, upload, kind, look=False)
     if not wanted.get("media"):
         raise bad_request("can't parse InputMedia: media not found")
-    return sent_before(files, str(wanted["media"]), kind)
+    return find_sent_file(files, str(wanted["media"]), kind)
 
 
-async def uploaded(files: Files, upload: Upload, kind: str, *, look: bool) -> Json:
-    """What becomes of an uploaded file. `look`: whether a document that is a GIF becomes an animation."""
+async def store_upload(files: Files, upload: Upload, kind: str, *, look: bool) -> Json:
+    """Store an uploaded file and return its media part. `look`: turn a document that is a GIF into an animation."""
     if not upload.data:
         raise bad_request("file must be non-empty")
     if kind == "photo" and len(upload.data) > PHOTO_LIMIT:
@@ -53,8 +53,8 @@ async def uploaded(files: Files, upload: Upload, kind: str, *, look: bool) -> Js
     return await files.document(upload.data, upload.name, upload.mime)
 
 
-def sent_before(files: Files, file_id: str, kind: str) -> Json:
-    """The media part that a `file_id` stands for. 400 for an unknown one and for one of another kind."""
+def find_sent_file(files: Files, file_id: str, kind: str) -> Json:
+    """Return the media part for a `file_id`; 400 for an unknown one and for one of another kind."""
     if file_id.startswith(("http://", "https://")):
         raise bad_request("wrong HTTP URL specified: the sandbox reaches nothing outside")
     part = files.part_of(file_id)

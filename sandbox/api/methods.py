@@ -1,4 +1,4 @@
-"""The methods of the Bot API that the sandbox knows, by their name."""
+"""The supported methods of the Bot API by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method was called with, however it travelled: query, form, multipart or JSON."""
+"""Parameters of a call, whichever way they were sent: query, form, multipart or JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ATTACHED = "attach://"
 
 
 class Parameters:
-    """Read by name and type; a missing one is the type's empty value. 400 for JSON that cannot be read."""
+    """Typed access by name; a missing parameter is the empty value of its type. 400 for malformed JSON."""
 
     def __init__(self, values: Mapping[str, Any], uploads: Mapping[str, Upload] | None = None) -> None:
         self.values: Json = dict(values)
@@ -22,22 +22,22 @@ class Parameters:
 
     @property
     def chat_id(self) -> int | None:
-        """The chat that the call is about; None when it names none that could be."""
+        """Return the chat that the call addresses, or None."""
         return self.number("chat_id") or None
 
     def text(self, name: str) -> str:
-        """A string."""
+        """Return a string."""
         value = self.values.get(name)
         return "" if value is None else str(value)
 
-    def required(self, name: str) -> str:
-        """A string that must not be empty."""
+    def get_required(self, name: str) -> str:
+        """Return a string; 400 if it is empty."""
         if not (value := self.text(name)):
             raise bad_request(f'parameter "{name}" is required')
         return value
 
     def number(self, name: str, default: int = 0) -> int:
-        """A whole number; what is none counts as zero, as on Telegram."""
+        """Return an integer; anything else counts as zero, as on Telegram."""
         value = self.values.get(name)
         if value is None or value == "":
             return default
@@ -47,11 +47,11 @@ class Parameters:
             return 0
 
     def flag(self, name: str) -> bool:
-        """A boolean."""
+        """Return a boolean."""
         return self.text(name).lower() in ("true", "yes", "1")
 
-    def parsed(self, name: str) -> Any:
-        """What JSON holds; None when it is missing."""
+    def get_json(self, name: str) -> Any:
+        """Return the value of a JSON parameter, or None if it is missing."""
         value = self.values.get(name)
         if not isinstance(value, str):
             return value
@@ -60,34 +60,34 @@ class Parameters:
         except ValueError:
             raise bad_request(f"can't parse {name.replace('_', ' ')} JSON object") from None
 
-    def listed(self, name: str) -> list[Any] | None:
-        """A JSON list; None when it is missing."""
-        value = self.parsed(name)
+    def get_list(self, name: str) -> list[Any] | None:
+        """Return a JSON list, or None if it is missing."""
+        value = self.get_json(name)
         if value is not None and not isinstance(value, list):
             raise bad_request(f"expected an Array as {name.replace('_', ' ')}")
         return value
 
     def names(self, name: str) -> list[str] | None:
-        """The strings of a JSON list; None when it is missing."""
-        value = self.listed(name)
+        """Return the strings of a JSON list, or None if it is missing."""
+        value = self.get_list(name)
         return None if value is None else [one for one in value if isinstance(one, str)]
 
-    def mapped(self, name: str) -> Json:
-        """A JSON object; empty when it is missing."""
-        value = self.parsed(name)
+    def get_object(self, name: str) -> Json:
+        """Return a JSON object; empty if it is missing."""
+        value = self.get_json(name)
         if value is not None and not isinstance(value, dict):
             raise bad_request(f"object expected as {name.replace('_', ' ')}")
         return value or {}
 
     def upload(self, reference: object) -> Upload | None:
-        """The file that `attach://name` points to."""
+        """Return the file that `attach://name` refers to."""
         if isinstance(reference, str) and reference.startswith(ATTACHED):
             return self.uploads.get(reference.removeprefix(ATTACHED))
         return None
 
 
 async def read_parameters(request: web.Request) -> Parameters:
-    """The parameters of a call. 400 for a body that cannot be read, 413 for one that is too large."""
+    """Read the parameters of a call; 400 for an unreadable body, 413 for one that is too large."""
     values: Json = dict(request.query)
     uploads: dict[str, Upload] = {}
     try:
@@ -111,7 +111,7 @@ async def _read_form(request: web.Request, values: Json, uploads: dict[str, Uplo
 
 
 def json_object(body: bytes) -> Json:
-    """The JSON object of a body; an empty body is an empty one. ValueError for anything else."""
+    """Return the JSON object of a body; empty for an empty body. Raises `ValueError` for anything else."""
     value = json.loads(body or b"{}")
     if not isinstance(value, dict):
         raise ValueError("a JSON object is expected")

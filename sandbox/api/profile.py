@@ -1,11 +1,11 @@
-"""Methods about the bot itself and about chats: who it is, its commands, its descriptions."""
+"""Methods about the bot and its chats: identity, commands, descriptions."""
 
 from __future__ import annotations
 
 import re
 
 from sandbox.api.parameters import Parameters
-from sandbox.api.sending import known_chat
+from sandbox.api.sending import get_known_chat
 from sandbox.state.menu import Command, Scope
 from sandbox.state.telegram import Telegram
 from sandbox.state.types import BotApiError, Json, bad_request
@@ -36,13 +36,13 @@ GIFTS = (
 
 
 async def get_me(telegram: Telegram, given: Parameters) -> Json:
-    """`getMe`."""
+    """Handle `getMe`."""
     return {**telegram.bot, **dict.fromkeys(CANNOT + HAS_NOT, False)}
 
 
 async def get_chat(telegram: Telegram, given: Parameters) -> Json:
     """`getChat`."""
-    chat = known_chat(telegram, given)
+    chat = get_known_chat(telegram, given)
     return {
         **chat.header,
         "can_send_gift": True,
@@ -53,9 +53,9 @@ async def get_chat(telegram: Telegram, given: Parameters) -> Json:
 
 
 async def set_my_commands(telegram: Telegram, given: Parameters) -> bool:
-    """`setMyCommands`; no commands at all delete them."""
-    given.required("commands")
-    wanted = given.listed("commands") or []
+    """Handle `setMyCommands`; an empty list deletes them."""
+    given.get_required("commands")
+    wanted = given.get_list("commands") or []
     if len(wanted) > MOST_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     telegram.menu.put(scope_of(given), language_of(given), [command(one) for one in wanted])
@@ -64,51 +64,51 @@ async def set_my_commands(telegram: Telegram, given: Parameters) -> bool:
 
 
 async def get_my_commands(telegram: Telegram, given: Parameters) -> list[Command]:
-    """`getMyCommands` for exactly this scope and language."""
+    """Handle `getMyCommands` for exactly this scope and language."""
     return telegram.menu.get(scope_of(given), language_of(given))
 
 
 async def delete_my_commands(telegram: Telegram, given: Parameters) -> bool:
-    """`deleteMyCommands`."""
+    """Handle `deleteMyCommands`."""
     telegram.menu.put(scope_of(given), language_of(given), [])
     telegram.events.publish("commands", None, {})
     return True
 
 
 async def set_my_description(telegram: Telegram, given: Parameters) -> bool:
-    """`setMyDescription`."""
-    return _describe(telegram, given, "description", DESCRIPTION)
+    """Handle `setMyDescription`."""
+    return _set_description(telegram, given, "description", DESCRIPTION)
 
 
 async def get_my_description(telegram: Telegram, given: Parameters) -> Json:
-    """`getMyDescription`."""
-    return _described(telegram, given, "description")
+    """Handle `getMyDescription`."""
+    return _get_description(telegram, given, "description")
 
 
 async def set_my_short_description(telegram: Telegram, given: Parameters) -> bool:
-    """`setMyShortDescription`."""
-    return _describe(telegram, given, "short_description", SHORT_DESCRIPTION)
+    """Handle `setMyShortDescription`."""
+    return _set_description(telegram, given, "short_description", SHORT_DESCRIPTION)
 
 
 async def get_my_short_description(telegram: Telegram, given: Parameters) -> Json:
-    """`getMyShortDescription`."""
-    return _described(telegram, given, "short_description")
+    """Handle `getMyShortDescription`."""
+    return _get_description(telegram, given, "short_description")
 
 
-def _describe(telegram: Telegram, given: Parameters, name: str, limit: int) -> bool:
+def _set_description(telegram: Telegram, given: Parameters, name: str, limit: int) -> bool:
     if len(given.text(name)) > limit:
         raise bad_request(f"{name.replace('_', ' ')} must not be longer than {limit} characters")
     telegram.descriptions[name, language_of(given)] = given.text(name)
     return True
 
 
-def _described(telegram: Telegram, given: Parameters, name: str) -> Json:
+def _get_description(telegram: Telegram, given: Parameters, name: str) -> Json:
     return {name: telegram.descriptions.get((name, language_of(given)), "")}
 
 
 def scope_of(given: Parameters) -> Scope:
-    """The kind of scope and its chat, 0 where it has none. 400 for an unknown kind."""
-    wanted = Parameters(given.mapped("scope") or {"type": "default"})
+    """Return the kind of scope and its chat (0 for none); 400 for an unknown kind."""
+    wanted = Parameters(given.get_object("scope") or {"type": "default"})
     kind = wanted.text("type")
     if kind in SCOPES:
         return kind, 0
@@ -120,14 +120,14 @@ def scope_of(given: Parameters) -> Scope:
 
 
 def language_of(given: Parameters) -> str:
-    """A two-letter code, or nothing for everybody."""
+    """Return a two-letter code; empty for all languages."""
     if not LANGUAGE.fullmatch(given.text("language_code")):
         raise bad_request("invalid language code specified")
     return given.text("language_code")
 
 
 def command(given: object) -> Command:
-    """One command of the menu. 400 for a name or a description that Telegram does not take."""
+    """Return one command of the menu; 400 for a name or description that Telegram rejects."""
     if not isinstance(given, dict):
         raise unusable("expected an Object")
     one = Parameters(given)
@@ -144,5 +144,5 @@ def command(given: object) -> Command:
 
 
 def unusable(reason: str) -> BotApiError:
-    """The 400 for a command that cannot be read."""
+    """Return the 400 for a command that cannot be parsed."""
     return bad_request(f"can't parse BotCommand: {reason}")

@@ -1,4 +1,4 @@
-"""Methods by which the bot gets what happened: updates, answers to buttons, files."""
+"""Methods by which the bot receives updates, files and presses of buttons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WEBHOOK_ACTIVE = (
 
 
 async def get_updates(telegram: Telegram, given: Parameters) -> list[Json]:
-    """`getUpdates`, long polling included. 409 while a webhook is set, and when a newer poll comes."""
+    """Handle `getUpdates` with long polling; 409 while a webhook is set, and when a newer poll arrives."""
     if telegram.webhook is not None:
         raise BotApiError(409, WEBHOOK_ACTIVE)
     telegram.updates.allow(given.names("allowed_updates"))
@@ -33,7 +33,7 @@ async def get_updates(telegram: Telegram, given: Parameters) -> list[Json]:
 
 
 async def set_webhook(telegram: Telegram, given: Parameters) -> bool:
-    """`setWebhook`: to this machine only, http as well as https. An empty url deletes it."""
+    """Handle `setWebhook`, to this machine only, over http or https; an empty URL deletes it."""
     if not given.text("url"):
         return await delete_webhook(telegram, given)
     url = webhook_url(given)
@@ -50,7 +50,7 @@ async def set_webhook(telegram: Telegram, given: Parameters) -> bool:
 
 
 def webhook_url(given: Parameters) -> str:
-    """The address to deliver to. 400 for one that is none, or outside this machine."""
+    """Return the URL to deliver to; 400 for a malformed one or one outside this machine."""
     try:
         url = URL(given.text("url"))
     except ValueError:
@@ -63,7 +63,7 @@ def webhook_url(given: Parameters) -> str:
 
 
 async def delete_webhook(telegram: Telegram, given: Parameters) -> bool:
-    """`deleteWebhook`."""
+    """Handle `deleteWebhook`."""
     if telegram.webhook is not None:
         webhook, telegram.webhook = telegram.webhook, None
         await webhook.close()
@@ -73,7 +73,7 @@ async def delete_webhook(telegram: Telegram, given: Parameters) -> bool:
 
 
 async def get_webhook_info(telegram: Telegram, given: Parameters) -> Json:
-    """`getWebhookInfo`."""
+    """Handle `getWebhookInfo`."""
     none = {"url": "", "has_custom_certificate": False, "pending_update_count": telegram.updates.waiting}
     info = none if telegram.webhook is None else telegram.webhook.info
     allowed = telegram.updates.allowed
@@ -81,7 +81,7 @@ async def get_webhook_info(telegram: Telegram, given: Parameters) -> Json:
 
 
 async def answer_callback_query(telegram: Telegram, given: Parameters) -> bool:
-    """`answerCallbackQuery`."""
+    """Handle `answerCallbackQuery`."""
     if len(given.text("text")) > ANSWER_LIMIT:
         raise bad_request("MESSAGE_TOO_LONG")
     answer = {"text": given.text("text"), "show_alert": given.flag("show_alert"), "url": given.text("url")}
@@ -91,7 +91,7 @@ async def answer_callback_query(telegram: Telegram, given: Parameters) -> bool:
 
 
 async def get_file(telegram: Telegram, given: Parameters) -> Json:
-    """`getFile`."""
+    """Handle `getFile`."""
     if not given.text("file_id"):
         raise bad_request("file_id not specified")
     return telegram.files.link(given.text("file_id"))

@@ -1,10 +1,10 @@
-"""Methods that put messages into a chat."""
+"""Methods that send messages to a chat."""
 
 from __future__ import annotations
 
-from sandbox.api.entities import parsed
+from sandbox.api.entities import parse_text
 from sandbox.api.keyboards import keyboard
-from sandbox.api.media import album_part, attached
+from sandbox.api.media import album_part, attach
 from sandbox.api.parameters import Parameters
 from sandbox.state.chats import Chat
 from sandbox.state.telegram import Telegram
@@ -33,8 +33,8 @@ ACTIONS = frozenset(
 )
 
 
-def known_chat(telegram: Telegram, given: Parameters, name: str = "chat_id") -> Chat:
-    """A chat that the bot knows. 400 for any other."""
+def get_known_chat(telegram: Telegram, given: Parameters, name: str = "chat_id") -> Chat:
+    """Return a chat that the bot knows; 400 for any other."""
     if not given.text(name):
         raise bad_request(f"{name} is empty")
     chat = telegram.chats.get(given.number(name))
@@ -44,8 +44,8 @@ def known_chat(telegram: Telegram, given: Parameters, name: str = "chat_id") -> 
 
 
 def open_chat(telegram: Telegram, given: Parameters) -> Chat:
-    """A chat that the bot may write to now. 403 when the user blocked it, 429 over the limits."""
-    chat = known_chat(telegram, given)
+    """Return a chat that the bot may write to; 403 if the user blocked it, 429 over the limits."""
+    chat = get_known_chat(telegram, given)
     if chat.blocked:
         raise BotApiError(403, "Forbidden: bot was blocked by the user")
     if telegram.limits is not None:
@@ -54,10 +54,10 @@ def open_chat(telegram: Telegram, given: Parameters) -> Chat:
 
 
 def text_content(given: Parameters) -> Json:
-    """`text` and `entities` of a call. 400 when the text is empty or too long."""
+    """Return `text` and `entities` of a call; 400 if the text is empty or too long."""
     if not given.text("text"):
         raise bad_request("message text is empty")
-    text, entities = parsed(given.text("text"), given.text("parse_mode"), given.listed("entities"))
+    text, entities = parse_text(given.text("text"), given.text("parse_mode"), given.get_list("entities"))
     if not text:
         raise bad_request("text must be non-empty")
     if len(text) > TEXT_LIMIT:
@@ -66,16 +66,16 @@ def text_content(given: Parameters) -> Json:
 
 
 def caption_content(given: Parameters) -> Json:
-    """`caption` and `caption_entities` of a call, None each without a caption. 400 when it is too long."""
-    text, entities = parsed(given.text("caption"), given.text("parse_mode"), given.listed("caption_entities"))
+    """Return `caption` and `caption_entities` of a call, None without a caption; 400 if it is too long."""
+    text, entities = parse_text(given.text("caption"), given.text("parse_mode"), given.get_list("caption_entities"))
     if len(text) > CAPTION_LIMIT:
         raise bad_request("message caption is too long")
     return {"caption": text or None, "caption_entities": entities or None}
 
 
-def answered(chat: Chat, given: Parameters) -> Json | None:
-    """The message that a call answers to."""
-    about = given.mapped("reply_parameters")
+def find_answered(chat: Chat, given: Parameters) -> Json | None:
+    """Return the message that a call replies to."""
+    about = given.get_object("reply_parameters")
     wanted = Parameters({"message_id": given.text("reply_to_message_id"), **about})
     if not wanted.number("message_id"):
         return None
@@ -88,61 +88,61 @@ def answered(chat: Chat, given: Parameters) -> Json | None:
 
 
 def post(telegram: Telegram, given: Parameters, content: Json) -> Json:
-    """Writes one message with what every send method may carry."""
+    """Send one message with the options that all send methods share."""
     chat = open_chat(telegram, given)
-    extras = {"reply_markup": keyboard(given), "reply_to_message": answered(chat, given)}
+    extras = {"reply_markup": keyboard(given), "reply_to_message": find_answered(chat, given)}
     return chat.write({**content, **extras}, by_bot=True)
 
 
 async def send_message(telegram: Telegram, given: Parameters) -> Json:
-    """`sendMessage`."""
+    """Handle `sendMessage`."""
     return post(telegram, given, text_content(given))
 
 
 async def send_photo(telegram: Telegram, given: Parameters) -> Json:
-    """`sendPhoto`."""
+    """Handle `sendPhoto`."""
     return await _send_file(telegram, given, "photo")
 
 
 async def send_document(telegram: Telegram, given: Parameters) -> Json:
-    """`sendDocument`; a GIF becomes an animation unless the bot says not to look at the content."""
+    """Handle `sendDocument`; a GIF becomes an animation unless the bot disables content detection."""
     return await _send_file(telegram, given, "document")
 
 
 async def send_animation(telegram: Telegram, given: Parameters) -> Json:
-    """`sendAnimation`."""
+    """Handle `sendAnimation`."""
     return await _send_file(telegram, given, "animation")
 
 
 async def _send_file(telegram: Telegram, given: Parameters, kind: str) -> Json:
     caption = caption_content(given)
-    known_chat(telegram, given)
-    media = await attached(telegram.files, given, kind)
+    get_known_chat(telegram, given)
+    media = await attach(telegram.files, given, kind)
     return post(telegram, given, {**media, **caption})
 
 
 async def send_media_group(telegram: Telegram, given: Parameters) -> list[Json]:
-    """`sendMediaGroup`: two to ten photos, or as many documents."""
-    given.required("media")
-    wanted = given.listed("media") or []
+    """Handle `sendMediaGroup`: two to ten photos, or as many documents."""
+    given.get_required("media")
+    wanted = given.get_list("media") or []
     if len(wanted) not in ALBUM:
         raise bad_request("media group must include 2-10 items")
-    known_chat(telegram, given)
+    get_known_chat(telegram, given)
     parts = [await album_part(telegram.files, given, one) for one in wanted]
     captions = [caption_content(Parameters(one)) for one in wanted]
     if len({tuple(part) for part in parts}) > 1:
         raise bad_request("document can't be mixed with other media types")
     chat = open_chat(telegram, given)
-    extras = {"media_group_id": telegram.new_album(), "reply_to_message": answered(chat, given)}
+    extras = {"media_group_id": telegram.new_album(), "reply_to_message": find_answered(chat, given)}
     return [
         chat.write({**part, **caption, **extras}, by_bot=True) for part, caption in zip(parts, captions, strict=True)
     ]
 
 
 async def copy_message(telegram: Telegram, given: Parameters) -> Json:
-    """`copyMessage`: the content again, as a message of the bot's own; a given caption replaces the old one."""
-    given.required("from_chat_id")
-    message = known_chat(telegram, given, "from_chat_id").find(given.number("message_id"))
+    """Handle `copyMessage`: send the content again as the bot's own message, with a new caption if one is given."""
+    given.get_required("from_chat_id")
+    message = get_known_chat(telegram, given, "from_chat_id").find(given.number("message_id"))
     if message is None:
         raise bad_request("message to copy not found")
     content = {name: message[name] for name in CONTENT if name in message}
@@ -152,10 +152,10 @@ async def copy_message(telegram: Telegram, given: Parameters) -> Json:
 
 
 async def send_chat_action(telegram: Telegram, given: Parameters) -> bool:
-    """`sendChatAction`."""
+    """Handle `sendChatAction`."""
     if given.text("action") not in ACTIONS:
         raise bad_request("wrong parameter action in request")
-    chat = known_chat(telegram, given)
+    chat = get_known_chat(telegram, given)
     if chat.blocked:
         raise BotApiError(403, "Forbidden: bot was blocked by the user")
     telegram.events.publish("action", chat.id, {"action": given.text("action")})

@@ -1,4 +1,4 @@
-"""Buttons that were pressed and wait for the bot's answer."""
+"""Pressed buttons that wait for the bot's answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Query:
 
 
 class Callbacks:
-    """Open queries by their id. A query can be answered once, within `lifetime_s` seconds."""
+    """Open callback queries by id. Each can be answered once, within `lifetime_s` seconds."""
 
     def __init__(self, lifetime_s: float = 30.0) -> None:
         self.lifetime_s = lifetime_s
@@ -28,14 +28,14 @@ class Callbacks:
         self._open: dict[str, _Query] = {}
 
     def open(self, user: int) -> tuple[str, asyncio.Future[Json]]:
-        """A new query of a user: its id and its answer to come."""
+        """Open a query of a user; return its id and a future of its answer."""
         query_id = str(next(self._numbers))
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._open[query_id] = _Query(user, time.monotonic(), answer)
         return query_id, answer
 
     def answer(self, query_id: str, answer: Json) -> int:
-        """Hands the answer over and returns whose it is. 400 for a query that is unknown, answered or too old."""
+        """Deliver the answer and return the user's id; 400 for a query that is unknown, answered or expired."""
         query = self._open.pop(query_id, None)
         if query is None or time.monotonic() - query.since > self.lifetime_s:
             raise bad_request(TOO_OLD)

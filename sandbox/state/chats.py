@@ -1,4 +1,4 @@
-"""The private chat of one user with the bot, both sides of it, as it looks now."""
+"""The private chat of one user with the bot, as it looks now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.state.types import Json, snapshot
 
 
 class Chat:
-    """Messages by their id. The bot sees the chat once the user has written (`started`)."""
+    """Messages by id. The bot sees the chat once the user has written (`started`)."""
 
     def __init__(self, user: Json, bot: Json, numbers: Iterator[int], events: Events) -> None:
         self.id: int = user["id"]
@@ -24,21 +24,21 @@ class Chat:
 
     @property
     def header(self) -> Json:
-        """The `chat` object of its messages."""
+        """Return the `chat` object of its messages."""
         return {"id": self.id, "type": "private", "first_name": self.user["first_name"]}
 
     @property
     def messages(self) -> list[Json]:
-        """All messages that are there now, oldest first."""
+        """Return all current messages, oldest first."""
         return [snapshot(message) for message in self._messages.values()]
 
     def find(self, message_id: int) -> Json | None:
-        """A copy of a message, or None when there is none (any more)."""
+        """Return a copy of a message, or None if it does not exist."""
         message = self._messages.get(message_id)
         return None if message is None else snapshot(message)
 
     def write(self, content: Json, *, by_bot: bool) -> Json:
-        """A new message with the next id; parts that are None are left out."""
+        """Add a message with the next id; parts that are None are omitted."""
         message = {
             "message_id": next(self._numbers),
             "from": self._bot if by_bot else self.user,
@@ -51,7 +51,7 @@ class Chat:
         return snapshot(message)
 
     def change(self, message_id: int, changes: Json) -> Json:
-        """Replaces parts of a message; None removes one. KeyError for a message that is not there."""
+        """Replace parts of a message; None removes one. Raises `KeyError` for an unknown message."""
         merged = {**self._messages[message_id], **changes, "edit_date": int(time.time())}
         message = {key: value for key, value in merged.items() if value is not None}
         self._messages[message_id] = message
@@ -59,6 +59,6 @@ class Chat:
         return snapshot(message)
 
     def delete(self, message_id: int) -> None:
-        """Takes a message away. KeyError for a message that is not there."""
+        """Delete a message. Raises `KeyError` for an unknown message."""
         del self._messages[message_id]
         self._events.publish("deleted", self.id, {"message_id": message_id})

@@ -1,4 +1,4 @@
-"""What happens in the chats, told to everyone who listens: the web pages and the pretend users that wait."""
+"""Publish chat events to listeners: web pages and waiting simulated users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.state.types import Json, snapshot
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened. `user` is None when it concerns everybody."""
+    """One event; `user` is None if it concerns everybody."""
 
     name: str
     user: int | None
@@ -23,20 +23,20 @@ Listener = asyncio.Queue[Event | None]
 
 
 class Events:
-    """Hands every event to every listener; None is the last thing a listener hears."""
+    """Deliver every event to every listener; a final None ends listening."""
 
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
 
     def publish(self, name: str, user: int | None, data: Json) -> None:
-        """Tells all listeners."""
+        """Publish an event to all listeners."""
         event = Event(name, user, snapshot(data))
         for listener in self._listeners:
             listener.put_nowait(event)
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:
-        """A queue that holds what happens from now on."""
+        """Yield a queue of all events from now on."""
         listener: Listener = asyncio.Queue()
         self._listeners.add(listener)
         try:
@@ -45,6 +45,6 @@ class Events:
             self._listeners.discard(listener)
 
     def close(self) -> None:
-        """Ends all listening."""
+        """End all listeners."""
         for listener in self._listeners:
             listener.put_nowait(None)

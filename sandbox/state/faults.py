@@ -1,4 +1,4 @@
-"""What shall go wrong: errors, lost connections and late answers, method by method and chat by chat."""
+"""Injected faults: errors, dropped connections and delays, by method and chat."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ REASONS = {
 
 @dataclass
 class Fault:
-    """One thing that goes wrong `times` times (None: always).
+    """A fault that is applied `times` times (None: always).
 
-    With a `code` the method is not carried out. `drop` cuts the connection before the method ("request") or after
-    it ("answer"). `delay` seconds pass before the answer; the method is carried out before them.
+    With a `code` the method is not executed. `drop` cuts the connection before the method ("request") or after it
+    ("answer").
+    `delay` seconds pass between the method and its answer.
     """
 
     method: str
@@ -36,12 +37,12 @@ class Fault:
     chat_id: int | None = None
 
     def concerns(self, method: str, chat_id: int | None) -> bool:
-        """Whether it strikes this call."""
+        """Return True if the fault applies to this call."""
         return self.method.lower() in ("*", method.lower()) and self.chat_id in (None, chat_id) and self.times != 0
 
     @property
     def error(self) -> BotApiError | None:
-        """The answer in place of the method's own."""
+        """Return the error that replaces the method's result."""
         if self.code is None:
             return None
         reason = self.description or REASONS.get(self.code, f"Error {self.code}")
@@ -50,7 +51,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait to strike; the one added first strikes first."""
+    """Pending faults, applied in the order in which they were added."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -67,18 +68,18 @@ class Faults:
         times: int | None = 1,
         chat_id: int | None = None,
     ) -> Fault:
-        """Orders a fault. The method "download" is the transfer of a file, "*" is any."""
+        """Inject a fault. The method "download" is the transfer of a file, "*" any method."""
         fault = Fault(method, code, retry_after, description, drop, delay, times, chat_id)
         self._faults.append(fault)
         return fault
 
     def take(self, method: str, chat_id: int | None) -> Fault | None:
-        """The fault that strikes this call, counted down."""
+        """Return the fault that applies to this call, and count it down."""
         fault = next((fault for fault in self._faults if fault.concerns(method, chat_id)), None)
         if fault is not None and fault.times is not None:
             fault.times -= 1
         return fault
 
     def clear(self) -> None:
-        """From now on nothing goes wrong."""
+        """Remove all faults."""
         self._faults.clear()

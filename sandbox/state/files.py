@@ -1,4 +1,4 @@
-"""Files that were sent: kept in a folder, known to the bot by `file_id`. The same content has the same unique id."""
+"""Sent files, stored in a folder and known to the bot by `file_id`. Equal content has the same unique id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOWNLOAD_LIMIT = 20 * 2**20
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file. `place` is its `file_path` of the Bot API."""
+    """One file; `place` is its `file_path` in the Bot API."""
 
     unique_id: str
     place: str
@@ -29,7 +29,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class _Size:
-    """A stored picture and its sides in pixels."""
+    """A stored picture with its width and height in pixels."""
 
     file: StoredFile
     width: int
@@ -38,7 +38,7 @@ class _Size:
 
 @dataclass(frozen=True)
 class _Clip:
-    """A stored film, its first frame and how long it plays in seconds."""
+    """A stored video, its first frame, and its duration in seconds."""
 
     film: _Size
     still: _Size
@@ -46,7 +46,7 @@ class _Clip:
 
 
 class Files:
-    """All files of one sandbox. Every sending has a `file_id` of its own; work on pictures runs in threads.
+    """All files of one sandbox. Each sending gets its own `file_id`; image processing runs in threads.
 
     `photo`, `document` and `animation` return the part of a message that shows the file.
     """
@@ -62,19 +62,19 @@ class Files:
         self._clips: dict[str, _Clip] = {}
 
     def of_id(self, file_id: str) -> StoredFile | None:
-        """The file behind a `file_id`."""
+        """Return the file with a `file_id`."""
         return self._ids.get(file_id)
 
     def of_place(self, place: str) -> StoredFile | None:
-        """The file behind a `file_path`."""
+        """Return the file with a `file_path`."""
         return self._places.get(place)
 
     def part_of(self, file_id: str) -> Json | None:
-        """The part of a message in which a `file_id` was sent."""
+        """Return the message part in which a `file_id` was sent."""
         return self._parts.get(file_id)
 
     def link(self, file_id: str) -> Json:
-        """The `File` object of `getFile`. 400 for an unknown id or a file over the limit."""
+        """Return the `File` object of `getFile`; 400 for an unknown id or a file over the limit."""
         stored = self._ids.get(file_id)
         if stored is None:
             raise bad_request("wrong file_id or the file is temporarily unavailable")
@@ -84,26 +84,26 @@ class Files:
         return {**known, "file_size": stored.size, "file_path": stored.place}
 
     async def photo(self, data: bytes) -> Json:
-        """A picture as a photo. ValueError when it is none, or of a shape that Telegram does not take."""
+        """Store a picture as a photo. Raises `ValueError` for other content, or a shape that Telegram rejects."""
         key = fingerprint(data)
         if key not in self._photos:
             made = await asyncio.to_thread(pictures.photo, data)
             self._photos[key] = [self._picture(f"p{key}{number}", one) for number, one in enumerate(made)]
-        return self._part({"photo": [self._shown(size) for size in self._photos[key]]})
+        return self._part({"photo": [self._describe_size(size) for size in self._photos[key]]})
 
     async def document(self, data: bytes, name: str, mime: str) -> Json:
-        """Any file, kept byte for byte."""
+        """Store any file unchanged."""
         stored = self._put(data, f"d{fingerprint(data)}", "documents", PurePath(name).suffix, mime)
-        return self._part({"document": {"file_name": name, "mime_type": mime, **self._known_as(stored)}})
+        return self._part({"document": {"file_name": name, "mime_type": mime, **self._describe_document(stored)}})
 
     async def animation(self, data: bytes, name: str) -> Json:
-        """A GIF, or a film, as an animation, with the `document` that stands beside it for older bots.
+        """Store a GIF or a video as an animation, with the `document` that Telegram adds for older bots.
 
-        ValueError when it is neither.
+        Raises `ValueError` for other content.
         """
         clip = await self._clip(data)
-        still = self._shown(clip.still)
-        film = self._shown(clip.film)
+        still = self._describe_size(clip.still)
+        film = self._describe_size(clip.film)
         file_name = name if name.lower().endswith(".mp4") else f"{name}.mp4"
         names = {"file_name": file_name, "mime_type": "video/mp4", "thumbnail": still, "thumb": still}
         animation = {**names, **film, "duration": clip.duration}
@@ -124,8 +124,8 @@ class Files:
         stored = self._put(picture.data, unique_id, "photos", ".jpg", "image/jpeg")
         return _Size(stored, picture.width, picture.height)
 
-    def _shown(self, size: _Size) -> Json:
-        return {**self._known_as(size.file), "width": size.width, "height": size.height}
+    def _describe_size(self, size: _Size) -> Json:
+        return {**self._describe_document(size.file), "width": size.width, "height": size.height}
 
     def _put(self, data: bytes, unique_id: str, folder: str, suffix: str, mime: str) -> StoredFile:
         plain = "".join(letter for letter in suffix.lower() if letter.isascii() and (letter.isalnum() or letter == "."))
@@ -137,7 +137,7 @@ class Files:
             self._places[place] = StoredFile(unique_id, place, path, mime, len(data))
         return self._places[place]
 
-    def _known_as(self, stored: StoredFile) -> Json:
+    def _describe_document(self, stored: StoredFile) -> Json:
         file_id = f"{stored.unique_id}-{next(self._numbers)}"
         self._ids[file_id] = stored
         return {"file_id": file_id, "file_unique_id": stored.unique_id, "file_size": stored.size}
@@ -150,5 +150,5 @@ class Files:
 
 
 def fingerprint(data: bytes) -> str:
-    """What tells one content from another."""
+    """Return a hash of the content."""
     return hashlib.sha256(data).hexdigest()[:24]

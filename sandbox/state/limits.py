@@ -1,4 +1,4 @@
-"""How much a bot may send; switched off unless a test asks for it."""
+"""Rate limits of the bot; off unless a test enables them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WINDOW_S = 1.0
 
 
 class Limits:
-    """At most `per_chat` messages a second in one chat and `overall` in all; more is answered with 429."""
+    """At most `per_chat` messages per second in one chat and `overall` in all; more are answered with 429."""
 
     def __init__(
         self, per_chat: int = 1, overall: int = 30, retry_after: int = 1, clock: Callable[[], float] = time.monotonic
@@ -23,7 +23,7 @@ class Limits:
         self._sent: defaultdict[int | None, deque[float]] = defaultdict(deque)
 
     def spend(self, chat_id: int) -> None:
-        """Counts a message to a chat. 429 when that is one too many; it is not counted then."""
+        """Count a message to a chat; 429 if it exceeds a limit, in which case it does not count."""
         now = self._clock()
         windows = ((self._sent[chat_id], self._per_chat), (self._sent[None], self._overall))
         for times, most in windows:

@@ -1,4 +1,4 @@
-"""The bot's commands, by scope and language, and which of them a user sees."""
+"""The bot's commands by scope and language, and the ones that a user sees."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ Scope = tuple[str, int]
 
 
 class Menu:
-    """An empty list means that there are none."""
+    """Command lists; an empty list means that there are none."""
 
     def __init__(self) -> None:
         self._commands: dict[tuple[Scope, str], list[Command]] = {}
 
     def put(self, scope: Scope, language: str, commands: list[Command]) -> None:
-        """Replaces the commands of exactly this scope and language."""
+        """Replace the commands of exactly this scope and language."""
         self._commands[scope, language] = commands
 
     def get(self, scope: Scope, language: str) -> list[Command]:
-        """The commands of exactly this scope and language."""
+        """Return the commands of exactly this scope and language."""
         return self._commands.get((scope, language), [])
 
     def languages(self) -> set[str]:
-        """Languages that have commands of their own, and the empty code for everybody else."""
+        """Return the languages with commands of their own, and the empty code for all others."""
         return {"", *(language for (_, language), commands in self._commands.items() if commands)}
 
-    def seen(self, chat_id: int, language: str) -> list[Command]:
-        """What a user sees in the private chat: the narrowest scope first, and in it the own language first."""
+    def visible(self, chat_id: int, language: str) -> list[Command]:
+        """Return the commands that a user sees in the private chat: narrowest scope first, within it the own language
+        first.
+        """
         for scope in (("chat", chat_id), ("all_private_chats", 0), ("default", 0)):
             for code in (language, ""):
                 if commands := self.get(scope, code):

@@ -1,4 +1,4 @@
-"""What Telegram makes of pictures: a photo becomes JPEGs of several sizes, a GIF becomes a film without sound."""
+"""Convert pictures as Telegram does: photos to JPEGs of several sizes, GIFs to videos without sound."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Film:
-    """An encoded MP4 (H.264, yuv420p, even sides) and its first frame. `duration` in whole seconds."""
+    """An encoded MP4 (H.264, yuv420p, even sides) and its first frame; `duration` in whole seconds."""
 
     data: bytes
     width: int
@@ -44,7 +44,7 @@ class Film:
 
 
 def kind_of(data: bytes) -> str | None:
-    """The format of a picture as its first bytes tell, such as "GIF"; None for anything else."""
+    """Return the format of a picture by its first bytes, such as "GIF"; None for anything else."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.format
@@ -53,9 +53,10 @@ def kind_of(data: bytes) -> str | None:
 
 
 def photo(data: bytes) -> list[Picture]:
-    """The sizes of a photo, smallest first: upright, without metadata, none larger than the original or 1280 px.
+    """Return the sizes of a photo, smallest first: upright, without metadata, none larger than the source or 1280
+    pixels.
 
-    ValueError for what is no picture or has sides that Telegram does not take.
+    Raises `ValueError` for other content, or sides that Telegram rejects.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -71,21 +72,21 @@ def photo(data: bytes) -> list[Picture]:
 
 
 def shrunk(image: Image.Image, side: int) -> Image.Image:
-    """The picture, or a smaller one whose longest side is `side` pixels."""
+    """Return the picture, scaled down if its longest side exceeds `side` pixels."""
     small = image.copy()
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
 def jpeg(image: Image.Image) -> Picture:
-    """The picture as a JPEG."""
+    """Encode the picture as JPEG."""
     out = io.BytesIO()
     image.save(out, "JPEG", quality=QUALITY)
     return Picture(out.getvalue(), *image.size)
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """RGB, with white where it was transparent."""
+    """Convert to RGB, with white in place of transparency."""
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")
@@ -95,7 +96,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def film(data: bytes) -> Film:
-    """A GIF as Telegram sends it on. Sides are cut to even numbers. ValueError when it cannot be read."""
+    """Convert a GIF as Telegram does; sides are cut to even numbers. Raises `ValueError` if it is unreadable."""
     try:
         frames, seconds = _frames(data)
     except UNREADABLE as error:
@@ -115,7 +116,7 @@ def film(data: bytes) -> Film:
 
 
 def _frames(data: bytes) -> tuple[list[Image.Image], float]:
-    """RGB frames with even sides, and how long they play in seconds."""
+    """Return RGB frames with even sides, and their total duration in seconds."""
     frames, milliseconds = [], 0
     with Image.open(io.BytesIO(data)) as image:
         for frame in ImageSequence.Iterator(image):
@@ -130,7 +131,7 @@ def _even(frame: Image.Image) -> Image.Image:
 
 
 def ready_film(data: bytes) -> Film:
-    """A film that is one already, as it is. ValueError for what cannot be played."""
+    """Return an existing video unchanged. Raises `ValueError` if it cannot be played."""
     try:
         with av.open(io.BytesIO(data), "r") as container:
             frame = next(container.decode(video=0))

@@ -1,4 +1,4 @@
-"""Everything that the pretend Telegram remembers: the bot, its chats, its files and what waits for it."""
+"""The whole state of the local Telegram: the bot, its chats, files and pending updates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MESSAGES_START = 1_700_000_000
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the bot: when it came (`time` unix, `monotonic`), what it asked and what it got."""
+    """One call of the bot: times (unix and monotonic), parameters, result."""
 
     time: float
     monotonic: float
@@ -35,7 +35,7 @@ class Call:
 
 
 class Telegram:
-    """The state behind one token. Message ids grow from the clock: a sandbox started later repeats none."""
+    """The state behind one token. Message ids grow from the clock, so a sandbox started later repeats none."""
 
     def __init__(self, token: str, folder: Path) -> None:
         self.token = token
@@ -61,22 +61,22 @@ class Telegram:
         self._albums = count(time.time_ns() // 1000)
 
     def chat_of(self, user: Json) -> Chat:
-        """The chat of a user, made when it is new."""
+        """Return the chat of a user, created if new."""
         if user["id"] not in self.chats:
             self.chats[user["id"]] = Chat(user, self.bot, self._messages, self.events)
         return self.chats[user["id"]]
 
     @property
-    def connected(self) -> bool:
-        """Whether a bot asks for updates or wants them delivered."""
-        return self.webhook is not None or self.updates.polled
+    def is_connected(self) -> bool:
+        """True if a bot polls, or has set a webhook."""
+        return self.webhook is not None or self.updates.is_polled
 
     def new_album(self) -> str:
-        """The `media_group_id` of a new album."""
+        """Return the `media_group_id` of a new album."""
         return str(next(self._albums))
 
     async def close(self) -> None:
-        """Ends what still waits or listens."""
+        """End all waiting and listening."""
         self.events.close()
         self.updates.close()
         if self.webhook is not None:

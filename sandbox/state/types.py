@@ -1,4 +1,4 @@
-"""What travels: objects of the Bot API as JSON, and the error that the Bot API answers with."""
+"""Objects of the Bot API as JSON, and its error response."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Json = dict[str, Any]
 
 
 def snapshot(thing: Json) -> Json:
-    """A copy that later changes do not reach."""
+    """Return a deep copy."""
     return copy.deepcopy(thing)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that came in a multipart body."""
+    """A file of a multipart body."""
 
     name: str
     mime: str
@@ -25,7 +25,7 @@ class Upload:
 
 
 class BotApiError(Exception):
-    """An answer with `"ok": false`; `parameters` may hold `retry_after`."""
+    """A response with `"ok": false`; `parameters` may contain `retry_after`."""
 
     def __init__(self, code: int, description: str, parameters: Json | None = None) -> None:
         super().__init__(f"{code} {description}")
@@ -35,5 +35,5 @@ class BotApiError(Exception):
 
 
 def bad_request(reason: str) -> BotApiError:
-    """The 400 that Telegram gives for a mistake of the bot."""
+    """Return the 400 with which Telegram answers a mistake of the bot."""
     return BotApiError(400, f"Bad Request: {reason}")

@@ -1,4 +1,4 @@
-"""What waits for the bot: the queue behind `getUpdates` and the webhook, and the disorder that can be put into it."""
+"""The queue of updates behind `getUpdates` and the webhook, and the disorder that tests can add to it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TERMINATED = "Conflict: terminated by other getUpdates request; make sure that o
 
 @dataclass
 class Chaos:
-    """Every update comes `copies` times, each copy after a random delay of up to `spread_s` seconds."""
+    """Deliver every update `copies` times, each copy after a random delay of up to `spread_s` seconds."""
 
     copies: int = 1
     spread_s: float = 0.0
@@ -28,30 +28,30 @@ class Chaos:
 
     @property
     def calm(self) -> bool:
-        """Whether this changes nothing."""
+        """True if it changes nothing."""
         return self.copies == 1 and self.spread_s == 0
 
     def delays(self) -> list[float]:
-        """When each copy comes, in seconds from now."""
+        """Return the delay of each copy in seconds."""
         return sorted(self.random.uniform(0, self.spread_s) for _ in range(self.copies))
 
 
 @dataclass
 class Delivery:
-    """One copy of an update, due at a monotonic time. A `late` one is not confirmed before it was handed over."""
+    """One copy of an update, due at a monotonic time. A `late` one cannot be confirmed before it was delivered."""
 
     update: Json
     due: float
     late: bool
     handed: bool = False
 
-    def confirmed(self, offset: int) -> bool:
-        """Whether a request with this offset says that it was received."""
+    def is_confirmed(self, offset: int) -> bool:
+        """Return True if a request with this offset confirms it."""
         return self.update["update_id"] < offset and (self.handed or not self.late)
 
 
 class Updates:
-    """The queue of one bot. Ids grow from the clock, so that a sandbox started later repeats none."""
+    """The queue of one bot. Ids grow from the clock, so a sandbox started later repeats none."""
 
     def __init__(self) -> None:
         self.chaos = Chaos()
@@ -67,23 +67,23 @@ class Updates:
 
     @property
     def allowed(self) -> frozenset[str] | None:
-        """The kinds that the bot asked for; None for the usual ones."""
+        """Return the kinds of updates that the bot asked for; None for the default ones."""
         return self._allowed
 
     @property
     def waiting(self) -> int:
-        """How many are not confirmed."""
+        """Return the number of unconfirmed updates."""
         return len(self._waiting)
 
     @property
-    def polled(self) -> bool:
-        """Whether a bot is asking now, or was a moment ago."""
+    def is_polled(self) -> bool:
+        """True if a bot is polling, or was a moment ago."""
         return self._polling > 0 or time.monotonic() - self.last_poll < 3
 
     def push(self, update: Json) -> Json:
-        """Queues an update; one without an `update_id` gets the next. Returns it as the bot will see it."""
+        """Queue an update; one without an `update_id` gets the next. Returns it as the bot will see it."""
         numbered = {"update_id": next(self._numbers), **snapshot(update)}
-        if not self._wanted(numbered):
+        if not self._is_allowed(numbered):
             return numbered
         now = time.monotonic()
         late = not self.chaos.calm
@@ -93,33 +93,33 @@ class Updates:
         return numbered
 
     def allow(self, kinds: Iterable[str] | None) -> None:
-        """Which kinds are queued from now on; an empty list means the usual ones, None changes nothing."""
+        """Set the kinds that are queued from now on; an empty list restores the default ones, None changes nothing."""
         if kinds is not None:
             self._allowed = frozenset(kinds) or None
 
     def drop(self) -> None:
-        """Forgets all that waits."""
+        """Discard all pending updates."""
         self._waiting.clear()
 
     def confirm(self, offset: int) -> None:
-        """Forgets what has a lower id; a negative offset keeps that many of the last."""
+        """Discard updates with a lower id; a negative offset keeps that many of the last."""
         if offset < 0:
             del self._waiting[:offset]
         else:
-            self._waiting = [delivery for delivery in self._waiting if not delivery.confirmed(offset)]
+            self._waiting = [delivery for delivery in self._waiting if not delivery.is_confirmed(offset)]
 
     def due(self, limit: int) -> list[Delivery]:
-        """What may be handed over now, in order."""
+        """Return the deliveries that are due, in order."""
         now = time.monotonic()
         return [delivery for delivery in self._waiting if delivery.due <= now][:limit]
 
     def remove(self, delivery: Delivery) -> None:
-        """Forgets one that was received."""
+        """Discard a delivery that was received."""
         if delivery in self._waiting:
             self._waiting.remove(delivery)
 
     async def arrival(self, timeout: float) -> None:
-        """Waits until something may have become due, or the time is over."""
+        """Wait until something may have become due, or for `timeout` seconds."""
         now = time.monotonic()
         next_due = min((delivery.due - now for delivery in self._waiting), default=timeout)
         self._changed.clear()
@@ -128,7 +128,7 @@ class Updates:
                 await self._changed.wait()
 
     async def poll(self, offset: int, limit: int, timeout: float) -> list[Json]:
-        """Long polling: waits up to `timeout` seconds for something. A newer poll ends this one with a 409."""
+        """Long-poll for up to `timeout` seconds. A newer poll ends this one with a 409."""
         self.confirm(offset)
         self.interrupt(TERMINATED)
         self._polling += 1
@@ -139,13 +139,13 @@ class Updates:
             self.last_poll = time.monotonic()
 
     def interrupt(self, reason: str) -> None:
-        """Ends the poll that is under way with a 409."""
+        """End the current poll with a 409."""
         self._poll += 1
         self._reason = reason
         self._wake()
 
     def close(self) -> None:
-        """Ends the poll that is under way with nothing."""
+        """End the current poll with no updates."""
         self._closed = True
         self._wake()
 
@@ -158,7 +158,7 @@ class Updates:
             delivery.handed = True
         return [snapshot(delivery.update) for delivery in ready]
 
-    def _wanted(self, update: Json) -> bool:
+    def _is_allowed(self, update: Json) -> bool:
         kinds = update.keys() - {"update_id"}
         return bool(kinds - OPT_IN) if self._allowed is None else bool(kinds & self._allowed)
 

@@ -1,4 +1,4 @@
-"""Delivery to the bot's own address: in order, again and again until it says that it has the update."""
+"""Deliver updates to the bot's webhook, in order, retrying until it accepts them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDLE_S = 3600.0
 
 
 class Webhook:
-    """Posts what waits in `updates` to `url`. After a failure it pauses, each time twice as long, up to a minute."""
+    """Post pending updates to `url`. After a failure it backs off, doubling the pause up to a minute."""
 
     def __init__(self, updates: Updates, url: str, secret: str, max_connections: int, first_pause_s: float) -> None:
         self.url = url
@@ -30,7 +30,7 @@ class Webhook:
 
     @property
     def info(self) -> Json:
-        """The `WebhookInfo` of this webhook."""
+        """Return the `WebhookInfo` of this webhook."""
         info = {
             "url": self.url,
             "has_custom_certificate": False,
@@ -43,7 +43,7 @@ class Webhook:
         return info
 
     async def close(self) -> None:
-        """Ends the delivery; what was not taken stays in the queue."""
+        """Stop delivering; undelivered updates stay in the queue."""
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
@@ -68,11 +68,11 @@ class Webhook:
             async with session.post(self.url, json=update, allow_redirects=False) as response:
                 await response.read()
         except (ClientError, TimeoutError) as error:
-            return self._failed(f"Connection failed: {type(error).__name__}")
+            return self._record_failure(f"Connection failed: {type(error).__name__}")
         if response.ok and response.status < 300:
             return True
-        return self._failed(f"Wrong response from the webhook: {response.status} {response.reason}")
+        return self._record_failure(f"Wrong response from the webhook: {response.status} {response.reason}")
 
-    def _failed(self, reason: str) -> bool:
+    def _record_failure(self, reason: str) -> bool:
         self._error = int(time.time()), reason
         return False

@@ -1,4 +1,4 @@
-"""All pretend users of a sandbox."""
+"""All simulated users of a sandbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST_ID = 1001
 
 
 class People:
-    """Users by id; a new one is told to the pages."""
+    """Users by id; the pages are notified of new ones."""
 
     def __init__(self, telegram: Telegram) -> None:
         self._telegram = telegram
@@ -20,11 +20,11 @@ class People:
 
     @property
     def everyone(self) -> list[Person]:
-        """In the order in which they came."""
+        """Return the users in order of creation."""
         return list(self._people.values())
 
     def user(self, user_id: int, name: str = "", language: str = "ru") -> Person:
-        """The user of an id, made when new; an empty name is filled in."""
+        """Return the user with an id, created if new; an empty name is filled in."""
         if user_id not in self._people:
             user = {"id": user_id, "is_bot": False, "first_name": name or f"User {user_id}", "language_code": language}
             person = Person(self._telegram, self._telegram.chat_of(user))
@@ -33,12 +33,12 @@ class People:
         return self._people[user_id]
 
     def add(self, name: str, language: str) -> Person:
-        """A new user with a free id."""
+        """Create a user with a free id."""
         free = next(user_id for user_id in self._ids if user_id not in self._people)
         return self.user(free, name, language)
 
     def find(self, user_id: int) -> Person:
-        """A user that there is. LookupError for any other id."""
+        """Return an existing user. Raises `LookupError` for an unknown id."""
         person = self._people.get(user_id)
         if person is None:
             raise LookupError(f"there is no user {user_id}")

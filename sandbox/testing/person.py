@@ -1,4 +1,4 @@
-"""Pretend users: what a person with a Telegram client does and sees."""
+"""Simulated users: what a person with a Telegram client does and sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sandbox.api.entities import found, trimmed
+from sandbox.api.entities import detect_entities, trim
 from sandbox.api.sending import CAPTION_LIMIT, TEXT_LIMIT
 from sandbox.state import pictures
 from sandbox.state.chats import Chat
@@ -22,7 +22,7 @@ Expected = str | Callable[[Json], object]
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file on the user's side. `as_photo`: sent as a photo where it is a picture, else as it is."""
+    """A file on the user's side. `as_photo`: send it as a photo if it is a picture."""
 
     data: bytes
     name: str = "file"
@@ -31,7 +31,7 @@ class Attachment:
 
 
 class Person:
-    """One user, in the private chat with the bot."""
+    """One user in the private chat with the bot."""
 
     def __init__(self, telegram: Telegram, chat: Chat) -> None:
         self._telegram = telegram
@@ -39,52 +39,52 @@ class Person:
 
     @property
     def id(self) -> int:
-        """The user's id, which is the chat's too."""
+        """Return the id of the user and of the chat."""
         return self._chat.id
 
     @property
     def card(self) -> Json:
-        """Who this is: id, name, language, blocked."""
+        """Return id, name, language and whether the bot is blocked."""
         user = self._chat.user
         about = {"id": self.id, "name": user["first_name"], "language": user["language_code"]}
         return {**about, "blocked": self._chat.blocked}
 
     @property
     def messages(self) -> list[Json]:
-        """The chat as it looks now, both sides."""
+        """Return the chat as it looks now, both sides."""
         return self._chat.messages
 
     def choose_language(self, language: str) -> None:
-        """Switches the client to another language; what is sent from now on says so."""
+        """Switch the language of the client, from the next message on."""
         self._chat.user = {**self._chat.user, "language_code": language}
         self._tell()
 
     async def text(self, text: str) -> Json:
-        """Writes a message; one over 4096 characters is sent in pieces, of which the first is returned.
+        """Send a message; one over 4096 characters is sent in pieces, of which the first is returned.
 
-        ValueError when it is empty.
+        Raises `ValueError` if it is empty.
         """
-        text, _ = trimmed(text, [])
+        text, _ = trim(text, [])
         if not text:
             raise ValueError("the text is empty")
         pieces = [text[start : start + TEXT_LIMIT] for start in range(0, len(text), TEXT_LIMIT)]
-        messages = [self._write({"text": piece, "entities": found(piece) or None}) for piece in pieces]
+        messages = [self._write({"text": piece, "entities": detect_entities(piece) or None}) for piece in pieces]
         for message in messages:
             self._telegram.updates.push({"message": message})
         return messages[0]
 
     async def photo(self, data: bytes, caption: str | None = None) -> Json:
-        """Sends a picture as a photo."""
+        """Send a picture as a photo."""
         return (await self.send([Attachment(data)], caption))[0]
 
     async def document(
         self, data: bytes, name: str = "file", mime: str | None = None, caption: str | None = None
     ) -> Json:
-        """Sends a file as it is."""
+        """Send a file unchanged."""
         return (await self.send([Attachment(data, name, mime, as_photo=False)], caption))[0]
 
     async def gif(self, data: bytes, caption: str | None = None, name: str = "animation.gif") -> Json:
-        """Sends a GIF, which arrives as an animation."""
+        """Send a GIF, which arrives as an animation."""
         return (await self.send([Attachment(data, name, "image/gif")], caption))[0]
 
     async def album(
@@ -96,10 +96,11 @@ class Person:
         delays: Sequence[float] | None = None,
         order: Sequence[int] | None = None,
     ) -> list[Json]:
-        """Sends several files at once; done when the bot's queue has them all.
+        """Send several files at once and return when the bot's queue has them all.
 
-        `delays`: seconds until the update of each message is queued. `order`: indices of the messages as their
-        updates are queued. The messages have consecutive ids in the order of `files` whatever these say.
+        `delays`: seconds until the update of each message is queued. `order`: message indices in the order in which
+        their updates
+        are queued. The messages have consecutive ids in the order of `files` in any case.
         """
         attachments = [
             file if isinstance(file, Attachment) else Attachment(file, f"{number}.jpg", None, not as_documents)
@@ -115,9 +116,9 @@ class Person:
         delays: Sequence[float] | None = None,
         order: Sequence[int] | None = None,
     ) -> list[Json]:
-        """Sends files as a client does: photos and documents in albums of their own kind, ten at most in each.
+        """Send files as a client does: photos and documents in separate albums of at most ten.
 
-        ValueError when the caption is too long, or `delays` or `order` do not name every message once.
+        Raises `ValueError` if the caption is too long, or if `delays` or `order` do not cover every message once.
         """
         caption = (caption or "").strip()
         if len(caption) > CAPTION_LIMIT:
@@ -133,7 +134,7 @@ class Person:
         return messages
 
     async def edit(self, message_id: int, text: str | None = None, caption: str | None = None) -> Json:
-        """Changes a message of the user's own. LookupError when it is not there, ValueError when nothing is left."""
+        """Edit a message of the user. Raises `LookupError` if it does not exist, `ValueError` if nothing remains."""
         message = self._chat.find(message_id)
         if message is None or message["from"]["id"] != self.id:
             raise LookupError(f"this user wrote no message {message_id}")
@@ -143,15 +144,16 @@ class Person:
             kind, marks, limit = ("text", "entities", TEXT_LIMIT)
         if len(new) > limit or (kind == "text" and not new):
             raise ValueError(f"a {kind} holds {'1' if kind == 'text' else '0'} to {limit} characters")
-        edited = self._chat.change(message_id, {kind: new or None, marks: found(new) or None})
+        edited = self._chat.change(message_id, {kind: new or None, marks: detect_entities(new) or None})
         self._telegram.updates.push({"edited_message": edited})
         return edited
 
     async def press(self, button: str, message_id: int | None = None, timeout: float = 10.0) -> Json:
-        """Presses an inline button and returns the bot's answer (`text`, `show_alert`, `url`).
+        """Press an inline button and return the bot's answer (`text`, `show_alert`, `url`).
 
-        `button` is a label, its beginning, or callback data; without a message the newest that has it is meant.
-        LookupError when there is no such button, TimeoutError when the bot does not answer in `timeout` seconds.
+        `button` is a label, its beginning, or callback data; without a message id the newest message with it is
+        used. Raises
+        `LookupError` if there is no such button, `TimeoutError` if the bot does not answer within `timeout` seconds.
         """
         for message in reversed(self.messages):
             data = data_behind(message, button) if message_id in (None, message["message_id"]) else None
@@ -160,17 +162,17 @@ class Person:
         raise LookupError(f"no button {button!r} in the chat")
 
     def block(self) -> None:
-        """Blocks the bot: it cannot write any more, and is told so."""
+        """Block the bot, which is notified."""
         self._set_blocked(blocked=True)
 
     def unblock(self) -> None:
-        """Lets the bot write again."""
+        """Unblock the bot."""
         self._set_blocked(blocked=False)
 
     async def wait(self, expected: Expected, timeout: float = 10.0, *, after: int = 0) -> Json:
-        """The first of the bot's messages, with an id above `after`, that holds a fragment or fits a predicate.
+        """Wait for a message of the bot with an id above `after` that contains a fragment or satisfies a predicate.
 
-        Messages that are there already count, and edits do. TimeoutError when none comes.
+        Existing messages and edits count. Raises `TimeoutError` if none arrives.
         """
         with self._telegram.events.listening() as happened:
             async with asyncio.timeout(timeout):
@@ -184,7 +186,7 @@ class Person:
         return next((message for message in of_bot if fits(message, expected)), None)
 
     async def _part(self, file: Attachment) -> Json:
-        """A file as Telegram takes it: a part of a message whose first key is its kind."""
+        """Return the message part for a file; its first key is its kind."""
         files, format_ = self._telegram.files, pictures.kind_of(file.data)
         with suppress(ValueError):  # what cannot be shown is sent as it is
             if format_ == "GIF":
@@ -195,13 +197,13 @@ class Person:
         return await files.document(file.data, file.name, mime)
 
     def _contents(self, parts: Sequence[Json], caption: str) -> list[Json]:
-        """What each message holds: neighbours of one kind in an album, the caption on the first of all."""
+        """Return the contents of each message: neighbours of one kind form an album, the first carries the caption."""
         contents: list[Json] = []
         for group in groups(parts):
             album = self._telegram.new_album() if len(group) > 1 else None
             contents += [{**part, "media_group_id": album} for part in group]
         if contents and caption:
-            contents[0] |= {"caption": caption, "caption_entities": found(caption) or None}
+            contents[0] |= {"caption": caption, "caption_entities": detect_entities(caption) or None}
         return contents
 
     def _write(self, content: Json) -> Json:
@@ -231,7 +233,7 @@ class Person:
 
 
 def membership(bot: Json, chat: Chat) -> Json:
-    """The `ChatMemberUpdated` of a user who has just blocked the bot or let it in again."""
+    """Return the `ChatMemberUpdated` of a user who blocks or unblocks the bot."""
     out: Json = {"user": bot, "status": "kicked", "until_date": 0}
     there: Json = {"user": bot, "status": "member"}
     old, new = (there, out) if chat.blocked else (out, there)
@@ -240,14 +242,14 @@ def membership(bot: Json, chat: Chat) -> Json:
 
 
 def fits(message: Json, expected: Expected) -> bool:
-    """Whether a message holds a fragment of text or fits a predicate."""
+    """Return True if a message contains a fragment of text or satisfies a predicate."""
     if isinstance(expected, str):
         return expected in (message.get("text") or message.get("caption") or "")
     return bool(expected(message))
 
 
 def data_behind(message: Json, button: str) -> str | None:
-    """The callback data of a button named by its data, its label or the label's beginning, the exact first."""
+    """Return the callback data of a button named by its data, its label or the label's beginning; exact ones first."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", ())
     known = [(one["text"], str(one["callback_data"])) for row in rows for one in row if "callback_data" in one]
     exact = [data for text, data in known if button in (text, data)]
@@ -256,7 +258,7 @@ def data_behind(message: Json, button: str) -> str | None:
 
 
 def groups(parts: Sequence[Json]) -> Iterator[list[Json]]:
-    """Neighbours of one kind, ten at most; an animation stands alone."""
+    """Group neighbours of one kind, ten at most; an animation stands alone."""
     group: list[Json] = []
     for part in parts:
         if group and (kind(part) != kind(group[0]) or kind(part) == "animation" or len(group) == ALBUM_PARTS):
@@ -268,5 +270,5 @@ def groups(parts: Sequence[Json]) -> Iterator[list[Json]]:
 
 
 def kind(part: Json) -> str:
-    """Which kind of media a part of a message is: photo, document or animation."""
+    """Return the kind of media of a message part: photo, document or animation."""
     return str(next(iter(part)))

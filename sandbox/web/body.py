@@ -1,4 +1,4 @@
-"""Bodies of the page's requests, checked. A ValueError says in one sentence what is wrong."""
+"""Validated bodies of the page's requests. A `ValueError` says in one sentence what is wrong."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?")
 
 
 class Body:
-    """A JSON object whose fields are read by name and type."""
+    """A JSON object with typed access by name."""
 
     def __init__(self, values: Json) -> None:
         self._values = values
 
     def text(self, name: str, longest: int = 2**16) -> str:
-        """A string that is not blank."""
+        """Return a string that is not blank."""
         value = self._field(name, str)
         if not 1 <= len(value.strip()) <= longest:
             raise ValueError(f"{name} must hold 1 to {longest} characters")
         return str(value)
 
     def number(self, name: str) -> int:
-        """A whole number."""
+        """Return an integer."""
         return int(self._field(name, int))
 
     def flag(self, name: str) -> bool:
-        """A boolean."""
+        """Return a boolean."""
         return bool(self._field(name, bool))
 
     def language(self) -> str:
-        """The code of a language, such as ru or en."""
+        """Return a language code such as ru or en."""
         code = self._field("language", str)
         if not LANGUAGE.fullmatch(code):
             raise ValueError("language must be a code such as ru or en")
         return str(code)
 
     def optional(self, name: str, *kinds: type) -> Any:
-        """A field of one of some types, or None."""
+        """Return a field of one of some types, or None."""
         value = self._values.get(name)
         if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
             raise ValueError(f"{name} must be of type {' or '.join(kind.__name__ for kind in kinds)}")
@@ -60,7 +60,7 @@ class Body:
 
 
 async def read_body(request: web.Request) -> Body:
-    """The JSON body of a request."""
+    """Read the JSON body of a request."""
     if request.content_type != "application/json":
         raise ValueError("the body must be JSON, sent as application/json")
     try:
@@ -72,7 +72,9 @@ async def read_body(request: web.Request) -> Body:
 
 
 async def read_files(request: web.Request) -> tuple[list[Attachment], str]:
-    """The files and the caption of an upload; the field `as` says whether pictures go as photos or as documents."""
+    """Read the files and the caption of an upload; the field `as` says whether pictures are sent as photos or
+    documents.
+    """
     if request.content_type != "multipart/form-data":
         raise ValueError("the body must be multipart/form-data")
     fields: dict[str, str] = {}

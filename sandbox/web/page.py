@@ -1,4 +1,4 @@
-"""The door that the web chat comes through: what its page shows and what its users do, as JSON under `/sandbox`."""
+"""The HTTP endpoints of the web chat: the page, and what its users do as JSON under `/sandbox`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOTICE = "A local sandbox, not Telegram: nothing leaves this machine."
 
 @web.middleware
 async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answers what is wrong with a request of the page in one sentence."""
+    """Answer invalid requests of the page with one sentence."""
     if not request.path.startswith("/sandbox/"):
         return await handler(request)
     try:
@@ -53,7 +53,7 @@ class Page:
         self._people = people
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """What it answers to."""
+        """Return the routes of the page."""
         one = "/sandbox/users/{user}"
         return [
             web.get("/", self.index),
@@ -75,40 +75,40 @@ class Page:
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        """The page itself."""
+        """Serve the page itself."""
         return web.FileResponse(STATIC / "index.html")
 
     async def bot(self, request: web.Request) -> web.Response:
-        """Who the bot is, whether it is there, and its commands per language (of a user's chat when one is named)."""
+        """Return the bot's identity, connection state, and commands per language (of a user's chat if one is given)."""
         chat_id = _number(request.query.get("user", "0"))
         languages = sorted({*self._telegram.menu.languages(), "ru", "en"})
         about = {
             "name": self._telegram.bot["first_name"],
             "username": self._telegram.bot["username"],
-            "connected": self._telegram.connected,
-            "commands": {code: self._telegram.menu.seen(chat_id, code) for code in languages},
+            "connected": self._telegram.is_connected,
+            "commands": {code: self._telegram.menu.visible(chat_id, code) for code in languages},
             "notice": NOTICE,
         }
         return web.json_response(about)
 
     async def users(self, request: web.Request) -> web.Response:
-        """All pretend users."""
+        """Return all simulated users."""
         return web.json_response([person.card for person in self._people.everyone])
 
     async def add_user(self, request: web.Request) -> web.Response:
-        """A new one."""
+        """Create a user."""
         body = await read_body(request)
         person = self._people.add(body.text("name", NAME_LIMIT).strip(), body.language())
         return web.json_response(person.card)
 
     async def change_user(self, request: web.Request) -> web.Response:
-        """The user's language."""
+        """Change the user's language."""
         person = self._person(request)
         person.choose_language((await read_body(request)).language())
         return web.json_response(person.card)
 
     async def block(self, request: web.Request) -> web.Response:
-        """Blocks the bot or lets it in again."""
+        """Block or unblock the bot."""
         person = self._person(request)
         if (await read_body(request)).flag("blocked"):
             person.block()
@@ -117,34 +117,34 @@ class Page:
         return web.json_response(person.card)
 
     async def messages(self, request: web.Request) -> web.Response:
-        """The chat as it looks now."""
+        """Return the chat as it looks now."""
         return web.json_response(self._person(request).messages)
 
     async def write(self, request: web.Request) -> web.Response:
-        """A text message."""
+        """Send a text message."""
         person = self._person(request)
         return web.json_response(await person.text((await read_body(request)).text("text")))
 
     async def rewrite(self, request: web.Request) -> web.Response:
-        """Another text, or another caption, for a message of the user's own."""
+        """Edit the text or caption of a message of the user."""
         person, message_id = self._person(request), _number(request.match_info["message"])
         text = (await read_body(request)).optional("text", str) or ""
         return web.json_response(await person.edit(message_id, text))
 
     async def send_files(self, request: web.Request) -> web.Response:
-        """Photos, documents, GIFs; several make an album. Answers with the messages."""
+        """Send photos, documents, GIFs; several form an album. Returns the messages."""
         person = self._person(request)
         files, caption = await read_files(request)
         return web.json_response(await person.send(files, caption))
 
     async def press(self, request: web.Request) -> web.Response:
-        """Presses a button and waits for the bot's answer; 504 when none comes."""
+        """Press a button and wait for the bot's answer; 504 if none arrives."""
         person = self._person(request)
         body = await read_body(request)
         return web.json_response(await person.press(body.text("data"), body.number("message_id"), ANSWER_S))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """The bytes of a file."""
+        """Serve the bytes of a file."""
         stored = self._telegram.files.of_id(request.match_info["file_id"])
         if stored is None:
             raise LookupError("there is no such file")
@@ -154,18 +154,18 @@ class Page:
         return web.FileResponse(stored.path, headers=headers)
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """Orders a fault; fields as in `Faults.add`."""
+        """Inject a fault; fields as in `Faults.add`."""
         body = await read_body(request)
         order_fault(self._telegram, body)
         return web.json_response({"ok": True})
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        """Forgets all faults."""
+        """Remove all faults."""
         self._telegram.faults.clear()
         return web.json_response({"ok": True})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """What happens from now on, of one user when one is named, as server-sent events."""
+        """Stream events from now on, of one user if given, as server-sent events."""
         user = _number(request.query["user"]) if "user" in request.query else None
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         with self._telegram.events.listening() as happened:
@@ -178,7 +178,7 @@ class Page:
 
 
 def order_fault(telegram: Telegram, body: Body) -> None:
-    """A fault as a request describes it."""
+    """Inject the fault that a request describes."""
     drop = body.optional("drop", str)
     if drop not in (None, "request", "answer"):
         raise ValueError("drop must be request or answer")
@@ -201,7 +201,7 @@ def _number(text: str) -> int:
 
 
 async def _relay(stream: web.StreamResponse, happened: Listener, user: int | None) -> None:
-    """Until the browser goes or the sandbox closes."""
+    """Forward events until the browser disconnects or the sandbox closes."""
     try:
         while True:
             try:

@@ -1,7 +1,8 @@
-"""Migrations by hand: `python -m storage.migrations upgrade head`, `downgrade -1`, `current`, `history`, `check`, …
+"""Run migrations by hand: `python -m storage.migrations upgrade head`, `downgrade -1`, `current`, `history`, `check`, …
 
-The commands are Alembic's. The database is the one of `DATABASE_URL`, or else `data/opisalka.db`. Starting the bot
-brings its database to the head by itself.
+The commands are Alembic's. The database is that of `DATABASE_URL`, else `data/opisalka.db`. The bot migrates by
+itself when
+it starts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Alembic's door: migrations run inside the transaction of the connection that they are given."""
+"""Alembic's entry point: run migrations inside the transaction of the given connection."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""What every repository does with the connection of its transaction."""
+"""The base class of repositories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Insert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 
 class Repository:
-    """The rows of one noun, seen from inside a transaction."""
+    """Access to the rows of one noun within a transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -30,18 +30,19 @@ class Repository:
         return (await self._connection.execute(statement)).scalar()
 
     async def _execute(self, statement: Executable) -> int:
-        """Execute, and return how many rows it changed."""
+        """Execute a statement and return the number of affected rows."""
         return (await self._connection.execute(statement)).rowcount
 
     def _insert(self, table: Table) -> Insert:
-        """An insert that can say what happens on a conflict."""
+        """Return an insert of the dialect, which supports `on_conflict_…`."""
         return postgresql.insert(table) if self._postgresql else sqlite.insert(table)
 
     async def _lock_claims(self, name: str) -> None:
-        """Let no other process claim the same things until this transaction ends.
+        """Keep other processes from claiming the same things until this transaction ends.
 
-        In SQLite the transaction is the only writer anyway. In PostgreSQL a claim looks at many rows before it takes
-        one, which locks on single rows would not make safe.
+        A SQLite transaction is the only writer anyway. On PostgreSQL a claim looks at many rows before it takes
+        one, so locks on
+        single rows would not be enough.
         """
         if self._postgresql:
             await self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"opisalka {name}"))))

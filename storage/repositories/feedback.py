@@ -1,4 +1,4 @@
-"""What was written, and what its users say of it: votes, reasons, corrections, blind comparisons."""
+"""Generated texts and the feedback of users: votes, reasons, corrections, blind comparisons."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Feedback(Repository):
     """Rows of `descriptions`, `votes`, `corrections` and `comparisons`."""
 
     async def add(self, request: Request, written: Generation, now: float) -> DescriptionRecord:
-        """Store what was written, together with the notes that it was written from."""
+        """Store a generated text with the notes that it was generated from."""
         values = {name: getattr(request, name) for name in ("listing_id", "user_id", "seed")}
         values |= {"request_id": request.id, "created_at": now} | await self._source(request.listing_id)
         values |= _plain(written)
@@ -42,32 +42,32 @@ class Feedback(Repository):
         return description
 
     async def get(self, description_id: int) -> DescriptionRecord | None:
-        """The description of this id."""
-        found = await self._descriptions(_judged().where(descriptions.c.id == description_id))
+        """Return the description with this id."""
+        found = await self._descriptions(_select_judged().where(descriptions.c.id == description_id))
         return next(iter(found), None)
 
     async def list_for_listing(self, listing_id: int) -> list[DescriptionRecord]:
-        """All descriptions of the listing, the oldest first."""
-        mine = _judged().where(descriptions.c.listing_id == listing_id)
+        """Return all descriptions of the listing, oldest first."""
+        mine = _select_judged().where(descriptions.c.listing_id == listing_id)
         return await self._descriptions(mine.order_by(descriptions.c.id))
 
     async def list_recent(self, user_id: int, limit: int) -> list[DescriptionRecord]:
-        """The user's descriptions, the newest first."""
-        mine = _judged().where(descriptions.c.user_id == user_id)
+        """Return the user's descriptions, newest first."""
+        mine = _select_judged().where(descriptions.c.user_id == user_id)
         return await self._descriptions(mine.order_by(descriptions.c.id.desc()).limit(limit))
 
     async def set_vote(self, description_id: int, user_id: int, value: int, reason: str | None, now: float) -> bool:
-        """Store the vote (1 or -1) in place of an earlier one; False where the description is not the user's."""
+        """Store the vote (1 or -1), replacing an earlier one; return False if the description is not the user's."""
         vote = {"value": value, "reason": reason, "voted_at": now}
         return await self._judge(votes, description_id, user_id, vote)
 
     async def set_correction(self, description_id: int, user_id: int, text: str, diff: str, now: float) -> bool:
-        """Store the user's own text in place of an earlier one; False where the description is not the user's."""
+        """Store the user's text, replacing an earlier one; return False if the description is not the user's."""
         correction = {"text": text, "diff": diff, "corrected_at": now}
         return await self._judge(corrections, description_id, user_id, correction)
 
     async def add_comparison(self, listing_id: int, user_id: int, first: int, second: int, now: float) -> Comparison:
-        """Store which two descriptions the user is shown, in this order."""
+        """Store the two descriptions that the user is shown, in this order."""
         values = {"listing_id": listing_id, "user_id": user_id, "first_id": first, "second_id": second}
         added = self._insert(comparisons).values(**values, created_at=now).returning(*_COMPARISON)
         row = await self._fetch_one(added)
@@ -75,39 +75,39 @@ class Feedback(Repository):
         return Comparison(**row)
 
     async def get_comparison(self, comparison_id: int) -> Comparison | None:
-        """The comparison of this id."""
+        """Return the comparison with this id."""
         row = await self._fetch_one(select(*_COMPARISON).where(comparisons.c.id == comparison_id))
         return Comparison(**row) if row else None
 
     async def set_choice(self, comparison_id: int, choice: Choice, now: float) -> bool:
-        """Store the choice; False where one was made before: after it the names are known."""
+        """Store the choice; return False if one exists, because the names are revealed after it."""
         open_one = (comparisons.c.id == comparison_id) & comparisons.c.choice.is_(None)
         return await self._execute(update(comparisons).where(open_one).values(choice=choice, chosen_at=now)) == 1
 
     async def get_median_generate_s(self, checkpoint: str) -> float | None:
-        """The median of the seconds that the checkpoint's latest texts took."""
+        """Return the median generation time of the checkpoint's latest texts in seconds."""
         latest = select(descriptions.c.timings).where(descriptions.c.checkpoint == checkpoint)
         rows = await self._fetch_all(latest.order_by(descriptions.c.id.desc()).limit(MEDIAN_WINDOW))
         seconds = [row["timings"]["generate_s"] for row in rows if "generate_s" in row["timings"]]
         return median(seconds) if seconds else None
 
     async def get_stats(self) -> Stats:
-        """The service in numbers."""
+        """Return the figures of the service."""
         return await StatsQueries(self._connection).load()
 
     async def list_training_examples(self) -> list[TrainingExample]:
-        """All texts that were written about sellers' own listings, the oldest first."""
-        own = _judged().where(descriptions.c.text.is_not(None), descriptions.c.case.is_(None))
+        """Return all texts about sellers' own listings, oldest first."""
+        own = _select_judged().where(descriptions.c.text.is_not(None), descriptions.c.case.is_(None))
         rows = await self._fetch_all(own.order_by(descriptions.c.id))
         return [TrainingExample(_description(row), row["source"]) for row in rows]
 
     async def list_decided_comparisons(self) -> list[Comparison]:
-        """All comparisons in which one text won, the oldest first."""
+        """Return all comparisons in which one text won, oldest first."""
         won = select(*_COMPARISON).where(comparisons.c.choice.in_(("first", "second")))
         return [Comparison(**row) for row in await self._fetch_all(won.order_by(comparisons.c.id))]
 
     async def _source(self, listing_id: int) -> Row:
-        """The notes of the listing, and which preloaded case it is, as they are now: both may change later."""
+        """Return the current notes and case of the listing, copied because both may change later."""
         texts = select(notes.c.text).where(notes.c.listing_id == listing_id).order_by(notes.c.message_id)
         source = "\n".join(row["text"] for row in await self._fetch_all(texts))
         return {
@@ -127,8 +127,8 @@ class Feedback(Repository):
         return [_description(row) for row in await self._fetch_all(statement)]
 
 
-def _judged() -> Select[tuple[object, ...]]:
-    """Descriptions with their vote and correction."""
+def _select_judged() -> Select[tuple[object, ...]]:
+    """Select descriptions with their votes and corrections."""
     judgements = (votes.c.value.label("vote"), votes.c.reason, corrections.c.text.label("correction"))
     return select(descriptions, *judgements).outerjoin(votes).outerjoin(corrections)
 

@@ -1,4 +1,4 @@
-"""Updates from Telegram: each is stored before it is confirmed and handled once, those of a user one after another."""
+"""The inbox of Telegram's updates: stored before confirmation, handled once, per user one after another."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NEW, _RUNNING = in_state(inbox, "new"), in_state(inbox, "running")
 
 
 class Inbox(Repository):
-    """Rows of `inbox`. What is handled keeps its id alone, against a second delivery."""
+    """Rows of `inbox`. Of handled updates only the id is kept, to detect duplicates."""
 
     async def add(self, rows: Sequence[tuple[int, int | None, str]], now: float) -> int:
-        """Store (update_id, user_id, payload); known ids are ignored. Returns how many were new."""
+        """Store (update_id, user_id, payload) rows, ignoring known ids; return the number of new ones."""
         values = [
             {"update_id": update_id, "user_id": user_id, "payload": payload, "state": "new", "attempts": 0}
             | {"received_at": now}
@@ -30,7 +30,7 @@ class Inbox(Repository):
         return len(await self._fetch_all(added))
 
     async def claim(self, worker_id: str, now: float) -> InboxUpdate | None:
-        """Take the oldest new update of a user of whom none is being handled."""
+        """Claim the oldest pending update of a user without a claimed one."""
         await self._lock_claims("inbox")
         busy = select(inbox.c.user_id).where(_RUNNING, inbox.c.user_id.is_not(None))
         free = inbox.c.user_id.is_(None) | inbox.c.user_id.not_in(busy)
@@ -44,19 +44,19 @@ class Inbox(Repository):
         return InboxUpdate(**row) if row else None
 
     async def mark_done(self, update_id: int, now: float) -> None:
-        """The update is handled: its id alone is kept."""
+        """Mark the update as handled; only its id is kept."""
         await self._finish(update_id, "done", now, None)
 
     async def mark_failed(self, update_id: int, error: str, now: float) -> None:
-        """The update cannot be handled: its id and the error are kept."""
+        """Mark the update as failed; its id and the error are kept."""
         await self._finish(update_id, "failed", now, error)
 
     async def release(self, update_id: int) -> None:
-        """Handle it again; that counts as an attempt."""
+        """Make the update pending again; it counts as an attempt."""
         await self._release(inbox.c.update_id == update_id)
 
     async def recover(self, gone: ColumnElement[bool], limit: int, now: float) -> tuple[int, list[InboxUpdate]]:
-        """Handle again what gone owners had in hand; what comes to `limit` attempts fails and is returned."""
+        """Release the updates of dead workers; those with `limit` attempts fail and are returned."""
         often = select(*_COLUMNS).where(_RUNNING, gone, inbox.c.attempts + 1 >= limit).with_for_update()
         failed = [InboxUpdate(**row) for row in await self._fetch_all(often)]
         for given_up in failed:
@@ -64,13 +64,13 @@ class Inbox(Repository):
         return await self._release(gone), failed
 
     async def count_pending(self) -> int:
-        """How many updates are not handled yet, those in hand included."""
+        """Return the number of unhandled updates, including claimed ones."""
         new, running = (select(func.count()).where(state).scalar_subquery() for state in (_NEW, _RUNNING))
         count: int = await self._scalar(select(new + running))
         return count
 
     async def delete_finished(self, before: float) -> int:
-        """Drop the ids of updates that were handled before this time."""
+        """Delete the ids of updates that were handled before this time."""
         return await self._execute(delete(inbox).where(inbox.c.finished_at < before))
 
     async def _release(self, which: ColumnElement[bool]) -> int:

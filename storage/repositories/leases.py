@@ -1,4 +1,4 @@
-"""Leases: names that one owner holds until a time, so that several processes agree who is alive and who does what."""
+"""Leases: names that one worker holds until a time, so that processes agree who is alive and who does what."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Leases(Repository):
     """Rows of `leases`."""
 
     async def acquire(self, name: str, worker_id: str, until: float, now: float) -> bool:
-        """Take or renew the lease; False while somebody else holds it."""
+        """Acquire or renew the lease; return False while another worker holds it."""
         mine = self._insert(leases).values(name=name, owner=worker_id, until=until)
         free = (leases.c.owner == worker_id) | (leases.c.until <= now)
         taken = mine.on_conflict_do_update(
@@ -21,5 +21,5 @@ class Leases(Repository):
         return await self._fetch_one(taken) is not None
 
     async def release(self, worker_id: str) -> None:
-        """Give back all that the owner holds."""
+        """Release all leases of the worker."""
         await self._execute(delete(leases).where(leases.c.owner == worker_id))

@@ -1,4 +1,4 @@
-"""Listings: what a chat has collected, photo by photo and note by note."""
+"""Listings: the photos and notes that a chat has collected."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ _PHOTO = [column for column in photos.c if column.name not in ("listing_id", "us
 class Listings(Repository):
     """Rows of `listings` with their photos and notes.
 
-    A listing that is read stays locked until the transaction ends: what is decided by its revision holds.
+    A listing that was read stays locked until the transaction ends, so decisions based on its revision hold.
     """
 
     async def get_current(self, user_id: int) -> ListingRecord | None:
-        """The listing that the user's next message joins."""
+        """Return the listing that the user's next message joins."""
         return await self._first(listings.c.user_id == user_id, listings.c.collecting)
 
     async def get(self, listing_id: int) -> ListingRecord | None:
-        """The listing of this id."""
+        """Return the listing with this id."""
         return await self._first(listings.c.id == listing_id)
 
     async def get_latest(self, user_id: int) -> ListingRecord | None:
-        """The listing that was opened last."""
+        """Return the listing that was created last."""
         return await self._first(listings.c.user_id == user_id)
 
     async def get_by_album(self, user_id: int, album: str) -> ListingRecord | None:
-        """The listing that holds a photo of the album."""
+        """Return the listing with a photo of the album."""
         mine = select(photos.c.listing_id).where(photos.c.user_id == user_id, photos.c.album == album)
         return await self._first(listings.c.id.in_(mine))
 
     async def get_by_message(self, user_id: int, message_id: int) -> ListingRecord | None:
-        """The listing that a message of the user gave a photo or a note to."""
+        """Return the listing that a message of the user contributed to."""
         parts = [select(t.c.listing_id).where(t.c.user_id == user_id, t.c.message_id == message_id) for t in _PARTS]
         return await self._first(listings.c.id.in_(union(*parts)))
 
     async def list_recent(self, user_id: int, limit: int) -> list[ListingRecord]:
-        """The user's listings, the newest first."""
+        """Return the user's listings, newest first."""
         return await self._load(_newest(listings.c.user_id == user_id).limit(limit))
 
     async def add(self, user_id: int, now: float, case: str | None = None) -> ListingRecord:
-        """A new listing; the user's others stop collecting."""
+        """Create a listing; the user's others stop collecting."""
         await self._stop_collecting_all(user_id)
         values = {"user_id": user_id, "collecting": True, "revision": 0, "case": case, "wants_text": False}
         row = await self._fetch_one(self._insert(listings).values(**values, created_at=now).returning(listings))
@@ -58,7 +58,7 @@ class Listings(Repository):
         return _listing(row, [], [])
 
     async def add_photo(self, listing_id: int, photo: PhotoFile) -> bool:
-        """Add the photo; False where it is there already or where there are `MAX_PHOTOS`."""
+        """Add the photo; return False if it is there already or there are `MAX_PHOTOS`."""
         count: int = await self._scalar(select(func.count()).where(photos.c.listing_id == listing_id))
         if count >= MAX_PHOTOS:
             return False
@@ -67,12 +67,12 @@ class Listings(Repository):
         return await self._execute(self._insert_part(photos, listing_id, values).on_conflict_do_nothing()) == 1
 
     async def delete_photo(self, listing_id: int, file_unique_id: str) -> None:
-        """Take the photo out."""
+        """Remove the photo."""
         one = (photos.c.listing_id == listing_id) & (photos.c.file_unique_id == file_unique_id)
         await self._execute(delete(photos).where(one))
 
     async def set_note(self, listing_id: int, note: Note) -> None:
-        """Insert the note, or replace the one of the same message; an empty text removes it."""
+        """Insert the note or replace the one of the same message; an empty text deletes it."""
         if note.text:
             joined = self._insert_part(notes, listing_id, {"message_id": note.message_id, "text": note.text})
             key = ["listing_id", "message_id"]
@@ -82,12 +82,12 @@ class Listings(Repository):
             await self._execute(delete(notes).where(one))
 
     async def add_revision(self, listing_id: int, *, window_opened_at: float | None, card_due_at: float | None) -> None:
-        """Count a revision, and say when the quiet window began and when it will be over."""
+        """Increment the revision, and store when the quiet window opened and when it closes."""
         revision = listings.c.revision + 1
         await self._set(listing_id, revision=revision, window_opened_at=window_opened_at, card_due_at=card_due_at)
 
     async def claim_due(self, now: float, limit: int) -> list[ListingRecord]:
-        """Listings whose window is over, the longest waiting first; their windows are closed by this."""
+        """Return listings whose window is over, longest waiting first, and close their windows."""
         over = select(listings.c.id).where(listings.c.card_due_at <= now).order_by(listings.c.card_due_at)
         ids = [row["id"] for row in await self._fetch_all(over.limit(limit).with_for_update(skip_locked=True))]
         closed = {"card_due_at": None, "window_opened_at": None}
@@ -96,27 +96,27 @@ class Listings(Repository):
         return [found[listing_id] for listing_id in ids]
 
     async def get_next_due_at(self) -> float | None:
-        """When the next window will be over."""
+        """Return the time at which the next window closes."""
         due = listings.c.card_due_at
         first: float | None = await self._scalar(select(func.min(due)).where(due.is_not(None)))
         return first
 
     async def set_wants_text(self, listing_id: int, wanted: bool) -> None:
-        """Whether a text is to be written as soon as the window is over."""
+        """Store that a text is to be requested when the window closes."""
         await self._set(listing_id, wants_text=wanted)
 
     async def stop_collecting(self, listing_id: int) -> None:
-        """The user's next message opens another listing."""
+        """Let the user's next message open another listing."""
         await self._set(listing_id, collecting=False)
 
     async def resume_collecting(self, listing_id: int) -> None:
-        """The user's next message joins this listing and no other."""
+        """Let the user's next message join this listing and no other."""
         owner: int = await self._scalar(select(listings.c.user_id).where(listings.c.id == listing_id))
         await self._stop_collecting_all(owner)
         await self._set(listing_id, collecting=True)
 
     async def clear(self, listing_id: int) -> None:
-        """Empty the listing: photos, notes and the case are gone."""
+        """Delete the photos, notes and case of the listing."""
         for part in _PARTS:
             await self._execute(delete(part).where(part.c.listing_id == listing_id))
         await self._set(listing_id, case=None)

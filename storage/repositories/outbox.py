@@ -1,4 +1,4 @@
-"""Messages for Telegram: each waits here until it is sent; those of a chat leave one after another."""
+"""The outbox of messages for Telegram: each waits until it is sent; those of a chat are sent in order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CONTENT = [outbox.c[name] for name in OutgoingMessage.__dataclass_fields__]
 
 
 class Outbox(Repository):
-    """Rows of `outbox`, gone once they are sent, and `slots`, which remembers the messages to edit."""
+    """Rows of `outbox`, deleted once they are sent, and `slots`, which stores the messages to edit."""
 
     async def enqueue(self, outgoing: OutgoingMessage, now: float) -> int:
-        """Let the message wait; what waits in the same slot gets the new content and keeps its place."""
+        """Enqueue the message; a pending message of the same slot gets the new content and keeps its place."""
         content = asdict(outgoing) | {"photos": list(outgoing.photos)}
         added = self._insert(outbox).values(**content, state="pending", attempts=0, ready_at=now, created_at=now)
         renewed = {name: added.excluded[name] for name in content} | {
@@ -33,10 +33,12 @@ class Outbox(Repository):
         return row_id
 
     async def claim(self, worker_id: str, now: float, busy: Collection[int], limit: int) -> list[OutboxMessage]:
-        """Take messages that are ready, at most one a chat, of chats neither in `busy` nor being sent to; best first.
+        """Claim messages that are ready, at most one per chat, of chats neither in `busy` nor being sent to; best
+        first.
 
-        The best of a chat has the lowest priority number, then the lowest id; while it waits for its next attempt,
-        the others of the chat wait behind it.
+        The best of a chat has the lowest priority number, then the lowest id; while it waits for a retry, the
+        others of the chat wait
+        behind it.
         """
         await self._lock_claims("outbox")
         sent_to = select(outbox.c.chat_id).where(_SENDING)
@@ -50,7 +52,7 @@ class Outbox(Repository):
         return await self._mark_sending(worker_id, ids)
 
     async def mark_sent(self, row_id: int, message_id: int | None, now: float) -> None:
-        """It is in the chat: nothing but the message of its slot is remembered."""
+        """Delete the sent message; only the message id of its slot is kept."""
         gone = delete(outbox).where(outbox.c.id == row_id).returning(outbox.c.slot, outbox.c.chat_id)
         row = await self._fetch_one(gone)
         if row is None or row["slot"] is None or message_id is None:
@@ -59,21 +61,21 @@ class Outbox(Repository):
         await self._execute(filled.on_conflict_do_update(index_elements=["slot"], set_={"message_id": message_id}))
 
     async def retry(self, row_id: int, ready_at: float, error: str) -> None:
-        """Try again at this time."""
+        """Make the message pending again, from `ready_at` on."""
         await self.release(outbox.c.id == row_id, ready_at=ready_at, error=error)
 
     async def mark_failed(self, row_id: int, error: str) -> None:
-        """It cannot be sent."""
+        """Mark the message as undeliverable."""
         await self._execute(update(outbox).where(outbox.c.id == row_id).values(state="failed", owner=None, error=error))
 
     async def delete_pending(self, chat_id: int) -> int:
-        """Drop what waits for the chat, and return how many messages that were."""
+        """Delete the pending messages of the chat and return their number."""
         return await self._execute(delete(outbox).where(outbox.c.chat_id == chat_id, _PENDING))
 
     async def detach_slot(self, slot: str) -> None:
-        """Leave the slot's message as it is: the next one of the slot is a new message.
+        """Leave the slot's message alone: the next message of the slot is sent anew.
 
-        An edit of the message that is known already still reaches it, in a slot of its own.
+        A pending edit of the old message still reaches it, in a slot of its own.
         """
         message_id = await self._scalar(select(slots.c.message_id).where(slots.c.slot == slot))
         left = None if message_id is None else f"{slot}@{message_id}"
@@ -88,12 +90,12 @@ class Outbox(Repository):
         await self._execute(update(outbox).where(outbox.c.slot == slot, _PENDING).values(fresh=True))
 
     async def count_pending(self) -> int:
-        """How many messages are not sent yet, those in hand included."""
+        """Return the number of unsent messages, including claimed ones."""
         count: int = await self._scalar(select(func.count()).where(_PENDING | _SENDING))
         return count
 
     async def release(self, which: ColumnElement[bool], **values: object) -> int:
-        """Let messages that were being sent wait again, but for those whose slot has a newer content waiting."""
+        """Make claimed messages pending again, unless newer content waits in their slot."""
         mine = select(outbox.c.slot).where(which, _SENDING)
         newer = select(outbox.c.slot).where(_PENDING, outbox.c.slot.is_not(None))
         renewing = mine.where(outbox.c.fresh, outbox.c.slot.is_not(None))
@@ -103,7 +105,7 @@ class Outbox(Repository):
         return await self._execute(update(outbox).where(which, _SENDING).values(again | values))
 
     async def _mark_sending(self, worker_id: str, ids: list[int]) -> list[OutboxMessage]:
-        """Mark them as being sent; returned in the order of `ids`."""
+        """Mark messages as being sent and return them in the order of `ids`."""
         if not ids:
             return []
         taken = update(outbox).where(outbox.c.id.in_(ids), _PENDING).values(state="sending", owner=worker_id)

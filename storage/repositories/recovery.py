@@ -1,4 +1,4 @@
-"""What a process had in hand when it died goes back, and is given up after too many times."""
+"""Release the work of dead processes; work that was released too often is given up."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ PROCESS: Final = "process:"
 
 
 async def recover(connection: AsyncConnection, now: float, sole: str | None = None) -> RecoveryReport:
-    """Let wait again what was in the hands of owners that are gone; see `Transaction.recover`."""
-    updates, failed_updates = await Inbox(connection).recover(_gone(inbox.c.owner, now, sole), MAX_ATTEMPTS, now)
-    works, failed_requests = await Requests(connection).recover(_gone(requests.c.owner, now, sole), MAX_ATTEMPTS, now)
-    messages = await Outbox(connection).release(_gone(outbox.c.owner, now, sole))
+    """Release the work of dead workers; see `Transaction.recover`."""
+    updates, failed_updates = await Inbox(connection).recover(_select_gone(inbox.c.owner, now, sole), MAX_ATTEMPTS, now)
+    works, failed_requests = await Requests(connection).recover(
+        _select_gone(requests.c.owner, now, sole), MAX_ATTEMPTS, now
+    )
+    messages = await Outbox(connection).release(_select_gone(outbox.c.owner, now, sole))
     return RecoveryReport(updates, works, messages, tuple(failed_updates), tuple(failed_requests))
 
 
-def _gone(owner: ColumnElement[str], now: float, sole: str | None) -> ColumnElement[bool]:
+def _select_gone(owner: ColumnElement[str], now: float, sole: str | None) -> ColumnElement[bool]:
     if sole is not None:
         return owner != sole
     alive = select(leases.c.name).where(leases.c.until > now)

@@ -1,4 +1,4 @@
-"""Requests: texts that users wait for, served in turns so that nobody starves anybody."""
+"""Requests for texts, served in turns so that nobody starves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Requests(Repository):
     async def add(
         self, listing: ListingRecord, kind: RequestKind, checkpoints: Sequence[str], seed: int, now: float
     ) -> Request:
-        """A request for a text (two, where `kind` is «compare») of the listing as it is now."""
+        """Add a request for a text (two if `kind` is «compare») about the current revision of the listing."""
         values: Row = {"listing_id": listing.id, "user_id": listing.user_id, "revision": listing.revision, "kind": kind}
         values |= {"checkpoints": list(checkpoints), "seed": seed, "state": "pending", "attempts": 0}
         row = await self._fetch_one(self._insert(requests).values(**values, created_at=now).returning(*_COLUMNS))
@@ -29,22 +29,22 @@ class Requests(Repository):
         return _request(row)
 
     async def get(self, request_id: int) -> Request | None:
-        """The request of this id."""
+        """Return the request with this id."""
         return await self._first(select(*_COLUMNS).where(requests.c.id == request_id))
 
     async def get_open(self, listing_id: int) -> Request | None:
-        """The newest request of the listing that is not finished."""
+        """Return the newest unfinished request of the listing."""
         mine = (requests.c.listing_id == listing_id) & _OPEN
         return await self._first(select(*_COLUMNS).where(mine).order_by(requests.c.id.desc()).limit(1))
 
     async def count_open(self, user_id: int | None = None) -> int:
-        """How many requests, of the user or of all, are not finished."""
+        """Return the number of unfinished requests, of the user or of all."""
         whose = true() if user_id is None else requests.c.user_id == user_id
         count: int = await self._scalar(select(func.count()).where(_OPEN, whose))
         return count
 
     async def count_ahead(self, request_id: int) -> int:
-        """How many waiting requests are served before this one."""
+        """Return the number of pending requests that are served before this one."""
         turns = _turns().subquery()
         own = select(turns.c.turn).where(turns.c.id == request_id).scalar_subquery()
         earlier = (turns.c.turn < own) | ((turns.c.turn == own) & (turns.c.id < request_id))
@@ -53,11 +53,11 @@ class Requests(Repository):
         return count
 
     async def list_pending(self, limit: int) -> list[Request]:
-        """The requests that wait, in the order in which they will be served."""
+        """Return the pending requests in serving order."""
         return [_request(row) for row in await self._fetch_all(_queue().limit(limit))]
 
     async def claim(self, worker_id: str, now: float) -> Request | None:
-        """Take the next request in turn."""
+        """Claim the next request in turn."""
         await self._lock_claims("requests")
         following = next(iter(await self.list_pending(1)), None)
         if following is None:
@@ -67,23 +67,23 @@ class Requests(Repository):
         return await self._first(taken)
 
     async def finish(self, request_id: int, state: RequestState, now: float, error: str | None = None) -> None:
-        """Nothing more is to be done for it."""
+        """Store the final state of the request."""
         await self._set(request_id, state=state, error=error, owner=None, finished_at=now)
 
     async def requeue(self, request_id: int, revision: int) -> None:
-        """The listing has changed since: write about this revision of it."""
+        """Make the request pending again for a newer revision of its listing."""
         await self._set(request_id, state="pending", owner=None, revision=revision)
 
     async def reassign(self, request_id: int, checkpoint: str, seed: int) -> None:
-        """Another captioner writes it instead."""
+        """Let another captioner serve the request."""
         await self._set(request_id, state="pending", owner=None, checkpoints=[checkpoint], seed=seed)
 
     async def release(self, request_id: int, now: float) -> None:
-        """Try it again; that counts as an attempt."""
+        """Make the request pending again; it counts as an attempt."""
         await self._release(requests.c.id == request_id)
 
     async def recover(self, gone: ColumnElement[bool], limit: int, now: float) -> tuple[int, list[Request]]:
-        """Try again what gone owners had in hand; what comes to `limit` attempts fails and is returned."""
+        """Release the requests of dead workers; those with `limit` attempts fail and are returned."""
         often = select(*_COLUMNS).where(_RUNNING, gone, requests.c.attempts + 1 >= limit).with_for_update()
         failed = [_request(row) for row in await self._fetch_all(often)]
         for given_up in failed:
@@ -103,7 +103,7 @@ class Requests(Repository):
 
 
 def _turns() -> Select[tuple[object, ...]]:
-    """What is not finished, each with its turn: a user's k-th comes in turn k, and what runs comes first."""
+    """Select unfinished requests with their turns: a user's k-th has turn k, and running ones come first."""
     ahead = case((requests.c.state == "running", 0), else_=1)
     turn = func.row_number().over(partition_by=requests.c.user_id, order_by=(ahead, requests.c.id))
     return select(*_COLUMNS, turn.label("turn")).where(_OPEN)

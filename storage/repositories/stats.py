@@ -1,4 +1,4 @@
-"""The service in numbers, for those who run it."""
+"""Figures of the service for its operators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StatsQueries(Repository):
     """Counts and medians over all tables."""
 
     async def load(self) -> Stats:
-        """The service in numbers."""
+        """Return the figures of the service."""
         return Stats(
             users=await self._rows(users),
             blocked=await self._scalar(select(func.count()).where(users.c.blocked)),
@@ -38,7 +38,7 @@ class StatsQueries(Repository):
         )
         name = descriptions.c.checkpoint
         rows = await self._fetch_all(select(name, *counts).select_from(judged).group_by(name).order_by(name))
-        first = await self._chosen(comparisons.c.first_id), await self._chosen(comparisons.c.second_id)
+        first = await self._count_choices(comparisons.c.first_id), await self._count_choices(comparisons.c.second_id)
         reasons = await self._reasons()
         return {
             (checkpoint := row.pop("checkpoint")): CheckpointStats(
@@ -50,8 +50,8 @@ class StatsQueries(Repository):
             for row in rows
         }
 
-    async def _chosen(self, shown: ColumnElement[int]) -> dict[tuple[str, str], int]:
-        """How often the choice was so when the checkpoint's text was the one `shown` says."""
+    async def _count_choices(self, shown: ColumnElement[int]) -> dict[tuple[str, str], int]:
+        """Count the choices by checkpoint for the text in the position `shown`."""
         pair = (descriptions.c.checkpoint, comparisons.c.choice)
         joined = comparisons.join(descriptions, descriptions.c.id == shown)
         made = select(*pair, func.count()).select_from(joined).where(comparisons.c.choice.is_not(None))
@@ -72,6 +72,6 @@ class StatsQueries(Repository):
         return count
 
     async def _counts(self, statement: Select[Any]) -> dict[Any, int]:
-        """The last column by the ones before it."""
+        """Return the last column, keyed by the ones before it."""
         rows = [tuple(row) for row in await self._connection.execute(statement)]
         return {row[0] if len(row) == 2 else row[:-1]: row[-1] for row in rows}

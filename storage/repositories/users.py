@@ -1,4 +1,4 @@
-"""Users: how they like to be spoken to, and how everything about them is forgotten."""
+"""Users: their preferences, and the deletion of everything about them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _COLUMNS = (
 
 
 class Users(Repository):
-    """Rows of `users`, and the whole of what is kept about one."""
+    """Rows of `users`, and everything that is stored about one."""
 
     async def get_or_create(self, user_id: int, now: float, language: str = "ru") -> User:
-        """The user, made in `language` when new; who writes is not blocked any more."""
+        """Return the user, created with `language` if new; a user who writes is no longer blocked."""
         user = await self.get(user_id)
         if user is None:
             values = {"id": user_id, "language": language, "blocked": False, "created_at": now}
@@ -34,35 +34,35 @@ class Users(Repository):
         return await self.get_or_create(user_id, now, language)
 
     async def get(self, user_id: int) -> User | None:
-        """The user where there is one."""
+        """Return the user, if there is one."""
         row = await self._fetch_one(select(*_COLUMNS).where(users.c.id == user_id))
         return User(**row) if row else None
 
     async def set_language(self, user_id: int, language: str) -> None:
-        """Speak this language from now on."""
+        """Store the user's language."""
         await self._set(user_id, language=language)
 
     async def set_checkpoint(self, user_id: int, name: str, previous: str | None) -> None:
-        """Write with this captioner from now on; `before` has written until now, None: the bot's own choice."""
+        """Store the chosen captioner and the one used before; None stands for the bot's default."""
         await self._set(user_id, checkpoint=name, checkpoint_before=previous)
 
     async def restore_checkpoint(self, user_id: int) -> None:
-        """Write with the captioner before the chosen one again; without one, with the bot's own choice."""
+        """Go back to the captioner before the chosen one, or to the bot's default."""
         await self._set(user_id, checkpoint=users.c.checkpoint_before, checkpoint_before=None)
 
     async def await_correction(self, user_id: int, description_id: int | None) -> None:
-        """Take the next text of the user as a correction of this description; None: no more."""
+        """Take the user's next text as a correction of this description; None cancels."""
         await self._set(user_id, awaits_correction_of=description_id)
 
     async def mark_blocked(self, user_id: int) -> None:
-        """The user has blocked the bot: nothing waits for them any more."""
+        """Mark that the user has blocked the bot, and drop what waits for them."""
         await self._set(user_id, blocked=True)
         await self._execute(delete(outbox).where(outbox.c.chat_id == user_id, outbox.c.state == "pending"))
         waiting = (requests.c.user_id == user_id) & (requests.c.state == "pending")
         await self._execute(update(requests).where(waiting).values(state="failed", error="blocked"))
 
     async def count_rows(self, user_id: int) -> int:
-        """How many rows of all tables are about the user."""
+        """Return the number of rows about the user in all tables."""
         counts = [
             await self._scalar(select(func.count()).where(column == user_id).select_from(column.table))
             for column in user_columns()
@@ -70,9 +70,9 @@ class Users(Repository):
         return sum(counts)
 
     async def delete(self, user_id: int) -> int:
-        """Delete everything about the user and return how many rows that were.
+        """Delete everything about the user and return the number of rows.
 
-        Of updates the ids stay, so that one which Telegram delivers again is not handled again.
+        The ids of updates stay, so that a redelivered one is not handled again.
         """
         count = await self._execute(
             update(inbox)

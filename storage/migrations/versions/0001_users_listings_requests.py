@@ -1,4 +1,4 @@
-"""Users, the listings that they collect, and the texts that they wait for."""
+"""Users, their listings, and the requests for texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Bring it in."""
+    """Create the tables."""
     _create_users()
     _create_listings()
     _create_photos()
@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it out."""
+    """Drop the tables."""
     for table in ("requests", "notes", "photos", "listings", "users"):
         op.drop_table(table)
 

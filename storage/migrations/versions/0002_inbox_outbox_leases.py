@@ -1,4 +1,4 @@
-"""Updates that wait to be handled, messages that wait to be sent, and which process holds what."""
+"""Pending updates, pending messages, and leases of processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Bring it in."""
+    """Create the tables and columns."""
     _create_inbox()
     _create_outbox()
     _create_slots()
@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it out."""
+    """Drop the tables and columns."""
     for table in ("leases", "slots", "outbox", "inbox"):
         op.drop_table(table)
 

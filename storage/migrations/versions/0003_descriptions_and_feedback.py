@@ -1,4 +1,4 @@
-"""What was written, and what its users say of it."""
+"""Generated texts and the feedback of users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Bring it in."""
+    """Create the tables and columns."""
     _create_descriptions()
     _create_votes()
     _create_corrections()
@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it out."""
+    """Drop the tables and columns."""
     for table in ("comparisons", "corrections", "votes", "descriptions"):
         op.drop_table(table)
 

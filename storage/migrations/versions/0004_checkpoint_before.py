@@ -1,4 +1,4 @@
-"""Which captioner wrote before the chosen one."""
+"""The captioner that a user had before the current choice."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Bring it in."""
+    """Add the column."""
     op.add_column("users", sa.Column("checkpoint_before", sa.Text))
 
 
 def downgrade() -> None:
-    """Take it out."""
+    """Drop the column."""
     op.drop_column("users", "checkpoint_before")

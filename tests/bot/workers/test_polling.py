@@ -126,7 +126,7 @@ class TestPolling:
     def test_a_stop_interrupts_the_wait(self, tmp_path: Path) -> None:
         async def script(sandbox: Sandbox, store: Store, polling: Polling) -> None:
             task = asyncio.create_task(polling.run())
-            await until(lambda: sandbox.telegram.connected)
+            await until(lambda: sandbox.telegram.is_connected)
             polling.stop()
             async with asyncio.timeout(2):
                 await task

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.api.entities import parsed
+from sandbox.api.entities import parse_text
 from sandbox.api.markup import units
 from sandbox.state.types import BotApiError
 
@@ -51,7 +51,7 @@ def entity(kind: str, offset: int, length: int, **more: str) -> dict[str, object
     ],
 )
 def test_html_becomes_text_and_entities(html: str, text: str, entities: list[dict[str, object]]) -> None:
-    assert parsed(html, "HTML") == (text, entities)
+    assert parse_text(html, "HTML") == (text, entities)
 
 
 @pytest.mark.parametrize(
@@ -72,20 +72,20 @@ def test_html_becomes_text_and_entities(html: str, text: str, entities: list[dic
 )
 def test_what_cannot_be_read_is_refused_with_the_place(html: str, reason: str) -> None:
     with pytest.raises(BotApiError) as caught:
-        parsed(html, "HTML")
+        parse_text(html, "HTML")
     assert (caught.value.code, caught.value.description) == (400, f"Bad Request: can't parse entities: {reason}")
 
 
 @pytest.mark.parametrize("mode", ["MarkdownV2", "Markdown", "nonsense"])
 def test_other_modes_are_refused(mode: str) -> None:
     with pytest.raises(BotApiError, match="Bad Request"):
-        parsed("a", mode)
+        parse_text("a", mode)
 
 
 @given(st.text(alphabet="<>/&b i=\"';#x1aё😀amp"))
 def test_no_text_breaks_the_reading(html: str) -> None:
     """Whatever comes is read or refused, and every entity lies inside the text."""
     with suppress(BotApiError):
-        text, entities = parsed(html, "HTML")
+        text, entities = parse_text(html, "HTML")
         assert all(one["offset"] >= 0 and one["offset"] + one["length"] <= units(text) for one in entities)
         assert all(one["length"] > 0 for one in entities)

@@ -43,12 +43,12 @@ async def test_a_user_sees_the_commands_of_the_narrowest_scope_and_the_own_langu
     await bot.set_my_commands(commands("a"))
     await bot.set_my_commands(commands("b"), language_code="ru")
     await bot.set_my_commands(commands("c"), scope=BotCommandScopeChat(chat_id=7))
-    seen = {
-        (chat_id, language): [one["command"] for one in sandbox.telegram.menu.seen(chat_id, language)]
+    visible = {
+        (chat_id, language): [one["command"] for one in sandbox.telegram.menu.visible(chat_id, language)]
         for chat_id in (7, 8)
         for language in ("ru", "en")
     }
-    assert seen == {(7, "ru"): ["c"], (7, "en"): ["c"], (8, "ru"): ["b"], (8, "en"): ["a"]}
+    assert visible == {(7, "ru"): ["c"], (7, "en"): ["c"], (8, "ru"): ["b"], (8, "en"): ["a"]}
 
 
 @local

@@ -39,7 +39,7 @@ async def test_a_poll_waits_for_an_update_and_no_longer_than_asked(sandbox: Sand
     assert await bot.get_updates(timeout=1) == []
     assert 0.9 < time.monotonic() - began < 3
     polling = asyncio.create_task(bot.get_updates(timeout=30))
-    while not sandbox.telegram.connected or sandbox.calls == []:
+    while not sandbox.telegram.is_connected or sandbox.calls == []:
         await asyncio.sleep(0)
     await sandbox.user(7).text("a")
     assert len(await polling) == 1
@@ -48,7 +48,7 @@ async def test_a_poll_waits_for_an_update_and_no_longer_than_asked(sandbox: Sand
 @local
 async def test_a_second_poll_ends_the_first(sandbox: Sandbox, bot: Bot) -> None:
     first = asyncio.create_task(refusal(bot.get_updates(timeout=30)))
-    while not sandbox.telegram.connected:
+    while not sandbox.telegram.is_connected:
         await asyncio.sleep(0.01)
     second = asyncio.create_task(bot.get_updates(timeout=30))
     assert (await first).startswith("Conflict: terminated by other getUpdates request")

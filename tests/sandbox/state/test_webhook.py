@@ -90,7 +90,7 @@ async def test_a_bot_that_is_away_gets_all_when_it_is_back(sandbox: Sandbox, bot
 async def test_polling_and_a_webhook_exclude_each_other(sandbox: Sandbox, bot: Bot) -> None:
     async with receiver() as hook:
         polling = asyncio.create_task(refusal(bot.get_updates(timeout=30)))
-        while not sandbox.telegram.connected:
+        while not sandbox.telegram.is_connected:
             await asyncio.sleep(0.01)
         await bot.set_webhook(hook.url)
         assert await polling == "Conflict: terminated by setWebhook request"

@@ -164,11 +164,11 @@ async def test_what_happens_is_told_as_it_happens(sandbox: Sandbox, bot: Bot, br
         await bot.send_chat_action(7, "typing")
         await sent.delete()
         await bot.set_my_commands([BotCommand(command="a", description="b")])
-        seen = await happened(own, 5)
-        assert [name for name, _ in seen] == ["message", "edited", "action", "deleted", "commands"]
-        assert [data["user"] for _, data in seen] == [7, 7, 7, 7, None]
-        assert (seen[1][1]["text"], seen[2][1]["action"]) == ("b", "typing")
-        assert seen[3][1]["message_id"] == sent.message_id
+        visible = await happened(own, 5)
+        assert [name for name, _ in visible] == ["message", "edited", "action", "deleted", "commands"]
+        assert [data["user"] for _, data in visible] == [7, 7, 7, 7, None]
+        assert (visible[1][1]["text"], visible[2][1]["action"]) == ("b", "typing")
+        assert visible[3][1]["message_id"] == sent.message_id
         assert (await happened(every, 1))[0][1]["text"] == "чужое"
         sandbox.user(9, "Вера")
         assert (await happened(every, 6))[-1] == ("user", {"user": 9, **sandbox.user(9).card})
