@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 VOWELS = "аеёиоуыэюя"
 _LOOKS = {
@@ -33,11 +33,11 @@ def build_disguised_sets(texts: Sequence[str], rude: Collection[str], seed: int 
     """Return the texts with a rude word, all rude words disguised, by name of the disguise."""
     rnd = random.Random(seed)
     holding = [text for text in texts if any(_plain(word) in rude for word in _WORD.findall(text))]
-    return {way.__name__: [_spell(text, way, rnd, rude) for text in holding] for way in WAYS}
+    return {name: [_spell(text, way, rnd, rude) for text in holding] for name, way in WAYS.items()}
 
 
 def _spell(text: str, way: Way, rnd: random.Random, rude: Collection[str]) -> str:
-    return _WORD.sub(lambda found: way(found[0], rnd) if _plain(found[0]) in rude else found[0], text)
+    return _WORD.sub(lambda match: way(match[0], rnd) if _plain(match[0]) in rude else match[0], text)
 
 
 def _plain(word: str) -> str:
@@ -53,11 +53,11 @@ def mask_letters(word: str, rnd: random.Random) -> str:
     if count == 1 and rnd.random() < 0.5 and (places := [n for n in range(1, len(word)) if word[n].lower() in VOWELS]):
         start = rnd.choice(places)
         middle = word[start]
-    shown = sign * (len(middle) if rnd.random() < 0.8 else rnd.randint(1, 4))
-    return word[:start] + shown + word[start + len(middle) :]
+    mask = sign * (len(middle) if rnd.random() < 0.8 else rnd.randint(1, 4))
+    return word[:start] + mask + word[start + len(middle) :]
 
 
-def looking_alike(word: str, rnd: random.Random) -> str:
+def replace_lookalikes(word: str, rnd: random.Random) -> str:
     """Replace letters by Latin letters, digits and signs that look like them."""
     share = rnd.choice((0.3, 0.6, 1.0))
     return "".join(
@@ -70,7 +70,7 @@ def transliterate(word: str, rnd: random.Random) -> str:
     return "".join(rnd.choice(_SOUNDS[each]) for each in word.lower())
 
 
-def apart(word: str, rnd: random.Random) -> str:
+def separate_letters(word: str, rnd: random.Random) -> str:
     """Space out all letters or one or two places: «б л я т ь», «бл ять», «е.ба.нат»."""
     sign = rnd.choice((" ", " ", " ", ".", "-", "_", "*", ",", "/"))
     if rnd.random() < 0.5:
@@ -86,7 +86,7 @@ def repeat_letters(word: str, rnd: random.Random) -> str:
     return "".join(each * (rnd.choice((2, 2, 3, 4, 6)) if n in places else 1) for n, each in enumerate(word))
 
 
-def misspelt(word: str, rnd: random.Random) -> str:
+def misspell(word: str, rnd: random.Random) -> str:
     """Replace, drop, double or transpose a letter."""
     place = rnd.randrange(len(word))
     letter = word[place].lower()
@@ -98,7 +98,7 @@ def misspelt(word: str, rnd: random.Random) -> str:
     return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
 
 
-def invisible(word: str, rnd: random.Random) -> str:
+def insert_invisible(word: str, rnd: random.Random) -> str:
     """Insert invisible characters or combining marks."""
     sign = rnd.choice("\u200b\u200d\u00ad\u2060\u0336\u0301\ufe0f")
     return sign.join(word)
@@ -111,18 +111,19 @@ def alternate_case(word: str, rnd: random.Random) -> str:
 
 def combine(word: str, rnd: random.Random) -> str:
     """Apply two disguises at once."""
-    first, second = rnd.sample((looking_alike, mask_letters, repeat_letters, misspelt, alternate_case), 2)
+    first, second = rnd.sample((replace_lookalikes, mask_letters, repeat_letters, misspell, alternate_case), 2)
     return second(first(word, rnd), rnd)
 
 
-WAYS: tuple[Way, ...] = (
-    mask_letters,
-    looking_alike,
-    transliterate,
-    apart,
-    repeat_letters,
-    misspelt,
-    invisible,
-    alternate_case,
-    combine,
-)
+# The names are keys of the report that `opisalka evaluate toxicity` prints.
+WAYS: Mapping[str, Way] = {
+    "masked": mask_letters,
+    "looking_alike": replace_lookalikes,
+    "transliterated": transliterate,
+    "apart": separate_letters,
+    "repeated": repeat_letters,
+    "misspelt": misspell,
+    "invisible": insert_invisible,
+    "cased": alternate_case,
+    "mixed": combine,
+}
