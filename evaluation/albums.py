@@ -9,14 +9,13 @@ from inference.diversity import DiversityClassifier, zero_shot
 from inference.listing.types import Listing
 
 
-def album_accuracy(
+def measure_album_accuracy(
     clip: Clip, classifier: DiversityClassifier, albums: Mapping[str, Sequence[tuple[Listing, bool]]]
 ) -> dict[str, dict[str, float]]:
     """Return the accuracy of each method per kind of album, and the mean over the kinds, in [0, 1].
 
-    albums: kind → listings with True for many things. Methods: the trained classifier, the dual encoder zero-shot,
-    and counting
-    photos as a baseline.
+    albums: kind → listings with True for many things. Methods: the trained classifier, the dual encoder zero-shot, and
+    counting photos as a baseline.
     """
     table: dict[str, dict[str, float]] = {}
     for kind, listings in albums.items():

@@ -12,12 +12,11 @@ _DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerFigures:
+class AnswerMetrics:
     """Shares in [0, 1] over the answered listings; None for a share of no listing.
 
-    price, size, both: listings whose text repeats the values of their fields; invented: numbers in the texts that
-    no field
-    has; distinct: different texts among all.
+    price, size, both: listings whose text repeats the values of their fields; invented: numbers in the texts that no
+    field has; distinct: different texts among all.
     """
 
     listings: int
@@ -28,13 +27,13 @@ class AnswerFigures:
     distinct: float | None
 
 
-def answer_figures(texts: Sequence[str], attributes: Sequence[str]) -> AnswerFigures:
+def measure_answers(texts: Sequence[str], attributes: Sequence[str]) -> AnswerMetrics:
     """Compute the metrics of texts and of the fields (one `name: value` per line) that they were generated from."""
-    values = [mask(fields).values for fields in attributes]
-    price = [_keeps_values(text, given, ("<PRICE>",)) for text, given in zip(texts, values, strict=True)]
-    size = [_keeps_values(text, given, ("<SIZE>",)) for text, given in zip(texts, values, strict=True)]
-    both = [_keeps_values(text, given, ("<PRICE>", "<SIZE>")) for text, given in zip(texts, values, strict=True)]
-    return AnswerFigures(
+    values = [mask(text).values for text in attributes]
+    price = [_keeps_values(text, fields, ("<PRICE>",)) for text, fields in zip(texts, values, strict=True)]
+    size = [_keeps_values(text, fields, ("<SIZE>",)) for text, fields in zip(texts, values, strict=True)]
+    both = [_keeps_values(text, fields, ("<PRICE>", "<SIZE>")) for text, fields in zip(texts, values, strict=True)]
+    return AnswerMetrics(
         listings=len(texts),
         price=_share(price),
         size=_share(size),
@@ -51,11 +50,11 @@ def _keeps_values(text: str, values: Mapping[str, str], tokens: Sequence[str]) -
     return all(values[token] in text for token in tokens)
 
 
-def _share(answers: Sequence[bool | None]) -> float | None:
-    known = [answer for answer in answers if answer is not None]
+def _share(outcomes: Sequence[bool | None]) -> float | None:
+    known = [answer for answer in outcomes if answer is not None]
     return sum(known) / len(known) if known else None
 
 
 def _count_invented(text: str, attributes: str) -> int:
-    given = set(_DIGITS.findall(attributes))
-    return sum(number not in given for number in _DIGITS.findall(text))
+    numbers = set(_DIGITS.findall(attributes))
+    return sum(number not in numbers for number in _DIGITS.findall(text))

@@ -26,7 +26,7 @@ ALBUM = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judgement:
     """One judgement of a check. `wrong`: it should have been refused."""
 
     kind: str
@@ -50,57 +50,55 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class MatchEvaluator:
     """A dual encoder, its match rule, and the features of all photos in question."""
 
     clip: Clip
     rule: MatchPolicy
     gallery: PhotoIndex
 
-    def judge_pairs(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judged]:
+    def judge_pairs(self, kind: str, pairs: Sequence[Pair], wrong: bool) -> list[Judgement]:
         """Judge pairs with `match`, all texts encoded as one batch."""
         embeddings = self.clip.encode_texts([pair.text for pair in pairs]).embeddings
         return [
-            Judged(kind, pair.photos, pair.text, wrong, self._verdict(pair, embedding))
+            Judgement(kind, pair.photos, pair.text, wrong, self._verdict(pair, embedding))
             for pair, embedding in zip(pairs, embeddings, strict=True)
         ]
 
     def _verdict(self, pair: Pair, embedding: Tensor) -> Verdict:
-        views, foreign = self.gallery.get_album(pair.photos)
-        return self.rule.judge(views, pair.text, embedding, foreign)
+        views, out_of_domain = self.gallery.get_album(pair.photos)
+        return self.rule.judge(views, pair.text, embedding, out_of_domain)
 
 
 def swap_texts(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: random.Random) -> list[Pair]:
     """Return each photo with the text of another thing; pairs without a candidate are left out."""
-    found = []
+    swapped = []
     for pair in pairs:
-        others = [other.text for other in rnd.sample(pairs, min(len(pairs), 60)) if differs(pair.text, other.text)]
-        found += [Pair(pair.photos, others[0])] if others else []
-    return found
+        candidates = [other.text for other in rnd.sample(pairs, min(len(pairs), 60)) if differs(pair.text, other.text)]
+        swapped += [Pair(pair.photos, candidates[0])] if candidates else []
+    return swapped
 
 
-def strange(photos: Sequence[Path], texts: Sequence[str], rnd: random.Random) -> list[Pair]:
+def pair_out_of_domain(photos: Sequence[Path], texts: Sequence[str], rnd: random.Random) -> list[Pair]:
     """Return each photo of something else with a text about clothes."""
     return [Pair((photo,), rnd.choice(texts)) for photo in photos]
 
 
 def build_mixed_albums(pairs: Sequence[Pair], photos: Sequence[Path], rnd: random.Random) -> Iterator[tuple[Pair, int]]:
-    """Yield albums of `ALBUM` photos with one out-of-domain photo, and its number from 1; the text names all other
-    things.
-    """
+    """Yield albums of `ALBUM` photos, and the number (from 1) of the out-of-domain photo in each."""
     single = [pair for pair in pairs if len(pair.photos) == 1]
     for photo in photos:
-        chosen = rnd.sample(single, ALBUM - 1)
+        neighbours = rnd.sample(single, ALBUM - 1)
         place = rnd.randrange(ALBUM)
-        album = [pair.photos[0] for pair in chosen]
-        yield Pair((*album[:place], photo, *album[place:]), " ".join(pair.text for pair in chosen)), place + 1
+        album = [pair.photos[0] for pair in neighbours]
+        yield Pair((*album[:place], photo, *album[place:]), " ".join(pair.text for pair in neighbours)), place + 1
 
 
-def measure_naming(judged: Sequence[Judged], numbers: Sequence[int]) -> tuple[float, float]:
+def measure_naming(judgements: Sequence[Judgement], numbers: Sequence[int]) -> tuple[float, float]:
     """Return the share of albums whose out-of-domain photo is named, and the share in which it alone is named."""
-    said = [_numbers(each.verdict) for each in judged]
-    among = [str(number) in each for each, number in zip(said, numbers, strict=True)]
-    alone = [{str(number)} == each for each, number in zip(said, numbers, strict=True)]
+    named_numbers = [_numbers(each.verdict) for each in judgements]
+    among = [str(number) in each for each, number in zip(named_numbers, numbers, strict=True)]
+    alone = [{str(number)} == each for each, number in zip(named_numbers, numbers, strict=True)]
     return sum(among) / max(1, len(among)), sum(alone) / max(1, len(alone))
 
 
@@ -108,10 +106,10 @@ def _numbers(verdict: Verdict) -> set[str]:
     return set(str(verdict.reason.details.get("numbers", "")).split(", ")) if verdict.reason else set()
 
 
-def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
+def summarise_by_kind(judgements: Sequence[Judgement]) -> dict[str, dict[str, float]]:
     """Return per kind the count, the number of judged pairs, and the share refused."""
-    kinds: dict[str, list[Judged]] = {}
-    for each in judged:
+    kinds: dict[str, list[Judgement]] = {}
+    for each in judgements:
         kinds.setdefault(each.kind, []).append(each)
     return {
         kind: {
@@ -123,35 +121,35 @@ def summarise_by_kind(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
     }
 
 
-def photo_judgements(
-    rule: PhotoPolicy, found: Sequence[tuple[Path, Sequence[Detection]]], kind: str, wrong: bool
-) -> list[Judged]:
+def judge_photos(
+    rule: PhotoPolicy, detections: Sequence[tuple[Path, Sequence[Detection]]], kind: str, wrong: bool
+) -> list[Judgement]:
     """Judge single photos with the photo check, without the second opinion."""
-    return [Judged(kind, (path,), "", wrong, rule.judge([each])) for path, each in found]
+    return [Judgement(kind, (path,), "", wrong, rule.judge([each])) for path, each in detections]
 
 
-def label_counts(found: Sequence[tuple[Path, Sequence[Detection]]]) -> dict[str, dict[str, int]]:
+def count_labels(detections: Sequence[tuple[Path, Sequence[Detection]]]) -> dict[str, dict[str, int]]:
     """Return per label the number of photos with a detection, and with a score of at least 0.4 and 0.5."""
     counts: dict[str, dict[str, int]] = {}
     for least in (0.25, 0.4, 0.5):
-        labels = Counter(label for _, each in found for label in {one.label for one in each if one.score >= least})
+        labels = Counter(label for _, each in detections for label in {one.label for one in each if one.score >= least})
         for label, count in labels.items():
             counts.setdefault(label, {})[f"{least:.2f}"] = count
     return dict(sorted(counts.items()))
 
 
-def compute_auc(judged: Sequence[Judged], higher_is_worse: bool) -> float | None:
+def compute_auc(judgements: Sequence[Judgement], higher_is_worse: bool) -> float | None:
     """Return the ROC AUC of wrong against right judgements; None if one of the two is missing."""
-    scores = {wrong: _scores(judged, wrong) for wrong in (False, True)}
+    scores = {wrong: _scores(judgements, wrong) for wrong in (False, True)}
     if not len(scores[False]) or not len(scores[True]):
         return None
     return roc_auc(scores[higher_is_worse], scores[not higher_is_worse])
 
 
-def compute_roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
+def compute_roc(judgements: Sequence[Judgement], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
     """Return the ROC curve as (share of right ones refused, share of wrong ones refused), from no refusals to all."""
     sign = 1 if higher_is_worse else -1
-    right, wrong = (sign * _scores(judged, each) for each in (False, True))
+    right, wrong = (sign * _scores(judgements, each) for each in (False, True))
     if not len(right) or not len(wrong):
         return []
     levels = torch.cat((right, wrong)).quantile(torch.linspace(1, 0, points))
@@ -159,11 +157,11 @@ def compute_roc(judged: Sequence[Judged], higher_is_worse: bool, points: int = 6
     return [(0.0, 0.0), *zip(*shares, strict=True)]
 
 
-def nearest(judged: Sequence[Judged], threshold: float, count: int) -> list[Judged]:
+def find_nearest(judgements: Sequence[Judgement], threshold: float, count: int) -> list[Judgement]:
     """Return the judgements with scores nearest to a threshold, nearest first; at zero nothing was detected."""
-    scored = [each for each in judged if each.verdict.score]
+    scored = [each for each in judgements if each.verdict.score]
     return sorted(scored, key=lambda each: abs((each.verdict.score or 0.0) - threshold))[:count]
 
 
-def _scores(judged: Sequence[Judged], wrong: bool) -> Tensor:
-    return torch.tensor([e.verdict.score for e in judged if e.wrong == wrong and e.verdict.score is not None])
+def _scores(judgements: Sequence[Judgement], wrong: bool) -> Tensor:
+    return torch.tensor([e.verdict.score for e in judgements if e.wrong == wrong and e.verdict.score is not None])

@@ -7,9 +7,7 @@ from torch import Tensor
 
 
 def roc_auc(right: Tensor, wrong: Tensor) -> float:
-    """Return the probability that a right pair scores higher than a wrong one; ties count half. Inputs: (n,) and
-    (m,).
-    """
+    """Return the ROC AUC in [0, 1] of scores (n,) of right and (m,) of wrong pairs; ties count half."""
     ordered = wrong.sort().values.contiguous()
     right = right.contiguous()
     below = torch.searchsorted(ordered, right) + torch.searchsorted(ordered, right, right=True)

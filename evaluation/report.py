@@ -13,13 +13,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-from evaluation.moderation import Judged, compute_roc, nearest, summarise_by_kind
+from evaluation.moderation import Judgement, compute_roc, find_nearest, summarise_by_kind
 from inference.errors import Message
 from inference.listing.photos import load_photo
 
 SHOWN = 24
 EDGE = 160
-Words = Callable[[Message], str]
+Translate = Callable[[Message], str]
 
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -61,7 +61,7 @@ class Chapter:
     """
 
     name: str
-    judged: Sequence[Judged]
+    judgements: Sequence[Judgement]
     threshold: float
     higher_is_worse: bool
     figures: Mapping[str, float | None]
@@ -70,10 +70,10 @@ class Chapter:
     def summary(self) -> dict[str, object]:
         """Return everything that was measured, for JSON."""
         labels = {"labels": self.labels} if self.labels else {}
-        return {**self.figures, **labels, **summarise_by_kind(self.judged)}
+        return {**self.figures, **labels, **summarise_by_kind(self.judgements)}
 
 
-def page(chapters: Sequence[Chapter], words: Words) -> str:
+def render_page(chapters: Sequence[Chapter], words: Translate) -> str:
     """Render the whole page as HTML."""
     body = "".join(_chapter(chapter, words) for chapter in chapters)
     title, clear = (escape(words(Message(code))) for code in ("moderation-page", "moderation-page-clear"))
@@ -85,17 +85,17 @@ def page(chapters: Sequence[Chapter], words: Words) -> str:
     )
 
 
-def _chapter(chapter: Chapter, words: Words) -> str:
-    cards = "".join(_card(each, words) for each in nearest(chapter.judged, chapter.threshold, SHOWN))
+def _chapter(chapter: Chapter, words: Translate) -> str:
+    cards = "".join(_card(each, words) for each in find_nearest(chapter.judgements, chapter.threshold, SHOWN))
     return (
-        f"<h2>{_name(chapter.name, words)}</h2>{_kinds(chapter.judged, words)}{_figures(chapter.figures, words)}"
+        f"<h2>{_name(chapter.name, words)}</h2>{_kinds(chapter.judgements, words)}{_figures(chapter.figures, words)}"
         f"{_curve(chapter, words)}{_labels(chapter.labels, words)}"
         f"<h3>{escape(words(Message('moderation-page-nearest', {'threshold': f'{chapter.threshold:.3f}'})))}</h3>"
         f'<div class="cards">{cards}</div>'
     )
 
 
-def _name(name: str, words: Words) -> str:
+def _name(name: str, words: Translate) -> str:
     return escape(words(Message(_NAMES[name])))
 
 
@@ -109,12 +109,12 @@ def _row(cells: Sequence[object], tag: str = "td") -> str:
     return f"<tr><{tag}>{name}" + "".join(f"<{tag} class=n>{number}" for number in numbers)
 
 
-def _figures(figures: Mapping[str, float | None], words: Words) -> str:
+def _figures(figures: Mapping[str, float | None], words: Translate) -> str:
     rows = [(_name(name, words), f"{value:.3f}") for name, value in figures.items() if value is not None]
     return _table(rows) if rows else ""
 
 
-def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
+def _labels(labels: Mapping[str, Mapping[str, int]], words: Translate) -> str:
     """Render the number of photos per label by least score."""
     if not labels:
         return ""
@@ -125,35 +125,35 @@ def _labels(labels: Mapping[str, Mapping[str, int]], words: Words) -> str:
     )
 
 
-def _kinds(judged: Sequence[Judged], words: Words) -> str:
+def _kinds(judgements: Sequence[Judgement], words: Translate) -> str:
     """Render the confusion at the threshold: per kind how many there are, are judged, and are refused."""
     head = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
     rows = (
         (_name(kind, words), row["count"], row["judged"], f"{row['refused']:.2%}")
-        for kind, row in summarise_by_kind(judged).items()
+        for kind, row in summarise_by_kind(judgements).items()
     )
     return _table(rows, ["", *map(escape, head)])
 
 
-def _curve(chapter: Chapter, words: Words) -> str:
+def _curve(chapter: Chapter, words: Translate) -> str:
     points = " ".join(
-        f"{200 * x:.1f},{200 - 200 * y:.1f}" for x, y in compute_roc(chapter.judged, chapter.higher_is_worse)
+        f"{200 * x:.1f},{200 - 200 * y:.1f}" for x, y in compute_roc(chapter.judgements, chapter.higher_is_worse)
     )
     if not points:
         return ""
-    told = escape(words(Message("moderation-curve")))
+    caption = escape(words(Message("moderation-curve")))
     line = f'<polyline points="{points}" fill="none" stroke="#06c"/>'
-    return f'<figure><svg width="200" height="200">{line}</svg><figcaption>{told}</figcaption></figure>'
+    return f'<figure><svg width="200" height="200">{line}</svg><figcaption>{caption}</figcaption></figure>'
 
 
-def _card(judged: Judged, words: Words) -> str:
-    verdict = judged.verdict
-    pictures = "".join(f'<img src="{_picture(path)}" alt="">' for path in judged.photos[:5])
+def _card(judgement: Judgement, words: Translate) -> str:
+    verdict = judgement.verdict
+    pictures = "".join(f'<img src="{_picture(path)}" alt="">' for path in judgement.photos[:5])
     reason = words(verdict.reason) if verdict.reason else ""
-    frame = "card no" if judged.is_refused else "card"
+    frame = "card no" if judgement.is_refused else "card"
     return (
-        f'<div class="{frame}">{pictures}<p><b>{_name(judged.kind, words)}</b> {verdict.score:.3f}'
-        f"<p>{escape(judged.text[:160])}<p>{escape(reason)}</div>"
+        f'<div class="{frame}">{pictures}<p><b>{_name(judgement.kind, words)}</b> {verdict.score:.3f}'
+        f"<p>{escape(judgement.text[:160])}<p>{escape(reason)}</div>"
     )
 
 

@@ -13,7 +13,7 @@ from inference.moderation.texts import ToxicityClassifier
 
 
 @dataclass(frozen=True, slots=True)
-class ToxicityFigures:
+class ToxicityMetrics:
     """`auc`: toxic comments against their neutral rewrites; the other shares are of texts refused at the threshold.
 
     disguised: by name of the disguise; ms: median milliseconds per single text.
@@ -30,17 +30,17 @@ class ToxicityFigures:
     ms: float
 
 
-def toxicity_figures(
+def measure_toxicity(
     moderation: ToxicityClassifier,
     toxic: Sequence[str],
     rewrites: Sequence[str],
     ads: Sequence[str],
     disguised: Mapping[str, Sequence[str]],
-) -> ToxicityFigures:
+) -> ToxicityMetrics:
     """Compute the metrics on toxic comments, their neutral rewrites, plain ads and disguised obscenities."""
     insults, rewritten = moderation.predict_risks(toxic), moderation.predict_risks(rewrites)
     refused = {name: measure_refused_share(moderation, texts) for name, texts in disguised.items()}
-    return ToxicityFigures(
+    return ToxicityMetrics(
         threshold=moderation.threshold,
         comments=len(toxic),
         auc=roc_auc(torch.tensor(insults), torch.tensor(rewritten)),

@@ -46,10 +46,10 @@ def compute_fits(
     """
     embeddings = clip.encode_texts(texts).embeddings
     return [
-        compute_photo_fits(views, embedding, foreign)
+        compute_photo_fits(views, embedding, out_of_domain)
         for example, text, embedding in zip(examples, texts, embeddings, strict=True)
         if rule.applies_to(text)
-        for views, foreign in [gallery.get_album(example.photos)]
+        for views, out_of_domain in [gallery.get_album(example.photos)]
     ]
 
 
@@ -59,29 +59,28 @@ def choose_thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, f
     kinds: per kind of text, the fits of each album's photos. `match_threshold` is for the best photo of an album,
     `match_photo_threshold` for single photos; the second never exceeds the first.
     """
-    judged = [kind for kind in kinds if kind]
-    best = min(_quantile([max(fits) for fits in kind], WHOLE_REFUSED) for kind in judged)
-    each = min(_quantile([min(fits) for fits in kind], PHOTO_REFUSED) for kind in judged)
+    judged_kinds = [kind for kind in kinds if kind]
+    best = min(_quantile([max(fits) for fits in kind], WHOLE_REFUSED) for kind in judged_kinds)
+    each = min(_quantile([min(fits) for fits in kind], PHOTO_REFUSED) for kind in judged_kinds)
     return {"match_threshold": best, "match_photo_threshold": min(best, each)}
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
     """Return the quantile rounded down to four digits, so that a value equal to the threshold passes."""
-    found = float(torch.tensor(values).quantile(share, interpolation="lower"))
-    return math.floor(found * 10_000) / 10_000
+    value = float(torch.tensor(values).quantile(share, interpolation="lower"))
+    return math.floor(value * 10_000) / 10_000
 
 
 def measure_second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[Path]) -> dict[str, float]:
     """Measure how well the zero-shot dual encoder tells nudity from clothes.
 
-    Returns `auc` (ROC AUC in [0, 1]), `threshold`, `caught` (share of nude photos at it) and `helps`: 1 if the AUC
-    is high
-    enough for the encoder to be used, else 0.
+    Returns `auc` (ROC AUC in [0, 1]), `threshold`, `caught` (share of nude photos at it) and `helps`: 1 if the AUC is
+    high enough for the encoder to be used, else 0.
     """
     clip = Clip.load(card.folder)
-    asked = ZeroShotNudityClassifier.from_languages(clip, card.languages, 1.0)
+    opinion = ZeroShotNudityClassifier.from_languages(clip, card.languages, 1.0)
     plain, bare = (
-        torch.tensor(asked.predict_risks(PhotoIndex.build(clip, None, paths).features)) for paths in (clothes, nude)
+        torch.tensor(opinion.predict_risks(PhotoIndex.build(clip, None, paths).features)) for paths in (clothes, nude)
     )
     least = float(plain.quantile(1 - OPINION_REFUSES))
     auc = roc_auc(bare, plain)

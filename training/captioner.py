@@ -1,5 +1,4 @@
-"""Train `captioner/mini` (`opisalka train captioner`): a decoder from scratch over features of `clip/mini` and masked
-fields.
+"""Train `captioner/mini` (`opisalka train captioner`): a decoder over `clip/mini` features and fields.
 
 It is pre-trained on plain Russian phrases, then trained on samples composed of photos, captions and fields
 (`data/scenes.py`). The dual encoder stays frozen, so its features are computed once.
@@ -120,9 +119,9 @@ def _compute_loss(
         targets[number, start - 1 : len(row) - 1] = torch.tensor(row[start:])
     with loop.autocast(device):
         hidden = model(model.embed(ids.to(device), states.to(device), slot))
-        asked = targets.to(device) != IGNORED
-        logits = model.compute_logits(hidden[asked])
-    return functional.cross_entropy(logits.float(), targets.to(device)[asked], label_smoothing=0.05)
+        is_target = targets.to(device) != IGNORED
+        logits = model.compute_logits(hidden[is_target])
+    return functional.cross_entropy(logits.float(), targets.to(device)[is_target], label_smoothing=0.05)
 
 
 def save_captioner(model: Decoder, tokenizer: Tokenizer, folder: Path) -> None:

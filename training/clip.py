@@ -1,7 +1,6 @@
 """Train `clip/mini` (`opisalka train clip`): a dual encoder from scratch on photos and their Russian texts.
 
-Two stages: `finetune_teacher` adapts the public MobileNetV2 to the photos of this project; `train_clip` trains a
-ResNet
+Two stages: `finetune_teacher` adapts the public MobileNetV2 to the photos of this project; `train_clip` trains a ResNet
 from random weights on the same labels and distils the teacher on endless augmented and mixed views ("Knowledge
 distillation: a good teacher is patient and consistent", Beyer et al., 2022). The contrastive loss is that of CLIP
 (Radford et al., 2021), without negatives among pairs of similar garments.
@@ -26,7 +25,7 @@ from training import loop
 from training.data.augment import augment, mix_images
 from training.data.dataset import Dataset
 from training.data.labels import Heads, compute_head_loss, distillation_loss
-from training.teacher import FEATURES, read_teacher
+from training.teacher import FEATURES, load_teacher
 
 WIDTHS = (48, 96, 192, 384)
 DIM = 256
@@ -50,8 +49,8 @@ class DualEncoder(nn.Module):
 
     def encode_images(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Encode pixels (batch, 3, size, size) into pooled features (batch, width) and unit embeddings (batch, DIM)."""
-        seen = self.trunk(pixels)
-        pooled = seen if isinstance(seen, Tensor) else seen.pooler_output
+        encoded = self.trunk(pixels)
+        pooled = encoded if isinstance(encoded, Tensor) else encoded.pooler_output
         return pooled, functional.normalize(self.visual_projection(pooled).float(), dim=-1)
 
     def encode_texts(self, tokens: Tensor) -> Tensor:
@@ -102,8 +101,7 @@ def contrastive_loss(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tenso
     """Return the symmetric cross entropy of each photo's own text among the batch, a scalar.
 
     photos, texts: (batch, DIM) unit embeddings; groups: (batch,) int64, pairs of the same group are no negatives;
-    scale:
-    logarithm of the temperature's inverse.
+    scale: logarithm of the temperature's inverse.
     """
     logits = scale.exp().clamp(max=60) * photos @ texts.T
     alike = (groups[:, None] == groups[None]) & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
@@ -113,21 +111,21 @@ def contrastive_loss(photos: Tensor, texts: Tensor, groups: Tensor, scale: Tenso
 
 
 def compute_task_loss(model: DualEncoder, pixels: Tensor, batch: Dataset) -> Tensor:
-    """Return the sum of the classification and the contrastive loss, a scalar; pixels: (batch, 3, size, size) in [-1,
-    1].
+    """Return the classification plus the contrastive loss, a scalar.
+
+    pixels: (batch, 3, size, size) float32 in [-1, 1].
     """
     pooled, photos = model.encode_images(pixels)
     texts = model.encode_texts(_pick_text(batch))
-    return compute_head_loss(model.heads(pooled), batch.labels) + contrastive_loss(
-        photos, texts, batch.groups, model.logit_scale
-    )
+    loss = compute_head_loss(model.heads(pooled), batch.labels)
+    return loss + contrastive_loss(photos, texts, batch.groups, model.logit_scale)
 
 
 def finetune_teacher(
     weights: Path, train: Dataset, held: Dataset, words: int, sizes: dict[str, int], out: Path, steps: int
 ) -> None:
     """Fine-tune the public teacher and save it in `out`; `weights` is its .tflite or .safetensors file."""
-    trunk = read_teacher(weights)
+    trunk = load_teacher(weights)
     device = train.pixels.device
     model = convert_conv2d_weight_memory_format(
         DualEncoder(trunk, FEATURES, words, sizes).to(device), torch.channels_last
@@ -175,7 +173,7 @@ def train_clip(
         with loop.autocast(device):
             with torch.no_grad():
                 target, _ = teacher.encode_images(pixels)
-                answers = teacher.heads(target)
+                teacher_logits = teacher.heads(target)
             small = (
                 functional.interpolate(pixels, FIRST_AT, mode="bilinear", antialias=True)
                 if number < 0.72 * steps
@@ -183,20 +181,19 @@ def train_clip(
             )
             pooled, photos = model.encode_images(small)
             texts = model.encode_texts(_pick_text(batch))
-            said = model.heads(pooled)
-            loss = compute_head_loss({n: logits[: len(clean)] for n, logits in said.items()}, batch.labels)
+            student_logits = model.heads(pooled)
+            loss = compute_head_loss({n: logits[: len(clean)] for n, logits in student_logits.items()}, batch.labels)
             loss = loss + contrastive_loss(photos[: len(clean)], texts, batch.groups, model.logit_scale)
             closeness = functional.cosine_similarity(imitate(pooled).float(), target.float()).mean()
-            loss = loss + distillation_loss(said, answers) + 4 * (1 - closeness)
+            loss = loss + distillation_loss(student_logits, teacher_logits) + 4 * (1 - closeness)
         loop.optimizer_step(optimizer, loss, 1.5e-3 * loop.cosine_schedule(number, steps, 200))
         average.update_parameters(model)
         if (number + 1) % 500:
             return {}
         return {"loss": loss.item(), "closeness": closeness.item(), **evaluate(smooth, held, SERVED_AT)}
 
-    loop.run_steps(
-        steps, step, {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}, out, "clip"
-    )
+    state: dict[str, loop.Stateful] = {"model": model, "imitate": imitate, "average": average, "optimizer": optimizer}
+    loop.run_steps(steps, step, state, out, "clip")
     return smooth
 
 
@@ -207,19 +204,18 @@ def _pick_text(batch: Dataset) -> Tensor:
 
 @torch.no_grad()
 def evaluate(model: DualEncoder, held: Dataset, size: int) -> dict[str, float]:
-    """Return held-out metrics: accuracies of item and colour, and the ROC AUC of right against swapped pairs, in [0,
-    1].
+    """Return held-out metrics: accuracies of item and colour, ROC AUC of right against swapped pairs, in [0, 1].
 
     size: edge of the input in pixels.
     """
     model.eval()
     pixels = functional.interpolate(held.pixels.float() / 127.5 - 1, size, mode="bilinear", antialias=True)
     with loop.autocast(pixels.device):
-        seen = [model.encode_images(part.contiguous(memory_format=torch.channels_last)) for part in pixels.split(256)]
-        said = model.heads(torch.cat([pooled for pooled, _ in seen]))
-        photos, texts = torch.cat([photos for _, photos in seen]), model.encode_texts(held.tokens[:, 0])
+        encoded = [model.encode_images(p.contiguous(memory_format=torch.channels_last)) for p in pixels.split(256)]
+        logits = model.heads(torch.cat([pooled for pooled, _ in encoded]))
+        photos, texts = torch.cat([photos for _, photos in encoded]), model.encode_texts(held.tokens[:, 0])
     model.train()
-    figures = {name: float((said[name].argmax(1) == held.labels[name]).float().mean()) for name in ("item", "color")}
+    figures = {name: float((logits[name].argmax(1) == held.labels[name]).float().mean()) for name in ("item", "color")}
     return figures | {"auc": compute_pair_auc(photos @ texts.T, held.labels["item"])}
 
 

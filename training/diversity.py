@@ -1,6 +1,4 @@
-"""Train `diversity/mini` (`opisalka train diversity`): one thing or many, from image features and the fields'
-embedding.
-"""
+"""Train `diversity/mini` (`opisalka train diversity`): one thing or many, from photos and fields."""
 
 from __future__ import annotations
 
@@ -29,8 +27,7 @@ class Albums:
     """Labelled random albums: views of one thing, sets, single pictures, and real listings with their fields.
 
     feature_cache: (scenes, views, 1 + GRID², width) float16 states of the dual encoder; texts: the unit embedding
-    (dim,) of each
-    listing's fields.
+    (dim,) of each listing's fields.
     """
 
     clip: Clip
@@ -52,9 +49,7 @@ class Albums:
                 self._numbers[scene.photos[0]] = number
 
     def sample(self) -> tuple[ImageFeatures, Tensor | None, float]:
-        """Draw an album: its features, the embedding of its text or None, and the label (1 for many things, 0 for
-        one).
-        """
+        """Draw an album: features, text embedding (dim,) float32 or None, label (1 for many things, 0 for one)."""
         kind = self.rnd.random()
         if kind < 0.15:
             return self._listing()
@@ -63,8 +58,8 @@ class Albums:
         scene = self.scenes[first]
         if kind < 0.45 and scene.group:
             group = self._groups[scene.group]
-            others = self.rnd.sample(group, min(len(group), self.rnd.randint(2, 6)))
-            different = {self.scenes[number].things: number for number in (first, *others)}
+            companions = self.rnd.sample(group, min(len(group), self.rnd.randint(2, 6)))
+            different = {self.scenes[number].things: number for number in (first, *companions)}
             return self._views(tuple(different.values())), None, float(len(different) > 1)
         times = self.rnd.choice((1, 1, 2, 3, 4)) if not scene.many else 1
         return self._views((first,) * times), None, float(scene.many)
@@ -72,10 +67,10 @@ class Albums:
     def _listing(self) -> tuple[ImageFeatures, Tensor | None, float]:
         number = self.rnd.randrange(len(self.listings))
         listing = self.listings[number]
-        seen = tuple(self._numbers[path] for path in listing.photos if path in self._numbers)
-        if not seen or listing.diversity_score is None:
+        numbers = tuple(self._numbers[path] for path in listing.photos if path in self._numbers)
+        if not numbers or listing.diversity_score is None:
             return self.sample()
-        return self._views(seen), self.texts[number], listing.diversity_score
+        return self._views(numbers), self.texts[number], listing.diversity_score
 
     def _views(self, numbers: Sequence[int]) -> ImageFeatures:
         chosen = [self.rnd.randrange(self.features.shape[1]) for _ in numbers]
@@ -84,7 +79,7 @@ class Albums:
 
 
 def features_from_states(clip: Clip, states: Tensor) -> ImageFeatures:
-    """Project cached states (photos, 1 + GRID², width) to image features."""
+    """Project cached states (photos, 1 + GRID², width) float32 to image features."""
     with torch.no_grad():
         embeddings = functional.normalize(clip.model.visual_projection(states[:, 0]), dim=-1)
     return ImageFeatures(embeddings, states)
@@ -98,14 +93,14 @@ def train(classifier: DiversityClassifier, albums: Albums, work: Path, steps: in
     def step(number: int) -> dict[str, float]:
         # Seeded by PyTorch's generator, which a restart restores: a resumed run draws new albums, not the first again.
         albums.rnd.seed(int(torch.randint(1 << 31, ())))
-        drawn = [albums.sample() for _ in range(ALBUMS_A_STEP)]
-        logits = torch.stack([classifier(views, text) for views, text, _ in drawn])
-        answers = torch.tensor([answer for _, _, answer in drawn])
+        samples = [albums.sample() for _ in range(ALBUMS_A_STEP)]
+        logits = torch.stack([classifier(views, text) for views, text, _ in samples])
+        labels = torch.tensor([answer for _, _, answer in samples])
         # Labels are smoothed because a few garments were photographed twice and labelled as two.
-        loss = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
+        loss = functional.binary_cross_entropy_with_logits(logits, labels * 0.96 + 0.02)
         loop.optimizer_step(optimizer, loss, 1e-3 * loop.cosine_schedule(number, steps, 50))
         average.update_parameters(classifier)
-        right = ((logits > 0) == (answers > 0.5)).float().mean()
+        right = ((logits > 0) == (labels > 0.5)).float().mean()
         return {"loss": loss.item(), "right": right.item()} if (number + 1) % 50 == 0 else {}
 
     loop.run_steps(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")

@@ -58,13 +58,13 @@ def build_ema(model: Model, decay: float) -> tuple[AveragedModel, Model]:
 def build_optimizer(model: nn.Module, rate: float, decay: float) -> torch.optim.AdamW:
     """Return AdamW with weight decay on matrices only, not on biases and norms."""
     matrices = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() > 1]
-    others = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    vectors = [weight for weight in model.parameters() if weight.requires_grad and weight.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
 def optimizer_step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
-    """Take one optimizer step with the gradient norm clipped to 1; loss: a scalar tensor."""
+    """Take one optimizer step with the gradient norm clipped to 1; loss: a float32 scalar."""
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
@@ -78,8 +78,8 @@ def run_steps(
 ) -> None:
     """Call `step` for each number below `steps`, resuming after the last saved state in `folder`.
 
-    `step` returns the figures for the log (`<title>.jsonl`), or nothing. The state is saved every two minutes and
-    at the end.
+    `step` returns the figures for the log (`<title>.jsonl`), or nothing. The state is saved every two minutes and at
+    the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{title}.state.pt"
@@ -107,8 +107,8 @@ def _save(path: Path, step: int, state: Mapping[str, Stateful]) -> None:
 def _resume(path: Path, state: Mapping[str, Stateful]) -> int:
     if not path.exists():
         return 0
-    kept = torch.load(path, map_location="cpu", weights_only=True)
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     for name, part in state.items():
-        part.load_state_dict(kept[name])
-    torch.set_rng_state(kept["random"])
-    return int(kept["step"])
+        part.load_state_dict(checkpoint[name])
+    torch.set_rng_state(checkpoint["random"])
+    return int(checkpoint["step"])

@@ -1,7 +1,6 @@
 """Train the out-of-domain detector (`opisalka train foreign`; `foreign.safetensors` in a dual encoder's folder).
 
-It is initialised with the dual encoder's trunk and distils the public teacher on photos of all kinds: the features
-that
+It is initialised with the dual encoder's trunk and distils the public teacher on photos of all kinds: the features that
 tell a bottle from a garment have to hold for things that no training photo shows. One logit learns the difference.
 """
 
@@ -23,39 +22,35 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from inference.moderation.out_of_domain import FILE, WIDTHS, OutOfDomainDetector
 from training import loop
 from training.data.augment import augment
-from training.data.examples import load_pixels, square
+from training.data.examples import load_pixels, resize_square
 from training.drawings import draw, random_garment
 from training.teacher import FEATURES, MobileNetV2
 
 STORED = 144
 # Input sizes in pixels: most of the training; its last part; the teacher. Serving uses `INPUT_SIZE`.
-FIRST_AT, LAST_AT, TAUGHT_AT = 96, 112, 192
+FIRST_AT, LAST_AT, TEACHER_AT = 96, 112, 192
 BATCH = 64
 RATE = 8e-4
 # Temperature of the distillation: the teacher's second and third guesses tell what a thing resembles.
 TEMPERATURE = 2.0
 # Left out of Caltech 101: people wear clothes, and a skate is a boot.
-LEFT_OUT = re.compile("Faces|inline_skate")
+EXCLUDED = re.compile("Faces|inline_skate")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Photos of one source, (photos, 3, STORED, STORED) uint8, and the teacher's features of them, (photos,
-    FEATURES).
-    """
+    """Photos of one source and the teacher's features of them."""
 
-    pixels: Tensor
-    seen: Tensor  # (photos, FEATURES)
+    pixels: Tensor  # (photos, 3, STORED, STORED) uint8
+    teacher_features: Tensor  # (photos, FEATURES)
 
     def sample(self, count: int) -> tuple[Tensor, Tensor]:
-        """Draw photos (count, 3, STORED, STORED) uint8 and the teacher's features of them (count, FEATURES), with
-        replacement.
-        """
+        """Draw `count` photos (uint8 pixels) and the teacher's features of them, with replacement."""
         rows = torch.randint(len(self.pixels), (count,))
-        return self.pixels[rows], self.seen[rows]
+        return self.pixels[rows], self.teacher_features[rows]
 
 
-class Pupil(nn.Module):
+class Student(nn.Module):
     """The detector with the projection that distillation needs."""
 
     def __init__(self) -> None:
@@ -67,15 +62,15 @@ class Pupil(nn.Module):
 @torch.no_grad()
 def label_with_teacher(teacher: MobileNetV2, paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Source:
     """Load photos and drawings and compute the teacher's features (photos, FEATURES) of each once, uncropped."""
-    pixels, seen = [], []
+    pixels, teacher_features = [], []
     for start in range(0, len(paths), 32):
         part = list(paths[start : start + 32])
         pixels.append(load_pixels(part, STORED))
-        seen.append(_compute_features(teacher, load_pixels(part, TAUGHT_AT)))
+        teacher_features.append(_compute_features(teacher, load_pixels(part, TEACHER_AT)))
     for image in drawn:
-        pixels.append(square(image, STORED)[None])
-        seen.append(_compute_features(teacher, square(image, TAUGHT_AT)[None]))
-    return Source(torch.cat(pixels), torch.cat(seen))
+        pixels.append(resize_square(image, STORED)[None])
+        teacher_features.append(_compute_features(teacher, resize_square(image, TEACHER_AT)[None]))
+    return Source(torch.cat(pixels), torch.cat(teacher_features))
 
 
 def _compute_features(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
@@ -84,28 +79,27 @@ def _compute_features(teacher: MobileNetV2, pixels: Tensor) -> Tensor:
 
 
 def render_drawings(count: int, seed: int) -> list[Image.Image]:
-    """Render RGB drawings of garments: they count as clothes, and the preloaded cases are drawn. Sizes are in
-    pixels.
-    """
+    """Render RGB drawings of garments, 400 x 533 px."""
+    # Drawings have to count as clothes because the photos of the preloaded test cases are drawn.
     return [draw([random_garment(random.Random(seed * 1_000_000 + n))], seed + n) for n in range(count)]
 
 
-def build_student(folder: Path) -> Pupil:
+def build_student(folder: Path) -> Student:
     """Return a student whose trunk copies that of the dual encoder in `folder` as far as their shapes agree."""
-    student = Pupil()
+    student = Student()
     known = load_file(folder / "model.safetensors")
     trunk = {name.removeprefix("vision_model."): weight.float() for name, weight in known.items()}
     own = student.detector.trunk.state_dict()
     fitting = {name: weight for name, weight in trunk.items() if name in own and own[name].shape == weight.shape}
     student.detector.trunk.load_state_dict(fitting, strict=False)
-    if fitting:  # low-level filters transfer, so only layers of equal shape are copied
+    if fitting:  # frozen, because low-level filters transfer as they are
         student.detector.trunk.embedder.requires_grad_(False)
         student.detector.trunk.encoder.stages[0].requires_grad_(False)
     return student
 
 
 def train(
-    student: Pupil, teacher: MobileNetV2, clothes: Source, negatives: Sequence[Source], work: Path, steps: int
+    student: Student, teacher: MobileNetV2, clothes: Source, negatives: Sequence[Source], work: Path, steps: int
 ) -> OutOfDomainDetector:
     """Train on augmented views, half clothes and half negatives; return the moving average of the weights."""
     student = convert_conv2d_weight_memory_format(student, torch.channels_last)
@@ -115,12 +109,12 @@ def train(
 
     def step(number: int) -> dict[str, float]:
         parts = [clothes.sample(BATCH // 2), *(each.sample(n) for each, n in zip(negatives, shares, strict=True))]
-        answers = torch.cat((torch.zeros(BATCH // 2), torch.ones(BATCH // 2)))
-        pixels, seen = (torch.cat(each) for each in zip(*parts, strict=True))
+        labels = torch.cat((torch.zeros(BATCH // 2), torch.ones(BATCH // 2)))
+        pixels, teacher_features = (torch.cat(each) for each in zip(*parts, strict=True))
         edge = FIRST_AT if number < 0.7 * steps else LAST_AT
         pixels = augment(coarsen(pixels), edge, 0.45).contiguous(memory_format=torch.channels_last)
         with loop.autocast(pixels.device):
-            loss, figures = _loss(student, teacher, pixels, seen, answers)
+            loss, figures = _loss(student, teacher, pixels, teacher_features, labels)
         loop.optimizer_step(optimizer, loss, RATE * loop.cosine_schedule(number, steps, 100))
         average.update_parameters(student)
         return {name: value.item() for name, value in figures.items()} if (number + 1) % 50 == 0 else {}
@@ -138,20 +132,20 @@ def _shares(sizes: Sequence[int], count: int) -> list[int]:
 
 
 def _loss(
-    student: Pupil, teacher: MobileNetV2, pixels: Tensor, seen: Tensor, answers: Tensor
+    student: Student, teacher: MobileNetV2, pixels: Tensor, teacher_features: Tensor, labels: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     features = student.detector.extract_features(pixels)
-    imitated = student.imitate(features)
-    apart = 1 - functional.cosine_similarity(imitated.float(), seen).mean()
+    student_features = student.imitate(features)
+    feature_loss = 1 - functional.cosine_similarity(student_features.float(), teacher_features).mean()
     with torch.no_grad():
-        likely = (_classes(teacher, seen) / TEMPERATURE).softmax(1).float()
-    said = (_classes(teacher, imitated) / TEMPERATURE).log_softmax(1).float()
-    surprise = functional.kl_div(said, likely, reduction="batchmean")
+        probabilities = (_classes(teacher, teacher_features) / TEMPERATURE).softmax(1).float()
+    log_probabilities = (_classes(teacher, student_features) / TEMPERATURE).log_softmax(1).float()
+    distillation = functional.kl_div(log_probabilities, probabilities, reduction="batchmean")
     # Labels are smoothed because some negatives show a sleeve in a corner.
     logits = student.detector.head(features)[:, 0].float()
-    judged = functional.binary_cross_entropy_with_logits(logits, answers * 0.96 + 0.02)
-    figures = {"apart": apart, "surprise": surprise, "judged": judged}
-    return 2 * judged + 4 * apart + 0.5 * surprise, figures
+    domain_loss = functional.binary_cross_entropy_with_logits(logits, labels * 0.96 + 0.02)
+    figures = {"apart": feature_loss, "surprise": distillation, "judged": domain_loss}
+    return 2 * domain_loss + 4 * feature_loss + 0.5 * distillation, figures
 
 
 def _classes(teacher: MobileNetV2, features: Tensor) -> Tensor:
@@ -186,4 +180,4 @@ def list_sources(folder: Path) -> list[list[Path]]:
 
 def _photos_below(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return [path for path in paths if not LEFT_OUT.search(path.relative_to(folder).as_posix())]
+    return [path for path in paths if not EXCLUDED.search(path.relative_to(folder).as_posix())]

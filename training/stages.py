@@ -23,10 +23,10 @@ from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.photo_index import PhotoIndex
 from training import calibration, captioner, clip, diversity, loop, out_of_domain
 from training.data import dataset, feature_cache
-from training.data.examples import Example, read_examples, read_photo_labels
+from training.data.examples import Example, load_examples, load_photo_labels
 from training.data.labels import Vocabulary, build_vocabulary
 from training.data.scenes import Composer, Scene, build_collages, build_photo_scenes, draw_scenes
-from training.teacher import FEATURES, MobileNetV2, read_teacher
+from training.teacher import FEATURES, MobileNetV2, load_teacher
 from training.tokenizer import train_encoder_tokenizer
 
 READING_WORDS = 6000
@@ -51,7 +51,7 @@ TEXTS = {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Kozie
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class DataFolders:
     """The data folders: clothes (the data set), optionally things that are no clothes, and plain texts."""
 
     data: Path
@@ -60,11 +60,9 @@ class Sources:
     drawings: int = 0
 
 
-def collect_reading_texts(sources: Sources) -> list[str]:
-    """Return the texts for the text encoder's vocabulary: captions, fields, descriptions, names of things, phrases of
-    ads.
-    """
-    examples = read_examples(sources.data / "captions.jsonl") + read_examples(sources.data / "listings.jsonl")
+def collect_reading_texts(sources: DataFolders) -> list[str]:
+    """Return the texts that the text encoder's vocabulary is built from."""
+    examples = load_examples(sources.data / "captions.jsonl") + load_examples(sources.data / "listings.jsonl")
     train = [example for example in examples if example.split == "train"]
     texts = [text for e in train for text in (e.attributes_text, e.description, e.gpt_description) if text]
     if sources.negatives:
@@ -76,14 +74,14 @@ def collect_reading_texts(sources: Sources) -> list[str]:
 
 
 def train_clip(
-    sources: Sources, teacher: Path, out: Path, work: Path, steps: int, teacher_steps: int, seed: int
+    sources: DataFolders, teacher: Path, out: Path, work: Path, steps: int, teacher_steps: int, seed: int
 ) -> None:
     """Run `opisalka train clip`: teacher, student, thresholds, checkpoint. `work` keeps the state for a restart."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     device = loop.pick_device()
     tokenizer = _load_reading_tokenizer(sources, work / "tokenizer.json")
-    words = build_vocabulary(row for row in read_photo_labels(sources.data).values() if row.split == "train")
+    words = build_vocabulary(row for row in load_photo_labels(sources.data).values() if row.split == "train")
     train, held = _build_datasets(sources, tokenizer, words, seed)
     train, held = train.to(device), held.to(device)
     print(f"{len(train.pixels)} pictures to train on, {len(held.pixels)} held out, {device}", flush=True)
@@ -91,16 +89,16 @@ def train_clip(
     tuned = work / "teacher.safetensors"
     if not tuned.exists():
         clip.finetune_teacher(teacher, train, held, size, words.sizes, work, teacher_steps)
-    guide = clip.DualEncoder(MobileNetV2(), FEATURES, size, words.sizes)
-    guide.load_state_dict({name: weight.float() for name, weight in load_file(tuned).items()}, strict=False)
-    model = clip.train_clip(guide, train, held, size, words.sizes, work, steps)
+    teacher_model = clip.DualEncoder(MobileNetV2(), FEATURES, size, words.sizes)
+    teacher_model.load_state_dict({name: weight.float() for name, weight in load_file(tuned).items()}, strict=False)
+    model = clip.train_clip(teacher_model, train, held, size, words.sizes, work, steps)
     clip.save_clip(model, tokenizer, out)
     calibrate(sources.data, out, clip.evaluate(model, held, clip.SERVED_AT))
 
 
 def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
     """Measure the match thresholds on the held-out listings and save the card of a dual encoder."""
-    knows = tuple(calibration.collect_nouns(read_photo_labels(data).values()))
+    knows = tuple(calibration.collect_nouns(load_photo_labels(data).values()))
     return save_card(
         Card(
             folder=folder,
@@ -124,7 +122,7 @@ def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], spl
     """Return the match thresholds of the dual encoder in a folder, measured on the listings of a split."""
     encoder, rule = Clip.load(folder), MatchPolicy(0.0, frozenset(knows))
     captioned, listed = (
-        [example for example in read_examples(data / name) if example.split == split]
+        [example for example in load_examples(data / name) if example.split == split]
         for name in ("captions.jsonl", "listings.jsonl")
     )
     photos = [photo for example in (*captioned, *listed) for photo in example.photos]
@@ -136,18 +134,19 @@ def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], spl
     return calibration.choose_thresholds(calibration.compute_fits(encoder, rule, gallery, *kind) for kind in kinds)
 
 
-def train_out_of_domain(sources: Sources, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
+def train_out_of_domain(sources: DataFolders, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
     """Run `opisalka train foreign`: write the detector into the folder of a dual encoder and recalibrate its card."""
     torch.manual_seed(seed)
-    guide = read_teacher(teacher).eval().requires_grad_(False)
-    paths = [e.photos[0] for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
-    clothes = out_of_domain.label_with_teacher(guide, paths, out_of_domain.render_drawings(sources.drawings, seed))
+    teacher_model = load_teacher(teacher).eval().requires_grad_(False)
+    paths = [e.photos[0] for e in load_examples(sources.data / "captions.jsonl") if e.split == "train"]
+    drawings = out_of_domain.render_drawings(sources.drawings, seed)
+    clothes = out_of_domain.label_with_teacher(teacher_model, paths, drawings)
     negatives = [
-        out_of_domain.label_with_teacher(guide, found)
-        for found in out_of_domain.list_sources(sources.negatives or sources.data)
+        out_of_domain.label_with_teacher(teacher_model, source_paths)
+        for source_paths in out_of_domain.list_sources(sources.negatives or sources.data)
     ]
     student = out_of_domain.build_student(folder)
-    out_of_domain.save_detector(out_of_domain.train(student, guide, clothes, negatives, work, steps), folder)
+    out_of_domain.save_detector(out_of_domain.train(student, teacher_model, clothes, negatives, work, steps), folder)
     card = load_card(folder)
     save_card(
         replace(card, calibration={**card.calibration, **measure_match_thresholds(sources.data, folder, card.knows)})
@@ -155,22 +154,22 @@ def train_out_of_domain(sources: Sources, teacher: Path, folder: Path, work: Pat
 
 
 def train_captioner(
-    sources: Sources, encoder: Path, out: Path, work: Path, steps: int, language_steps: int, seed: int, layers: int
+    sources: DataFolders, encoder: Path, out: Path, work: Path, steps: int, language_steps: int, seed: int, layers: int
 ) -> None:
     """Run `opisalka train captioner`: pre-training, then samples over the features of the dual encoder in `encoder`."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     clips, rnd = Clip.load(encoder), random.Random(seed)
-    scenes, seen = _encode_scenes(sources, clips, work, seed)
-    composer = Composer(scenes, _read_train_listings(sources.data), rnd)
+    scenes, features = _encode_scenes(sources, clips, work, seed)
+    composer = Composer(scenes, _load_train_listings(sources.data), rnd)
     tokenizer = _load_writing_tokenizer(sources, composer, work / "writing.json")
     width = clips.model.config.vision_config.hidden_size
     # One dial for the size: as many heads of 64 dimensions as layers.
     sizes = {"width": HEAD_WIDTH * layers, "layers": layers, "heads": layers}
     config = DecoderConfig(tokenizer.get_vocab_size(), photo_width=width, photo_vectors=1 + GRID**2, **sizes)
     model = Decoder(config).to(loop.pick_device())
-    captioner.pretrain(model, tokenizer, _read_phrases(sources), work, language_steps, batch=64)
-    model = captioner.train(model, tokenizer, composer, seen, work, steps, batch=24)
+    captioner.pretrain(model, tokenizer, _load_phrases(sources), work, language_steps, batch=64)
+    model = captioner.train(model, tokenizer, composer, features, work, steps, batch=24)
     captioner.save_captioner(model, tokenizer, out)
     save_card(
         Card(
@@ -187,16 +186,16 @@ def train_captioner(
     )
 
 
-def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, steps: int, seed: int) -> None:
+def train_diversity(sources: DataFolders, encoder: Path, out: Path, work: Path, steps: int, seed: int) -> None:
     """Run `opisalka train diversity` over the features of the dual encoder in `encoder`."""
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
-    clips, listings = Clip.load(encoder), _read_train_listings(sources.data)
-    scenes, seen = _encode_scenes(sources, clips, work, seed)
+    clips, listings = Clip.load(encoder), _load_train_listings(sources.data)
+    scenes, features = _encode_scenes(sources, clips, work, seed)
     # Cloned because autograd rejects tensors created in inference mode.
     texts = list(clips.encode_texts([listing.attributes_text for listing in listings]).embeddings.clone())
-    albums = diversity.Albums(clips, scenes, seen, listings, texts, random.Random(seed))
-    classifier = DiversityClassifier(clips.dim, seen.shape[-1])
+    albums = diversity.Albums(clips, scenes, features, listings, texts, random.Random(seed))
+    classifier = DiversityClassifier(clips.dim, features.shape[-1])
     diversity.save_diversity(diversity.train(classifier, albums, work, steps), out)
     save_card(
         Card(
@@ -213,16 +212,16 @@ def train_diversity(sources: Sources, encoder: Path, out: Path, work: Path, step
     )
 
 
-def _read_train_listings(data: Path) -> list[Example]:
-    return [example for example in read_examples(data / "listings.jsonl") if example.split == "train"]
+def _load_train_listings(data: Path) -> list[Example]:
+    return [example for example in load_examples(data / "listings.jsonl") if example.split == "train"]
 
 
-def _encode_scenes(sources: Sources, encoder: Clip, work: Path, seed: int) -> tuple[list[Scene], Tensor]:
+def _encode_scenes(sources: DataFolders, encoder: Clip, work: Path, seed: int) -> tuple[list[Scene], Tensor]:
     """Return all training scenes and their features; the features are computed once and kept in `work`."""
     with (sources.data / "photos.tsv").open(encoding="utf-8", newline="") as file:
         senders = {r["photo"]: r["sender"] for r in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
-    examples = [e for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
-    photos = build_photo_scenes(examples, read_photo_labels(sources.data), senders)
+    examples = [e for e in load_examples(sources.data / "captions.jsonl") if e.split == "train"]
+    photos = build_photo_scenes(examples, load_photo_labels(sources.data), senders)
     scenes = photos + build_collages(photos, COLLAGES, random.Random(seed))
     scenes += draw_scenes(DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL, seed)
     path = work.parent / "seen.safetensors"
@@ -231,25 +230,25 @@ def _encode_scenes(sources: Sources, encoder: Clip, work: Path, seed: int) -> tu
     return scenes, load_file(path)["states"]
 
 
-def _read_phrases(sources: Sources) -> list[str]:
+def _load_phrases(sources: DataFolders) -> list[str]:
     """Return plain Russian for pre-training: phrases of the web without digits, captions, descriptions."""
     lines: list[str] = []
     for path in sorted(sources.texts.glob("*.txt")) if sources.texts else ():
         lines += [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     plain = [line for line in lines if not any(character.isdigit() for character in line)]
-    captions = [e.description for e in read_examples(sources.data / "captions.jsonl") if e.split == "train"]
+    captions = [e.description for e in load_examples(sources.data / "captions.jsonl") if e.split == "train"]
     return plain + [caption for caption in captions if caption] * 5
 
 
-def _load_writing_tokenizer(sources: Sources, composer: Composer, path: Path) -> Tokenizer:
+def _load_writing_tokenizer(sources: DataFolders, composer: Composer, path: Path) -> Tokenizer:
     if not path.exists():
         samples = [composer.sample() for _ in range(15_000)]
         texts = [text for sample in samples for text in (sample.masked, sample.things, sample.text)]
-        captioner.train_tokenizer(texts + _read_phrases(sources)[::20]).save(str(path))
+        captioner.train_tokenizer(texts + _load_phrases(sources)[::20]).save(str(path))
     return Tokenizer.from_file(str(path))
 
 
-def _load_reading_tokenizer(sources: Sources, path: Path) -> Tokenizer:
+def _load_reading_tokenizer(sources: DataFolders, path: Path) -> Tokenizer:
     if not path.exists():
         train_encoder_tokenizer(collect_reading_texts(sources), READING_WORDS).save(str(path))
     tokenizer = Tokenizer.from_file(str(path))
@@ -258,12 +257,12 @@ def _load_reading_tokenizer(sources: Sources, path: Path) -> Tokenizer:
 
 
 def _build_datasets(
-    sources: Sources, tokenizer: Tokenizer, words: Vocabulary, seed: int
+    sources: DataFolders, tokenizer: Tokenizer, words: Vocabulary, seed: int
 ) -> tuple[dataset.Dataset, dataset.Dataset]:
     pictures = dataset.load_clothes(sources.data, "train")
     if sources.negatives:
         pictures += dataset.load_negatives(sources.negatives)
     pictures += dataset.draw_pictures(sources.drawings, seed * 1_000_000)
     workers = os.cpu_count() or 1
-    train = dataset.load(pictures, tokenizer, words, workers)
-    return train, dataset.load(dataset.load_clothes(sources.data, "val"), tokenizer, words, workers)
+    train = dataset.build_dataset(pictures, tokenizer, words, workers)
+    return train, dataset.build_dataset(dataset.load_clothes(sources.data, "val"), tokenizer, words, workers)

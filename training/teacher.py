@@ -80,16 +80,16 @@ class MobileNetV2(nn.Module):
                 yield module
 
 
-def read_teacher(path: Path) -> MobileNetV2:
+def load_teacher(path: Path) -> MobileNetV2:
     """Load the teacher from a .tflite or a .safetensors file."""
     if path.suffix != ".safetensors":
-        return read_tflite(path)
+        return load_tflite(path)
     teacher = MobileNetV2()
     teacher.load_state_dict(load_file(path))
     return teacher
 
 
-def read_tflite(path: Path) -> MobileNetV2:
+def load_tflite(path: Path) -> MobileNetV2:
     """Load the teacher from the dequantised weights of a TensorFlow Lite file (needs `ai-edge-litert`)."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

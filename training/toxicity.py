@@ -66,13 +66,11 @@ class Sample:
 
 
 def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
-    """Return all training texts of the corpus, some of the ads in capitals as well, and words that are easily
-    mistaken.
-    """
+    """Return the training texts: the corpus, some of its ads in capitals, and the hard negatives."""
     comments = corpus.of("train", "pair", "rude", "social")
     ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
-    told = comments + ads + _sample(facts, FACTS, rnd)
-    plain = [Sample(each.text, each.toxic, IMPORTANCE[each.source]) for each in told]
+    texts = comments + ads + _sample(facts, FACTS, rnd)
+    plain = [Sample(each.text, each.toxic, IMPORTANCE[each.source]) for each in texts]
     shouted = [Sample(each.text.upper(), False, SHOUTED) for each in _sample(ads, SHOUTED_ADS, rnd)]
     names = [Sample(name, False, NAMED) for name in (*BRANDS, *WORDS)]
     names += [Sample(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
@@ -111,13 +109,13 @@ def fit_classifier(model: SpellingForSequenceClassification, tokenizer: Tokenize
     # Only rows that occur get a column, of a million; the last column is the share of capitals.
     known = rarity.nonzero()[:, 0]
     places = torch.zeros(model.config.rows, dtype=torch.long).index_copy_(0, known, torch.arange(len(known)))
-    kept = rarity[rows] > 0
+    is_known = rarity[rows] > 0
     loud = torch.arange(len(labelled))
-    order = torch.cat((texts[kept], loud)).argsort(stable=True)
+    order = torch.cat((texts[is_known], loud)).argsort(stable=True)
     features = regression.Sparse(
-        torch.cat((texts[kept], loud))[order],
-        torch.cat((places[rows[kept]], torch.full_like(loud, len(known))))[order],
-        torch.cat((values[kept], shouting))[order],
+        torch.cat((texts[is_known], loud))[order],
+        torch.cat((places[rows[is_known]], torch.full_like(loud, len(known))))[order],
+        torch.cat((values[is_known], shouting))[order],
         (len(labelled), len(known) + 1),
     )
     truth = torch.tensor([float(sample.toxic) for sample in labelled])
@@ -133,17 +131,15 @@ def fit_classifier(model: SpellingForSequenceClassification, tokenizer: Tokenize
 def _count_runs(
     model: SpellingForSequenceClassification, tokenizer: Tokenizer, texts: Sequence[str]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return text, row and count of each distinct n-gram of each text, (n-grams,) each, and each text's share of
-    capitals (n,).
-    """
+    """Return text, row and count per distinct n-gram, (n-grams,) each, and the share of capitals (texts,)."""
     config = model.config
-    found, shares = [], []
+    chunks, shares = [], []
     for start in tqdm(range(0, len(texts), AT_ONCE), "runs", mininterval=2.0):
         small, shouting = fold_capitals(encode_letters(tokenizer, texts[start : start + AT_ONCE]), config.alphabet)
         numbers, rows, counts = hash_ngrams(small, config.longest, config.rows)
-        found.append(torch.stack((numbers + start, rows, counts.long())))
+        chunks.append(torch.stack((numbers + start, rows, counts.long())))
         shares.append(shouting[:, 0])
-    numbers, rows, counts = torch.cat(found, 1)
+    numbers, rows, counts = torch.cat(chunks, 1)
     return numbers, rows, counts.float(), torch.cat(shares)
 
 

@@ -39,18 +39,18 @@ def add(parser: Parser) -> None:
 
 def evaluate_answers(arguments: argparse.Namespace, translate: Translate) -> int:
     """Compare answers of `batch` with the fields of the listings."""
-    from evaluation.answers import answer_figures
+    from evaluation.answers import measure_answers
 
     fields = {row["id"]: parse_attributes(row["attributes"]).text for row in _read_rows(arguments.listings)}
     answers = [row for row in _read_rows(arguments.answers) if row.get("text") and row["id"] in fields]
-    figures = answer_figures([row["text"] for row in answers], [fields[row["id"]] for row in answers])
+    figures = measure_answers([row["text"] for row in answers], [fields[row["id"]] for row in answers])
     print(json.dumps(asdict(figures)))
     return 0
 
 
 def evaluate_diversity(arguments: argparse.Namespace, translate: Translate) -> int:
     """Measure the accuracy on labelled albums, grouped by their `source`."""
-    from evaluation.albums import album_accuracy
+    from evaluation.albums import measure_album_accuracy
     from inference.clip.dual_encoder import Clip
     from inference.diversity import DiversityClassifier
 
@@ -61,7 +61,7 @@ def evaluate_diversity(arguments: argparse.Namespace, translate: Translate) -> i
     root = arguments.checkpoints
     clip = Clip.load(registry.get_card(root, "clip", "mini").folder)
     classifier = DiversityClassifier.load(registry.get_card(root, "diversity", "mini").folder)
-    print(json.dumps(album_accuracy(clip, classifier, albums), indent=1))
+    print(json.dumps(measure_album_accuracy(clip, classifier, albums), indent=1))
     return 0
 
 
@@ -71,13 +71,13 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
         if not path.is_dir():
             raise InvalidInput("data-missing", path=str(path))
     from evaluation.disguises import build_disguised_sets
-    from evaluation.toxicity import toxicity_figures
+    from evaluation.toxicity import measure_toxicity
     from inference.moderation.texts import ToxicityClassifier
-    from training.data.comments import read_corpus
+    from training.data.comments import load_corpus
     from training.toxicity import calibrate
 
     card = registry.get_card(arguments.checkpoints, "toxicity", arguments.checkpoint)
-    corpus, part = read_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
+    corpus, part = load_corpus(arguments.comments, arguments.texts, arguments.data), arguments.part
     if arguments.calibrate:
         card = calibrate(card, [each.text for each in corpus.of("val", "ad")])
     moderation = ToxicityClassifier.load(card)
@@ -86,7 +86,7 @@ def evaluate_toxicity(arguments: argparse.Namespace, translate: Translate) -> in
     disguised = build_disguised_sets(toxic, corpus.rude)
     disguised["by people"] = [each.text for each in corpus.of("test", "disguised")]
     ads = [each.text for each in corpus.of(part, "ad")]
-    print(json.dumps(asdict(toxicity_figures(moderation, toxic, rewrites, ads, disguised)), indent=1))
+    print(json.dumps(asdict(measure_toxicity(moderation, toxic, rewrites, ads, disguised)), indent=1))
     return 0
 
 

@@ -16,7 +16,7 @@ from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
 if TYPE_CHECKING:
-    from evaluation.moderation import Judged, Matching, Pair
+    from evaluation.moderation import Judgement, MatchEvaluator, Pair
     from evaluation.report import Chapter
 
 SEED = 1
@@ -70,9 +70,9 @@ def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
     chapters = [*_measure_match(arguments), *_measure_nudity(arguments)]
     print(json.dumps({chapter.name: chapter.summary() for chapter in chapters}, ensure_ascii=False, indent=1))
     if arguments.out:
-        from evaluation.report import page
+        from evaluation.report import render_page
 
-        arguments.out.write_text(page(chapters, translate), "utf-8")
+        arguments.out.write_text(render_page(chapters, translate), "utf-8")
     return 0
 
 
@@ -96,17 +96,17 @@ def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
 
 
 def _judge_out_of_domain(
-    matching: Matching,
+    matching: MatchEvaluator,
     kinds: dict[str, list[Pair]],
     foreign: Sequence[Path],
     rnd: random.Random,
     figures: dict[str, float | None],
-) -> list[Judged]:
+) -> list[Judgement]:
     """Judge photos without clothes beside texts about clothes, and albums with one such photo; add to `figures`."""
-    from evaluation.moderation import build_mixed_albums, compute_auc, measure_naming, strange
+    from evaluation.moderation import build_mixed_albums, compute_auc, measure_naming, pair_out_of_domain
 
     texts = [pair.text for pairs in kinds.values() for pair in pairs]
-    alone = matching.judge_pairs("foreign", strange(foreign, texts, rnd), wrong=True)
+    alone = matching.judge_pairs("foreign", pair_out_of_domain(foreign, texts, rnd), wrong=True)
     albums = list(build_mixed_albums(kinds["caption"], foreign, rnd))
     judged = matching.judge_pairs("album", [album for album, _ in albums], wrong=True)
     among, only = measure_naming(judged, [number for _, number in albums])
@@ -118,7 +118,7 @@ def _judge_out_of_domain(
 
 def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
     """Judge photos of clothes, and examples that must be rejected, by NudeNet and the policy."""
-    from evaluation.moderation import compute_auc, label_counts, photo_judgements
+    from evaluation.moderation import compute_auc, count_labels, judge_photos
     from evaluation.report import Chapter
     from inference.moderation.nudity import NudityDetector
     from inference.moderation.photos import DEFAULT_LIMITS, PhotoPolicy
@@ -126,16 +126,16 @@ def _measure_nudity(arguments: argparse.Namespace) -> list[Chapter]:
     detector, rule = NudityDetector.load(), PhotoPolicy(DEFAULT_LIMITS)
     paths = [photo for pair in _load_pairs(arguments, "captions.jsonl") for photo in pair.photos]
     detections = list(detector.detect_files(paths))
-    judged = photo_judgements(rule, detections, "clothes", wrong=False)
+    judged = judge_photos(rule, detections, "clothes", wrong=False)
     if arguments.nude:
-        judged += photo_judgements(rule, list(detector.detect_files(_find_photos(arguments.nude))), "nude", wrong=True)
+        judged += judge_photos(rule, list(detector.detect_files(_find_photos(arguments.nude))), "nude", wrong=True)
     figures = {"auc": compute_auc(judged, higher_is_worse=True)}
     least = min(limits.refuse for limits in DEFAULT_LIMITS.values() if limits.refuse is not None)
-    return [Chapter("photos", judged, least, True, figures, label_counts(detections))]
+    return [Chapter("photos", judged, least, True, figures, count_labels(detections))]
 
 
-def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Matching:
-    from evaluation.moderation import Matching
+def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> MatchEvaluator:
+    from evaluation.moderation import MatchEvaluator
     from inference.clip.dual_encoder import Clip
     from inference.moderation.match import MatchPolicy
     from inference.moderation.out_of_domain import OutOfDomainDetector
@@ -143,7 +143,7 @@ def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Mat
 
     card = registry.get_card(arguments.checkpoints, "clip", arguments.clip)
     clip = Clip.load(card.folder)
-    return Matching(
+    return MatchEvaluator(
         clip, MatchPolicy.from_card(card), PhotoIndex.build(clip, OutOfDomainDetector.load(card.folder), photos)
     )
 
@@ -151,10 +151,10 @@ def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Mat
 def _load_pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:
     """Return the listings of the requested split that have this text, with their photos."""
     from evaluation.moderation import Pair
-    from training.data.examples import read_examples
+    from training.data.examples import load_examples
 
     examples = [
-        e for e in read_examples(arguments.data / file) if e.split == arguments.split or arguments.split == "all"
+        e for e in load_examples(arguments.data / file) if e.split == arguments.split or arguments.split == "all"
     ]
     texts = [e.attributes_text if text == "attributes" else e.description or "" for e in examples]
     return [Pair(example.photos, text) for example, text in zip(examples, texts, strict=True) if text]

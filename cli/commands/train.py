@@ -11,7 +11,7 @@ from inference.errors import CheckpointError, InvalidInput, Message
 from locales.translate import Translate
 
 if TYPE_CHECKING:
-    from training.stages import Sources
+    from training.stages import DataFolders
 
 CLIP = ROOT / "checkpoints" / "clip" / "mini"
 DATA_FILES = ("captions.jsonl", "listings.jsonl", "photos.tsv", "photos")
@@ -130,7 +130,7 @@ def train_interrogator(arguments: argparse.Namespace, translate: Translate) -> i
     """Calibrate the similarity thresholds of an interrogator's phrases (`--out`)."""
     _require(arguments.data / "photos.tsv")
     _require(arguments.out / "card.toml")
-    from training.phrases import calibrate
+    from training.interrogator import calibrate
 
     calibrate(arguments.data, arguments.out)
     return 0
@@ -141,22 +141,22 @@ def train_toxicity(arguments: argparse.Namespace, translate: Translate) -> int:
     sources = _find_sources(arguments)
     _require(arguments.comments)
     from training import toxicity
-    from training.data.comments import read_corpus
+    from training.data.comments import load_corpus
 
-    corpus = read_corpus(arguments.comments, sources.texts, sources.data)
+    corpus = load_corpus(arguments.comments, sources.texts, sources.data)
     toxicity.train_toxicity(corpus, arguments.out, arguments.seed)
     return 0
 
 
-def _find_sources(arguments: argparse.Namespace, others: Path | None = None, drawings: int = 0) -> Sources:
+def _find_sources(arguments: argparse.Namespace, others: Path | None = None, drawings: int = 0) -> DataFolders:
     """Return the data folders. Raises `InvalidInput` when one is missing, before training starts."""
     for name in DATA_FILES:
         _require(arguments.data / name)
     for folder in filter(None, (others, arguments.texts)):
         _require(folder)
-    from training.stages import Sources
+    from training.stages import DataFolders
 
-    return Sources(arguments.data, others, arguments.texts, drawings)
+    return DataFolders(arguments.data, others, arguments.texts, drawings)
 
 
 def _find_encoder(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What the checks refuse, on judgements whose outcome is known."""
+"""Tests of the moderation metrics, on judgements with a known outcome."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 
 from evaluation.moderation import (
     ALBUM,
-    Judged,
-    Matching,
+    Judgement,
+    MatchEvaluator,
     Pair,
     build_mixed_albums,
     compute_auc,
     compute_roc,
-    label_counts,
+    count_labels,
+    find_nearest,
+    judge_photos,
     measure_naming,
-    nearest,
-    photo_judgements,
-    strange,
+    pair_out_of_domain,
     summarise_by_kind,
     swap_texts,
 )
@@ -33,9 +33,11 @@ from inference.moderation.photos import Limits, PhotoPolicy
 from tests.support.models import tiny
 
 
-def judged(score: float | None, wrong: bool = False, passed: bool = True, numbers: str = "", kind: str = "k") -> Judged:
+def judged(
+    score: float | None, wrong: bool = False, passed: bool = True, numbers: str = "", kind: str = "k"
+) -> Judgement:
     reason = Message("match-photos-refused", {"count": 1, "numbers": numbers}) if numbers else None
-    return Judged(kind, (), "", wrong, Verdict("match", passed=passed, score=score, reason=reason))
+    return Judgement(kind, (), "", wrong, Verdict("match", passed=passed, score=score, reason=reason))
 
 
 PAIRS = [Pair((Path(f"{n}.jpg"),), text) for n, text in enumerate(("куртка", "платье", "синяя куртка", "платье"))]
@@ -48,9 +50,11 @@ def test_a_photo_gets_the_text_of_another_thing() -> None:
     assert swap_texts(PAIRS, lambda first, second: False, random.Random(0)) == []
 
 
-def test_foreign_photos_come_alone_and_in_albums() -> None:
+def test_out_of_domain_photos_come_alone_and_in_albums() -> None:
     photos = [Path("bottle.jpg"), Path("can.jpg")]
-    assert [pair.photos for pair in strange(photos, ["куртка"], random.Random(0))] == [(photo,) for photo in photos]
+    assert [pair.photos for pair in pair_out_of_domain(photos, ["куртка"], random.Random(0))] == [
+        (photo,) for photo in photos
+    ]
     for (album, number), photo in zip(build_mixed_albums(PAIRS, photos, random.Random(0)), photos, strict=True):
         assert len(album.photos) == ALBUM
         assert album.photos[number - 1] == photo
@@ -98,22 +102,22 @@ def test_without_wrong_ones_there_is_no_curve() -> None:
 
 def test_the_nearest_to_the_threshold_come_first() -> None:
     rows = [judged(0.9), judged(None), judged(0.45), judged(0.2), judged(0.52)]
-    assert [each.verdict.score for each in nearest(rows, 0.5, 3)] == [0.52, 0.45, 0.2]
+    assert [each.verdict.score for each in find_nearest(rows, 0.5, 3)] == [0.52, 0.45, 0.2]
 
 
 def test_labels_are_counted_once_a_photo() -> None:
     part = Detection("FEET_EXPOSED", 0.4, (0, 0, 1, 1))
     found = [(Path("a"), [part, part]), (Path("b"), [part]), (Path("c"), [])]
-    assert label_counts(found) == {"FEET_EXPOSED": {"0.25": 2, "0.40": 2}}
+    assert count_labels(found) == {"FEET_EXPOSED": {"0.25": 2, "0.40": 2}}
     rule = PhotoPolicy({"FEET_EXPOSED": Limits(refuse=0.4)})
-    assert [each.is_refused for each in photo_judgements(rule, found, "clothes", wrong=False)] == [True, True, False]
+    assert [each.is_refused for each in judge_photos(rule, found, "clothes", wrong=False)] == [True, True, False]
 
 
-def test_match_is_asked_as_on_the_road(tiny_clip: Clip, tmp_path: Path) -> None:
+def test_pairs_are_judged_as_in_serving(tiny_clip: Clip, tmp_path: Path) -> None:
     """A text that speaks of no clothes is not judged."""
     tiny.picture(0).save(tmp_path / "0.png")
     gallery = PhotoIndex.build(tiny_clip, None, [tmp_path / "0.png"])
-    matching = Matching(tiny_clip, MatchPolicy(1.1, frozenset({"куртка"})), gallery)
+    matching = MatchEvaluator(tiny_clip, MatchPolicy(1.1, frozenset({"куртка"})), gallery)
     pairs = [Pair((tmp_path / "0.png",), text) for text in ("куртка", "табурет")]
     refused, silent = matching.judge_pairs("caption", pairs, wrong=False)
     assert (refused.is_refused, refused.kind, refused.text) == (True, "caption", "куртка")

@@ -15,6 +15,6 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(right: list[int], wrong: l
     assert roc_auc(torch.tensor(right).float(), torch.tensor(wrong).float()) == pytest.approx(counted)
 
 
-def test_auc_of_perfectly_told_pairs_is_one() -> None:
+def test_auc_of_perfectly_separated_pairs_is_one() -> None:
     """Every right pair above every wrong one."""
     assert roc_auc(torch.tensor([0.9, 0.8]), torch.tensor([0.1, 0.2, 0.3])) == 1.0

@@ -1,4 +1,4 @@
-"""Figures of a classifier whose answers are known."""
+"""Tests of the toxicity metrics, on a classifier with known answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from evaluation.toxicity import toxicity_figures
+from evaluation.toxicity import measure_toxicity
 from inference.checkpoints.registry import Card, save_card
 from inference.moderation.texts import FAMILY, ToxicityClassifier
 from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
@@ -32,7 +32,7 @@ def finder(tmp_path: Path) -> ToxicityClassifier:
 
 def test_figures_count_what_was_refused(finder: ToxicityClassifier) -> None:
     toxic, rewrites = ["хх", "ххх", "х", "хх"], ["", "х"]
-    figures = toxicity_figures(finder, toxic, rewrites, ["а", "б", "хх", "в"], {"way": ["хх", "х"]})
+    figures = measure_toxicity(finder, toxic, rewrites, ["а", "б", "хх", "в"], {"way": ["хх", "х"]})
     assert figures.comments == 4
     assert figures.auc == pytest.approx((3 * 2 + 1.5) / 8)
     assert figures.toxic_refused == 0.75

@@ -1,4 +1,4 @@
-"""A tiny data set of drawings, in the format of every data set."""
+"""A tiny data set of drawings in the data-set format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The match thresholds and the known things of a dual encoder's card."""
+"""Tests of the match thresholds and the known nouns of a dual encoder's card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.calibration import (
     compute_fits,
     measure_second_opinion,
 )
-from training.data.examples import PhotoLabels, read_examples
+from training.data.examples import PhotoLabels, load_examples
 
 
 def shown(item: str, split: str = "train") -> PhotoLabels:
@@ -73,7 +73,7 @@ def test_each_threshold_refuses_no_more_than_its_share_of_any_kind() -> None:
 
 def test_only_judged_pairs_count(data_set: Path, tiny_clip: Clip) -> None:
     """A text that speaks of no clothes has no fit to calibrate with; an album has one a photo."""
-    examples = read_examples(data_set / "captions.jsonl")[:4]
+    examples = load_examples(data_set / "captions.jsonl")[:4]
     gallery = PhotoIndex.build(tiny_clip, None, [photo for example in examples for photo in example.photos])
     album = replace(examples[2], photos=(*examples[2].photos, *examples[0].photos))
     rule = MatchPolicy(0.9, frozenset({"футболка", "джинсы"}))

@@ -1,4 +1,4 @@
-"""Training of the captioner: it learns what lessons say, resumes after a kill, and ends in a checkpoint."""
+"""Tests of the captioner's training: it fits the samples, resumes, and saves a checkpoint."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from inference.clip.dual_encoder import GRID, Clip
 from tests.support.models import tiny
 from tests.support.models.captioners import context
 from training import captioner, loop
-from training.data.examples import read_examples
+from training.data.examples import load_examples
 from training.data.scenes import Composer, Sample, draw_scenes
 
 TOKENIZER = tiny.writing_tokenizer()
@@ -52,7 +52,7 @@ def feature_cache() -> Tensor:
 
 
 def lessons_of(data_set: Path) -> Composer:
-    return Composer(draw_scenes(6, 4, 2, 0), read_examples(data_set / "listings.jsonl"), random.Random(0))
+    return Composer(draw_scenes(6, 4, 2, 0), load_examples(data_set / "listings.jsonl"), random.Random(0))
 
 
 def pretrained(folder: Path) -> Decoder:
@@ -91,7 +91,7 @@ def test_a_killed_language_training_ends_in_the_same_weights(tmp_path: Path, mon
     assert_same(pretrained(tmp_path / "killed"), whole)
 
 
-def test_killed_lessons_end_in_the_same_weights(
+def test_an_interrupted_run_ends_in_the_same_weights(
     data_set: Path, feature_cache: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed where a round of lessons was over; a broken round is composed anew."""
@@ -163,7 +163,7 @@ LESSONS = [
 ]
 
 
-def test_lessons_are_learned_with_their_photos(feature_cache: Tensor, tmp_path: Path) -> None:
+def test_samples_are_learned_with_their_photos(feature_cache: Tensor, tmp_path: Path) -> None:
     """For each picture its own answer becomes likelier than the other's, although both were learned."""
     composer, vectors = TwoLessons([], [], random.Random(0)), 1 + GRID**2
     model = small()

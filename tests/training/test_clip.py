@@ -1,4 +1,4 @@
-"""Training of the dual encoder: its losses and figures by hand, and that a run resumes and ends in a checkpoint."""
+"""Tests of the dual encoder's training: losses and metrics computed by hand, resuming, the checkpoint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.nn.functional import normalize
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
 from training import clip, loop
-from training.data.dataset import Dataset, load, load_clothes
-from training.data.examples import read_photo_labels
+from training.data.dataset import Dataset, build_dataset, load_clothes
+from training.data.examples import load_photo_labels
 from training.data.labels import build_vocabulary
 from training.teacher import FEATURES, MobileNetV2
 
@@ -30,9 +30,9 @@ def small() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def datasets(data_set: Path) -> tuple[Dataset, Dataset]:
-    words = build_vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
+    words = build_vocabulary(row for row in load_photo_labels(data_set).values() if row.split == "train")
     train, held = (
-        load(load_clothes(data_set, split), tiny.reading_tokenizer(), words, 1) for split in ("train", "val")
+        build_dataset(load_clothes(data_set, split), tiny.reading_tokenizer(), words, 1) for split in ("train", "val")
     )
     return train, held
 
@@ -102,7 +102,7 @@ def test_figures_of_held_out_photos_are_shares(datasets: tuple[Dataset, Dataset]
     assert all(0 <= value <= 1 for value in figures.values())
 
 
-def test_the_teacher_is_fine_tuned_and_kept(datasets: tuple[Dataset, Dataset], small: None, tmp_path: Path) -> None:
+def test_the_teacher_is_fine_tuned_and_saved(datasets: tuple[Dataset, Dataset], small: None, tmp_path: Path) -> None:
     """Its weights move, and those that are written load into the same model."""
     torch.manual_seed(0)
     save_file(MobileNetV2().state_dict(), tmp_path / "public.safetensors")

@@ -1,4 +1,4 @@
-"""Training of one thing or many: albums carry the right answer, a run resumes, and the answer is learned."""
+"""Tests of the diversity classifier's training: labels of albums, resuming, convergence."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from inference.clip.dual_encoder import GRID, Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from tests.support.models import tiny
 from training import loop
-from training.data.examples import Example, read_examples
-from training.data.scenes import Scene, draw_scenes, thing
+from training.data.examples import Example, load_examples
+from training.data.scenes import Scene, draw_scenes, format_item
 from training.diversity import Albums, features_from_states, train
 
 STEPS = 6
 
 
 def photo(number: int, path: Path, item: str, sender: str) -> Scene:
-    return Scene((path,), (), 0, (f"{item} {number}",), (thing(item, ("синий",), "однотонный"),), sender)
+    return Scene((path,), (), 0, (f"{item} {number}",), (format_item(item, ("синий",), "однотонный"),), sender)
 
 
 @pytest.fixture(scope="module")
 def albums(data_set: Path, tiny_clip: Clip) -> Albums:
     """Scenes whose number stands in their features, so that a test can tell which ones an album shows."""
-    listings = [replace(e, diversity_score=0.7) for e in read_examples(data_set / "listings.jsonl")][:4]
+    listings = [replace(e, diversity_score=0.7) for e in load_examples(data_set / "listings.jsonl")][:4]
     scenes = [photo(n, e.photos[0], ("куртка", "платье")[n % 2], "ab"[n // 2]) for n, e in enumerate(listings)]
     scenes += draw_scenes(4, 6, 3, 0)
     numbers = torch.arange(len(scenes)).view(-1, 1, 1, 1).expand(-1, 2, 1 + GRID**2, tiny.WIDTHS[-1])
@@ -75,7 +75,7 @@ def test_a_listing_without_an_answer_is_not_learned_from(albums: Albums) -> None
     assert all(text is None for _, text, _ in (without.sample() for _ in range(100)))
 
 
-def test_views_of_a_bank_are_those_of_the_encoder(tiny_clip: Clip) -> None:
+def test_cached_features_equal_those_of_the_encoder(tiny_clip: Clip) -> None:
     """States say what the embedding is; nothing has to be looked at twice."""
     seen = tiny_clip.encode_images([tiny.picture(number) for number in range(3)])
     assert torch.allclose(features_from_states(tiny_clip, seen.states).embeddings, seen.embeddings, atol=1e-5)

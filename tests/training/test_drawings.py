@@ -1,4 +1,4 @@
-"""Drawn photos: what a garment says is what the picture shows, the same for the same seed."""
+"""Tests of the drawings: they show their garment and depend on the seed alone."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_another_seed_draws_another_photo() -> None:
     assert np.abs(pixels([garment], 5) - pixels([garment], 6)).mean() > 5
 
 
-def test_the_photo_has_the_size_that_was_asked_for() -> None:
+def test_the_photo_has_the_requested_size() -> None:
     photo = draw([Garment("джинсы", "синий", "однотонный", None)], 0, (90, 70))
     assert (photo.size, photo.mode) == ((90, 70), "RGB")
 
 
 @pytest.mark.parametrize("item", [*ITEMS, *THINGS])
-def test_every_item_stands_out_from_its_ground(item: str) -> None:
+def test_every_item_contrasts_with_its_background(item: str) -> None:
     """The thing's green fills a good part of the photo, and not all of it."""
     photo = pixels([Garment(item, "зелёный", "однотонный", "зелёный", 1)], 2)
     green = (photo[..., 1] - np.maximum(photo[..., 0], photo[..., 2])) > 15

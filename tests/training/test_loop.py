@@ -1,4 +1,4 @@
-"""The training loop: a run that was killed ends as one that was not."""
+"""Tests of the training loop: an interrupted run ends like an uninterrupted one."""
 
 from __future__ import annotations
 

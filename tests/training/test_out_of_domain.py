@@ -1,4 +1,4 @@
-"""Training of the detector of photos that show no clothes."""
+"""Tests of the training of the out-of-domain detector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inference.moderation.out_of_domain import FILE, OutOfDomainDetector
 from tests.support.models import tiny
 from training import out_of_domain, stages
 from training.out_of_domain import build_student, coarsen, label_with_teacher, list_sources, render_drawings
-from training.stages import Sources
+from training.stages import DataFolders
 from training.teacher import MobileNetV2
 
 CLIP = Path(__file__).parents[2] / "checkpoints" / "clip" / "mini"
@@ -48,17 +48,17 @@ def test_a_folder_of_photos_alone_is_one_source(others: Path) -> None:
     assert [[path.name for path in paths] for paths in list_sources(others / "bottles")] == [["a.png", "b.png"]]
 
 
-def test_the_teacher_looks_at_photos_and_drawings_once(others: Path, teacher: MobileNetV2) -> None:
+def test_the_teacher_encodes_photos_and_drawings_once(others: Path, teacher: MobileNetV2) -> None:
     (paths,) = list_sources(others / "bottles")
     source = label_with_teacher(teacher, paths, render_drawings(2, seed=3))
     assert source.pixels.shape == (4, 3, out_of_domain.STORED, out_of_domain.STORED)
-    assert source.seen.shape == (4, 1280)
+    assert source.teacher_features.shape == (4, 1280)
     pixels, seen = source.sample(9)
     assert pixels.dtype == torch.uint8
-    assert all(any(torch.equal(row, known) for known in source.seen) for row in seen)
+    assert all(any(torch.equal(row, known) for known in source.teacher_features) for row in seen)
 
 
-def test_a_pupil_starts_as_the_dual_encoder_that_is_there() -> None:
+def test_a_student_starts_with_the_weights_of_the_dual_encoder() -> None:
     """The weights are those of `clip/mini` wherever the two are alike, and its first layers stay as they are."""
     pupil = build_student(CLIP)
     weights = load_file(CLIP / "model.safetensors")
@@ -68,7 +68,7 @@ def test_a_pupil_starts_as_the_dual_encoder_that_is_there() -> None:
     assert pupil.detector.head.weight.requires_grad
 
 
-def test_a_pupil_of_another_encoder_learns_everything(tiny_root: Path) -> None:
+def test_a_student_of_another_architecture_trains_all_layers(tiny_root: Path) -> None:
     assert all(weight.requires_grad for weight in build_student(tiny_root / "clip" / "mini").parameters())
 
 
@@ -100,11 +100,11 @@ def test_the_detector_is_written_beside_the_encoder_and_the_card_sealed(
     assert OutOfDomainDetector.load(folder) is None
     save_file(teacher.state_dict(), tmp_path / "teacher.safetensors")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("BATCH", 6), ("FIRST_AT", 32), ("LAST_AT", 40), ("TAUGHT_AT", 48)):
+        for name, value in (("BATCH", 6), ("FIRST_AT", 32), ("LAST_AT", 40), ("TEACHER_AT", 48)):
             patch.setattr(out_of_domain, name, value)
         knowing = replace(load_card(folder), knows=("футболка", "джинсы"))
         save_card(knowing)
-        given = Sources(data_set, others, drawings=1)
+        given = DataFolders(data_set, others, drawings=1)
         stages.train_out_of_domain(given, tmp_path / "teacher.safetensors", folder, tmp_path / "runs", 2, 0)
     verify(load_card(folder))
     assert FILE in load_card(folder).files

@@ -1,4 +1,4 @@
-"""The regression finds the minimum that it promises."""
+"""Tests that the logistic regression finds its minimum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three stages of `opisalka train`, from a data-set folder to checkpoints that describe."""
+"""Tests of the stages of `opisalka train`, from a data-set folder to working checkpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inference.listing.validation import build_job
 from inference.serving.loader import load_describer
 from tests.support.models import tiny
 from training import stages
-from training.stages import Sources, collect_reading_texts
+from training.stages import DataFolders, collect_reading_texts
 from training.teacher import MobileNetV2
 
 
@@ -30,7 +30,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: Path, few: None) -> None:
     """Each stage writes a sealed folder, the later ones read the first, and the engine loads all of them."""
-    sources, work, root = Sources(data_set), tmp_path / "runs", tmp_path / "checkpoints"
+    sources, work, root = DataFolders(data_set), tmp_path / "runs", tmp_path / "checkpoints"
     torch.manual_seed(0)
     save_file(MobileNetV2().state_dict(), tmp_path / "teacher.safetensors")
     (work / "captioner").mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_the_reading_tokenizer_learns_from_training_texts_alone(data_set: Path, 
     """Captions, fields and descriptions of the training split, phrases of ads, and no held-out text."""
     (tmp_path / "ads_1.txt").write_text("Отдам котёнка\nКуплю гараж", encoding="utf-8")
     (tmp_path / "facts.txt").write_text("Вода мокрая", encoding="utf-8")
-    texts = collect_reading_texts(Sources(data_set, texts=tmp_path))
+    texts = collect_reading_texts(DataFolders(data_set, texts=tmp_path))
     assert {"Отдам котёнка", "Куплю гараж"} <= set(texts)
     assert "Вода мокрая" not in texts
     assert any("Цена: 1550" in text for text in texts)

@@ -1,4 +1,4 @@
-"""The teacher computes what its public file computes."""
+"""Tests that the teacher computes what its public file computes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from tests.support.sources import ROOT
 from training.drawings import Garment, draw
-from training.teacher import FEATURES, MobileNetV2, SameConv, read_tflite
+from training.teacher import FEATURES, MobileNetV2, SameConv, load_tflite
 
 WEIGHTS = ROOT.parent / "shared" / "data" / "weights" / "mobilenet_v2_1.0_224_ptq.tflite"
 
@@ -39,7 +39,7 @@ def test_the_public_file_is_read_right() -> None:
     reader = interpreter.Interpreter(str(WEIGHTS))
     reader.allocate_tensors()
     taken, given = reader.get_input_details()[0], reader.get_output_details()[0]
-    teacher = read_tflite(WEIGHTS).eval()
+    teacher = load_tflite(WEIGHTS).eval()
     for seed, item in enumerate(("джинсы", "кроссовки", "платье")):
         image = np.asarray(draw([Garment(item, "синий", "однотонный", None, 1)], seed, (224, 224)))
         reader.set_tensor(taken["index"], image[None].astype(taken["dtype"]))

@@ -1,4 +1,4 @@
-"""Tokenizers: what makes no difference to the reader, and what the writer gets back."""
+"""Tests of the tokenizers: the encoder's normalisation and the decoder's round trip."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_words_and_punctuation_are_read_apart() -> None:
     assert READING.encode("куртка,").ids[:-2] == READING.encode("куртка").ids[:-1]
 
 
-def test_tokenizers_are_no_larger_than_wanted() -> None:
+def test_tokenizers_do_not_exceed_the_requested_size() -> None:
     assert train_encoder_tokenizer(tiny.TEXTS * 20, 90).get_vocab_size() <= 90
     assert train_decoder_tokenizer(tiny.TEXTS * 20, 400, ["<A>", "<B>"]).get_vocab_size() <= 400
 

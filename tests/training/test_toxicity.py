@@ -1,4 +1,4 @@
-"""A tiny classifier learns to tell, its checkpoint is whole, its threshold is measured."""
+"""Tests of the toxicity classifier's training: convergence, checkpoint, threshold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def corpus() -> Corpus:
     return Corpus(tuple(comments), RUDE)
 
 
-def test_lessons_hold_the_training_part_and_ads_in_capitals(corpus: Corpus) -> None:
+def test_samples_hold_the_training_part_and_ads_in_capitals(corpus: Corpus) -> None:
     texts = {sample.text for sample in build_samples(corpus, random.Random(0))}
     assert {"вот болван", "продам: лампа, недорого", "это лампа", "ПРОДАМ: ЛАМПА, НЕДОРОГО"} <= texts
     assert not any("дёшево" in text for text in texts)
@@ -42,7 +42,7 @@ def test_capitals_alone_are_no_offence(corpus: Corpus) -> None:
     assert not any(sample.toxic for sample in taught if sample.text.startswith("ПРОДАМ"))
 
 
-def test_the_same_seed_draws_the_same_lessons(corpus: Corpus) -> None:
+def test_the_same_seed_builds_the_same_samples(corpus: Corpus) -> None:
     assert build_samples(corpus, random.Random(3)) == build_samples(corpus, random.Random(3))
 
 

@@ -1,7 +1,6 @@
 """Compose ads for training: the visible part first, then the seller's fields, in many wordings.
 
-The visible part is a caption that a person wrote for the photo; the rest comes from the masked fields, so every
-fact of
+The visible part is a caption that a person wrote for the photo; the rest comes from the masked fields, so every fact of
 the text is in the input and the model has nothing to invent from.
 """
 
@@ -82,7 +81,7 @@ MORE_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 _BARE = re.compile(r"^<[A-Z_0-9]+>$")
 
 
-def clause(name: str, value: str, rnd: random.Random) -> str:
+def write_clause(name: str, value: str, rnd: random.Random) -> str:
     """Return one field in words, or an empty string for a field that a living seller would not repeat."""
     key, value = name.lower().strip(), value.strip().rstrip(".")
     if key in SILENT:
@@ -105,7 +104,7 @@ def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def telling(fields: Sequence[tuple[str, str]], rnd: random.Random, with_category: bool) -> list[str]:
+def write_clauses(fields: Sequence[tuple[str, str]], rnd: random.Random, with_category: bool) -> list[str]:
     """Return the clauses of all fields, usually money last; the category comes first if no photo shows the thing."""
     named = [field for field in fields if field[0].lower() in NAMES]
     leads = (
@@ -120,17 +119,17 @@ def _clauses(fields: Sequence[tuple[str, str]], rnd: random.Random) -> list[str]
     rnd.shuffle(first)
     if rnd.random() < 0.15:
         first, money = money, first
-    return [said for name, value in (*first, *money) if (said := clause(name, value, rnd))]
+    return [text for name, value in (*first, *money) if (text := write_clause(name, value, rnd))]
 
 
-def more_fields(rnd: random.Random) -> list[tuple[str, str]]:
+def sample_extra_fields(rnd: random.Random) -> list[tuple[str, str]]:
     """Return a few fields that the example listings do not have."""
     count = rnd.choice((0, 0, 0, 1, 1, 2, 3))
     chosen = rnd.sample(MORE_FIELDS, count)
     return [(name, rnd.choice(values).replace("#", str(rnd.randint(10, 99)))) for name, values in chosen]
 
 
-def several(parts: Sequence[str], rnd: random.Random) -> str:
+def join_captions(parts: Sequence[str], rnd: random.Random) -> str:
     """Return a sentence that names all things of a set."""
     if rnd.random() < 0.3:
         return _capital("; ".join(parts)) + rnd.choice((". Всё вместе.", ". Продаю вместе.", "."))
@@ -138,7 +137,7 @@ def several(parts: Sequence[str], rnd: random.Random) -> str:
     return rnd.choice(SETS).format(l=listed)
 
 
-def short(caption: str) -> str:
+def shorten(caption: str) -> str:
     """Return the first phrase of a caption, for use in a list: «футболка с мелкими розочками на тёмном»."""
     words = re.split(r"[.,;:!?(]", caption, maxsplit=1)[0].split()[:9]
     while words and words[-1].lower() in ("с", "со", "на", "в", "из", "и", "под", "по", "для", "без", "от", "за", "к"):
@@ -147,8 +146,8 @@ def short(caption: str) -> str:
     return phrase if phrase[1:2].isupper() else phrase[:1].lower() + phrase[1:]
 
 
-def jot(fields: Sequence[tuple[str, str]], rnd: random.Random) -> str:
+def join_fields(fields: Sequence[tuple[str, str]], rnd: random.Random) -> str:
     """Return the fields as a seller notes them in one go instead of line by line."""
-    said = [clause(name, value, rnd).rstrip(".") for name, value in fields]
+    clauses = [write_clause(name, value, rnd).rstrip(".") for name, value in fields]
     cased: Callable[[str], str] = str.lower if rnd.random() < 0.5 else str
-    return ", ".join(part if "<" in part else cased(part) for part in said if part)
+    return ", ".join(part if "<" in part else cased(part) for part in clauses if part)

@@ -15,12 +15,12 @@ from torch.nn import functional
 def augment(pixels: Tensor, size: int, smallest: float) -> Tensor:
     """Return randomly cropped, warped and relit photos, (batch, 3, size, size) float32 in [-1, 1].
 
-    pixels: (batch, 3, height, width) uint8; size: pixels; smallest: least share of the area that a crop shows, in
-    (0, 1].
+    pixels: (batch, 3, height, width) uint8; size: pixels; smallest: least share of the area that a crop shows, in (0,
+    1].
     """
     grid = functional.affine_grid(_poses(len(pixels), smallest, pixels.device), [len(pixels), 3, size, size], False)
     scaled = pixels.float() / 127.5 - 1
-    return lighting(functional.grid_sample(scaled, grid, padding_mode="reflection", align_corners=False))
+    return jitter_light(functional.grid_sample(scaled, grid, padding_mode="reflection", align_corners=False))
 
 
 def _uniform(low: float, high: float, count: int, device: torch.device) -> Tensor:
@@ -46,7 +46,7 @@ def _poses(count: int, smallest: float, device: torch.device) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def lighting(images: Tensor) -> Tensor:
+def jitter_light(images: Tensor) -> Tensor:
     """Vary brightness, contrast, saturation, white balance and noise, and cover a corner; the shape is kept."""
     count, device = len(images), images.device
 
@@ -87,9 +87,9 @@ def mix_images(images: Tensor) -> Tensor:
 
     images: (batch, 3, height, width); the shape is kept.
     """
-    others = images[torch.randperm(len(images), device=images.device)]
+    partners = images[torch.randperm(len(images), device=images.device)]
     share = _uniform(0.0, 0.5, len(images), images.device).view(-1, 1, 1, 1)
     boxes = _boxes(len(images), images.shape[-1], 0.1, 0.5, images.device)
-    pasted = torch.where(boxes, others, images)
+    pasted = torch.where(boxes, partners, images)
     blend = torch.rand(len(images), device=images.device).view(-1, 1, 1, 1) < 0.5
-    return torch.where(blend, torch.lerp(images, others, share), pasted)
+    return torch.where(blend, torch.lerp(images, partners, share), pasted)

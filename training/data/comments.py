@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training.data.duplicates import groups
-from training.data.examples import read_examples
+from training.data.duplicates import group_duplicates
+from training.data.examples import load_examples
 
 Part = Literal["train", "val", "test"]
 Source = Literal["pair", "rude", "social", "disguised", "ad", "fact"]
@@ -48,30 +48,29 @@ class Corpus:
         return [each for each in found if toxic is None or each.toxic == toxic]
 
 
-def read_corpus(comments: Path, texts: Path | None, clothes: Path) -> Corpus:
+def load_corpus(comments: Path, texts: Path | None, clothes: Path) -> Corpus:
     """Read the comments of `data/toxicity`, the phrases of `data/text` and the texts of a clothing data set."""
     plain = list(_descriptions(clothes))
     if texts:
         plain += [*_ads(texts), *_facts(texts)]
-    return Corpus((*_split(_comments(comments)), *plain), rude_words(comments, [each.text for each in plain]))
+    return Corpus((*_split(_comments(comments)), *plain), load_rude_words(comments, [each.text for each in plain]))
 
 
-def rude_words(folder: Path, neutral: Iterable[str]) -> frozenset[str]:
-    """Return the obscene words of the lists in `folder`, without those of neutral texts: the generated list contains
-    «мини».
-    """
-    known = {word for text in neutral for word in words(text)}
+def load_rude_words(folder: Path, neutral: Iterable[str]) -> frozenset[str]:
+    """Return the obscene words of the lists in `folder`, without those that occur in neutral texts."""
+    # The list of generated word forms contains ordinary words, «мини» for one.
+    known = {word for text in neutral for word in split_words(text)}
     lines = [line for name in ("obscene_forms.txt", "bad_wordlist.txt") for line in _lines(folder / name)]
-    rude = {word for line in lines for word in words(line)}
+    rude = {word for line in lines for word in split_words(line)}
     return frozenset(word for word in rude - known if len(word) > 2)
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the Russian words of a text in lower case, with «е» for «ё»."""
     return _WORD.findall(text.lower().replace("ё", "е"))
 
 
-def part_of(key: str) -> Part:
+def assign_part(key: str) -> Part:
     """Return the part for a key, by its hash: one in ten is `test`, one in ten `val`."""
     number = zlib.crc32(key.encode()) % 10
     return "test" if number == 0 else "val" if number == 1 else "train"
@@ -111,10 +110,10 @@ def _split(comments: Sequence[Comment]) -> Iterator[Comment]:
     for number, each in enumerate(comments):
         if each.pair >= 0:
             families.setdefault(each.pair, []).append(number)
-    numbers = groups([each.text for each in comments], list(families.values()))
+    numbers = group_duplicates([each.text for each in comments], list(families.values()))
     aside = {n for n, each in zip(numbers, comments, strict=True) if each.source == "disguised"}
     for number, each in zip(numbers, comments, strict=True):
-        part = "test" if number in aside else part_of(comments[number].text)
+        part = "test" if number in aside else assign_part(comments[number].text)
         yield Comment(each.text, each.toxic, each.source, part, each.pair)
 
 
@@ -123,21 +122,21 @@ def _ads(folder: Path) -> Iterator[Comment]:
     for path in sorted(folder.glob("ads_*.txt")):
         for group in path.read_text("utf-8").split("\n\n"):
             lines = [line.strip() for line in group.split("\n") if line.strip()]
-            yield from (Comment(line, False, "ad", part_of(lines[0])) for line in lines)
+            yield from (Comment(line, False, "ad", assign_part(lines[0])) for line in lines)
 
 
 def _descriptions(folder: Path) -> Iterator[Comment]:
     """Yield fields, descriptions and captions of a clothing data set; its own split by sender is kept."""
     parts: Mapping[str, Part] = {"train": "train", "val": "test", "test": "test"}
     for name in ("listings.jsonl", "captions.jsonl"):
-        for example in read_examples(folder / name):
+        for example in load_examples(folder / name):
             texts = (example.attributes_text, example.description, example.gpt_description)
             yield from (Comment(text, False, "ad", parts[example.split]) for text in texts if text)
 
 
 def _facts(folder: Path) -> Iterator[Comment]:
     for path in sorted(folder.glob("facts*.txt")):
-        yield from (Comment(line, False, "fact", part_of(line)) for line in _lines(path)[::4])
+        yield from (Comment(line, False, "fact", assign_part(line)) for line in _lines(path)[::4])
 
 
 def _lines(path: Path) -> list[str]:

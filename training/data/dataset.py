@@ -11,8 +11,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from training.data.examples import PhotoLabels, load_pixels, read_examples, read_photo_labels, square
-from training.data.labels import Vocabulary, encode
+from training.data.examples import PhotoLabels, load_examples, load_photo_labels, load_pixels, resize_square
+from training.data.labels import Vocabulary, encode_labels
 from training.data.negatives import is_held_out, list_negatives
 from training.drawings import caption, draw, random_garment
 
@@ -33,9 +33,8 @@ class Picture:
 class Dataset:
     """Pictures as tensors.
 
-    pixels: (pictures, 3, STORED, STORED) uint8; tokens: (pictures, TEXTS, length) int64, 0 is padding; labels:
-    class numbers
-    per head, (pictures,) int64; groups: (pictures,) int64, similar pictures share a number.
+    pixels: (pictures, 3, STORED, STORED) uint8; tokens: (pictures, TEXTS, length) int64, 0 is padding; labels: class
+    numbers per head, (pictures,) int64; groups: (pictures,) int64, similar pictures share a number.
     """
 
     pixels: Tensor
@@ -57,20 +56,19 @@ class Dataset:
 
 def load_clothes(folder: Path, split: str) -> list[Picture]:
     """Return the photos of a data-set folder with captions, labels, and the fields of their listings."""
-    labels = read_photo_labels(folder)
+    labels = load_photo_labels(folder)
     fields: dict[str, list[str]] = {}
-    for example in read_examples(folder / "listings.jsonl"):
+    for example in load_examples(folder / "listings.jsonl"):
         if len(example.photos) == 1 and example.description:
             fields.setdefault(example.photos[0].stem, []).extend((example.attributes_text, example.description))
-    rows = [example for example in read_examples(folder / "captions.jsonl") if example.split == split]
+    rows = [example for example in load_examples(folder / "captions.jsonl") if example.split == split]
     return [_clothing(example.photos[0], labels[example.photos[0].stem], fields) for example in rows]
 
 
-def _clothing(path: Path, shown: PhotoLabels, fields: dict[str, list[str]]) -> Picture:
-    tags = f"{shown.item} {', '.join(shown.colors)}, {shown.pattern}"
-    return Picture(
-        path, (shown.caption, tags, *fields.get(path.stem, [shown.caption, f"{shown.colors[0]} {shown.item}"])), shown
-    )
+def _clothing(path: Path, labels: PhotoLabels, fields: dict[str, list[str]]) -> Picture:
+    tags = f"{labels.item} {', '.join(labels.colors)}, {labels.pattern}"
+    more = fields.get(path.stem, [labels.caption, f"{labels.colors[0]} {labels.item}"])
+    return Picture(path, (labels.caption, tags, *more), labels)
 
 
 def load_negatives(folder: Path) -> list[Picture]:
@@ -87,15 +85,15 @@ def _draw_picture(seed: int) -> Picture:
     rnd = random.Random(seed)
     garment = random_garment(rnd)
     colors = tuple(filter(None, (garment.color, garment.second_color)))
-    shown = PhotoLabels("train", garment.item, colors, garment.pattern, "", "")
-    return Picture(seed, (caption(garment, rnd), caption(garment, rnd)), shown)
+    labels = PhotoLabels("train", garment.item, colors, garment.pattern, "", "")
+    return Picture(seed, (caption(garment, rnd), caption(garment, rnd)), labels)
 
 
 def _draw(seed: int) -> Tensor:
-    return square(draw([random_garment(random.Random(seed))], seed), STORED)
+    return resize_square(draw([random_garment(random.Random(seed))], seed), STORED)
 
 
-def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, workers: int) -> Dataset:
+def build_dataset(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, workers: int) -> Dataset:
     """Load the pictures as tensors; `workers` processes render the drawings."""
     paths = [picture.source for picture in pictures if isinstance(picture.source, Path)]
     seeds = [picture.source for picture in pictures if isinstance(picture.source, int)]
@@ -110,9 +108,9 @@ def load(pictures: Sequence[Picture], tokenizer: Tokenizer, words: Vocabulary, w
     names = [_group(picture) for picture in pictures]
     numbers = {name: number for number, name in enumerate(sorted(set(names)))}
     groups = torch.tensor([numbers[name] for name in names])
-    return Dataset(pixels, tokens, encode([picture.labels for picture in pictures], words), groups)
+    return Dataset(pixels, tokens, encode_labels([picture.labels for picture in pictures], words), groups)
 
 
 def _group(picture: Picture) -> str:
-    shown = picture.labels
-    return f"{shown.item} {shown.colors[:1]} {shown.pattern}" if shown else picture.texts[0]
+    labels = picture.labels
+    return f"{labels.item} {labels.colors[:1]} {labels.pattern}" if labels else picture.texts[0]

@@ -16,15 +16,13 @@ _OTHER = re.compile(r"[^а-яa-z0-9]+")
 _PRIME = (1 << 31) - 1
 
 
-def likeness(first: str, second: str) -> float:
-    """Return the share of common four-letter shingles of two texts, in [0, 1]; case, «ё» and punctuation are
-    ignored.
-    """
+def jaccard_similarity(first: str, second: str) -> float:
+    """Return the share of common four-letter shingles, in [0, 1]; case, «ё» and punctuation do not count."""
     ours, theirs = _shingles(first), _shingles(second)
     return len(ours & theirs) / max(1, len(ours | theirs))
 
 
-def groups(texts: Sequence[str], together: Sequence[Sequence[int]] = (), alike: float = 0.6) -> list[int]:
+def group_duplicates(texts: Sequence[str], together: Sequence[Sequence[int]] = (), alike: float = 0.6) -> list[int]:
     """Return a group number per text; texts that are similar or listed in `together` share one, also transitively.
 
     Candidates come from banded min-hashes, which find 99 % of the pairs with a similarity of 0.6.
@@ -34,7 +32,7 @@ def groups(texts: Sequence[str], together: Sequence[Sequence[int]] = (), alike: 
         for other in others:
             _join(roots, first, other)
     for first, second in _candidates(texts):
-        if _root(roots, first) != _root(roots, second) and likeness(texts[first], texts[second]) >= alike:
+        if _root(roots, first) != _root(roots, second) and jaccard_similarity(texts[first], texts[second]) >= alike:
             _join(roots, first, second)
     return [_root(roots, number) for number in range(len(texts))]
 
@@ -61,9 +59,9 @@ def _candidates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     for band in range(signatures.shape[1]):
         first: dict[bytes, list[int]] = defaultdict(list)
         for number, row in enumerate(signatures[:, band]):
-            seen = first[row.tobytes()]
-            yield from ((other, number) for other in seen[:5])
-            seen.append(number)
+            bucket = first[row.tobytes()]
+            yield from ((other, number) for other in bucket[:5])
+            bucket.append(number)
 
 
 def _signature(text: str) -> NDArray[np.int64]:

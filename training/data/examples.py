@@ -47,7 +47,7 @@ class PhotoLabels:
     features: str = ""
 
 
-def read_examples(path: Path) -> list[Example]:
+def load_examples(path: Path) -> list[Example]:
     """Read the listings of a JSONL file in the data-set format; photo paths are relative to the file."""
     # `splitlines` would also split at U+2028 and the like, which JSON strings may contain.
     lines = path.read_text(encoding="utf-8").split("\n")
@@ -60,7 +60,7 @@ def _example(line: dict[str, object], folder: Path) -> Example:
     return Example(id=line["id"], photos=photos, attributes=line["attributes"], split=line["split"], **fields)  # type: ignore[arg-type]
 
 
-def read_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
+def load_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
     """Read `photos.tsv` of a folder, by photo name without suffix; empty if there is none."""
     path = folder / "photos.tsv"
     if not path.exists():
@@ -85,10 +85,10 @@ def load_pixels(paths: list[Path], size: int) -> Tensor:
     """Load photos squeezed to squares of `size` pixels: (len(paths), 3, size, size) uint8."""
 
     with ThreadPoolExecutor() as pool:
-        return torch.stack(list(pool.map(lambda path: square(load_photo(path), size), paths)))
+        return torch.stack(list(pool.map(lambda path: resize_square(load_photo(path), size), paths)))
 
 
-def square(image: Image.Image, size: int) -> Tensor:
+def resize_square(image: Image.Image, size: int) -> Tensor:
     """Squeeze a photo to a square of `size` pixels: (3, size, size) uint8."""
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3)

@@ -1,9 +1,7 @@
-"""Hard negatives for the toxicity classifier: harmless words with rude substrings («хлебница», «застрахуй»), brand
-names.
+"""Hard negatives for the toxicity classifier: words with rude substrings («хлебница», «застрахуй»), brands.
 
 The ads of the data contain few of them, and a classifier of character n-grams has to be shown. English insults are
-listed
-as well.
+listed as well.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from training.data.examples import PhotoLabels
 
-LEAST_PHOTOS = 6
-UNKNOWN = -100
+MIN_PHOTOS = 6
+IGNORE_INDEX = -100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def build_vocabulary(labels: Iterable[PhotoLabels]) -> Vocabulary:
     rows = list(labels)
 
     def frequent(values: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(value for value, count in Counter(values).items() if count >= LEAST_PHOTOS))
+        return tuple(sorted(value for value, count in Counter(values).items() if count >= MIN_PHOTOS))
 
     return Vocabulary(
         items=frequent(row.item for row in rows),
@@ -48,21 +48,22 @@ def build_vocabulary(labels: Iterable[PhotoLabels]) -> Vocabulary:
     )
 
 
-def encode(rows: Sequence[PhotoLabels | None], words: Vocabulary) -> dict[str, Tensor]:
-    """Return class numbers per head, (photos,) int64 with UNKNOWN for a missing label, and `colors`, (photos, colors)
-    float32.
+def encode_labels(rows: Sequence[PhotoLabels | None], words: Vocabulary) -> dict[str, Tensor]:
+    """Return class numbers per head, (photos,) int64, and `colors`, (photos, colors) float32.
+
+    A photo without a label gets IGNORE_INDEX, and -1 in every column of `colors`.
     """
 
     def numbers(values: Iterable[str | None], classes: Sequence[str]) -> Tensor:
         index = {name: number for number, name in enumerate(classes)}
-        return torch.tensor([index.get(value or "", UNKNOWN) for value in values])
+        return torch.tensor([index.get(value or "", IGNORE_INDEX) for value in values])
 
     main = [row.colors[0] if row and row.colors else None for row in rows]
-    shown = torch.tensor([[float(color in row.colors) if row else -1.0 for color in words.colors] for row in rows])
+    colors = torch.tensor([[float(color in row.colors) if row else -1.0 for color in words.colors] for row in rows])
     return {
         "item": numbers((row.item if row else None for row in rows), words.items),
         "color": numbers(main, words.colors),
-        "colors": shown,
+        "colors": colors,
         "pattern": numbers((row.pattern if row else None for row in rows), words.patterns),
         "audience": numbers((row.audience if row else None for row in rows), words.audiences),
     }
@@ -81,16 +82,15 @@ class Heads(nn.Module):
 
 
 def compute_head_loss(logits: Mapping[str, Tensor], labels: Mapping[str, Tensor]) -> Tensor:
-    """Return the cross entropy of the single-label heads plus that of the colours, a scalar; unlabelled photos do not
-    count.
+    """Return the cross entropy of all heads and of the colours, a scalar; unlabelled photos are ignored.
 
-    logits: (batch, classes) per head; labels: as `encode` returns them.
+    logits: (batch, classes) per head; labels: as `encode_labels` returns them.
     """
     total = torch.zeros((), device=logits["item"].device)
     for name, share in (("item", 1.0), ("color", 1.0), ("pattern", 0.5), ("audience", 0.2)):
-        known = (labels[name] != UNKNOWN).sum().clamp(min=1)
+        known = (labels[name] != IGNORE_INDEX).sum().clamp(min=1)
         losses = functional.cross_entropy(
-            logits[name].float(), labels[name], ignore_index=UNKNOWN, label_smoothing=0.1, reduction="sum"
+            logits[name].float(), labels[name], ignore_index=IGNORE_INDEX, label_smoothing=0.1, reduction="sum"
         )
         total = total + share * losses / known
     labelled = labels["colors"][:, :1] >= 0

@@ -61,7 +61,7 @@ NAMES = {
 }
 
 
-def name_of(path: Path) -> str | None:
+def name_photo(path: Path) -> str | None:
     """Return the Russian name of the thing on a photo; None for a file of another data set."""
     stem = path.stem.lower()
     return next((name for part, name in NAMES.items() if part in stem), None)
@@ -70,9 +70,9 @@ def name_of(path: Path) -> str | None:
 def list_negatives(folder: Path) -> list[tuple[Path, str]]:
     """Return all photos below a folder with the names of their things, in a fixed order."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-    return [(path, name) for path in paths if (name := name_of(path))]
+    return [(path, name) for path in paths if (name := name_photo(path))]
 
 
 def is_held_out(path: Path) -> bool:
     """Return True if a photo's class is held out for measuring: every third name by its sum of bytes."""
-    return sum((name_of(path) or "").encode()) % 3 == 0
+    return sum((name_photo(path) or "").encode()) % 3 == 0

@@ -20,9 +20,8 @@ EQUAL_COPIES = (3, 4, 5)
 class Scene:
     """One picture: a photo, a collage of photos, or drawn garments.
 
-    captions: as people describe it; things: «футболка; белый; надпись» for each different thing; group: pictures of
-    one group
-    may be sold together.
+    captions: as people describe it; things: «футболка; белый; надпись» for each different thing; group: pictures of one
+    group may be sold together.
     """
 
     photos: tuple[Path, ...]
@@ -49,7 +48,7 @@ class Sample:
     text: str
 
 
-def thing(item: str, colors: Sequence[str], pattern: str) -> str:
+def format_item(item: str, colors: Sequence[str], pattern: str) -> str:
     """Describe a thing in the fixed order in which the captioner names it."""
     return f"{item}; {', '.join(colors[:2])}; {pattern}"
 
@@ -61,33 +60,33 @@ def build_photo_scenes(
     scenes = []
     for example in examples:
         name = example.photos[0].stem
-        shown = labels[name]
-        tags = (thing(shown.item, shown.colors, shown.pattern),)
-        scenes.append(Scene(example.photos, (), 0, (shown.caption,), tags, senders[name]))
+        row = labels[name]
+        tags = (format_item(row.item, row.colors, row.pattern),)
+        scenes.append(Scene(example.photos, (), 0, (row.caption,), tags, senders[name]))
     return scenes
 
 
 def build_collages(scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
     """Return collages of two to four different things of one sender side by side."""
-    made: list[Scene] = []
-    while len(made) < count:
-        parts = partners(rnd.choice(scenes), scenes, rnd.randint(2, 4), rnd)
+    collages: list[Scene] = []
+    while len(collages) < count:
+        parts = sample_partners(rnd.choice(scenes), scenes, rnd.randint(2, 4), rnd)
         if len(parts) > 1:
             photos = tuple(photo for part in parts for photo in part.photos)
-            captions = (ads.several([ads.short(part.captions[0]) for part in parts], rnd) for _ in range(3))
+            captions = (ads.join_captions([ads.shorten(part.captions[0]) for part in parts], rnd) for _ in range(3))
             things = tuple(part.things[0] for part in parts)
-            made.append(Scene(photos, (), rnd.randrange(1 << 30), tuple(captions), things, ""))
-    return made
+            collages.append(Scene(photos, (), rnd.randrange(1 << 30), tuple(captions), things, ""))
+    return collages
 
 
-def partners(first: Scene, scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
+def sample_partners(first: Scene, scenes: Sequence[Scene], count: int, rnd: random.Random) -> list[Scene]:
     """Return up to `count` scenes of the first one's group that show different things, including the first."""
-    chosen = [first]
+    partners = [first]
     same = [scene for scene in scenes if scene.group == first.group]
     for scene in rnd.sample(same, min(len(same), 3 * count)):
-        if len(chosen) < count and all(scene.things != other.things for other in chosen):
-            chosen.append(scene)
-    return chosen
+        if len(partners) < count and all(scene.things != other.things for other in partners):
+            partners.append(scene)
+    return partners
 
 
 def _item(scene: Scene) -> str:
@@ -97,18 +96,18 @@ def _item(scene: Scene) -> str:
 def draw_scenes(singles: int, several: int, equal: int, seed: int) -> list[Scene]:
     """Return drawn scenes: of one thing, of two to four different things, and of several equal things."""
     rnd = random.Random(seed)
-    scenes = [_drawn((random_garment(rnd),), rnd) for _ in range(singles)]
+    scenes = [_draw_scene((random_garment(rnd),), rnd) for _ in range(singles)]
     for _ in range(several):
         garments = {garment.item: garment for garment in (random_garment(rnd) for _ in range(rnd.randint(2, 4)))}
-        scenes.append(_drawn(tuple(garments.values()), rnd))
-    return scenes + [_drawn((random_garment(rnd),) * rnd.choice(EQUAL_COPIES), rnd) for _ in range(equal)]
+        scenes.append(_draw_scene(tuple(garments.values()), rnd))
+    return scenes + [_draw_scene((random_garment(rnd),) * rnd.choice(EQUAL_COPIES), rnd) for _ in range(equal)]
 
 
-def _drawn(garments: tuple[Garment, ...], rnd: random.Random) -> Scene:
+def _draw_scene(garments: tuple[Garment, ...], rnd: random.Random) -> Scene:
     different = tuple(dict.fromkeys(garments))
-    tags = tuple(thing(g.item, [c for c in (g.color, g.second_color) if c], g.pattern) for g in different)
-    said = [tuple(caption(garment, rnd) for garment in different) for _ in range(3)]
-    captions = tuple(ads.several([ads.short(c) for c in row], rnd) if len(row) > 1 else row[0] for row in said)
+    tags = tuple(format_item(g.item, [c for c in (g.color, g.second_color) if c], g.pattern) for g in different)
+    rows = [tuple(caption(garment, rnd) for garment in different) for _ in range(3)]
+    captions = tuple(ads.join_captions([ads.shorten(c) for c in row], rnd) if len(row) > 1 else row[0] for row in rows)
     return Scene((), garments, rnd.randrange(1 << 30), captions, tags, "drawn" if len(garments) == 1 else "")
 
 
@@ -139,29 +138,29 @@ class Composer:
             return self._set(first)
         times = self.rnd.choice((2, 3, 4)) if kind > 0.9 else 1
         scene = self.scenes[first]
-        return self._lesson(
+        return self._build(
             (first,) * times, "<VARIATIVE>" if scene.many else "<SINGLE>", scene.things, self.rnd.choice(scene.captions)
         )
 
     def _set(self, first: int) -> Sample:
         count = self.rnd.choice((2, 2, 3, 3, 4, 5, 6))
-        numbers, shown = [first], {self.scenes[first].things}
+        numbers, distinct = [first], {self.scenes[first].things}
         group = self._by_group[self.scenes[first].group]
         for number in self.rnd.sample(group, min(len(group), 3 * count)):
-            if len(numbers) < count and self.scenes[number].things not in shown:
+            if len(numbers) < count and self.scenes[number].things not in distinct:
                 numbers.append(number)
-                shown.add(self.scenes[number].things)
+                distinct.add(self.scenes[number].things)
         parts = [self.scenes[number] for number in numbers]
         if len(parts) == 1:
-            return self._lesson((first,), "<SINGLE>", parts[0].things, parts[0].captions[0])
-        text = ads.several([ads.short(self.rnd.choice(part.captions)) for part in parts], self.rnd)
-        return self._lesson(tuple(numbers), "<VARIATIVE>", tuple(part.things[0] for part in parts), text)
+            return self._build((first,), "<SINGLE>", parts[0].things, parts[0].captions[0])
+        text = ads.join_captions([ads.shorten(self.rnd.choice(part.captions)) for part in parts], self.rnd)
+        return self._build(tuple(numbers), "<VARIATIVE>", tuple(part.things[0] for part in parts), text)
 
-    def _lesson(self, numbers: tuple[int, ...], token: DiversityToken, things: Sequence[str], seen: str) -> Sample:
+    def _build(self, numbers: tuple[int, ...], token: DiversityToken, things: Sequence[str], text: str) -> Sample:
         if self.rnd.random() < 0.55:
-            return Sample(numbers, token, "", " | ".join(things), seen)
-        masked, said = self._fields_in_words(self._fields_of(numbers[0]))
-        return Sample(numbers, token, masked, " | ".join(things), " ".join((seen, *said)))
+            return Sample(numbers, token, "", " | ".join(things), text)
+        masked, clauses = self._fields_in_words(self._fields_of(numbers[0]))
+        return Sample(numbers, token, masked, " | ".join(things), " ".join((text, *clauses)))
 
     def _without_photos(self) -> Sample:
         listing = self.rnd.choice(self.listings)
@@ -170,9 +169,9 @@ class Composer:
         scene = self.rnd.choice(self.scenes)
         if self.rnd.random() < 0.6 and not scene.many:
             fields = [f for f in fields if f[0] != "Предмет одежды"]
-            fields.insert(0, (name, self.rnd.choice((_item(scene), ads.short(scene.captions[0])))))
-        masked, said = self._fields_in_words(fields, with_category=True)
-        return Sample((), "<SINGLE>", masked, "", " ".join(said))
+            fields.insert(0, (name, self.rnd.choice((_item(scene), ads.shorten(scene.captions[0])))))
+        masked, clauses = self._fields_in_words(fields, with_category=True)
+        return Sample((), "<SINGLE>", masked, "", " ".join(clauses))
 
     def _fields_of(self, number: int) -> list[tuple[str, str]]:
         scene = self.scenes[number]
@@ -186,17 +185,17 @@ class Composer:
     def _fields_in_words(self, fields: Sequence[tuple[str, str]], with_category: bool = False) -> tuple[str, list[str]]:
         """Return the fields as a seller may type them, masked, and what the ad says about them."""
         keep = self.rnd.choice((1.0, 1.0, 0.7, 0.4))
-        kept = [f for f in fields if self.rnd.random() < keep or f[0] in ("Название", "Товар", "Вещь")]
-        kept = [self._respell(f) for f in (*kept, *ads.more_fields(self.rnd))] or [
+        chosen = [f for f in fields if self.rnd.random() < keep or f[0] in ("Название", "Товар", "Вещь")]
+        chosen = [self._respell(f) for f in (*chosen, *ads.sample_extra_fields(self.rnd))] or [
             ("Цена", str(self.rnd.randint(2, 90) * 50))
         ]
-        lines = mask("\n".join(f"{name}: {value}" for name, value in kept)).text.split("\n")
+        lines = mask("\n".join(f"{name}: {value}" for name, value in chosen)).text.split("\n")
         masked = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
-        typed = ads.jot(masked, self.rnd) if self.rnd.random() < 0.12 else "\n".join(lines)
-        return typed, ads.telling(masked, self.rnd, with_category)
+        typed = ads.join_fields(masked, self.rnd) if self.rnd.random() < 0.12 else "\n".join(lines)
+        return typed, ads.write_clauses(masked, self.rnd, with_category)
 
-    def _respell(self, given: tuple[str, str]) -> tuple[str, str]:
-        name, value = given
+    def _respell(self, pair: tuple[str, str]) -> tuple[str, str]:
+        name, value = pair
         if name == "Цена" and value.isdigit():
             value = self.rnd.choice(("{}", "{}", "{}", "{} руб.", "{} ₽", "{}р", "{} рублей")).format(value)
         return name, value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from training.drawings.garments import ITEMS, Details, Garment, Gender, details_of
+from training.drawings.garments import ITEMS, Details, Garment, Gender, get_details
 
 Endings = Mapping[Gender, tuple[str, str]]  # after a hard and after a soft stem
 NOMINATIVE: Endings = {"m": ("ый", "ий"), "f": ("ая", "яя"), "n": ("ое", "ее"), "p": ("ые", "ие")}
@@ -78,7 +78,7 @@ def decline(color: str, gender: Gender, endings: Endings = NOMINATIVE) -> str:
 
 def caption(garment: Garment, rnd: random.Random) -> str:
     """Describe the drawing in one or two Russian sentences without any number."""
-    details = details_of(garment)
+    details = get_details(garment)
     marks = _marks(garment, details)
     rnd.shuffle(marks)
     marks = marks[: rnd.randint(1, 3)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 from training.drawings.garments import COLORS, RGB, Details, Garment
-from training.drawings.prints import picture
+from training.drawings.prints import draw_motif
 
 UNIT = 112  # px of a swatch per garment unit
 SIDE = 720  # px: from the top of a hood to the hem of a long dress
@@ -20,7 +20,7 @@ Field = NDArray[np.float32]
 Painter = Callable[[Image.Image, random.Random, RGB], None]
 
 
-def swatches(garment: Garment, details: Details) -> dict[str, Image.Image]:
+def render_swatches(garment: Garment, details: Details) -> dict[str, Image.Image]:
     """The cloths of a garment by name: main, second, trim, inside, sole, turned; SIDE x SIDE px each."""
     rnd = random.Random(f"{garment}")
     base = jitter(COLORS[garment.color], rnd)
@@ -65,7 +65,7 @@ def _main(garment: Garment, details: Details, rnd: random.Random, base: RGB, oth
     if garment.pattern in PAINTERS:
         PAINTERS[garment.pattern](image, rnd, other)
     elif garment.pattern == "принт" and details.is_all_over_print:
-        _scatter(image, rnd, picture(details.motif, other))
+        _scatter(image, rnd, draw_motif(details.motif, other))
     else:
         return None
     return _weave_fabric(image, details.texture)

@@ -173,7 +173,7 @@ WORDS: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def item_of(garment: Garment) -> Item:
+def get_item(garment: Garment) -> Item:
     """The item that the garment names.
 
     Raises KeyError for an item that cannot be drawn.
@@ -181,9 +181,9 @@ def item_of(garment: Garment) -> Item:
     return ITEMS[garment.item] if garment.item in ITEMS else THINGS[garment.item]
 
 
-def details_of(garment: Garment) -> Details:
+def get_details(garment: Garment) -> Details:
     """Return the details of a garment, always the same ones."""
-    item = item_of(garment)
+    item = get_item(garment)
     rnd = random.Random(f"{garment.item}/{garment.detail_seed}")
     sleeve = rnd.choice(item.sleeves)
     return Details(
@@ -210,11 +210,11 @@ def random_garment(rnd: random.Random) -> Garment:
     color = rnd.choice([*item.colors, *(common for common in COMMON_COLORS if common in item.colors)])
     pattern = rnd.choice(item.patterns)
     needs = pattern not in ("однотонный", "камуфляж")
-    second = rnd.choice(contrasts(color)) if needs or rnd.random() < 0.25 else None
+    second = rnd.choice(list_contrasts(color)) if needs or rnd.random() < 0.25 else None
     return Garment(name, color, pattern, second, rnd.randrange(10**6))
 
 
-def contrasts(color: str) -> list[str]:
+def list_contrasts(color: str) -> list[str]:
     """Return the colours that differ from `color` at a glance; white twice, because it is the commonest partner."""
     base = COLORS[color]
     far = [name for name, rgb in COLORS.items() if sum(abs(a - b) for a, b in zip(base, rgb, strict=True)) > 170]

@@ -15,7 +15,7 @@ WHITE: RGB = (246, 246, 242)
 SIDE = 220
 
 
-def lettering(words: str, ink: RGB) -> Image.Image:
+def draw_words(words: str, ink: RGB) -> Image.Image:
     """Render the words in one or two lines of block letters: RGBA, as large as the text needs, in pixels."""
     text = words.replace(" ", "\n")
     font = ImageFont.load_default(90)
@@ -27,7 +27,7 @@ def lettering(words: str, ink: RGB) -> Image.Image:
     return image
 
 
-def picture(motif: str, ink: RGB) -> Image.Image:
+def draw_motif(motif: str, ink: RGB) -> Image.Image:
     """Render a flat picture of the motif, mostly in the ink's colour: a square RGBA image, in pixels."""
     image = Image.new("RGBA", (SIDE, SIDE), (*ink, 0))
     draw = ImageDraw.Draw(image)

@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from training.drawings import bottoms, hats, prints, shoes, things, tops
-from training.drawings.fabrics import swatches
-from training.drawings.garments import COLORS, RGB, Details, Garment, details_of
-from training.drawings.grounds import GROUNDS
+from training.drawings import prints
+from training.drawings.backgrounds import BACKGROUNDS
+from training.drawings.fabrics import render_swatches
+from training.drawings.figures import bottoms, hats, shoes, things, tops
+from training.drawings.garments import COLORS, RGB, Details, Garment, get_details
 from training.drawings.painting import Painting, folds
-from training.drawings.sketch import Look, Sketch
+from training.drawings.sketch import Appearance, Sketch
 
 Pixels = NDArray[np.float32]
 Grid = list[list[list[float]]]  # rows of columns of (x, y)
 Cell = tuple[float, float, float, float]  # centre x, centre y, width, height, px
-Drawer = Callable[[Look], Sketch]
+Drawer = Callable[[Appearance], Sketch]
 
 SHAPES: Mapping[str, Drawer] = {
     "top": tops.top, "legs": bottoms.legs, "skirt": bottoms.skirt, "sneakers": shoes.sneakers, "boots": shoes.boots,
@@ -39,22 +40,21 @@ STIFF = frozenset({"sneakers", "boots", "tall", "pumps", "mug", "book", "ball", 
 def draw(garments: Sequence[Garment], seed: int, size: tuple[int, int] = (400, 533)) -> Image.Image:
     """Render an RGB photo of `size` (width, height) pixels with all garments side by side; more than six get small.
 
-    Background, pose and camera depend on the seed; the garments look the same under every seed. Raises `KeyError`
-    for an item
-    or colour that cannot be drawn, `ValueError` for no garment.
+    Background, pose and camera depend on the seed; the garments look the same under every seed. Raises `KeyError` for
+    an item or colour that cannot be drawn, `ValueError` for no garment.
     """
     rnd, rng = random.Random(seed), np.random.default_rng(seed)
     hanging = len(garments) == 1 and _can_hang(garments[0]) and rnd.random() < 0.22
     photo = _ground([COLORS[garment.color] for garment in garments], hanging, size, rnd, rng)
     for garment, cell in zip(garments, _cells(len(garments), size, rnd), strict=True):
         figure = _figure(garment, cell, hanging, rnd, rng)
-        sway = 0.002 if details_of(garment).item.shape in STIFF else 0.012
+        sway = 0.002 if get_details(garment).item.shape in STIFF else 0.012
         _lay(photo, _bent(figure, rnd.gauss(0, 1 if hanging else 4.5), sway, rnd), cell, rnd)
     return _develop(photo, rnd, rng)
 
 
 def _can_hang(garment: Garment) -> bool:
-    return SHAPES[details_of(garment).item.shape] is tops.top
+    return SHAPES[get_details(garment).item.shape] is tops.top
 
 
 def _ground(
@@ -62,10 +62,10 @@ def _ground(
 ) -> Pixels:
     """Return a background that contrasts with all garments, as float pixels (height, width, 3)."""
     names = ["wall"] if hanging else ["wood", "wood", "sheet", "sheet", "carpet", "carpet", "patterned", "tiles"]
-    choices = [(name, rgb) for name in names for rgb in GROUNDS[name][1]]
+    choices = [(name, rgb) for name in names for rgb in BACKGROUNDS[name][1]]
     clear = [choice for choice in choices if all(math.dist(choice[1], rgb) > 75 for rgb in colors)]
     name, rgb = rnd.choice(clear or choices)
-    return GROUNDS[name][0](size, rgb, rng)
+    return BACKGROUNDS[name][0](size, rgb, rng)
 
 
 def _cells(count: int, size: tuple[int, int], rnd: random.Random) -> list[Cell]:
@@ -87,13 +87,13 @@ def _cells(count: int, size: tuple[int, int], rnd: random.Random) -> list[Cell]:
 
 def _figure(garment: Garment, cell: Cell, hanging: bool, rnd: random.Random, rng: np.random.Generator) -> Image.Image:
     """The garment painted to fit its cell, RGBA."""
-    details = details_of(garment)
+    details = get_details(garment)
     shape = details.item.shape
-    sketch = SHAPES[shape](Look(details, rnd, hanging))
+    sketch = SHAPES[shape](Appearance(details, rnd, hanging))
     _print(sketch, garment, details)
     left, top, right, bottom = sketch.bounds()
     unit = min(cell[2] / (right - left), cell[3] / (bottom - top))
-    painting = Painting(sketch, unit, swatches(garment, details))
+    painting = Painting(sketch, unit, render_swatches(garment, details))
     strength = 0.25 if shape in STIFF else rnd.uniform(0.7, 1.4)
     return painting.finish(folds(painting.size, rng, strength))
 
@@ -105,7 +105,7 @@ def _print(sketch: Sketch, garment: Garment, details: Details) -> None:
         return
     x, y, width = BESIDE_THE_CLOSURE if shape == "top" and details.closure != "none" else PRINT_PLACES[shape]
     ink = COLORS[garment.second_color or ("чёрный" if sum(COLORS[garment.color]) > 380 else "белый")]
-    image = prints.lettering(details.words, ink) if wordy else prints.picture(details.motif, ink)
+    image = prints.draw_words(details.words, ink) if wordy else prints.draw_motif(details.motif, ink)
     sketch.stamp(image, x, y, width if wordy else width * 0.85)
 
 
@@ -123,9 +123,7 @@ def _lay(photo: Pixels, bent: Image.Image, cell: Cell, rnd: random.Random) -> No
 
 
 def _shadow(cover: Image.Image, rnd: random.Random) -> Pixels:
-    """Return the light that remains around a thing: a tight dark rim and a wide faint shade, both shifted to one
-    side.
-    """
+    """Return the light that remains around a thing: in [0, 1]: a tight dark rim and a wide faint shade."""
     dx, dy, deep = rnd.choice((-3, 3)), rnd.randint(2, 5), rnd.uniform(0.3, 0.5)
     tight = np.asarray(cover.filter(ImageFilter.BoxBlur(2)), dtype=np.float32)
     wide = np.asarray(cover.filter(ImageFilter.BoxBlur(8)), dtype=np.float32)

@@ -17,7 +17,7 @@ LIGHT: RGB = (245, 245, 240)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """The appearance of a garment on one photo: its fixed details, and its pose."""
 
     details: Details
@@ -83,7 +83,7 @@ class Sketch:
 
     def stitch(self, path: Points, rgb: RGB = DARK, alpha: int = 110, width: float = 0.014) -> None:
         """Draw a dashed line along the path."""
-        for dash in dashes(path, 0.05):
+        for dash in cut_dashes(path, 0.05):
             self.stroke(dash, width, rgb, alpha)
 
     def dot(self, x: float, y: float, radius: float, rgb: RGB = LIGHT) -> None:
@@ -117,7 +117,7 @@ class Sketch:
         return float(left), float(top), float(right), float(bottom)
 
 
-def dashes(path: Points, length: float) -> Iterator[Points]:
+def cut_dashes(path: Points, length: float) -> Iterator[Points]:
     """Cut a path into pieces of about `length`, every second one left out."""
     along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
     stops = np.arange(0.0, along[-1], length)
@@ -126,10 +126,8 @@ def dashes(path: Points, length: float) -> Iterator[Points]:
         yield np.stack([np.interp(at, along, path[:, 0]), np.interp(at, along, path[:, 1])], axis=1)
 
 
-def glow(rgb: RGB, alpha: int, tall: int = 1) -> Image.Image:
-    """Render a soft spot for worn or shiny places: RGBA, `alpha` in [0, 255] in its middle, `tall` times as high as
-    wide, pixels.
-    """
+def render_glow(rgb: RGB, alpha: int, tall: int = 1) -> Image.Image:
+    """Render a soft RGBA spot, 64 px wide and `tall` times as high; `alpha` in [0, 255] in its middle."""
     y, x = np.meshgrid(np.linspace(-1, 1, 64 * tall), np.linspace(-1, 1, 64), indexing="ij")
     spot = Image.new("RGBA", (64, 64 * tall), (*rgb, 0))
     spot.putalpha(Image.fromarray((alpha * np.clip(1 - x**2 - y**2, 0, 1) ** 2).astype(np.uint8)))

@@ -73,10 +73,10 @@ def test_photos_that_the_owner_keeps_come_along(opisalka: Opisalka, data: Path, 
 
 
 def test_what_is_exported_can_be_read_as_a_data_set(opisalka: Opisalka, data: Path, tmp_path: Path) -> None:
-    from training.data.examples import read_examples
+    from training.data.examples import load_examples
 
     opisalka("feedback", "export", tmp_path / "listings.jsonl")
-    [example] = read_examples(tmp_path / "listings.jsonl")
+    [example] = load_examples(tmp_path / "listings.jsonl")
     assert (example.attributes["Цена"], example.description, example.split) == ("5000", "Куртка, 5000 ₽.", "train")
 
 

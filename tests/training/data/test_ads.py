@@ -1,4 +1,4 @@
-"""Composing ads: many wordings, and never a number, token or thing that was not given."""
+"""Tests of composed ads: many wordings, and no number, token or thing that the input lacks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def given_text(fields: list[tuple[str, str]]) -> str:
 
 @given(NAMES, st.one_of(VALUES, st.text(max_size=12)), SEEDS)
 def test_a_clause_holds_no_number_but_its_field_s(name: str, value: str, seed: int) -> None:
-    clause = ads.clause(name, value, random.Random(seed))
+    clause = ads.write_clause(name, value, random.Random(seed))
     assert numbers(clause) <= numbers(f"{name} {value}")
 
 
@@ -45,53 +45,53 @@ def test_whatever_the_fields_an_ad_tells_only_their_numbers(
 ) -> None:
     rnd = random.Random(seed)
     given_numbers = numbers(given_text(fields))
-    assert numbers(" ".join(ads.telling(fields, rnd, leads))) <= given_numbers
-    assert numbers(ads.jot(fields, rnd)) <= given_numbers
+    assert numbers(" ".join(ads.write_clauses(fields, rnd, leads))) <= given_numbers
+    assert numbers(ads.join_fields(fields, rnd)) <= given_numbers
 
 
 @given(SEEDS)
-def test_the_price_is_always_told(seed: int) -> None:
+def test_the_price_is_always_written(seed: int) -> None:
     """And with a currency only where the field has none."""
-    said = ads.telling([("Цена", "<PRICE>"), ("Бренд", "Zara"), ("Цвет", "синий")], random.Random(seed), False)
+    said = ads.write_clauses([("Цена", "<PRICE>"), ("Бренд", "Zara"), ("Цвет", "синий")], random.Random(seed), False)
     assert "<PRICE>" in " ".join(said)
-    priced = ads.clause("Цена", "<PRICE> ₽", random.Random(seed))
+    priced = ads.write_clause("Цена", "<PRICE> ₽", random.Random(seed))
     assert "<PRICE> ₽" in priced
     assert "руб" not in priced
 
 
 def test_money_comes_last_as_a_rule() -> None:
     fields = [("Цена", "<PRICE>"), ("Размер", "<SIZE>"), ("Бренд", "Zara"), ("Доставка", "<DELIVERY>")]
-    last = ["<DELIVERY>" in ads.telling(fields, random.Random(seed), False)[-1] for seed in range(200)]
+    last = ["<DELIVERY>" in ads.write_clauses(fields, random.Random(seed), False)[-1] for seed in range(200)]
     assert 0.75 < sum(last) / 200 < 0.95
 
 
-def test_a_thing_s_name_is_told_where_no_photo_shows_it() -> None:
+def test_the_name_of_a_thing_is_written_without_a_photo() -> None:
     fields = [("Название", "куртка"), ("Бренд", "Zara")]
-    assert "уртка" in ads.telling(fields, random.Random(0), with_category=True)[0]
-    assert not any("уртка" in said for said in ads.telling(fields, random.Random(0), with_category=False))
+    assert "уртка" in ads.write_clauses(fields, random.Random(0), with_category=True)[0]
+    assert not any("уртка" in said for said in ads.write_clauses(fields, random.Random(0), with_category=False))
 
 
-def test_the_kind_of_the_ad_is_never_told() -> None:
-    assert ads.clause("Вид объявления", "продажа", random.Random(0)) == ""
+def test_the_kind_of_the_ad_is_never_written() -> None:
+    assert ads.write_clause("Вид объявления", "продажа", random.Random(0)) == ""
 
 
-def test_the_same_field_is_told_in_many_words() -> None:
-    wordings = {ads.clause("Цена", "<PRICE>", random.Random(seed)) for seed in range(60)}
+def test_the_same_field_has_many_wordings() -> None:
+    wordings = {ads.write_clause("Цена", "<PRICE>", random.Random(seed)) for seed in range(60)}
     assert len(wordings) >= 5
     assert all(wording[0].isupper() or wording[0] == "<" for wording in wordings)
 
 
 @given(SEEDS)
-def test_further_fields_are_masked_like_any_others(seed: int) -> None:
+def test_extra_fields_are_masked_like_all_fields(seed: int) -> None:
     """What they bring of numbers stands in the prompt as tokens."""
-    fields = ads.more_fields(random.Random(seed))
+    fields = ads.sample_extra_fields(random.Random(seed))
     assert len(fields) <= 3
     assert not re.search(r"[#\d]", TOKEN.sub("", mask(given_text(fields)).text))
 
 
 @given(st.lists(st.sampled_from(["куртка синяя", "платье <SIZE>", "шапка"]), min_size=2, max_size=6), SEEDS)
 def test_a_set_names_all_of_its_things_and_nothing_else(parts: list[str], seed: int) -> None:
-    text = ads.several(parts, random.Random(seed))
+    text = ads.join_captions(parts, random.Random(seed))
     assert all(part.lower() in text.lower() for part in parts)
     assert numbers(text) <= numbers(" ".join(parts))
 
@@ -108,11 +108,11 @@ def test_a_set_names_all_of_its_things_and_nothing_else(parts: list[str], seed: 
 )
 def test_a_caption_is_shortened_to_its_first_phrase(caption: str, phrase: str) -> None:
     """At most nine words, no preposition left hanging, small letters inside a list but not in abbreviations."""
-    assert ads.short(caption) == phrase
+    assert ads.shorten(caption) == phrase
 
 
 @given(st.text(max_size=80))
 def test_a_shortened_caption_brings_no_word_of_its_own(caption: str) -> None:
-    words = ads.short(caption).lower().split()
+    words = ads.shorten(caption).lower().split()
     assert len(words) <= 9
     assert set(words) <= set(re.split(r"[.,;:!?(\s]", caption.lower())) | set(caption.lower().split())

@@ -1,4 +1,4 @@
-"""Augmentation: other views of the same photo, in the same range, its colours told as before."""
+"""Tests of the augmentation: size, range, diversity, and that colours survive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from training.data.augment import augment, lighting, mix_images
+from training.data.augment import augment, jitter_light, mix_images
 
 
 def photos(count: int, edge: int, seed: int) -> Tensor:
@@ -21,14 +21,16 @@ def plain(*rgb: int, count: int = 64) -> Tensor:
 
 
 @given(st.integers(1, 5), st.integers(8, 40), st.integers(4, 48), st.floats(0.1, 1.0), st.integers(0, 999))
-def test_views_have_the_wanted_size_and_range(count: int, edge: int, size: int, smallest: float, seed: int) -> None:
+def test_augmented_photos_have_the_requested_size_and_range(
+    count: int, edge: int, size: int, smallest: float, seed: int
+) -> None:
     torch.manual_seed(seed)
     seen = augment(photos(count, edge, seed), size, smallest)
     assert seen.shape == (count, 3, size, size)
     assert bool(((seen >= -1) & (seen <= 1)).all())
 
 
-def test_views_differ_from_each_other() -> None:
+def test_augmented_photos_differ_from_each_other() -> None:
     """The same photo is never seen twice alike."""
     torch.manual_seed(0)
     same = photos(1, 32, 0).expand(6, 3, 32, 32)
@@ -37,7 +39,7 @@ def test_views_differ_from_each_other() -> None:
     assert min(float(distance) for distance in distances) > 0.02
 
 
-def test_the_same_seed_gives_the_same_views() -> None:
+def test_the_same_seed_augments_equally() -> None:
     batch = photos(3, 20, 1)
     torch.manual_seed(5)
     first = augment(batch, 16, 0.5)
@@ -49,7 +51,7 @@ def test_the_same_seed_gives_the_same_views() -> None:
 def test_colours_stay_what_they_are_called(rgb: tuple[int, int, int]) -> None:
     """Light changes, hue does not: the order of the channels survives in every view."""
     torch.manual_seed(0)
-    means = lighting(plain(*rgb).float() / 127.5 - 1).mean((2, 3))
+    means = jitter_light(plain(*rgb).float() / 127.5 - 1).mean((2, 3))
     order = torch.tensor(rgb).argsort()
     gaps = torch.tensor(rgb).sort().values.diff() > 30
     assert bool((means[:, order].diff(dim=1)[:, gaps] > 0).all())
@@ -57,7 +59,7 @@ def test_colours_stay_what_they_are_called(rgb: tuple[int, int, int]) -> None:
 
 def test_grey_stays_grey() -> None:
     torch.manual_seed(0)
-    means = lighting(plain(150, 150, 150).float() / 127.5 - 1).mean((2, 3))
+    means = jitter_light(plain(150, 150, 150).float() / 127.5 - 1).mean((2, 3))
     assert float((means.amax(1) - means.amin(1)).max()) < 0.25
 
 

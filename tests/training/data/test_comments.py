@@ -1,4 +1,4 @@
-"""Comments are read with the right labels, and no part of a split knows another."""
+"""Tests of the toxicity corpus: labels, and a split without near duplicates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.comments import save_folders
-from training.data.comments import Corpus, part_of, read_corpus, words
-from training.data.duplicates import likeness
+from training.data.comments import Corpus, assign_part, load_corpus, split_words
+from training.data.duplicates import jaccard_similarity
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
 
 @pytest.fixture
 def corpus(folders: tuple[Path, Path, Path]) -> Corpus:
-    return read_corpus(*folders)
+    return load_corpus(*folders)
 
 
 def test_a_comment_is_toxic_and_its_rewrite_is_not(corpus: Corpus) -> None:
@@ -44,11 +44,11 @@ def test_disguised_comments_and_their_likes_are_for_measuring_alone(corpus: Corp
     assert [each.part for each in corpus.comments if "несчастный" in each.text] == ["test", "test"]
 
 
-def test_no_part_holds_a_text_like_one_of_another(corpus: Corpus) -> None:
+def test_no_part_of_a_split_holds_a_near_duplicate_of_another(corpus: Corpus) -> None:
     comments = [each for each in corpus.comments if each.source != "ad"]
     for first in comments:
         for second in comments:
-            assert first.part == second.part or likeness(first.text, second.text) < 0.6
+            assert first.part == second.part or jaccard_similarity(first.text, second.text) < 0.6
 
 
 def test_rewordings_of_an_ad_stay_together(corpus: Corpus) -> None:
@@ -66,11 +66,11 @@ def test_generated_rude_words_that_ads_use_are_none(corpus: Corpus) -> None:
 
 
 def test_a_part_depends_on_the_text_alone() -> None:
-    parts = [part_of(f"текст {n}") for n in range(2000)]
-    assert parts == [part_of(f"текст {n}") for n in range(2000)]
+    parts = [assign_part(f"текст {n}") for n in range(2000)]
+    assert parts == [assign_part(f"текст {n}") for n in range(2000)]
     assert 150 < parts.count("test") < 250
     assert 150 < parts.count("val") < 250
 
 
 def test_words_are_lower_case_without_yo() -> None:
-    assert words("Ёж, ПЁС и x 5") == ["еж", "пес", "и"]
+    assert split_words("Ёж, ПЁС и x 5") == ["еж", "пес", "и"]

@@ -1,4 +1,4 @@
-"""The pool: pictures, texts and labels stay together."""
+"""Tests of the dataset: pictures, texts and labels stay aligned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ import torch
 from tests.support.models import tiny
 from tests.training.conftest import TRAIN, VAL
 from training.data import dataset
-from training.data.dataset import STORED, TEXTS, Dataset, Picture, draw_pictures, load, load_clothes, load_negatives
-from training.data.examples import load_pixels, read_photo_labels
-from training.data.labels import UNKNOWN, Vocabulary, build_vocabulary
+from training.data.dataset import (
+    STORED,
+    TEXTS,
+    Dataset,
+    Picture,
+    build_dataset,
+    draw_pictures,
+    load_clothes,
+    load_negatives,
+)
+from training.data.examples import load_photo_labels, load_pixels
+from training.data.labels import IGNORE_INDEX, Vocabulary, build_vocabulary
 from training.data.negatives import is_held_out
 
 TOKENIZER = tiny.reading_tokenizer()
@@ -22,7 +31,7 @@ TOKENIZER = tiny.reading_tokenizer()
 
 @pytest.fixture(scope="module")
 def words(data_set: Path) -> Vocabulary:
-    return build_vocabulary(row for row in read_photo_labels(data_set).values() if row.split == "train")
+    return build_vocabulary(row for row in load_photo_labels(data_set).values() if row.split == "train")
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +41,13 @@ def pictures(data_set: Path) -> list[Picture]:
 
 @pytest.fixture(scope="module")
 def loaded(pictures: list[Picture], words: Vocabulary) -> Dataset:
-    return load(pictures, TOKENIZER, words, 1)
+    return build_dataset(pictures, TOKENIZER, words, 1)
 
 
 def test_clothes_are_those_of_the_split(data_set: Path, pictures: list[Picture]) -> None:
     """Each with its caption, its tags, and the fields and description of its listing."""
     assert (len(pictures), len(load_clothes(data_set, "val"))) == (TRAIN, VAL)
-    shown = read_photo_labels(data_set)["p00"]
+    shown = load_photo_labels(data_set)["p00"]
     assert pictures[0].source == data_set / "photos" / "p00.jpg"
     assert pictures[0].labels == shown
     assert pictures[0].texts[:2] == (shown.caption, "футболка синий, однотонный")
@@ -46,7 +55,7 @@ def test_clothes_are_those_of_the_split(data_set: Path, pictures: list[Picture])
     assert len(pictures[0].texts) == 4
 
 
-def test_a_pool_holds_everything_of_every_picture(pictures: list[Picture], loaded: Dataset) -> None:
+def test_a_dataset_holds_pixels_tokens_and_labels_of_every_picture(pictures: list[Picture], loaded: Dataset) -> None:
     assert (loaded.pixels.shape, loaded.pixels.dtype) == ((TRAIN, 3, STORED, STORED), torch.uint8)
     assert loaded.tokens.shape[:2] == (TRAIN, TEXTS)
     assert loaded.groups.shape == (TRAIN,)
@@ -71,10 +80,10 @@ def test_alike_garments_share_a_group(pictures: list[Picture], loaded: Dataset) 
 
 def test_things_of_one_name_share_a_group(pictures: list[Picture], words: Vocabulary) -> None:
     strangers = [replace(pictures[n], texts=(name,), labels=None) for n, name in enumerate(("киви", "груши", "киви"))]
-    mixed = load([*strangers, pictures[3]], TOKENIZER, words, 1)
+    mixed = build_dataset([*strangers, pictures[3]], TOKENIZER, words, 1)
     assert mixed.groups[0] == mixed.groups[2]
     assert len(set(mixed.groups.tolist())) == 3
-    assert mixed.labels["item"].tolist()[:3] == [UNKNOWN] * 3
+    assert mixed.labels["item"].tolist()[:3] == [IGNORE_INDEX] * 3
     assert torch.equal(mixed.tokens[0, 0], mixed.tokens[0, 3])
 
 
@@ -101,13 +110,13 @@ def test_drawings_are_pictures_with_captions_and_labels(
         assert picture.labels.item
         assert all(text[0].isupper() for text in picture.texts)
     monkeypatch.setattr(dataset, "STORED", 32)
-    both = load([pictures[0], *made], TOKENIZER, words, 2)
+    both = build_dataset([pictures[0], *made], TOKENIZER, words, 2)
     assert both.pixels.shape == (4, 3, 32, 32)
     assert both.tokens.shape[0] == both.groups.shape[0] == 4
     assert len({picture.numpy().tobytes() for picture in both.pixels}) == 4
 
 
-def test_other_things_to_train_on_are_not_those_to_measure_with(tmp_path: Path) -> None:
+def test_negatives_for_training_are_not_held_out(tmp_path: Path) -> None:
     for word in ("kiwi", "banana", "lemon", "leek", "ginger", "mango", "cabbage", "paper"):
         tiny.picture(1).save(tmp_path / f"{word}1.png")
     found = load_negatives(tmp_path)

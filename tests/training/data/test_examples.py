@@ -1,4 +1,4 @@
-"""Data sets are read as they are written."""
+"""Tests of the data-set reader."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from training.data.examples import load_pixels, read_examples, read_photo_labels, square
+from training.data.examples import load_examples, load_photo_labels, load_pixels, resize_square
 
 
 def test_a_listing_is_read_with_the_paths_of_its_photos(data_set: Path) -> None:
-    example = read_examples(data_set / "listings.jsonl")[1]
+    example = load_examples(data_set / "listings.jsonl")[1]
     assert (example.id, example.split, example.diversity_score, example.gpt_description) == ("l1", "train", 0.0, None)
     assert example.photos == (data_set / "photos" / "p01.jpg",)
     assert example.attributes_text.startswith("Предмет одежды: джинсы\nЦена: 150\n")
@@ -29,7 +29,7 @@ def test_rare_line_ends_inside_a_text_do_not_end_the_line(tmp_path: Path) -> Non
     }
     path = tmp_path / "listings.jsonl"
     path.write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert [(example.attributes["Цвет"], example.description) for example in read_examples(path)] == [
+    assert [(example.attributes["Цвет"], example.description) for example in load_examples(path)] == [
         ("синий\u2028белый", "а\x85б\x0bв")
     ]
 
@@ -37,7 +37,7 @@ def test_rare_line_ends_inside_a_text_do_not_end_the_line(tmp_path: Path) -> Non
 def test_missing_texts_and_scores_are_null(tmp_path: Path) -> None:
     path = tmp_path / "listings.jsonl"
     path.write_text('{"id": 1, "photos": ["a.jpg"], "attributes": {}, "split": "test"}\n', encoding="utf-8")
-    example = read_examples(path)[0]
+    example = load_examples(path)[0]
     assert (example.description, example.gpt_description, example.diversity_score) == (None, None, None)
     assert example.attributes_text == ""
 
@@ -47,12 +47,12 @@ def test_labels_are_read_with_all_colours_and_quotes(tmp_path: Path) -> None:
     header = "photo\tsplit\titem\tcolor\tpattern\taudience\tcaption\n"
     row = 'a\ttrain\tфутболка\tсиний, белый,\tполоска\tженский\tФутболка с надписью "LOVE\n'
     (tmp_path / "photos.tsv").write_text(header + row, encoding="utf-8")
-    shown = read_photo_labels(tmp_path)["a"]
+    shown = load_photo_labels(tmp_path)["a"]
     assert (shown.item, shown.colors, shown.caption) == ("футболка", ("синий", "белый"), 'Футболка с надписью "LOVE')
 
 
 def test_a_folder_without_labels_has_none(tmp_path: Path) -> None:
-    assert read_photo_labels(tmp_path) == {}
+    assert load_photo_labels(tmp_path) == {}
 
 
 def test_pixels_come_in_the_order_of_the_paths(tmp_path: Path) -> None:
@@ -71,4 +71,4 @@ def test_pixels_come_in_the_order_of_the_paths(tmp_path: Path) -> None:
 
 def test_a_photo_of_the_right_size_is_taken_as_it_is() -> None:
     image = Image.effect_noise((16, 16), 90).convert("RGB")
-    assert square(image, 16).permute(1, 2, 0).numpy().tobytes() == image.tobytes()
+    assert resize_square(image, 16).permute(1, 2, 0).numpy().tobytes() == image.tobytes()

@@ -1,4 +1,4 @@
-"""The bank: what the dual encoder sees in each scene, first as it is, then from other sides."""
+"""Tests of the feature cache: one unchanged view of each scene, then augmented ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 from inference.clip.dual_encoder import GRID, Clip
 from tests.support.models import tiny
-from training.data.feature_cache import collage, encode_scenes, render_scene
+from training.data.feature_cache import build_collage, encode_scenes, render_scene
 from training.data.scenes import Scene
 from training.drawings import Garment
 
@@ -42,7 +42,7 @@ def test_a_collage_shows_all_of_its_photos(count: int) -> None:
     """Each photo's colour fills a good part of the picture."""
     colors = ["red", "lime", "blue", "yellow"][:count]
     for seed in range(8):
-        laid = collage([Image.new("RGB", (30, 40), color) for color in colors], random.Random(seed))
+        laid = build_collage([Image.new("RGB", (30, 40), color) for color in colors], random.Random(seed))
         assert laid.size == (400, 480)
         pixels = np.asarray(laid)
         for color in colors:
@@ -50,7 +50,7 @@ def test_a_collage_shows_all_of_its_photos(count: int) -> None:
             assert shown > 0.5 / (2 * count)
 
 
-def test_the_bank_holds_several_views_of_every_scene(tiny_clip: Clip, scenes: list[Scene]) -> None:
+def test_the_cache_holds_several_views_of_every_scene(tiny_clip: Clip, scenes: list[Scene]) -> None:
     torch.manual_seed(0)
     seen = encode_scenes(tiny_clip, scenes, 3)
     assert (seen.shape, seen.dtype) == ((len(scenes), 3, 1 + GRID**2, tiny.WIDTHS[-1]), torch.float16)

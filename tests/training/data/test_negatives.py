@@ -1,4 +1,4 @@
-"""Things that are not clothes get their names from their files."""
+"""Tests of the negatives, which are named after their files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.negatives import NAMES, is_held_out, list_negatives, name_of
+from training.data.negatives import NAMES, is_held_out, list_negatives, name_photo
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from training.data.negatives import NAMES, is_held_out, list_negatives, name_of
 )
 def test_a_file_s_name_tells_what_it_shows(file: str, name: str | None) -> None:
     """The longer word wins: a sweet potato is no potato, a watermelon no melon."""
-    assert name_of(Path(file)) == name
+    assert name_photo(Path(file)) == name
 
 
 def test_photos_come_in_a_fixed_order_without_strangers(tmp_path: Path) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from training.drawings.garments import RGB, Details
 from training.drawings.outlines import Points, box, curve, flip, join, mirror, move, points, ribbon
-from training.drawings.sketch import DARK, LIGHT, Look, Sketch, glow
+from training.drawings.sketch import DARK, LIGHT, Appearance, Sketch, render_glow
 
 METAL = (176, 150, 110)
 THREAD = (206, 140, 60)
-FADE = glow((225, 232, 245), 95, tall=3)
+FADE = render_glow((225, 232, 245), 95, tall=3)
 
 
-def legs(look: Look) -> Sketch:
+def legs(appearance: Appearance) -> Sketch:
     """Anything with two legs, from shorts to jeans."""
-    details, sketch = look.details, Sketch()
-    spread = look.pose.uniform(0.0, 0.12 if look.hanging else 0.3)
+    details, sketch = appearance.details, Sketch()
+    spread = appearance.pose.uniform(0.0, 0.12 if appearance.hanging else 0.3)
     length, leg = details.length, 0.66 * details.width + details.flare
     sketch.part(box(-0.86, -0.06, 0.86, 0.3), "inside")
     for side in (1.0, -1.0):
@@ -99,9 +99,9 @@ def _pockets(sketch: Sketch, details: Details) -> None:
         sketch.strokes(points((0.66, 0.3), (0.97, 0.95)), 0.03, alpha=120)
 
 
-def skirt(look: Look) -> Sketch:
+def skirt(appearance: Appearance) -> Sketch:
     """A skirt, straight or flared."""
-    details, sketch = look.details, Sketch()
+    details, sketch = appearance.details, Sketch()
     hem, length = 1.05 + details.flare, details.length
     sketch.part(box(-0.74, -0.05, 0.74, 0.2), "inside")
     half = join(
@@ -110,7 +110,7 @@ def skirt(look: Look) -> Sketch:
         curve((hem, length), (hem * 0.55, length + 0.1), (0, length + 0.13)),
     )
     sketch.part(mirror(half), lift=0.4)
-    _skirt_folds(sketch, look, hem)
+    _skirt_folds(sketch, appearance, hem)
     upper = curve((0, 0.1), (0.4, 0.07), (0.8, 0.0))
     sketch.part(mirror(join(upper, curve((0.83, 0.2), (0.4, 0.27), (0, 0.3)))), "trim")
     _skirt_closure(sketch, details, length)
@@ -118,11 +118,11 @@ def skirt(look: Look) -> Sketch:
     return sketch
 
 
-def _skirt_folds(sketch: Sketch, look: Look, hem: float) -> None:
-    pleated, length = look.details.texture == "pleats", look.details.length
+def _skirt_folds(sketch: Sketch, appearance: Appearance, hem: float) -> None:
+    pleated, length = appearance.details.texture == "pleats", appearance.details.length
     count, alpha = (10, 70) if pleated else (4, 28)
     for i in range(-count, count + 1):
-        x = i / (count + 0.5) + look.pose.uniform(-0.02, 0.02)
+        x = i / (count + 0.5) + appearance.pose.uniform(-0.02, 0.02)
         fold = curve((x * 0.82, 0.3), (x * hem, length + 0.06))
         sketch.stroke(fold, 0.04, alpha=alpha)
         sketch.stroke(move(fold, 0.045, 0), 0.035, LIGHT, alpha // 2)

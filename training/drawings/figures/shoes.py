@@ -6,42 +6,42 @@ from collections.abc import Callable
 
 from training.drawings.garments import RGB, Details
 from training.drawings.outlines import Points, box, curve, ellipse, join, move, points, ribbon
-from training.drawings.sketch import DARK, LIGHT, Look, Sketch, glow
+from training.drawings.sketch import DARK, LIGHT, Appearance, Sketch, render_glow
 
 Shoe = Callable[[Sketch, Details], None]
 RUBBER: RGB = (36, 34, 34)
 INSOLE: RGB = (196, 172, 140)
-GLOSS = glow((255, 255, 255), 45)
+GLOSS = render_glow((255, 255, 255), 45)
 
 
-def sneakers(look: Look) -> Sketch:
+def sneakers(appearance: Appearance) -> Sketch:
     """A pair of running shoes."""
-    return _pair(look, _sneaker, _sneaker_above)
+    return _pair(appearance, _sneaker, _sneaker_above)
 
 
-def boots(look: Look) -> Sketch:
+def boots(appearance: Appearance) -> Sketch:
     """A pair of ankle boots."""
-    return _pair(look, _boot, _boot_above)
+    return _pair(appearance, _boot, _boot_above)
 
 
-def tall_boots(look: Look) -> Sketch:
+def tall_boots(appearance: Appearance) -> Sketch:
     """A pair of high boots; they hardly ever are photographed from above."""
-    return _beside(look, _tall_boot)
+    return _beside(appearance, _tall_boot)
 
 
-def pumps(look: Look) -> Sketch:
+def pumps(appearance: Appearance) -> Sketch:
     """A pair of court shoes."""
-    return _pair(look, _pump, _pump_above)
+    return _pair(appearance, _pump, _pump_above)
 
 
-def _pair(look: Look, side: Shoe, above: Shoe) -> Sketch:
-    return _beside(look, side) if look.pose.random() < 0.55 else _from_above(look, above)
+def _pair(appearance: Appearance, side: Shoe, above: Shoe) -> Sketch:
+    return _beside(appearance, side) if appearance.pose.random() < 0.55 else _from_above(appearance, above)
 
 
-def _beside(look: Look, side: Shoe) -> Sketch:
+def _beside(appearance: Appearance, side: Shoe) -> Sketch:
     """Two shoes from their side, one a little behind the other, both facing one way."""
-    shoe, both, pose = Sketch(), Sketch(), look.pose
-    side(shoe, look.details)
+    shoe, both, pose = Sketch(), Sketch(), appearance.pose
+    side(shoe, appearance.details)
     left, top, right, bottom = shoe.bounds()
     flip = pose.choice((-1.0, 1.0))
     dx, dy = pose.uniform(0.1, 0.45) * (right - left), -pose.uniform(0.5, 0.8) * min(bottom - top, 1.7)
@@ -50,10 +50,10 @@ def _beside(look: Look, side: Shoe) -> Sketch:
     return both
 
 
-def _from_above(look: Look, above: Shoe) -> Sketch:
+def _from_above(appearance: Appearance, above: Shoe) -> Sketch:
     """Two shoes from above, toes towards the viewer or away."""
-    shoe, both, pose = Sketch(), Sketch(), look.pose
-    above(shoe, look.details)
+    shoe, both, pose = Sketch(), Sketch(), appearance.pose
+    above(shoe, appearance.details)
     splay, away, gap = pose.uniform(-4, 14), pose.choice((1.0, 1.0, -1.0)), pose.uniform(0.64, 0.8)
     both.put(shoe, (1.0, away), -splay * away, (gap, pose.uniform(-0.15, 0.15)))
     both.put(shoe, (-1.0, away), splay * away, (-gap, 0.0))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.drawings import collars
+from training.drawings.figures import collars
 from training.drawings.garments import RGB, Details
 from training.drawings.outlines import Points, box, curve, flip, join, mirror, move, points, ribbon
-from training.drawings.sketch import LIGHT, Look, Sketch
+from training.drawings.sketch import LIGHT, Appearance, Sketch
 
 METAL = (176, 178, 182)
 SLEEVE_LENGTHS = {"short": 0.8, "three_quarter": 1.55, "long": 2.3}
@@ -33,15 +33,15 @@ class Cut:
     armpit: float = 1.0
 
 
-def top(look: Look) -> Sketch:
+def top(appearance: Appearance) -> Sketch:
     """A sketch of a top, dress, jacket, bodysuit or overall."""
-    details, cut, sketch = look.details, _cut(look.details), Sketch()
-    if look.hanging:
+    details, cut, sketch = appearance.details, _cut(appearance.details), Sketch()
+    if appearance.hanging:
         _hanger(sketch, cut)
     collars.behind(sketch, details.neck, cut.neck)
     if details.sleeve in SLEEVE_LENGTHS:
         for side in (1.0, -1.0):
-            _sleeve(sketch, details, cut, _arm(look.pose, look.hanging), side)
+            _sleeve(sketch, details, cut, _arm(appearance.pose, appearance.hanging), side)
     _body(sketch, details, cut)
     _lower_edge(sketch, details, cut)
     _closure(sketch, details, cut)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 
 from training.drawings.outlines import box, curve, ellipse, join, mirror, points, ribbon
-from training.drawings.sketch import LIGHT, Look, Sketch, glow
+from training.drawings.sketch import LIGHT, Appearance, Sketch, render_glow
 
 PAPER = (236, 230, 214)
 WARM = (252, 240, 206)
-GLOSS = glow((255, 255, 255), 85)
+GLOSS = render_glow((255, 255, 255), 85)
 
 
-def mug(look: Look) -> Sketch:
+def mug(appearance: Appearance) -> Sketch:
     """A mug with its handle on one side."""
-    sketch, side = Sketch(), points((look.pose.choice((-1.0, 1.0)), 1.0))
+    sketch, side = Sketch(), points((appearance.pose.choice((-1.0, 1.0)), 1.0))
     handle = curve((0.7, -0.5), (1.3, -0.55), (1.42, 0.1), (1.1, 0.5), (0.68, 0.55))
     sketch.part(ribbon(handle, 0.22) * side, roundness=0.8)
     sketch.part(
@@ -26,7 +26,7 @@ def mug(look: Look) -> Sketch:
     return sketch
 
 
-def book(_look: Look) -> Sketch:
+def book(_look: Appearance) -> Sketch:
     """A closed book lying on its back cover, its cover towards the viewer."""
     sketch = Sketch()
     sketch.part(points((-0.92, -1.25), (1.0, -1.25), (1.12, -1.15), (1.12, 1.4), (-0.8, 1.4)), PAPER)
@@ -42,9 +42,9 @@ def book(_look: Look) -> Sketch:
     return sketch
 
 
-def ball(look: Look) -> Sketch:
+def ball(appearance: Appearance) -> Sketch:
     """A ball of six segments in two colours, its pole turned towards the viewer."""
-    sketch, turn = Sketch(), look.pose.uniform(0, 60)
+    sketch, turn = Sketch(), appearance.pose.uniform(0, 60)
     sketch.part(ellipse(0, 0, 1, 1), roundness=1.0)
     pole = (0.34 * math.cos(turn), 0.34 * math.sin(turn))
     for start in (0, 120, 240):
@@ -57,9 +57,9 @@ def ball(look: Look) -> Sketch:
     return sketch
 
 
-def lamp(look: Look) -> Sketch:
+def lamp(appearance: Appearance) -> Sketch:
     """A table lamp with a conic shade."""
-    sketch, wide = Sketch(), look.details.width
+    sketch, wide = Sketch(), appearance.details.width
     base = curve((-0.55, 1.75), (0, 1.62), (0.55, 1.75), (0.5, 1.9), (0, 1.96), (-0.5, 1.9), (-0.55, 1.75))
     sketch.part(base, "second")
     sketch.part(
@@ -71,13 +71,13 @@ def lamp(look: Look) -> Sketch:
     sketch.part(mirror(shade), roundness=0.6)
     sketch.part(ellipse(0, -1.1, 0.5, 0.1), WARM, lift=0.0)
     sketch.strokes(points((0.47, -1.02), (wide * 0.93, 0.15)), 0.03, alpha=60)
-    sketch.stamp(glow(WARM, 110), 0, -0.3, 1.1)
+    sketch.stamp(render_glow(WARM, 110), 0, -0.3, 1.1)
     return sketch
 
 
-def vase(look: Look) -> Sketch:
+def vase(appearance: Appearance) -> Sketch:
     """A vase; its belly follows the width of the thing."""
-    sketch, belly = Sketch(), look.details.width - 0.2
+    sketch, belly = Sketch(), appearance.details.width - 0.2
     half = curve((0.42, -1.5), (0.26, -1.2), (0.3, -0.9), (belly, 0.0), (belly * 0.85, 0.7), (0.42, 1.3), (0, 1.36))
     sketch.part(mirror(half), roundness=1.0)
     sketch.part(ellipse(0, -1.5, 0.42, 0.11), lift=0.0)
@@ -86,7 +86,7 @@ def vase(look: Look) -> Sketch:
     return sketch
 
 
-def chair(_look: Look) -> Sketch:
+def chair(_look: Appearance) -> Sketch:
     """A chair seen from the front and a little from above."""
     sketch = Sketch()
     for x in (-0.62, 0.62):

@@ -21,12 +21,12 @@ from inference.captioners.interrogator.phrases import COLOURS, Phrases, load_phr
 from inference.checkpoints.registry import Card, get_card, load_card, save_card
 from inference.clip.dual_encoder import Clip
 from inference.listing.photos import load_photo
-from training.data.examples import PhotoLabels, read_photo_labels
+from training.data.examples import PhotoLabels, load_photo_labels
 
 # Required precision on the training photos. Labels omit much of what is visible, so the true precision is higher.
-RIGHT: Final = 0.5
+MIN_PRECISION: Final = 0.5
 # Minimum number of photos for a measurement.
-LEAST_SHOWN, LEAST_SAID = 8, 8
+MIN_POSITIVES, MIN_PREDICTED = 8, 8
 BATCH: Final = 16
 
 
@@ -34,11 +34,11 @@ def calibrate(data: Path, out: Path) -> Card:
     """Measure the thresholds of the interrogator in `out` on the training photos of a data set, and save its card."""
     card, phrases = load_card(out), load_phrases()
     clip = Clip.load(get_card(out.parent.parent, "clip", str(card.settings["clip"])).folder)
-    labels = {name: row for name, row in read_photo_labels(data).items() if row.split == "train"}
+    labels = {name: row for name, row in load_photo_labels(data).items() if row.split == "train"}
     photos = encode_photos(clip, [data / "photos" / f"{name}.jpg" for name in labels])
     areas = [str(area) for area in card.settings["areas"]]  # type: ignore[attr-defined]
-    found = thresholds(clip, phrases, areas, list(labels.values()), photos)
-    (out / THRESHOLDS).write_text(json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
+    thresholds = measure_thresholds(clip, phrases, areas, list(labels.values()), photos)
+    (out / THRESHOLDS).write_text(json.dumps(thresholds, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
     return save_card(card)
 
 
@@ -48,42 +48,43 @@ def encode_photos(clip: Clip, paths: Sequence[Path]) -> Tensor:
     return torch.cat([clip.encode_images([load_photo(path) for path in part]).embeddings for part in parts])
 
 
-def thresholds(
+def measure_thresholds(
     clip: Clip, phrases: Phrases, areas: Sequence[str], labels: Sequence[PhotoLabels], photos: Tensor
 ) -> dict[str, float]:
-    """Return the threshold of each phrase that the encoder recognises; photos: (photos, dim) unit embeddings, in the
-    order of
-    `labels`.
+    """Return the threshold in [-1, 1] of each phrase that the encoder recognises.
+
+    photos: (photos, dim) unit embeddings, in the order of `labels`.
     """
     tables = phrases.select_tables(areas)
     traits = {trait: tables[trait] for trait in tables if trait not in areas and trait not in phrases.seller}
-    read_as = encode_tables(clip.project_texts, traits, load_templates(tables, areas))
-    shown = [Shown(row, phrases) for row in labels]
-    found: dict[str, float] = {}
-    for trait, known in read_as.items():
-        kept = [number for number, each in enumerate(shown) if trait in each.traits]
-        likeness = photos[kept] @ known.embeddings.T
-        for phrase, column in zip(known.phrases, likeness.T, strict=True):
-            threshold = threshold_of(column, torch.tensor([shown[number].shows(phrase, trait) for number in kept]))
-            found |= {} if threshold is None else {phrase: round(threshold, 4)}
-    return found
+    encoded = encode_tables(clip.project_texts, traits, load_templates(tables, areas))
+    traits_by_photo = [PhotoTraits(row, phrases) for row in labels]
+    thresholds: dict[str, float] = {}
+    for trait, queries in encoded.items():
+        rows = [number for number, each in enumerate(traits_by_photo) if trait in each.traits]
+        likeness = photos[rows] @ queries.embeddings.T
+        for phrase, column in zip(queries.phrases, likeness.T, strict=True):
+            threshold = find_threshold(
+                column, torch.tensor([traits_by_photo[number].shows(phrase, trait) for number in rows])
+            )
+            thresholds |= {} if threshold is None else {phrase: round(threshold, 4)}
+    return thresholds
 
 
-def threshold_of(likeness: Tensor, shown: Tensor) -> float | None:
-    """Return the least similarity above which at least `RIGHT` of the photos show the phrase; None if there is none.
+def find_threshold(likeness: Tensor, is_positive: Tensor) -> float | None:
+    """Return the least similarity above which `MIN_PRECISION` of the photos show the phrase, or None.
 
-    likeness: (photos,) cosine similarities; shown: (photos,) bool. Phrases that are too rare to be measured get
-    None.
+    likeness: (photos,) cosine similarities; is_positive: (photos,) bool. Phrases too rare to be measured get None.
     """
-    if int(shown.sum()) < LEAST_SHOWN:
+    if int(is_positive.sum()) < MIN_POSITIVES:
         return None
     order = likeness.argsort(descending=True)
     counts = torch.arange(1, len(order) + 1)
-    right = (shown[order].cumsum(0) / counts >= RIGHT) & (counts >= LEAST_SAID)
+    right = (is_positive[order].cumsum(0) / counts >= MIN_PRECISION) & (counts >= MIN_PREDICTED)
     return float(likeness[order[int(right.nonzero()[-1])]]) if bool(right.any()) else None
 
 
-class Shown:
+class PhotoTraits:
     """The words of a photo's labels."""
 
     def __init__(self, row: PhotoLabels, phrases: Phrases) -> None:

@@ -1,4 +1,4 @@
-"""What an interrogator may say is measured: a phrase is kept from where it is right often enough."""
+"""Tests of the interrogator's thresholds: a phrase is used from where its precision suffices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inference.captioners.interrogator.phrases import load_phrases
 from inference.checkpoints.registry import Card, save_card
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
-from training import phrases
+from training import interrogator
 from training.data.examples import PhotoLabels
 
 
@@ -21,20 +21,20 @@ def test_a_threshold_is_the_least_similarity_that_is_right_often_enough() -> Non
     likeness = torch.arange(40.0, 0, -1) / 40
     shown = torch.zeros(40, dtype=torch.bool)
     shown[:12] = True
-    found = phrases.threshold_of(likeness, shown)
-    assert found == pytest.approx(float(likeness[int(12 / phrases.RIGHT) - 1]))
+    found = interrogator.find_threshold(likeness, shown)
+    assert found == pytest.approx(float(likeness[int(12 / interrogator.MIN_PRECISION) - 1]))
 
 
-def test_what_is_rare_or_cannot_be_told_has_no_threshold() -> None:
+def test_rare_and_unreliable_phrases_have_no_threshold() -> None:
     likeness = torch.arange(60.0, 0, -1)
-    assert phrases.threshold_of(likeness, torch.arange(60) < phrases.LEAST_SHOWN - 1) is None
-    assert phrases.threshold_of(likeness, torch.arange(60) >= 50) is None
+    assert interrogator.find_threshold(likeness, torch.arange(60) < interrogator.MIN_POSITIVES - 1) is None
+    assert interrogator.find_threshold(likeness, torch.arange(60) >= 50) is None
 
 
-def test_only_photos_of_things_that_have_a_trait_are_asked() -> None:
+def test_only_photos_of_things_with_a_trait_are_measured() -> None:
     """Shoes say nothing of sleeves; the labels' own words say what is shown."""
     row = PhotoLabels("train", "рубашка", ("белый", "синий"), "полоска", "женский", "Рубашка с карманом.", "на молнии")
-    shown = phrases.Shown(row, load_phrases())
+    shown = interrogator.PhotoTraits(row, load_phrases())
     assert "sleeves" in shown.traits
     assert "heels" not in shown.traits
     assert shown.shows("в полоску", "patterns")
@@ -60,11 +60,11 @@ def test_the_thresholds_stand_beside_the_card(tmp_path: Path) -> None:
         if split == "train":
             Image.new("RGB", (40, 40), tiny.COLORS[number % 10]).save(data / "photos" / f"{number}.jpg")
     (data / "photos.tsv").write_text("\n".join(rows) + "\n", "utf-8")
-    card = phrases.calibrate(data, folder)
+    card = interrogator.calibrate(data, folder)
     found = json.loads((folder / "thresholds.json").read_text("utf-8"))
     assert set(card.files) == {"thresholds.json"}
     assert {"белый", "в полоску", "на молнии"} <= set(found)
     assert "в клетку" not in found
     clip = Clip.load(root / "clip" / "mini")
-    photos = phrases.encode_photos(clip, sorted((data / "photos").iterdir()))
+    photos = interrogator.encode_photos(clip, sorted((data / "photos").iterdir()))
     assert photos.shape == (11, clip.dim)

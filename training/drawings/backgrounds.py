@@ -131,7 +131,7 @@ def _tint(tone: Pixels, rgb: RGB) -> Pixels:
 
 
 Ground = Callable[[Size, RGB, np.random.Generator], Pixels]
-GROUNDS: Mapping[str, tuple[Ground, tuple[RGB, ...]]] = {
+BACKGROUNDS: Mapping[str, tuple[Ground, tuple[RGB, ...]]] = {
     "wood": (wood, WOODS),
     "sheet": (sheet, SHEETS),
     "carpet": (carpet, CARPETS),
