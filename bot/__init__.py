@@ -1,1 +1,1 @@
-"""The Telegram bot: chats in, replies out. It knows no model and no SQL."""
+"""The Telegram bot: receives updates, replies to chats. It knows neither models nor SQL."""

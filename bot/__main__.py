@@ -1,4 +1,4 @@
-"""`python -m bot`: the bot on Telegram, as the settings say.
+"""Run the bot on Telegram: `python -m bot`, configured by the environment and `.env`.
 
 Exit codes: 0 stopped · 1 a bug · 2 a wrong setting, token or address · 4 a checkpoint is missing or broken.
 """
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine, Sequence
 
 from bot.app import serve
-from bot.logs import set_up
+from bot.logs import configure_logging
 from bot.settings import load_settings
 from inference.errors import CheckpointError, UserError
 from locales.translate import translate
@@ -21,8 +21,8 @@ logger = logging.getLogger("bot")
 
 
 def main() -> int:
-    """Run until a signal; what is wrong is one sentence."""
-    # Read by transformers when it is imported: nothing here asks the network, and only errors are worth a line.
+    """Run the bot until a signal and return the exit code; print errors that the operator can fix as one sentence."""
+    # transformers reads these when it is imported: the bot never goes online for a model, and logs errors only.
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:
         settings = load_settings()
@@ -34,18 +34,18 @@ def main() -> int:
         return 130
 
 
-def run(work: Coroutine[None, None, None], level: str, hidden: Sequence[str]) -> int:
-    """Run the bot to its end and return the exit code; its log holds nothing of `hidden`.
+def run(coroutine: Coroutine[None, None, None], level: str, hidden: Sequence[str]) -> int:
+    """Run the bot to its end and return the exit code; mask every string of `hidden` in the log.
 
-    Raises `UserError` for what the owner can mend.
+    Raises `UserError` for errors that the operator can fix.
     """
-    set_up(level, hidden)
+    configure_logging(level, hidden)
     try:
-        asyncio.run(work)
+        asyncio.run(coroutine)
     except UserError:
         raise
     except Exception:
-        logger.exception("the bot ended")  # not a bare traceback: it may hold the token
+        logger.exception("the bot ended")  # through the formatter: a bare traceback may contain the token
         return 1
     return 0
 

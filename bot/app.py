@@ -1,4 +1,7 @@
-"""The one place that builds: settings become objects, objects become loops, and a stop ends them in order."""
+"""Compose the bot: build its objects from the settings, run its workers, and stop them in order.
+
+Nothing else in `bot/` constructs a worker or reads the settings.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,23 @@ from typing import Final
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
+from filelock import BaseFileLock
 
-from bot.conversation.chat import Rules, UnitOfWork
+from bot.conversation.chat import Rules, open_unit_of_work
 from bot.routers import build_dispatcher
 from bot.settings import ROOT, Settings
 from bot.telegram.commands import set_menus
-from bot.telegram.downloads import Downloads
-from bot.telegram.instance_lock import InstanceLock
+from bot.telegram.downloads import PhotoDownloader
+from bot.telegram.instance_lock import acquire_instance_lock
 from bot.telegram.photo_store import PhotoStore
 from bot.telegram.rate_limit import RateLimiter
 from bot.workers.concurrency import PeriodicTask
 from bot.workers.draft_cards import DraftCardWorker
-from bot.workers.generation import GenerationWorker, TextEngine
+from bot.workers.generation import GenerationWorker
+from bot.workers.jobs import JobRunner, TextEngine
 from bot.workers.lease import LeaseKeeper
 from bot.workers.polling import Inbox, Polling
+from bot.workers.progress import ProgressReporter
 from bot.workers.sender import Sender
 from bot.workers.signals import Signal, Signals
 from bot.workers.updates import UpdateWorker
@@ -39,21 +45,21 @@ from inference.listing.cases import list_cases
 from inference.listing.files import load_toml
 from inference.serving.engine import Engine
 from storage.errors import StorageError
-from storage.store import Store, Transaction
+from storage.store import Store
 
 logger = logging.getLogger(__name__)
 
-_IDLE_ALONE_S: Final = 1.0  # bells wake the loops; this is for what no bell tells
-_IDLE_SHARED_S: Final = 0.3  # another process may have put something in
-_CARDS_S: Final = 2.0
-_LAST_WORDS_S: Final = 5.0
+_IDLE_ALONE_S: Final = 1.0  # signals wake the workers; the poll catches what no signal announces
+_IDLE_SHARED_S: Final = 0.3  # other processes write rows too, and their signals do not reach this one
+_CARDS_TTL_S: Final = 2.0  # listing cards reads the disk
+_SENDER_DRAIN_S: Final = 5.0
 
 
 class App:
-    """The bot: `build` opens what it stands on, `running` sets it going, `over` waits for its end."""
+    """The bot as a whole: `build` opens its resources, `running` runs its workers, `wait_stopped` waits for the end."""
 
     def __init__(
-        self, settings: Settings, store: Store, bot: Bot, engine: TextEngine, lock: InstanceLock | None
+        self, settings: Settings, store: Store, bot: Bot, engine: TextEngine, lock: BaseFileLock | None
     ) -> None:
         self.settings = settings
         self.store = store
@@ -61,20 +67,15 @@ class App:
         self.engine = engine
         self.webhook: Webhook | None = None
         self._lock = lock
-        self._rules = _rules(settings)
-        self._owner = secrets.token_hex(8)
-        self._signals = Signals()
-        self._alone = not settings.webhook_url
-        self._idle_s = _IDLE_ALONE_S if self._alone else _IDLE_SHARED_S
-        self._dispatcher = build_dispatcher()
-        self._known_cards: tuple[float, list[Card]] = (0.0, [])
-        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._cards: tuple[float, list[Card]] = (0.0, [])
+        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
     async def build(cls, settings: Settings, engine: TextEngine | None = None) -> App:
-        """Check what the settings name and open it. Raises `InvalidInput` for what the owner can mend.
+        """Check the settings and open the resources that they name.
 
-        A polling bot takes the lock of its token before it touches the database.
+        A polling bot acquires the lock of its token before it opens the database. Raises `InvalidInput` for a model,
+        database or lock that the operator has to fix.
         """
         if engine is None:
             engine = Engine(
@@ -84,154 +85,158 @@ class App:
                 thresholds=load_toml(settings.moderation) if settings.moderation else {},
             )
         _check_models(settings, {card.name for card in engine.list_cards()})
-        lock = None if settings.webhook_url else InstanceLock.take(settings.bot_id, settings.api_server)
+        lock = None if settings.webhook_url else acquire_instance_lock(settings.bot_id, settings.api_server)
         try:
             store = await Store.open(settings.database)
         except BaseException as error:
             if lock is not None:
                 lock.release()
             if isinstance(error, StorageError):
-                raise InvalidInput(error.code, **error.details) from None  # the driver's words may hold a password
+                raise InvalidInput(error.code, **error.details) from None  # the driver's text may contain a password
             raise
-        return cls(settings, store, _bot(settings), engine, lock)
+        return cls(settings, store, _build_bot(settings), engine, lock)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[App]:
-        """All loops go round inside; at the end each is stopped, the last to be needed last, and all is closed.
+        """Run all workers inside the context; at its end stop them and close the resources, in reverse order.
 
         Raises `InvalidInput` when the port of the webhook is taken.
         """
+        settings, rules, signals, worker_id = (
+            self.settings,
+            _build_rules(self.settings),
+            Signals(),
+            secrets.token_hex(8),
+        )
+        is_alone = not settings.webhook_url
+        idle_s = _IDLE_ALONE_S if is_alone else _IDLE_SHARED_S
+        open_uow = partial(open_unit_of_work, self.store, self._list_cards, rules)
+        dispatcher = build_dispatcher()
+
+        lease = LeaseKeeper(open_uow, worker_id, signals, is_alone=is_alone)
+        progress = ProgressReporter(open_uow, signals.outbox)
+        generation = GenerationWorker(
+            open_uow, self._build_runner(rules), progress, worker_id, signals, slots=2 * settings.max_batch
+        )
+        limiter = RateLimiter(settings.rate_total, settings.rate_chat)
+        sender = Sender(open_uow, self.bot, limiter, worker_id, signals.outbox, generation.get_active_chats)
+        draft_cards = DraftCardWorker(open_uow, signals)
+        updates = UpdateWorker(open_uow, self.bot, dispatcher, worker_id, signals)
+
         async with AsyncExitStack() as stack:
-            self._keep_open(stack)
-            heartbeat = LeaseKeeper(self.store, self._open_uow, self._owner, self._signals, alone=self._alone)
-            await heartbeat.step()
-            stack.push_async_callback(heartbeat.stop)
-            self._loop(stack, "heartbeat", heartbeat.step, Signal())
-            sender, writing = self._sender(), self._writing()
-            sender.writing_for = writing.writing_for
-            stack.push_async_callback(sender.drain, _LAST_WORDS_S)
-            self._loop(stack, "sending", partial(sender.step, self._idle_s), self._signals.outbox)
-            self._loop(stack, "progress", partial(writing.progress.step, self._idle_s), writing.progress.signal)
-            stack.push_async_callback(writing.drain, self.settings.drain_s)
-            self._loop(stack, "writing", partial(writing.step, self._idle_s), self._signals.requests)
-            albums = DraftCardWorker(self.store, self._open_uow, self._signals)
-            self._loop(stack, "albums", partial(albums.step, self._idle_s), self._signals.drafts)
-            handling = UpdateWorker(self.store, self.bot, self._dispatcher, self._open_uow, self._owner, self._signals)
-            stack.push_async_callback(handling.drain)
-            self._loop(stack, "handling", partial(handling.step, self._idle_s), self._signals.inbox)
-            self._spawn(stack, self._warm_up(await self._open_intake(stack)))
-            self._spawn(stack, set_menus(self.bot, self.settings.admins))
+            self._close_on_exit(stack)
+            await lease.step()
+            stack.push_async_callback(lease.stop)
+            self._repeat(stack, "lease", lease.step, Signal())
+            stack.push_async_callback(sender.drain, _SENDER_DRAIN_S)
+            self._repeat(stack, "sender", partial(sender.step, idle_s), signals.outbox)
+            self._repeat(stack, "progress", partial(progress.step, idle_s), progress.signal)
+            stack.push_async_callback(generation.drain, settings.drain_s)
+            self._repeat(stack, "generation", partial(generation.step, idle_s), signals.requests)
+            self._repeat(stack, "draft cards", partial(draft_cards.step, idle_s), signals.drafts)
+            stack.push_async_callback(updates.drain)
+            self._repeat(stack, "updates", partial(updates.step, idle_s), signals.inbox)
+            inbox = Inbox(self.store, signals.inbox)
+            accepted = await self._receive_updates(stack, inbox, dispatcher.resolve_used_update_types())
+            self._spawn(stack, self._warm_up(accepted))
+            self._spawn(stack, set_menus(self.bot, settings.admins))
             logger.info("the bot runs")
             yield self
             logger.info("the bot stops")
 
     def stop(self) -> None:
-        """Let `over` return."""
-        if not self._end.done():
-            self._end.set_result(None)
+        """Make `wait_stopped` return."""
+        if not self._stopped.done():
+            self._stopped.set_result(None)
 
-    async def over(self) -> None:
-        """Wait for `stop`. Raises what ended the bot before: `InvalidInput`, `CheckpointError`, or a bug."""
-        await asyncio.shield(self._end)
+    async def wait_stopped(self) -> None:
+        """Wait for `stop`. Raises the error that ended a worker: `InvalidInput`, `CheckpointError`, or a bug."""
+        await asyncio.shield(self._stopped)
 
-    def _keep_open(self, stack: AsyncExitStack) -> None:
+    def _close_on_exit(self, stack: AsyncExitStack) -> None:
         if self._lock is not None:
             stack.callback(self._lock.release)
         stack.push_async_callback(self.store.close)
         stack.push_async_callback(self.bot.session.close)
         stack.push_async_callback(self.engine.close)
 
-    def _sender(self) -> Sender:
-        rates = RateLimiter(self.settings.rate_total, self.settings.rate_chat)
-        return Sender(self.store, self.bot, rates, self._open_uow, self._owner, self._signals.outbox)
-
-    def _writing(self) -> GenerationWorker:
+    def _build_runner(self, rules: Rules) -> JobRunner:
         settings = self.settings
-        return GenerationWorker(
-            self.store,
-            self.engine,
-            Downloads(self.bot, settings.file_limit_mb),
-            self._open_uow,
-            self._rules,
-            self._owner,
-            self._signals,
-            slots=2 * settings.max_batch,
-            timeout_s=settings.request_timeout_s,
-            folder=PhotoStore(settings.data, self.store) if settings.keep_photos else None,
-        )
+        photo_store = PhotoStore(settings.data, self.store) if settings.keep_photos else None
+        downloader = PhotoDownloader(self.bot, settings.file_limit_mb)
+        return JobRunner(self.engine, downloader, photo_store, rules, timeout_s=settings.request_timeout_s)
 
-    async def _open_intake(self, stack: AsyncExitStack) -> asyncio.Event:
-        """Let updates in; returns what is set once Telegram has accepted the bot."""
-        settings, allowed = self.settings, self._dispatcher.resolve_used_update_types()
-        inbox = Inbox(self.store, self._signals.inbox)
+    async def _receive_updates(self, stack: AsyncExitStack, inbox: Inbox, update_types: list[str]) -> asyncio.Event:
+        """Start polling or the webhook; return the event that is set once Telegram accepts the token."""
+        settings = self.settings
         if settings.webhook_secret is None or not settings.webhook_url:
-            polling = Polling(self.bot, inbox, allowed)
+            polling = Polling(self.bot, inbox, update_types)
             self._spawn(stack, polling.run(), polling.stop)
             return polling.accepted
         secret = settings.webhook_secret.get_secret_value()
         self.webhook = Webhook(inbox, settings.webhook_url, secret, settings.webhook_host, settings.webhook_port)
         await self.webhook.start()
         stack.push_async_callback(self.webhook.stop)
-        self._spawn(stack, self.webhook.register(self.bot, allowed))
+        self._spawn(stack, self.webhook.register(self.bot, update_types))
         return self.webhook.accepted
 
     async def _warm_up(self, accepted: asyncio.Event) -> None:
-        """Load the model before anybody asks, but not for a bot that Telegram refuses: nothing interrupts a load."""
+        """Load the default model once Telegram accepts the token: a load cannot be interrupted by a refusal."""
         await accepted.wait()
         await self.engine.start(self.settings.model_pinned or self.settings.model_default)
 
-    def _loop(self, stack: AsyncExitStack, name: str, step: Callable[[], Awaitable[float]], signal: Signal) -> None:
-        loop = PeriodicTask(name, step, signal)
-        self._spawn(stack, loop.run(), loop.stop)
+    def _repeat(self, stack: AsyncExitStack, name: str, step: Callable[[], Awaitable[float]], signal: Signal) -> None:
+        periodic = PeriodicTask(name, step, signal)
+        self._spawn(stack, periodic.run(), periodic.stop)
 
     def _spawn(
-        self, stack: AsyncExitStack, work: Coroutine[None, None, None], stop: Callable[[], None] | None = None
+        self, stack: AsyncExitStack, coroutine: Coroutine[None, None, None], stop: Callable[[], None] | None = None
     ) -> None:
-        """Begin the work; at the end of the stack it is asked to stop, or cancelled, and waited for."""
-        task = asyncio.create_task(work)
-        task.add_done_callback(self._ended)
+        """Start a task; when the stack closes, call `stop` (or cancel the task) and wait for it."""
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(self._check_failure)
 
-        async def end() -> None:
+        async def finish() -> None:
             (stop or task.cancel)()
             await asyncio.wait({task})
 
-        stack.push_async_callback(end)
+        stack.push_async_callback(finish)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _check_failure(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
-        if error is not None and not self._end.done():
-            self._end.set_exception(error)
-            self._end.exception()  # it is no loss when nobody waits in `over`
+        if error is not None and not self._stopped.done():
+            self._stopped.set_exception(error)
+            self._stopped.exception()  # marks it as retrieved: nobody may be waiting in `wait_stopped`
 
-    def _open_uow(self, tx: Transaction) -> UnitOfWork:
-        read_at, cards = self._known_cards
-        if time.monotonic() - read_at > _CARDS_S:
+    def _list_cards(self) -> list[Card]:
+        listed_at, cards = self._cards
+        if time.monotonic() - listed_at > _CARDS_TTL_S:
             cards = self.engine.list_cards()
-            self._known_cards = (time.monotonic(), cards)
-        return UnitOfWork(tx, cards, self._rules, time.time())
+            self._cards = (time.monotonic(), cards)
+        return cards
 
 
-async def serve(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
-    """Run the bot until SIGTERM or SIGINT; a second signal ends it at once. `ready` is called when it runs.
+async def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Run the bot until SIGTERM or SIGINT; a second signal ends it at once. Call `on_ready` once it runs.
 
-    Raises what ended it before.
+    Raises the error that ended a worker.
     """
     app = await App.build(settings)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
         app.stop()
 
     async with app.running():
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, stop)
-        ready()
-        await app.over()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        on_ready()
+        await app.wait_stopped()
 
 
-def _bot(settings: Settings) -> Bot:
+def _build_bot(settings: Settings) -> Bot:
     server = (
         TelegramAPIServer.from_base(settings.api_server, is_local=settings.api_server_is_local)
         if settings.api_server
@@ -240,7 +245,7 @@ def _bot(settings: Settings) -> Bot:
     return Bot(settings.bot_token.get_secret_value(), session=AiohttpSession(api=server))
 
 
-def _rules(settings: Settings) -> Rules:
+def _build_rules(settings: Settings) -> Rules:
     return Rules(
         default=settings.model_default,
         pinned=settings.model_pinned,

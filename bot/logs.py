@@ -1,4 +1,4 @@
-"""Log lines: one line a record, a short id to find it by, and no secret in any of them."""
+"""Logging: one line per record, short error ids, secrets masked."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-_ROOMS: Final = ("bot", "storage", "inference", "sandbox")
+_PACKAGES: Final = ("bot", "storage", "inference", "sandbox")
 
 
-class OneLine(logging.Formatter):
-    """A record with its traceback in one line, with every secret struck out wherever it came from.
+class OneLineFormatter(logging.Formatter):
+    """Format a record and its traceback as one line and mask secrets.
 
-    Libraries put the address of a failed call into their errors, and Telegram's addresses hold the token.
+    Libraries put the URL of a failed call into their errors, and Telegram's URLs contain the token.
     """
 
     def __init__(self, hidden: Sequence[str] = ()) -> None:
@@ -22,25 +22,25 @@ class OneLine(logging.Formatter):
         self._hidden = [secret for secret in hidden if secret]
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the record as one line."""
         line = " | ".join(part.strip() for part in super().format(record).splitlines() if part.strip())
         for secret in self._hidden:
             line = line.replace(secret, "***")
         return line
 
 
-def set_up(level: str, hidden: Sequence[str]) -> None:
-    """Send the log of our rooms to stderr from `level` on, and of the libraries what they warn of.
+def configure_logging(level: str, hidden: Sequence[str]) -> None:
+    """Log this project's packages to stderr from `level` on, libraries from WARNING on.
 
-    Libraries never tell more: at DEBUG they would log what people write.
+    Libraries stay at WARNING whatever the level: at DEBUG they would log messages of users.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine(hidden))
+    handler.setFormatter(OneLineFormatter(hidden))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for room in _ROOMS:
-        logging.getLogger(room).setLevel(level)
+    for package in _PACKAGES:
+        logging.getLogger(package).setLevel(level)
 
 
-def new_id() -> str:
-    """A short id that a person can read out."""
+def new_error_id() -> str:
+    """Return a short id that a user can report and the log can be searched for."""
     return secrets.token_hex(4)

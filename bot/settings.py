@@ -1,4 +1,4 @@
-"""What the owner decides: one class, read from the environment and from `.env`. `.env.example` explains each key."""
+"""The settings: one class, read from the environment and from `.env`. `.env.example` explains each key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from inference.errors import InvalidInput
 ROOT: Final = Path(__file__).resolve().parents[1]
 
 _TOKEN: Final = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{3,100}")
-_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{8,256}")  # what `setWebhook` accepts, and long enough not to be guessed
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{8,256}")  # the alphabet of `setWebhook`, too long to be guessed
 _DATABASES: Final = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
 
 
-def _checked(pattern: re.Pattern[str]) -> AfterValidator:
+def _match(pattern: re.Pattern[str]) -> AfterValidator:
     def check(secret: SecretStr) -> SecretStr:
         if not pattern.fullmatch(secret.get_secret_value()):
             raise ValueError
@@ -29,7 +29,7 @@ def _checked(pattern: re.Pattern[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _url(schemes: str) -> AfterValidator:
+def _check_url(schemes: str) -> AfterValidator:
     def check(url: str) -> str:
         if url and not re.fullmatch(rf"(?:{schemes})://[^\s/?#]+[^\s?#]*", url):
             raise ValueError
@@ -38,13 +38,13 @@ def _url(schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _database(url: SecretStr) -> SecretStr:
+def _check_database(url: SecretStr) -> SecretStr:
     if url.get_secret_value() and not url.get_secret_value().startswith(_DATABASES):
         raise ValueError
     return url
 
 
-def _ids(value: object) -> object:
+def _split_ids(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
@@ -53,7 +53,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
-    """Everything that differs from one owner to the next. `read` makes it, or says in a sentence what is wrong."""
+    """The settings of one installation; use `load_settings` for an error that names the wrong key."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -64,15 +64,15 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    bot_token: Annotated[SecretStr, _checked(_TOKEN)]
-    api_server: Annotated[str, _url("https?")] = ""
+    bot_token: Annotated[SecretStr, _match(_TOKEN)]
+    api_server: Annotated[str, _check_url("https?")] = ""
     api_server_is_local: bool = False
-    webhook_url: Annotated[str, _url("https?")] = ""
-    webhook_secret: Annotated[SecretStr, _checked(_SECRET)] | None = None
+    webhook_url: Annotated[str, _check_url("https?")] = ""
+    webhook_secret: Annotated[SecretStr, _match(_SECRET)] | None = None
     webhook_host: str = "127.0.0.1"
     webhook_port: Annotated[int, Field(ge=0, le=65535)] = 8081
-    admins: Annotated[frozenset[int], NoDecode, BeforeValidator(_ids)] = frozenset()
-    database_url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr("")
+    admins: Annotated[frozenset[int], NoDecode, BeforeValidator(_split_ids)] = frozenset()
+    database_url: Annotated[SecretStr, AfterValidator(_check_database)] = SecretStr("")
     data: Path = ROOT / "data"
     keep_photos: bool = False
     checkpoints: Path = ROOT / "checkpoints"
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.webhook_url and self.webhook_secret is None:
             raise PydanticCustomError("missing", "", {"key": "webhook_secret"})
         if self.api_server_is_local and not self.api_server:
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
 
     @property
     def bot_id(self) -> int:
-        """The number in the token, which is no secret."""
+        """The id of the bot: the number in the token, which is not secret."""
         return int(self.bot_token.get_secret_value().partition(":")[0])
 
     @property
@@ -113,28 +113,28 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """What no log may hold."""
-        given = (self.bot_token, self.webhook_secret, self.database_url)
-        return [secret.get_secret_value() for secret in given if secret is not None]
+        """The strings that no log may contain."""
+        values = (self.bot_token, self.webhook_secret, self.database_url)
+        return [secret.get_secret_value() for secret in values if secret is not None]
 
     @property
     def file_limit_mb(self) -> int:
-        """How big a file can be: Telegram itself hands out up to 20 MB, a local server all that we read."""
+        """The largest file, in megabytes: Telegram serves 20, a local Bot API server more than the pipeline accepts."""
         return 25 if self.api_server_is_local else 20
 
 
-def load_settings(**given: object) -> Settings:
-    """The settings of the environment and `.env`, over them what is given.
+def load_settings(**overrides: object) -> Settings:
+    """Load the settings from the environment and `.env`, with `overrides` on top.
 
     Raises `InvalidInput` with one sentence that names the first wrong key and never its value.
     """
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates them
     except ValidationError as error:
-        raise _complaint(error) from None  # the error knows the values, and one of them is a secret
+        raise _to_invalid_input(error) from None  # the error contains the values, and some are secrets
 
 
-def _complaint(error: ValidationError) -> InvalidInput:
+def _to_invalid_input(error: ValidationError) -> InvalidInput:
     first = error.errors(include_input=False, include_url=False)[0]
     context: Mapping[str, object] = first.get("ctx", {})
     key = str(context.get("key") or first["loc"][0]).upper()

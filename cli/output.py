@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from bot.views.replies import SCORES, TIMINGS
+from bot.views.text import SCORES, TIMINGS
 from inference.errors import Message
 from inference.listing.types import Description, Moderation
 from locales.translate import Translate

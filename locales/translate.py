@@ -1,4 +1,4 @@
-"""Turns messages into sentences of a language, from the catalogues in `locales/`."""
+"""Translate messages into sentences, from the gettext catalogues in `locales/`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LANGUAGES: Final = ("ru", "en")
 LOCALES: Final = Path(__file__).parent
 DOMAIN: Final = "opisalka"
 
-# Whose phone speaks one of these reads Russian more easily than English.
+# Languages whose speakers read Russian more easily than English.
 READ_RUSSIAN: Final = {"ru", "uk", "be", "kk", "ky", "uz", "tg", "tk", "az", "hy", "ka", "tt", "ba", "cv"}
 
 
 class Translatable(Protocol):
-    """A code of the catalogue and the values for the fields of its sentence."""
+    """A code of the catalogue and the values of the fields in its sentence."""
 
     @property
     def code(self) -> str:
@@ -39,26 +39,26 @@ Translate: TypeAlias = Callable[[Translatable], str]
 def translate(message: Translatable, language: str = "ru") -> str:
     """Return the sentence for a message; `language` is a folder of `locales/`.
 
-    Numbers are written as the language writes them, with at most two decimals. The detail `count` chooses the plural
+    Numbers are formatted in the language, with at most two decimals. The detail `count` chooses the plural
     form. `{photo}` stands for the file called `name`, or for photo number `number` (from 1) where the name is empty.
 
     Raises `KeyError` for a code that the catalogue does not hold or a detail that the sentence needs and lacks.
     """
     details = {key: _format_value(value, language) for key, value in message.details.items()}
     if "number" in details:
-        label = _template("photo-named" if details.get("name") else "photo-numbered", language)
+        label = _get_template("photo-named" if details.get("name") else "photo-numbered", language)
         details["photo"] = label.format(**details)
-    return _template(message.code, language, message.details.get("count")).format(**details)
+    return _get_template(message.code, language, message.details.get("count")).format(**details)
 
 
 def language_of(code: str | None) -> str:
-    """The language to begin with, for a `language_code` such as «ru», «be» or «pt-br» that Telegram tells."""
+    """Return the first language for a `language_code` of Telegram, such as «ru», «be» or «pt-br»."""
     return "ru" if (code or "ru").partition("-")[0].lower() in READ_RUSSIAN else "en"
 
 
 @cache
 def catalogue(language: str) -> GNUTranslations:
-    """The sentences of a language, compiled in memory."""
+    """Return the catalogue of a language, compiled in memory."""
     compiled = BytesIO()
     with (LOCALES / language / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as source:
         write_mo(compiled, read_po(source, locale=language, abort_invalid=True))
@@ -70,10 +70,10 @@ def _format_value(value: str | int | float, language: str) -> str:
     return value if isinstance(value, str) else format_decimal(value, "#,##0.##", locale=language)
 
 
-def _template(code: str, language: str, count: object = None) -> str:
+def _get_template(code: str, language: str, count: object = None) -> str:
     sentences = catalogue(language)
     template = sentences.ngettext(code, code, count) if isinstance(count, int) else code
-    if template == code:  # gettext's answer for what it does not hold
+    if template == code:  # gettext returns the msgid where it has no translation
         template = sentences.gettext(code)
     if template == code:
         raise KeyError(code)

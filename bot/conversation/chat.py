@@ -1,46 +1,48 @@
-"""One chat as a handler or a loop sees it: who, in which language, and what is said into the outbox.
+"""The chat with one user during one transaction: the user, the language, and the messages that are enqueued.
 
-It knows no network: what is sent here leaves with the transaction, or not at all.
+No network here: messages leave through the outbox once the transaction is committed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar
 
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.views.replies import plain
+from bot.views.text import escape_html
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case
 from locales.translate import Translatable, translate
 from storage.records import OutgoingMessage, User
-from storage.store import Transaction
+from storage.store import Store, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the owner decided, as far as a conversation depends on it."""
+    """The settings of the owner that conversations depend on."""
 
-    default: str  # the checkpoint of who has chosen none
-    pinned: str | None = None  # the checkpoint of all, whatever they chose
+    default: str  # the checkpoint of users who have chosen none
+    pinned: str | None = None  # the checkpoint of all users, whatever they chose
     admins: frozenset[int] = frozenset()
     max_waiting: int = 200
     max_waiting_per_user: int = 3
     album_quiet_s: float = 1.0
     album_limit_s: float = 8.0
     file_limit_mb: int = 20
-    data: Path  # here lie `export/`, and `photos/<user id>/` where the owner keeps them
+    data: Path  # contains `export/`, and `photos/<user id>/` where photos are kept
     keeps_photos: bool = False
     cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UnitOfWork:
-    """What every answer is made with: an open transaction, the captioners there are, the rules and the time."""
+    """An open transaction with the available captioners, the rules and the time (unix seconds)."""
 
     tx: Transaction
     cards: Sequence[Card]
@@ -48,52 +50,62 @@ class UnitOfWork:
     now: float
 
 
-OpenUnitOfWork: TypeAlias = Callable[[Transaction], UnitOfWork]  # how a loop gets a desk for its transaction
+OpenUnitOfWork: TypeAlias = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
 
 
-class Owned(Protocol):
+@asynccontextmanager
+async def open_unit_of_work(
+    store: Store, list_cards: Callable[[], Sequence[Card]], rules: Rules
+) -> AsyncGenerator[UnitOfWork]:
+    """Open a unit of work: committed at the end of the context, rolled back on an exception."""
+    cards = list_cards()  # may read the disk: not while the database is locked
+    async with store.transaction() as tx:
+        yield UnitOfWork(tx, cards, rules, time.time())
+
+
+class UserRecord(Protocol):
     """A record that belongs to a user."""
 
     @property
     def user_id(self) -> int:
-        """Whose it is."""
+        """The id of the user."""
 
 
-Record = TypeVar("Record", bound=Owned)
+Record = TypeVar("Record", bound=UserRecord)
 
 
 class Chat:
-    """A private chat with one user, during one transaction; `request_id`: of the request that is answered."""
+    """A private chat during one transaction; `request_id` marks messages as the reply to a request."""
 
     def __init__(self, uow: UnitOfWork, user: User, request_id: int | None = None) -> None:
         self.uow = uow
         self.tx = uow.tx
         self.user = user
         self._request_id = request_id
-        self.toasts: list[str] = []  # for whoever answers the callback query after the commit
+        self.toasts: list[str] = []  # sent by `answerCallbackQuery` after the commit
 
     @property
     def language(self) -> str:
-        """The language that the user is spoken to in."""
+        """The language of the user."""
         return self.user.language
 
     @property
-    def chosen(self) -> str | None:
-        """What the user chose last of what is still there."""
-        known = {card.name for card in self.uow.cards}
-        return next((name for name in (self.user.checkpoint, self.user.checkpoint_before) if name in known), None)
+    def chosen_checkpoint(self) -> str | None:
+        """The latest choice of the user that still exists."""
+        available = {card.name for card in self.uow.cards}
+        return next((name for name in (self.user.checkpoint, self.user.checkpoint_before) if name in available), None)
 
     @property
     def checkpoint(self) -> str:
-        """What writes for the user: what the owner pinned, else what the user chose, else the bot's own choice."""
-        return self.uow.rules.pinned or self.chosen or self.uow.rules.default
+        """The checkpoint that writes: the pinned one, else the user's choice, else the default."""
+        return self.uow.rules.pinned or self.chosen_checkpoint or self.uow.rules.default
 
-    def others(self, checkpoint: str) -> list[Card]:
-        """The checkpoints that could write instead of this one: none where the owner pinned one."""
+    def list_other_cards(self, checkpoint: str) -> list[Card]:
+        """Return the checkpoints that could write instead of this one: none where the owner pinned one."""
         return [] if self.uow.rules.pinned else [card for card in self.uow.cards if card.name != checkpoint]
 
     def translate(self, message: Translatable) -> str:
-        """The sentence in the user's language, plain text."""
+        """Return the sentence in the user's language, as plain text."""
         return translate(message, self.language)
 
     async def send(
@@ -105,10 +117,13 @@ class Chat:
         priority: int = 1,
         fresh: bool = False,
     ) -> None:
-        """Put a message into the outbox; a `str` is HTML already, a `Message` becomes its sentence."""
-        html = text if isinstance(text, str) else plain(self.translate(text))
+        """Enqueue a message; a `str` is HTML, a `Message` is translated and escaped.
+
+        A message in a `slot` edits the one before it, unless it is `fresh`; a lower priority number goes first.
+        """
+        html = text if isinstance(text, str) else escape_html(self.translate(text))
         markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
-        await self.put(
+        await self.enqueue(
             OutgoingMessage(
                 self.user.id,
                 html,
@@ -120,16 +135,16 @@ class Chat:
             )
         )
 
-    async def put(self, outgoing: OutgoingMessage) -> None:
-        """Put anything into the outbox."""
+    async def enqueue(self, outgoing: OutgoingMessage) -> None:
+        """Put any message into the outbox."""
         await self.tx.outbox.enqueue(outgoing, self.uow.now)
 
     def toast(self, message: Message) -> None:
-        """Say something short over the pressed button."""
+        """Show a short notification over the pressed button."""
         self.toasts.append(self.translate(message))
 
-    def own(self, record: Record | None) -> Record | None:
-        """The record where it is there and the user's own; else a word that the button is out of date."""
+    def check_own(self, record: Record | None) -> Record | None:
+        """Return the record if it exists and belongs to the user; else say that the button is out of date."""
         if record is not None and record.user_id == self.user.id:
             return record
         self.toast(Message("button-stale"))

@@ -1,4 +1,4 @@
-"""What a chat has collected, as it will be sent: which photos are taken, which are not and why, what the text says.
+"""Build the draft of a listing: the photos that are accepted, the rejected ones with reasons, the parsed text.
 
 Pure: the same photos and notes give the same draft, in whatever order they came.
 """
@@ -18,11 +18,11 @@ from storage.records import ListingRecord, PhotoFile
 
 _MEGABYTE: Final = 1024 * 1024
 _NAME_LENGTH: Final = 60
-_NAMED_EXTRAS: Final = 3  # photos beyond the tenth that are named one by one
+_NAMED_EXTRAS: Final = 3  # photos over the limit that get a sentence each
 _FORMATS: Final = ("jpg", "jpeg", "png", "gif")
 
-# What buyers ask for first, and the parts of words that show that a text tells it.
-_ASKED: Final = (
+# The questions of buyers, and the fragments of words that show that a text answers them.
+_QUESTIONS: Final = (
     (Message("missing-price"), ("цен", "стоим", "стоит", "руб", "₽", "price", "даром", "бесплатн")),
     (Message("missing-size"), ("разм", "рост", "size", "длин", "ширин", " см", " eu", "объем", "объём")),
     (Message("missing-condition"), ("состоян", "нов", "б/у", "бу ", "носил", "дефект", "бирк", "condition", "new")),
@@ -31,15 +31,15 @@ _ASKED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A listing as it will be sent.
+    """A listing as it will be submitted.
 
-    photos: what is taken, in the order of sending; refused: a sentence about everything that is not;
-    text: all notes, one below the other; problem: why the text cannot be read, with no attributes then;
-    missing: what could be added.
+    photos: the accepted photos in the order of sending; rejections: a sentence for each file that is not accepted;
+    text: all notes, one per line; problem: why the text cannot be parsed (then there are no attributes);
+    missing: suggestions what to add.
     """
 
     photos: tuple[PhotoFile, ...]
-    refused: tuple[Message, ...]
+    rejections: tuple[Message, ...]
     text: str
     attributes: Attributes
     problem: Message | None
@@ -47,44 +47,44 @@ class Draft:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to write about."""
+        """Return whether there is nothing to write about."""
         return not self.photos and not self.attributes.items and self.problem is None
 
 
 def build_draft(listing: ListingRecord, file_limit_mb: int) -> Draft:
-    """The draft that a listing is; files over `file_limit_mb` cannot be downloaded."""
-    photos, refused = _sorted_out(_in_order(listing.photos), min(file_limit_mb, MAX_MEGABYTES))
+    """Build the draft of a listing; files over `file_limit_mb` megabytes are rejected."""
+    photos, rejections = _select_photos(_sort_photos(listing.photos), min(file_limit_mb, MAX_MEGABYTES))
     text = "\n".join(note.text for note in sorted(listing.notes, key=lambda note: note.message_id))
     try:
         attributes, problem = parse_attributes(text), None
     except InvalidInput as error:
         attributes, problem = Attributes(), error.message
-    missing = () if problem else tuple(_missing(bool(photos), attributes))
-    return Draft(tuple(photos), tuple(refused), text, attributes, problem, missing)
+    missing = () if problem else tuple(_list_missing(bool(photos), attributes))
+    return Draft(tuple(photos), tuple(rejections), text, attributes, problem, missing)
 
 
-def _in_order(photos: Iterable[PhotoFile]) -> list[PhotoFile]:
-    """One photo a file, in the order of the messages."""
+def _sort_photos(photos: Iterable[PhotoFile]) -> list[PhotoFile]:
+    """Return one photo per file, in the order of the messages."""
     ordered = sorted(photos, key=lambda photo: (photo.message_id, photo.file_unique_id))
     first = {photo.file_unique_id: photo for photo in reversed(ordered)}
     return [photo for photo in ordered if first[photo.file_unique_id] is photo]
 
 
-def _sorted_out(photos: Iterable[PhotoFile], limit_mb: int) -> tuple[list[PhotoFile], list[Message]]:
-    taken: list[PhotoFile] = []
+def _select_photos(photos: Iterable[PhotoFile], limit_mb: int) -> tuple[list[PhotoFile], list[Message]]:
+    accepted: list[PhotoFile] = []
     extra: list[PhotoFile] = []
-    refused: list[Message] = []
+    rejections: list[Message] = []
     for photo in photos:
-        if wrong := _wrong(photo, len(taken) + 1, limit_mb):
-            refused.append(wrong)
+        if rejection := _check_photo(photo, len(accepted) + 1, limit_mb):
+            rejections.append(rejection)
         else:
-            (taken if len(taken) < MAX_PHOTOS else extra).append(photo)
-    return taken, refused + list(_extras(extra))
+            (accepted if len(accepted) < MAX_PHOTOS else extra).append(photo)
+    return accepted, rejections + list(_describe_extras(extra))
 
 
-def _wrong(photo: PhotoFile, number: int, limit_mb: int) -> Message | None:
-    """Why a file cannot be taken, as far as its envelope tells; the rest shows when it is opened."""
-    where: dict[str, str | int] = {"name": _name(photo), "number": number}
+def _check_photo(photo: PhotoFile, number: int, limit_mb: int) -> Message | None:
+    """Return why a file is rejected, judged by its metadata alone; its content is validated after the download."""
+    where: dict[str, str | int] = {"name": _format_name(photo), "number": number}
     if photo.kind == "document" and not _is_readable(photo):
         code = "photo-format" if (photo.mime or "").startswith("image/") else "file-no-image"
         return Message(code, where)
@@ -95,31 +95,31 @@ def _wrong(photo: PhotoFile, number: int, limit_mb: int) -> Message | None:
 
 
 def _is_readable(photo: PhotoFile) -> bool:
-    """A mime type tells more than a name, and some phones send none that tells anything."""
+    """Return whether a document is an image; the name decides where a phone sends no useful mime type."""
     kind, _, form = (photo.mime or "").lower().partition("/")
     if kind == "image":
         return form in (*_FORMATS, "pjpeg")
     return kind in ("", "application") and (photo.name or "").lower().rpartition(".")[2] in _FORMATS
 
 
-def _extras(photos: list[PhotoFile]) -> Iterator[Message]:
+def _describe_extras(photos: list[PhotoFile]) -> Iterator[Message]:
     for number, photo in enumerate(photos[:_NAMED_EXTRAS], start=MAX_PHOTOS + 1):
-        yield Message("photo-extra", {"name": _name(photo), "number": number, "limit": MAX_PHOTOS})
+        yield Message("photo-extra", {"name": _format_name(photo), "number": number, "limit": MAX_PHOTOS})
     if len(photos) > _NAMED_EXTRAS:
         yield Message("photos-extra-more", {"count": len(photos) - _NAMED_EXTRAS})
 
 
-def _name(photo: PhotoFile) -> str:
-    """How a sentence calls the file; empty for a photo that Telegram gave no name."""
+def _format_name(photo: PhotoFile) -> str:
+    """Return the printable name of a file; empty for a photo, which has none."""
     name = "".join(char for char in photo.name or "" if char.isprintable()).strip()
     return name if len(name) <= _NAME_LENGTH else f"…{name[1 - _NAME_LENGTH :]}"
 
 
-def _missing(has_photos: bool, attributes: Attributes) -> Iterator[Message]:
+def _list_missing(has_photos: bool, attributes: Attributes) -> Iterator[Message]:
     if not has_photos:
         yield Message("missing-photos")
     if not attributes.items:
         yield Message("missing-attributes")
         return
     text = f" {attributes.text.lower()} "
-    yield from (asked for asked, signs in _ASKED if not any(sign in text for sign in signs))
+    yield from (missing for missing, fragments in _QUESTIONS if not any(fragment in text for fragment in fragments))

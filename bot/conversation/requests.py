@@ -1,32 +1,34 @@
-"""From a draft to a request and back: the card, asking for a text, taking it back."""
+"""Turn drafts into requests and back: the draft card, submitting, handing over, reopening."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.conversation import draft
 from bot.conversation.chat import Chat
-from bot.views import keyboards, replies
+from bot.conversation.draft import build_draft
+from bot.views.draft import format_card, format_place
+from bot.views.keyboards import build_cases_keyboard, build_draft_keyboard, build_waiting_keyboard
 from inference.errors import Message
 from inference.listing.validation import MAX_PHOTOS
 from storage.records import ListingRecord, Request, RequestKind
 
 
-def card_slot(listing_id: int) -> str:
-    """The message that shows a listing: its draft, then the progress."""
+def get_card_slot(listing_id: int) -> str:
+    """Return the slot of the message that shows a listing: its draft, then the progress."""
     return f"card:{listing_id}"
 
 
 async def show_draft(chat: Chat, listing: ListingRecord) -> None:
-    """Show what has been collected, in the message that showed it before."""
-    slot = card_slot(listing.id)
+    """Send the draft card, or edit it where there is one."""
+    slot = get_card_slot(listing.id)
     if not listing.photos and not listing.notes:
         await chat.send(Message("card-empty"), slot=slot)
         return
-    rewritten = await has_changed(chat, listing) is True
-    text = replies.card(draft.build_draft(listing, chat.uow.rules.file_limit_mb), chat.translate, rewritten=rewritten)
-    model = chat.checkpoint if chat.others(chat.checkpoint) else None
-    await chat.send(text, keyboards.draft(listing.id, chat.translate, model), slot=slot)
+    is_rewritten = await has_changed(chat, listing) is True
+    draft = build_draft(listing, chat.uow.rules.file_limit_mb)
+    text = format_card(draft, chat.translate, is_rewritten=is_rewritten)
+    model = chat.checkpoint if chat.list_other_cards(chat.checkpoint) else None
+    await chat.send(text, build_draft_keyboard(listing.id, chat.translate, model), slot=slot)
 
 
 async def submit_request(
@@ -37,73 +39,75 @@ async def submit_request(
     *,
     again: bool = False,
 ) -> bool:
-    """Ask for texts about the listing, one a checkpoint, or say why that cannot be; whether it was asked.
+    """Enqueue a request for one text per checkpoint and show its place, or say why not; return whether it was enqueued.
 
-    `again`: there is a text already, so the progress is shown in a new message.
+    `again`: the listing has a text already, so the progress is shown in a new message.
     """
-    complaint = await _complaint(chat, listing)
-    if complaint is not None:
-        await _complain(chat, complaint)
+    obstacle = await _find_obstacle(chat, listing)
+    if obstacle is not None:
+        await _show_obstacle(chat, obstacle)
         return False
-    seed = await _unused_seed(chat, listing, checkpoints)
+    seed = await _pick_seed(chat, listing, checkpoints)
     request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.uow.now)
     await chat.tx.listings.stop_collecting(listing.id)
     await chat.tx.listings.set_wants_text(listing.id, False)
     if again:
-        await chat.tx.outbox.detach_slot(card_slot(listing.id))
+        await chat.tx.outbox.detach_slot(get_card_slot(listing.id))
     await show_place(chat, request, await chat.tx.requests.count_ahead(request.id))
     return True
 
 
 async def hand_over(chat: Chat, listing: ListingRecord, request: Request, checkpoint: str) -> None:
-    """Have another checkpoint write what was asked for."""
-    seed = await _unused_seed(chat, listing, (checkpoint,))
+    """Let another checkpoint write the text of a request."""
+    seed = await _pick_seed(chat, listing, (checkpoint,))
     await chat.tx.requests.reassign(request.id, checkpoint, seed)
 
 
 async def show_place(chat: Chat, request: Request, before: int) -> None:
-    """Say how many are served before the request."""
-    keyboard = keyboards.waiting(request.id, chat.translate)
-    await chat.send(replies.place(before, chat.translate), keyboard, slot=card_slot(request.listing_id), priority=2)
+    """Show how many requests are served before this one."""
+    keyboard = build_waiting_keyboard(request.id, chat.translate)
+    await chat.send(format_place(before, chat.translate), keyboard, slot=get_card_slot(request.listing_id), priority=2)
 
 
 async def has_changed(chat: Chat, listing: ListingRecord) -> bool | None:
-    """Whether the listing is another than its last text was written about; None where there is no text."""
-    texts = [each for each in await chat.tx.feedback.list_for_listing(listing.id) if each.generation.text is not None]
-    request = await chat.tx.requests.get(texts[-1].request_id) if texts else None
+    """Return whether the listing has changed since its latest text; None where there is no text."""
+    descriptions = await chat.tx.feedback.list_for_listing(listing.id)
+    with_text = [description for description in descriptions if description.generation.text is not None]
+    request = await chat.tx.requests.get(with_text[-1].request_id) if with_text else None
     return None if request is None else request.revision < listing.revision
 
 
 async def offer_cases(chat: Chat, text: Message) -> None:
-    """A sentence, and the preloaded cases to try."""
-    await chat.send(text, keyboards.cases(chat.uow.rules.cases, chat.language))
+    """Send a sentence with the preloaded cases below it."""
+    await chat.send(text, build_cases_keyboard(chat.uow.rules.cases, chat.language))
 
 
 async def reopen(chat: Chat, listing: ListingRecord) -> None:
-    """The request has come to nothing: the draft is there again."""
+    """Show the draft again after its request ended without a text."""
     if listing.case is not None:
-        await chat.send(Message("case-ended"), slot=card_slot(listing.id))
+        await chat.send(Message("case-ended"), slot=get_card_slot(listing.id))
         return
     if await chat.tx.listings.get_current(listing.user_id) is None:
         await chat.tx.listings.resume_collecting(listing.id)
     await show_draft(chat, listing)
 
 
-async def _unused_seed(chat: Chat, listing: ListingRecord, checkpoints: Sequence[str]) -> int:
-    """The first seed with which none of the checkpoints has written about the listing."""
-    written = await chat.tx.feedback.list_for_listing(listing.id)
-    return 1 + max((each.seed for each in written if each.generation.checkpoint in checkpoints), default=-1)
+async def _pick_seed(chat: Chat, listing: ListingRecord, checkpoints: Sequence[str]) -> int:
+    """Return the first seed that none of the checkpoints has used for the listing."""
+    descriptions = await chat.tx.feedback.list_for_listing(listing.id)
+    seeds = (each.seed for each in descriptions if each.generation.checkpoint in checkpoints)
+    return 1 + max(seeds, default=-1)
 
 
-async def _complaint(chat: Chat, listing: ListingRecord) -> Message | None:
-    """Why no text can be asked for now."""
+async def _find_obstacle(chat: Chat, listing: ListingRecord) -> Message | None:
+    """Return why the listing cannot be submitted now."""
     rules = chat.uow.rules
     if await chat.tx.requests.get_open(listing.id) is not None:
         return Message("already-writing")
-    seen = draft.build_draft(listing, rules.file_limit_mb)
-    if seen.problem is not None:
-        return seen.problem
-    if seen.is_empty and listing.case is None:
+    draft = build_draft(listing, rules.file_limit_mb)
+    if draft.problem is not None:
+        return draft.problem
+    if draft.is_empty and listing.case is None:
         return Message("draft-empty", {"limit": MAX_PHOTOS})
     if await chat.tx.requests.count_open(listing.user_id) >= rules.max_waiting_per_user:
         return Message("queue-own", {"count": rules.max_waiting_per_user})
@@ -112,10 +116,10 @@ async def _complaint(chat: Chat, listing: ListingRecord) -> Message | None:
     return None
 
 
-async def _complain(chat: Chat, complaint: Message) -> None:
-    if complaint.code == "already-writing":
-        chat.toast(complaint)
-    elif complaint.code == "draft-empty":
-        await offer_cases(chat, complaint)
+async def _show_obstacle(chat: Chat, obstacle: Message) -> None:
+    if obstacle.code == "already-writing":
+        chat.toast(obstacle)
+    elif obstacle.code == "draft-empty":
+        await offer_cases(chat, obstacle)
     else:
-        await chat.send(complaint)
+        await chat.send(obstacle)

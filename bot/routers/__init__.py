@@ -1,18 +1,20 @@
-"""The conversation: which update goes to which handler. A router a topic; the last one takes what no other took."""
+"""Route updates to handlers: one router per topic, tried in order; the last one handles what is left."""
 
 from __future__ import annotations
 
 from aiogram import Dispatcher
 
 from bot.routers import cases, fallback, feedback, listing, models, owner, privacy, start
-from bot.routers.menu import commands
 
-__all__ = ["build_dispatcher", "commands"]
+__all__ = ["build_dispatcher"]
 
 
 def build_dispatcher() -> Dispatcher:
-    """A dispatcher for updates of private chats: `await dispatcher.feed_update(bot, update, chat=chat)`."""
+    """Build the dispatcher for updates of private chats.
+
+    Feed it with `await dispatcher.feed_update(bot, update, chat=chat)`: handlers take the `Chat`, not the `Bot`.
+    """
     dispatcher = Dispatcher(disable_fsm=True)
     for topic in (start, models, cases, feedback, privacy, owner, listing, fallback):
-        dispatcher.include_router(topic.build())
+        dispatcher.include_router(topic.build_router())
     return dispatcher

@@ -1,4 +1,4 @@
-"""What no other topic took: unknown commands, what cannot be read, old buttons, and a user who comes or goes."""
+"""Handle what no other router takes: unknown commands, unsupported content, old buttons, users who block the bot."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aiogram.types import Message as TelegramMessage
 from bot.conversation.chat import Chat
 from inference.errors import Message
 
-# What a person sends; the rest are notices of Telegram's own, which nobody expects an answer to.
-_SENT: Final = {
+# Sent by a person; the other content types are service messages, which need no reply.
+_UNSUPPORTED: Final = {
     ContentType.VIDEO,
     ContentType.VIDEO_NOTE,
     ContentType.VOICE,
@@ -31,32 +31,32 @@ _SENT: Final = {
 }
 
 
-async def unknown_command(_: object, chat: Chat) -> None:
-    """Say where the commands are."""
+async def reject_command(_: object, chat: Chat) -> None:
+    """Refer an unknown command to the help."""
     await chat.send(Message("command-unknown"))
 
 
-async def unreadable(message: TelegramMessage, chat: Chat) -> None:
-    """Say what can be read; once for a whole album."""
+async def reject_content(message: TelegramMessage, chat: Chat) -> None:
+    """Say what the bot accepts; once for a whole album."""
     slot = f"unreadable:{chat.user.id}:{message.media_group_id}" if message.media_group_id else None
     await chat.send(Message("unreadable"), slot=slot)
 
 
-async def stale(_: CallbackQuery, chat: Chat) -> None:
+async def reject_button(_: CallbackQuery, chat: Chat) -> None:
     """Say that the button is out of date."""
     chat.toast(Message("button-stale"))
 
 
-async def leave(_: ChatMemberUpdated, chat: Chat) -> None:
-    """The user has blocked the bot: nothing waits for them any more."""
+async def block_user(_: ChatMemberUpdated, chat: Chat) -> None:
+    """Drop the pending messages of a user who has blocked the bot."""
     await chat.tx.users.mark_blocked(chat.user.id)
 
 
-def build() -> Router:
-    """The router of this topic."""
+def build_router() -> Router:
+    """Build the router of this module."""
     router = Router()
-    router.message.register(unknown_command, F.text)
-    router.message.register(unreadable, F.content_type.in_(_SENT))
-    router.callback_query.register(stale)
-    router.my_chat_member.register(leave, F.new_chat_member.status == ChatMemberStatus.KICKED)
+    router.message.register(reject_command, F.text)
+    router.message.register(reject_content, F.content_type.in_(_UNSUPPORTED))
+    router.callback_query.register(reject_button)
+    router.my_chat_member.register(block_user, F.new_chat_member.status == ChatMemberStatus.KICKED)
     return router

@@ -1,4 +1,4 @@
-"""Collecting a draft, and the buttons under its card."""
+"""Collect a draft, and handle the buttons of its card."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
 from bot.conversation.collect import amend, collect, mark_changed
-from bot.conversation.requests import card_slot, reopen, submit_request
-from bot.views.keyboards import Cancel, Clear, Drop, Generate
+from bot.conversation.requests import get_card_slot, reopen, submit_request
+from bot.views.keyboards import CancelRequest, ClearDraft, DropPhoto, Generate
 from inference.errors import Message
 
 
-async def take(message: TelegramMessage, chat: Chat) -> None:
-    """Add a photo or a text to the draft; a photo says that no corrected text will come."""
+async def collect_message(message: TelegramMessage, chat: Chat) -> None:
+    """Add a photo or a text to the draft; it ends the wait for a corrected text."""
     if chat.user.awaits_correction_of is not None:
         await chat.tx.users.await_correction(chat.user.id, None)
     await collect(chat, message)
 
 
-async def take_edited(message: TelegramMessage, chat: Chat) -> None:
-    """Put an edited message in the place of the old one."""
+async def amend_message(message: TelegramMessage, chat: Chat) -> None:
+    """Replace the content of an edited message."""
     await amend(chat, message)
 
 
 async def generate(_: object, callback_data: Generate, chat: Chat) -> None:
-    """Ask for a text, as soon as everything has arrived."""
-    listing = chat.own(await chat.tx.listings.get(callback_data.listing))
+    """Submit the listing, or remember to do so once its last photo has arrived."""
+    listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
     if listing is None:
         return
     if listing.card_due_at is not None:
@@ -36,9 +36,9 @@ async def generate(_: object, callback_data: Generate, chat: Chat) -> None:
     await submit_request(chat, listing, (chat.checkpoint,))
 
 
-async def clear(_: object, callback_data: Clear, chat: Chat) -> None:
+async def clear_draft(_: object, callback_data: ClearDraft, chat: Chat) -> None:
     """Empty the draft."""
-    listing = chat.own(await chat.tx.listings.get(callback_data.listing))
+    listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
     if listing is None:
         return
     if await chat.tx.requests.get_open(listing.id) is not None:
@@ -48,15 +48,15 @@ async def clear(_: object, callback_data: Clear, chat: Chat) -> None:
     await chat.tx.listings.add_revision(listing.id, window_opened_at=None, card_due_at=None)
     await chat.tx.listings.set_wants_text(listing.id, False)
     await chat.tx.listings.stop_collecting(listing.id)
-    await chat.send(Message("card-cleared"), slot=card_slot(listing.id))
+    await chat.send(Message("card-cleared"), slot=get_card_slot(listing.id))
 
 
-async def drop(_: object, callback_data: Drop, chat: Chat) -> None:
-    """Take a photo out of the draft."""
-    listing = chat.own(await chat.tx.listings.get(callback_data.listing))
+async def drop_photo(_: object, callback_data: DropPhoto, chat: Chat) -> None:
+    """Remove a photo from the draft."""
+    listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
     if listing is None:
         return
-    photo = next((each for each in listing.photos if each.message_id == callback_data.message), None)
+    photo = next((photo for photo in listing.photos if photo.message_id == callback_data.message), None)
     if photo is None:
         chat.toast(Message("button-stale"))
         return
@@ -65,12 +65,12 @@ async def drop(_: object, callback_data: Drop, chat: Chat) -> None:
     await mark_changed(chat, listing)
 
 
-async def cancel(_: object, callback_data: Cancel, chat: Chat) -> None:
-    """Take a request back that waits for its turn."""
-    request = chat.own(await chat.tx.requests.get(callback_data.request))
+async def cancel_request(_: object, callback_data: CancelRequest, chat: Chat) -> None:
+    """Cancel a request that waits in the queue."""
+    request = chat.check_own(await chat.tx.requests.get(callback_data.request))
     if request is None:
         return
-    listing = chat.own(await chat.tx.listings.get(request.listing_id))
+    listing = chat.check_own(await chat.tx.listings.get(request.listing_id))
     if listing is None or request.state != "pending":
         chat.toast(Message("too-late-to-cancel"))
         return
@@ -78,13 +78,13 @@ async def cancel(_: object, callback_data: Cancel, chat: Chat) -> None:
     await reopen(chat, listing)
 
 
-def build() -> Router:
-    """The router of this topic."""
+def build_router() -> Router:
+    """Build the router of this module."""
     router = Router()
-    router.message.register(take, F.photo | F.document | F.animation | (F.text & ~F.text.startswith("/")))
-    router.edited_message.register(take_edited)
+    router.message.register(collect_message, F.photo | F.document | F.animation | (F.text & ~F.text.startswith("/")))
+    router.edited_message.register(amend_message)
     router.callback_query.register(generate, Generate.filter())
-    router.callback_query.register(clear, Clear.filter())
-    router.callback_query.register(drop, Drop.filter())
-    router.callback_query.register(cancel, Cancel.filter())
+    router.callback_query.register(clear_draft, ClearDraft.filter())
+    router.callback_query.register(drop_photo, DropPhoto.filter())
+    router.callback_query.register(cancel_request, CancelRequest.filter())
     return router

@@ -1,4 +1,4 @@
-"""For the owner: the service in numbers, and what users said as a data set. Others are told of an unknown command."""
+"""The commands of the owner: statistics, and feedback exported as a data set. For others they do not exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiogram import Router
 from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
-from bot.views import replies
+from bot.views.text import format_stats, to_html
 from inference.errors import Message
 from inference.listing.attributes import parse_attributes
 from storage import export
@@ -19,31 +19,31 @@ from storage.records import OutgoingMessage
 
 
 async def is_owner(_: object, chat: Chat) -> bool:
-    """Whether the user is one of the owners."""
+    """Return whether the user is an owner."""
     return chat.user.id in chat.uow.rules.admins
 
 
 async def show_stats(_: object, chat: Chat) -> None:
-    """Counts, votes, times."""
-    await chat.send(replies.statistics(await chat.tx.feedback.get_stats(), chat.translate))
+    """Show counts, votes and times."""
+    await chat.send(format_stats(await chat.tx.feedback.get_stats(), chat.translate))
 
 
 async def send_export(_: object, chat: Chat) -> None:
-    """The data set and the preference pairs, a file each."""
+    """Send the data set and the preference pairs, one file each."""
     folder = chat.uow.rules.data / "export"
     files = {
-        folder / "listings.jsonl": (await export.export_listings(chat.tx, _parsed), Message("export-listings")),
-        folder / "pairs.jsonl": (await export.export_pairs(chat.tx, _parsed), Message("export-pairs")),
+        folder / "listings.jsonl": (await export.export_listings(chat.tx, _parse_items), Message("export-listings")),
+        folder / "pairs.jsonl": (await export.export_pairs(chat.tx, _parse_items), Message("export-pairs")),
     }
     if not any(rows for rows, _ in files.values()):
         await chat.send(Message("export-empty"))
     for path, (rows, label) in files.items():
         if rows:  # Telegram takes no empty file
             await asyncio.to_thread(_write, path, rows)
-            await chat.put(OutgoingMessage(chat.user.id, replies.sentence(chat.translate, label), document=str(path)))
+            await chat.enqueue(OutgoingMessage(chat.user.id, to_html(chat.translate, label), document=str(path)))
 
 
-def _parsed(text: str) -> tuple[tuple[str, str], ...]:
+def _parse_items(text: str) -> tuple[tuple[str, str], ...]:
     return parse_attributes(text).items
 
 
@@ -52,8 +52,8 @@ def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
 
-def build() -> Router:
-    """The router of this topic."""
+def build_router() -> Router:
+    """Build the router of this module."""
     router = Router()
     router.message.register(show_stats, Command("stats", ignore_mention=True), is_owner)
     router.message.register(send_export, Command("export", ignore_mention=True), is_owner)

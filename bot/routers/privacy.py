@@ -1,4 +1,4 @@
-"""What is kept about a user, and how all of it is deleted."""
+"""The data that is kept about a user, and its deletion."""
 
 from __future__ import annotations
 
@@ -9,50 +9,47 @@ from aiogram import Router
 from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
-from bot.views import keyboards, replies
-from bot.views.keyboards import Forget
+from bot.views.keyboards import AnswerForget, build_forget_keyboard
+from bot.views.text import join_paragraphs, to_html
 from inference.errors import Message
 
 
-async def explain(_: object, chat: Chat) -> None:
-    """Say what is kept."""
+async def show_privacy(_: object, chat: Chat) -> None:
+    """Show the data that is kept."""
     photos = Message("privacy-photos-kept" if chat.uow.rules.keeps_photos else "privacy-photos-not-kept")
     await chat.send(
-        replies.paragraphs(
-            *(
-                replies.sentence(chat.translate, part)
-                for part in (Message("privacy"), photos, Message("privacy-forget"))
-            )
+        join_paragraphs(
+            *(to_html(chat.translate, part) for part in (Message("privacy"), photos, Message("privacy-forget")))
         )
     )
 
 
-async def ask(_: object, chat: Chat) -> None:
-    """Ask whether everything is to be deleted."""
-    await chat.send(Message("forget-question"), keyboards.forgetting(chat.translate), slot=_slot(chat), fresh=True)
+async def ask_forget(_: object, chat: Chat) -> None:
+    """Ask to confirm the deletion."""
+    await chat.send(Message("forget-question"), build_forget_keyboard(chat.translate), slot=_get_slot(chat), fresh=True)
 
 
-async def answer(_: object, callback_data: Forget, chat: Chat) -> None:
-    """Delete everything about the user and say what a count found before and after, or leave it."""
+async def answer_forget(_: object, callback_data: AnswerForget, chat: Chat) -> None:
+    """Delete all data of the user and show the number of rows before and after, or keep it."""
     if not callback_data.sure:
-        await chat.send(Message("forget-kept"), slot=_slot(chat))
+        await chat.send(Message("forget-kept"), slot=_get_slot(chat))
         return
     count = await chat.tx.users.delete(chat.user.id)
     left = await chat.tx.users.count_rows(chat.user.id)
-    # Files that were exported for the owner hold what users said; they can be made again.
+    # The export contains data of all users; the owner can repeat it.
     for folder in (chat.uow.rules.data / "photos" / str(chat.user.id), chat.uow.rules.data / "export"):
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     await chat.send(Message("forgotten", {"count": count, "left": left}))
 
 
-def _slot(chat: Chat) -> str:
+def _get_slot(chat: Chat) -> str:
     return f"forget:{chat.user.id}"
 
 
-def build() -> Router:
-    """The router of this topic."""
+def build_router() -> Router:
+    """Build the router of this module."""
     router = Router()
-    router.message.register(explain, Command("privacy", ignore_mention=True))
-    router.message.register(ask, Command("forget", ignore_mention=True))
-    router.callback_query.register(answer, Forget.filter())
+    router.message.register(show_privacy, Command("privacy", ignore_mention=True))
+    router.message.register(ask_forget, Command("forget", ignore_mention=True))
+    router.callback_query.register(answer_forget, AnswerForget.filter())
     return router

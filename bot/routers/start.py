@@ -1,4 +1,4 @@
-"""Hello, help, and the language."""
+"""The greeting, the help, and the language."""
 
 from __future__ import annotations
 
@@ -8,52 +8,50 @@ from aiogram import Router
 from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
-from bot.routers.menu import overview
-from bot.views import keyboards, replies
-from bot.views.keyboards import Speak
+from bot.telegram.commands import list_commands
+from bot.views.keyboards import SetLanguage, build_examples_keyboard, build_languages_keyboard
+from bot.views.text import format_commands, join_paragraphs, to_html
 from inference.errors import Message
 from inference.listing.validation import MAX_PHOTOS
 from locales.translate import LANGUAGES
 
 
-async def hello(_: object, chat: Chat) -> None:
-    """Say what to send."""
-    await chat.send(Message("hello", {"limit": MAX_PHOTOS}), keyboards.examples(chat.translate))
+async def greet(_: object, chat: Chat) -> None:
+    """Greet the user and say what to send."""
+    await chat.send(Message("hello", {"limit": MAX_PHOTOS}), build_examples_keyboard(chat.translate))
 
 
-async def explain(_: object, chat: Chat) -> None:
-    """Say how it works, and every command."""
-    commands = overview(chat.translate, admin=chat.user.id in chat.uow.rules.admins)
-    await chat.send(
-        replies.paragraphs(replies.sentence(chat.translate, Message("help", {"limit": MAX_PHOTOS})), commands)
-    )
+async def show_help(_: object, chat: Chat) -> None:
+    """Show how the bot works and all commands."""
+    commands = format_commands(list_commands(is_owner=chat.user.id in chat.uow.rules.admins), chat.translate)
+    await chat.send(join_paragraphs(to_html(chat.translate, Message("help", {"limit": MAX_PHOTOS})), commands))
 
 
-async def ask_language(_: object, chat: Chat) -> None:
-    """Offer the languages."""
-    await _show_languages(chat, fresh=True)
+async def show_languages(_: object, chat: Chat) -> None:
+    """Show the languages."""
+    await _send_languages(chat, fresh=True)
 
 
-async def speak(_: object, callback_data: Speak, chat: Chat) -> None:
-    """Change the language."""
+async def set_language(_: object, callback_data: SetLanguage, chat: Chat) -> None:
+    """Switch the language of the user."""
     if callback_data.language not in LANGUAGES:
         chat.toast(Message("button-stale"))
         return
     await chat.tx.users.set_language(chat.user.id, callback_data.language)
     chat.user = replace(chat.user, language=callback_data.language)
-    await _show_languages(chat)
+    await _send_languages(chat)
 
 
-async def _show_languages(chat: Chat, *, fresh: bool = False) -> None:
-    keyboard = keyboards.languages(chat.language, chat.translate)
+async def _send_languages(chat: Chat, *, fresh: bool = False) -> None:
+    keyboard = build_languages_keyboard(chat.language, chat.translate)
     await chat.send(Message("language-now"), keyboard, slot=f"language:{chat.user.id}", fresh=fresh)
 
 
-def build() -> Router:
-    """The router of this topic."""
+def build_router() -> Router:
+    """Build the router of this module."""
     router = Router()
-    router.message.register(hello, Command("start", ignore_mention=True))
-    router.message.register(explain, Command("help", ignore_mention=True))
-    router.message.register(ask_language, Command("language", ignore_mention=True))
-    router.callback_query.register(speak, Speak.filter())
+    router.message.register(greet, Command("start", ignore_mention=True))
+    router.message.register(show_help, Command("help", ignore_mention=True))
+    router.message.register(show_languages, Command("language", ignore_mention=True))
+    router.callback_query.register(set_language, SetLanguage.filter())
     return router

@@ -1,30 +1,55 @@
-"""The menus of commands that Telegram shows beside the text field."""
+"""The commands of the bot: the one table of their names and descriptions, and the menus that Telegram shows."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
 from aiogram.methods import SetMyCommands
-from aiogram.types import BotCommandScopeChat
+from aiogram.types import BotCommand, BotCommandScopeChat
 
-from bot.routers import commands
-from locales.translate import READ_RUSSIAN
+from inference.errors import Message
+from locales.translate import READ_RUSSIAN, translate
 
 logger = logging.getLogger(__name__)
 
+COMMANDS: Final = {
+    "start": Message("command-start"),
+    "help": Message("command-help"),
+    "model": Message("command-model"),
+    "testcase": Message("command-testcase"),
+    "compare": Message("command-compare"),
+    "history": Message("command-history"),
+    "language": Message("command-language"),
+    "privacy": Message("command-privacy"),
+    "forget": Message("command-forget"),
+}
+OWNER_COMMANDS: Final = {"stats": Message("command-stats"), "export": Message("command-export")}
+
+
+def list_commands(is_owner: bool = False) -> Mapping[str, Message]:
+    """Return the commands that a user may send, with their descriptions."""
+    return COMMANDS | OWNER_COMMANDS if is_owner else COMMANDS
+
+
+def build_menu(language: str, is_owner: bool = False) -> list[BotCommand]:
+    """Return the menu for `setMyCommands` in a language of `locales/`."""
+    commands = list_commands(is_owner)
+    return [BotCommand(command=name, description=translate(message, language)) for name, message in commands.items()]
+
 
 async def set_menus(bot: Bot, admins: Iterable[int]) -> None:
-    """Set them for everybody, in the language that the bot begins with, and for admins; best effort."""
-    russian, english = commands("ru"), commands("en")
+    """Set the menus for everybody and for the admins, per language of the client; log failures and go on."""
+    russian, english = build_menu("ru"), build_menu("en")
     menus = [SetMyCommands(commands=english), SetMyCommands(commands=english, language_code="en")]
     menus += [SetMyCommands(commands=russian, language_code=code) for code in sorted(READ_RUSSIAN)]
     for admin in admins:
         scope = BotCommandScopeChat(chat_id=admin)
-        menus.append(SetMyCommands(commands=commands("ru", admin=True), scope=scope))
-        menus.append(SetMyCommands(commands=commands("en", admin=True), scope=scope, language_code="en"))
+        menus.append(SetMyCommands(commands=build_menu("ru", is_owner=True), scope=scope))
+        menus.append(SetMyCommands(commands=build_menu("en", is_owner=True), scope=scope, language_code="en"))
     for menu in menus:
         try:
             await bot(menu, request_timeout=10)

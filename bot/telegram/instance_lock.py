@@ -1,45 +1,26 @@
-"""One process a token on this machine: two pollers would take each other's updates away."""
+"""Allow one polling process per token on a machine: two pollers would steal each other's updates."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import tempfile
 from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
 
 from inference.errors import InvalidInput
 
 
-class InstanceLock:
-    """A lock file that is held until `release` or the end of the process, however it ends."""
+def acquire_instance_lock(bot_id: int, api_server: str = "", folder: Path | None = None) -> BaseFileLock:
+    """Acquire and return the lock of a bot; the operating system releases it when the process ends.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @classmethod
-    def take(cls, bot_id: int, api_server: str = "", folder: Path | None = None) -> InstanceLock:
-        """Hold the lock of a bot. Raises `InvalidInput` when another process does.
-
-        The same number means another bot on another server: `api_server` is part of the name.
-        """
-        server = hashlib.sha256(api_server.encode()).hexdigest()[:8] if api_server else "telegram"
-        path = (folder or Path(tempfile.gettempdir())) / f"opisalka-{bot_id}-{server}.lock"
-        descriptor = _open(path)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise InvalidInput("bot-runs-already") from error
-        return cls(descriptor)
-
-    def release(self) -> None:
-        """Let go. The file stays: removing it would let two processes hold two files of one name."""
-        os.close(self._descriptor)
-
-
-def _open(path: Path) -> int:
+    The same id on another `api_server` is another bot. Raises `InvalidInput` when another process holds the lock.
+    """
+    server = hashlib.sha256(api_server.encode()).hexdigest()[:8] if api_server else "telegram"
+    path = (folder or Path(tempfile.gettempdir())) / f"opisalka-{bot_id}-{server}.lock"
+    lock = FileLock(path, timeout=0, mode=0o666)  # filelock opens for writing: other users of the machine must be able
     try:
-        return os.open(path, os.O_RDONLY)  # also what another user of the machine has made
-    except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        lock.acquire()
+    except (Timeout, PermissionError) as error:
+        raise InvalidInput("bot-runs-already") from error
+    return lock

@@ -1,4 +1,4 @@
-"""Photos that the owner keeps: `<data>/photos/<user id>/<sha256>.<extension>`. Used only when a setting says so."""
+"""Keep the photos of users in `<data>/photos/<user id>/<sha256>.<extension>`, when KEEP_PHOTOS is set."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from bot.telegram.downloads import Downloaded
+from bot.telegram.downloads import DownloadedPhoto
 from storage.store import Store
 
 _EXTENSIONS: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif"}
 
 
 class PhotoStore:
-    """A folder a user, a file a photo, each written whole or not at all."""
+    """A folder per user, a file per photo; files are written atomically."""
 
     def __init__(self, data: Path, store: Store) -> None:
         self._root = data / "photos"
         self._store = store
 
-    async def keep(self, user_id: int, photos: Iterable[Downloaded]) -> None:
-        """Write what is not there yet; nothing stays of a user who has been forgotten meanwhile."""
+    async def save(self, user_id: int, photos: Iterable[DownloadedPhoto]) -> None:
+        """Write the photos that are not stored yet; keep nothing of a user who was deleted meanwhile."""
         folder = self._root / str(user_id)
         await asyncio.to_thread(_write_all, folder, list(photos))
         async with self._store.transaction() as tx:
-            known = await tx.users.get(user_id)
-        if known is None:
+            user = await tx.users.get(user_id)
+        if user is None:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _write_all(folder: Path, photos: list[Downloaded]) -> None:
+def _write_all(folder: Path, photos: list[DownloadedPhoto]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for photo in photos:
         data = photo.upload.data
-        extension = next((ext for start, ext in _EXTENSIONS.items() if data.startswith(start)), "mp4")
+        extension = next((ext for magic, ext in _EXTENSIONS.items() if data.startswith(magic)), "mp4")
         path = folder / f"{photo.sha256}.{extension}"
         if not path.exists():
-            _write(path, data)
+            _write_atomically(path, data)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_atomically(path: Path, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
         file.write(data)
         file.flush()

@@ -1,4 +1,4 @@
-"""One message on its way to Telegram: which method says it, and what came of the call. Knows no rates."""
+"""Send one message: choose the Bot API method and classify the outcome of the call. No rate limits here."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from storage.records import OutgoingMessage
 
 _NOT_MODIFIED: Final = "message is not modified"
 _NOT_EDITABLE: Final = ("message to edit not found", "message can't be edited", "message_id_invalid")
-_NOBODY: Final = ("chat not found", "user is deactivated", "peer_id_invalid")
+_BLOCKED: Final = ("chat not found", "user is deactivated", "peer_id_invalid")
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """It arrived; None where the answer does not say as which message."""
+    """The message arrived; `message_id` is None where the response does not name it."""
 
     message_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """It may arrive next time. `retry_after_s`: what Telegram asks for."""
+    """The call may succeed later, after `retry_after_s` seconds where Telegram names them."""
 
     reason: str
     retry_after_s: float | None = None
@@ -43,17 +43,17 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """The message to edit is gone or too old: it has to be sent anew."""
+    """The message to edit is gone or too old: it has to be sent as a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The user has blocked the bot or is no more."""
+    """The user has blocked the bot or deleted the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Telegram will never take it as it is."""
+    """Telegram will never accept the message as it is."""
 
     reason: str
 
@@ -62,23 +62,23 @@ Outcome: TypeAlias = Sent | Retry | Stale | Blocked | Refused
 
 
 async def send(bot: Bot, outgoing: OutgoingMessage, message_id: int | None, timeout_s: int = 30) -> Outcome:
-    """Send it, or edit message `message_id`; every failure of the call is an outcome."""
+    """Send a message, or edit message `message_id`, and return the outcome; failures of the call are outcomes too."""
     paths = [*outgoing.photos, *([outgoing.document] if outgoing.document else [])]
     if not all(Path(path).is_file() for path in paths):
-        return Refused("a file is gone")  # the client finds out while it sends, and takes it for a lost connection
+        return Refused("a file is gone")  # aiohttp would report it while sending, as a lost connection
     try:
         if len(outgoing.photos) > 1:
-            return Sent((await bot(_album(outgoing), request_timeout=timeout_s))[0].message_id)
+            return Sent((await bot(_build_album(outgoing), request_timeout=timeout_s))[0].message_id)
         if paths or message_id is None:
-            return Sent((await bot(_message(outgoing), request_timeout=timeout_s)).message_id)
-        await bot(_edit(outgoing, message_id), request_timeout=timeout_s)
+            return Sent((await bot(_build_message(outgoing), request_timeout=timeout_s)).message_id)
+        await bot(_build_edit(outgoing, message_id), request_timeout=timeout_s)
         return Sent(message_id)
     except (TelegramAPIError, ClientDecodeError, OSError, TimeoutError) as error:
-        return _outcome(error, message_id)
+        return _to_outcome(error, message_id)
 
 
-def _message(outgoing: OutgoingMessage) -> TelegramMethod[Message]:
-    chat_id, text, keyboard = outgoing.chat_id, outgoing.text, _keyboard(outgoing)
+def _build_message(outgoing: OutgoingMessage) -> TelegramMethod[Message]:
+    chat_id, text, keyboard = outgoing.chat_id, outgoing.text, _parse_keyboard(outgoing)
     if outgoing.document:
         document = FSInputFile(outgoing.document)
         return SendDocument(chat_id=chat_id, document=document, caption=text, parse_mode="HTML", reply_markup=keyboard)
@@ -90,8 +90,8 @@ def _message(outgoing: OutgoingMessage) -> TelegramMethod[Message]:
     )
 
 
-def _album(outgoing: OutgoingMessage) -> SendMediaGroup:
-    """Its first photo carries the text; an album has no keyboard."""
+def _build_album(outgoing: OutgoingMessage) -> SendMediaGroup:
+    """Return the method for an album: its first photo carries the text; albums have no keyboard."""
     first, *others = [FSInputFile(photo) for photo in outgoing.photos]
     captioned = InputMediaPhoto(media=first, caption=outgoing.text, parse_mode="HTML")
     return SendMediaGroup(
@@ -99,39 +99,39 @@ def _album(outgoing: OutgoingMessage) -> SendMediaGroup:
     )
 
 
-def _edit(outgoing: OutgoingMessage, message_id: int) -> EditMessageText:
+def _build_edit(outgoing: OutgoingMessage, message_id: int) -> EditMessageText:
     return EditMessageText(
         chat_id=outgoing.chat_id,
         message_id=message_id,
         text=outgoing.text,
         parse_mode="HTML",
         link_preview_options=_NO_PREVIEW,
-        reply_markup=_keyboard(outgoing),
+        reply_markup=_parse_keyboard(outgoing),
     )
 
 
-def _keyboard(outgoing: OutgoingMessage) -> InlineKeyboardMarkup | None:
+def _parse_keyboard(outgoing: OutgoingMessage) -> InlineKeyboardMarkup | None:
     return InlineKeyboardMarkup.model_validate_json(outgoing.keyboard) if outgoing.keyboard else None
 
 
-def _outcome(error: Exception, message_id: int | None) -> Outcome:
+def _to_outcome(error: Exception, message_id: int | None) -> Outcome:
     if isinstance(error, TelegramRetryAfter):
         return Retry("429", float(error.retry_after))
     if isinstance(error, TelegramForbiddenError):
         return Blocked()
     if isinstance(error, TelegramBadRequest):
-        return _bad_request(error.message, message_id)
+        return _classify_bad_request(error.message, message_id)
     if isinstance(error, TelegramEntityTooLarge):
         return Refused(type(error).__name__)
     if isinstance(error, ClientDecodeError) and isinstance(error.data, dict) and error.data.get("ok") is True:
-        return Sent(None)  # it was taken: saying it again for the sake of its number would double it
+        return Sent(None)  # accepted: another attempt, only to learn its id, would send it twice
     return Retry(type(error).__name__)
 
 
-def _bad_request(reason: str, message_id: int | None) -> Outcome:
+def _classify_bad_request(reason: str, message_id: int | None) -> Outcome:
     lower = reason.lower()
     if _NOT_MODIFIED in lower:
         return Sent(message_id)
-    if any(sign in lower for sign in _NOT_EDITABLE):
+    if any(text in lower for text in _NOT_EDITABLE):
         return Stale()
-    return Blocked() if any(sign in lower for sign in _NOBODY) else Refused(reason[:200])
+    return Blocked() if any(text in lower for text in _BLOCKED) else Refused(reason[:200])

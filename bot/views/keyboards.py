@@ -1,6 +1,6 @@
-"""Buttons: what each of them carries (a typed class a kind), and the keyboards that they stand in.
+"""The callback data of the buttons, one class per kind, and the inline keyboards that are built from them.
 
-What a button carries has at most 64 bytes; names of checkpoints and cases travel as a short tag.
+Callback data has at most 64 bytes: names of checkpoints and cases travel as a short hash.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ from typing import Final, Literal
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.views.replies import CHOICES, REASONS
+from bot.views.text import CHOICES, REASONS
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case
 from locales.translate import LANGUAGES, Translate
 from storage.records import Choice, DescriptionRecord
 
-Unfolded = Literal["reasons", "models"]
+ExpandedSection = Literal["reasons", "models"]
 Row = list[InlineKeyboardButton]
 
-_OTHERS: Final = 90  # Telegram takes a hundred buttons under a message; who wants another model chooses it in /model
+_MAX_MODELS: Final = 90  # Telegram allows 100 buttons per message; /model lists all checkpoints
 _LANGUAGES: Final = {"ru": Message("language-ru"), "en": Message("language-en")}
 
 
 class Generate(CallbackData, prefix="generate"):
-    """Write about this listing."""
+    """Write a text about this listing."""
 
     listing: int
 
 
-class Clear(CallbackData, prefix="clear"):
+class ClearDraft(CallbackData, prefix="clear"):
     """Empty this listing."""
 
     listing: int
 
 
-class Drop(CallbackData, prefix="drop"):
-    """Take the photo of this message out of the listing."""
+class DropPhoto(CallbackData, prefix="drop"):
+    """Remove the photo of this message from the listing."""
 
     listing: int
     message: int
 
 
-class Cancel(CallbackData, prefix="cancel"):
-    """Write nothing for this request."""
+class CancelRequest(CallbackData, prefix="cancel"):
+    """Cancel this request."""
 
     request: int
 
@@ -78,190 +78,215 @@ class RunCase(CallbackData, prefix="case"):
 
 
 class Vote(CallbackData, prefix="vote"):
-    """A text is good, or not."""
+    """Rate a text as good or bad."""
 
     description: int
     good: bool
 
 
-class Blame(CallbackData, prefix="blame"):
-    """Why a text is bad."""
+class ChooseReason(CallbackData, prefix="blame"):
+    """Give the reason why a text is bad."""
 
     description: int
     reason: str
 
 
-class Correct(CallbackData, prefix="correct"):
-    """The next message is a better text."""
+class StartCorrection(CallbackData, prefix="correct"):
+    """Take the next message as a better text."""
 
     description: int
 
 
-class LeaveText(CallbackData, prefix="leave"):
-    """No better text will come."""
+class CancelCorrection(CallbackData, prefix="leave"):
+    """Stop waiting for a better text."""
 
 
-class Again(CallbackData, prefix="again"):
-    """Another text by the same checkpoint."""
-
-    description: int
-
-
-class ShowOthers(CallbackData, prefix="others"):
-    """Which other checkpoints could write."""
+class WriteAgain(CallbackData, prefix="again"):
+    """Write another text with the same checkpoint."""
 
     description: int
 
 
-class Rewrite(CallbackData, prefix="rewrite"):
-    """A text by this checkpoint."""
+class ShowOtherModels(CallbackData, prefix="others"):
+    """Offer the other checkpoints."""
+
+    description: int
+
+
+class WriteWith(CallbackData, prefix="rewrite"):
+    """Write a text with this checkpoint."""
 
     description: int
     tag: str
 
 
-class Prefer(CallbackData, prefix="prefer"):
-    """Which of two texts is better."""
+class ChooseBetter(CallbackData, prefix="prefer"):
+    """Choose the better of two texts."""
 
     comparison: int
     choice: Choice
 
 
-class Recall(CallbackData, prefix="recall"):
+class ShowDescription(CallbackData, prefix="recall"):
     """Show an old text again."""
 
     description: int
 
 
-class Speak(CallbackData, prefix="speak"):
-    """Speak this language."""
+class SetLanguage(CallbackData, prefix="speak"):
+    """Switch to this language."""
 
     language: str
 
 
-class Forget(CallbackData, prefix="forget"):
-    """Delete everything about the user, or not."""
+class AnswerForget(CallbackData, prefix="forget"):
+    """Confirm or decline the deletion of all data of the user."""
 
     sure: bool
 
 
-def tag(name: str) -> str:
-    """A short stand-in for a name of any length."""
+def hash_name(name: str) -> str:
+    """Return a short hash of a name, 12 hex digits."""
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def draft(listing: int, translate: Translate, model: str | None) -> InlineKeyboardMarkup:
-    """Under the card of a draft; `model` is None where there is no choice."""
-    last = [_button(translate(Message("button-clear")), Clear(listing=listing))]
+def build_draft_keyboard(listing: int, translate: Translate, model: str | None) -> InlineKeyboardMarkup:
+    """Build the keyboard of a draft card; `model` is None where there is no choice."""
+    last = [_build_button(translate(Message("button-clear")), ClearDraft(listing=listing))]
     if model is not None:
-        last.append(_button(translate(Message("button-model", {"model": model})), ShowModels()))
-    return _rows([_button(translate(Message("button-generate")), Generate(listing=listing))], last)
+        last.append(_build_button(translate(Message("button-model", {"model": model})), ShowModels()))
+    return _build_keyboard([_build_button(translate(Message("button-generate")), Generate(listing=listing))], last)
 
 
-def waiting(request: int, translate: Translate) -> InlineKeyboardMarkup:
-    """While a request waits for its turn."""
-    return _rows([_button(translate(Message("button-cancel")), Cancel(request=request))])
+def build_waiting_keyboard(request: int, translate: Translate) -> InlineKeyboardMarkup:
+    """Build the keyboard of a request that waits in the queue."""
+    return _build_keyboard([_build_button(translate(Message("button-cancel")), CancelRequest(request=request))])
 
 
-def refused(
+def build_refusal_keyboard(
     listing: int, photos: Sequence[tuple[int, int]], translate: Translate, *, offers_models: bool = False
 ) -> InlineKeyboardMarkup:
-    """Under a refusal: `photos` holds number and message of those that can be taken out."""
+    """Build the keyboard of a refusal; `photos`: number and message id of the photos that can be removed."""
     drops = [
-        [_button(translate(Message("button-drop", {"position": number})), Drop(listing=listing, message=message))]
+        [
+            _build_button(
+                translate(Message("button-drop", {"position": number})), DropPhoto(listing=listing, message=message)
+            )
+        ]
         for number, message in photos
     ]
-    models = [[_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
-    return _rows(*drops, *models, [_button(translate(Message("button-cases")), ShowCases())])
+    models = [[_build_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
+    return _build_keyboard(*drops, *models, [_build_button(translate(Message("button-cases")), ShowCases())])
 
 
-def examples(translate: Translate) -> InlineKeyboardMarkup:
-    """A way to the preloaded cases."""
-    return _rows([_button(translate(Message("button-cases")), ShowCases())])
+def build_examples_keyboard(translate: Translate) -> InlineKeyboardMarkup:
+    """Build the keyboard that leads to the preloaded cases."""
+    return _build_keyboard([_build_button(translate(Message("button-cases")), ShowCases())])
 
 
-def cases(cases: Sequence[Case], language: str) -> InlineKeyboardMarkup:
-    """The preloaded cases by title."""
-    return _rows(*([_button(case.title.get(language, case.name), RunCase(tag=tag(case.name)))] for case in cases))
+def build_cases_keyboard(cases: Sequence[Case], language: str) -> InlineKeyboardMarkup:
+    """Build the keyboard of the preloaded cases, by title."""
+    return _build_keyboard(
+        *([_build_button(case.title.get(language, case.name), RunCase(tag=hash_name(case.name)))] for case in cases)
+    )
 
 
-def models(cards: Sequence[Card], chosen: str, page: int = 0, last: int = 0) -> InlineKeyboardMarkup:
-    """The checkpoints of a page, the chosen one ticked, and the ways to the pages beside it."""
-    turns = [_button("←", TurnPage(page=page - 1))] if page > 0 else []
-    turns += [_button("→", TurnPage(page=page + 1))] if page < last else []
-    return _rows(
-        *([_button(_ticked(card.name, card.name == chosen), ChooseModel(tag=tag(card.name)))] for card in cards),
+def build_models_keyboard(cards: Sequence[Card], chosen: str, page: int = 0, last: int = 0) -> InlineKeyboardMarkup:
+    """Build the keyboard of a page of checkpoints, the chosen one marked; `page` and `last` count from 0."""
+    turns = [_build_button("←", TurnPage(page=page - 1))] if page > 0 else []
+    turns += [_build_button("→", TurnPage(page=page + 1))] if page < last else []
+    return _build_keyboard(
+        *(
+            [_build_button(_mark_chosen(card.name, card.name == chosen), ChooseModel(tag=hash_name(card.name)))]
+            for card in cards
+        ),
         *([turns] if turns else []),
     )
 
 
-def languages(chosen: str, translate: Translate) -> InlineKeyboardMarkup:
-    """The languages, each in its own words, the chosen one ticked."""
-    return _rows(
+def build_languages_keyboard(chosen: str, translate: Translate) -> InlineKeyboardMarkup:
+    """Build the keyboard of the languages, each in its own words, the chosen one marked."""
+    return _build_keyboard(
         [
-            _button(_ticked(translate(_LANGUAGES[language]), language == chosen), Speak(language=language))
+            _build_button(
+                _mark_chosen(translate(_LANGUAGES[language]), language == chosen), SetLanguage(language=language)
+            )
             for language in LANGUAGES
         ]
     )
 
 
-def judge(
-    description: DescriptionRecord, translate: Translate, others: Sequence[Card], unfolded: Unfolded | None = None
+def build_feedback_keyboard(
+    description: DescriptionRecord,
+    translate: Translate,
+    other_cards: Sequence[Card],
+    expanded: ExpandedSection | None = None,
 ) -> InlineKeyboardMarkup:
-    """Under the scores of a text: what its reader thinks of it, and what else could be written."""
+    """Build the keyboard below the scores of a text: votes, correction, reasons, other texts."""
     number, vote = description.id, description.vote
     votes = [
-        _button(_ticked("👍", vote == 1), Vote(description=number, good=True)),
-        _button(_ticked("👎", vote == -1), Vote(description=number, good=False)),
-        _button(_ticked("✏️", description.correction is not None), Correct(description=number)),
+        _build_button(_mark_chosen("👍", vote == 1), Vote(description=number, good=True)),
+        _build_button(_mark_chosen("👎", vote == -1), Vote(description=number, good=False)),
+        _build_button(_mark_chosen("✏️", description.correction is not None), StartCorrection(description=number)),
     ]
-    rewrites = [_button(translate(Message("button-again")), Again(description=number))]
-    if others:
-        rewrites.append(_button(translate(Message("button-others")), ShowOthers(description=number)))
+    rewrites = [_build_button(translate(Message("button-again")), WriteAgain(description=number))]
+    if other_cards:
+        rewrites.append(_build_button(translate(Message("button-others")), ShowOtherModels(description=number)))
     more: list[Row] = []
-    if unfolded == "reasons":
+    if expanded == "reasons":
         more = [
-            [_button(_ticked(translate(label), description.reason == reason), Blame(description=number, reason=reason))]
+            [
+                _build_button(
+                    _mark_chosen(translate(label), description.reason == reason),
+                    ChooseReason(description=number, reason=reason),
+                )
+            ]
             for reason, label in REASONS.items()
         ]
-    elif unfolded == "models":
-        more = [[_button(card.name, Rewrite(description=number, tag=tag(card.name)))] for card in others[:_OTHERS]]
-    return _rows(votes, *more, rewrites)
+    elif expanded == "models":
+        more = [
+            [_build_button(card.name, WriteWith(description=number, tag=hash_name(card.name)))]
+            for card in other_cards[:_MAX_MODELS]
+        ]
+    return _build_keyboard(votes, *more, rewrites)
 
 
-def correction(translate: Translate) -> InlineKeyboardMarkup:
-    """While a corrected text is waited for."""
-    return _rows([_button(translate(Message("button-leave")), LeaveText())])
+def build_correction_keyboard(translate: Translate) -> InlineKeyboardMarkup:
+    """Build the keyboard while a corrected text is awaited."""
+    return _build_keyboard([_build_button(translate(Message("button-leave")), CancelCorrection())])
 
 
-def comparison(comparison: int, translate: Translate) -> InlineKeyboardMarkup:
-    """Under two texts: which is better."""
+def build_comparison_keyboard(comparison: int, translate: Translate) -> InlineKeyboardMarkup:
+    """Build the keyboard to choose the better of two texts."""
     buttons = [
-        _button(translate(label), Prefer(comparison=comparison, choice=choice)) for choice, label in CHOICES.items()
+        _build_button(translate(label), ChooseBetter(comparison=comparison, choice=choice))
+        for choice, label in CHOICES.items()
     ]
-    return _rows(buttons[:2], buttons[2:])
+    return _build_keyboard(buttons[:2], buttons[2:])
 
 
-def history(texts: Sequence[tuple[int, str]]) -> InlineKeyboardMarkup:
-    """Old texts by their beginnings."""
-    return _rows(*([_button(text, Recall(description=description))] for description, text in texts))
-
-
-def forgetting(translate: Translate) -> InlineKeyboardMarkup:
-    """Whether everything is to be deleted."""
-    return _rows(
-        [_button(translate(Message("button-forget")), Forget(sure=True))],
-        [_button(translate(Message("button-keep")), Forget(sure=False))],
+def build_history_keyboard(texts: Sequence[tuple[int, str]]) -> InlineKeyboardMarkup:
+    """Build the keyboard of old texts, by their first words."""
+    return _build_keyboard(
+        *([_build_button(text, ShowDescription(description=description))] for description, text in texts)
     )
 
 
-def _rows(*rows: Row) -> InlineKeyboardMarkup:
+def build_forget_keyboard(translate: Translate) -> InlineKeyboardMarkup:
+    """Build the keyboard that asks to confirm the deletion."""
+    return _build_keyboard(
+        [_build_button(translate(Message("button-forget")), AnswerForget(sure=True))],
+        [_build_button(translate(Message("button-keep")), AnswerForget(sure=False))],
+    )
+
+
+def _build_keyboard(*rows: Row) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=list(rows))
 
 
-def _button(caption: str, data: CallbackData) -> InlineKeyboardButton:
+def _build_button(caption: str, data: CallbackData) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=caption, callback_data=data.pack())
 
 
-def _ticked(caption: str, chosen: bool) -> str:
+def _mark_chosen(caption: str, chosen: bool) -> str:
     return f"{caption} ✓" if chosen else caption

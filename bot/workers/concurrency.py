@@ -1,4 +1,4 @@
-"""How the bot's work goes on: a failure is logged and waited out, never the end; a stop lets the step end."""
+"""Run the workers: repeat a step with backoff after failures, retry, and gather with cancellation."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
 
 
-def backoff_s(failures: int, first_s: float = _FIRST_PAUSE_S, longest_s: float = _LONGEST_PAUSE_S) -> float:
-    """Seconds to wait after so many failures in a row (from 1): twice as long each time."""
-    return min(longest_s, first_s * 2.0 ** min(failures - 1, 30))
+def compute_backoff_s(failures: int, first_s: float = _FIRST_PAUSE_S, longest_s: float = _LONGEST_PAUSE_S) -> float:
+    """Return the seconds to wait after `failures` failures in a row (from 1), doubling up to `longest_s`."""
+    return min(longest_s, first_s * 2.0 ** min(failures - 1, 30))  # 30 keeps the power from overflowing
 
 
 class PeriodicTask:
-    """Takes a step again and again.
+    """Repeat `step` until stopped; a failing step is logged and repeated after a backoff.
 
-    `step` returns how many seconds may pass before the next one; 0 means that there is more to do.
+    `step` returns the seconds until its next call, 0 when there is more to do; `signal` shortens that pause.
     """
 
     def __init__(self, name: str, step: Callable[[], Awaitable[float]], signal: Signal) -> None:
@@ -35,7 +35,7 @@ class PeriodicTask:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Go round until `stop`."""
+        """Repeat the step until `stop`."""
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -43,18 +43,18 @@ class PeriodicTask:
             except Exception:
                 failures += 1
                 logger.exception("loop %s failed, %d in a row", self.name, failures)
-                await self._rest(backoff_s(failures))
+                await self._sleep(compute_backoff_s(failures))
             else:
                 failures = 0
                 if pause_s > 0 and not self._stopping.is_set():
                     await self._signal.wait(pause_s)
 
     def stop(self) -> None:
-        """End after the step under way."""
+        """Make `run` return after the current step."""
         self._stopping.set()
         self._signal.notify()
 
-    async def _rest(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
@@ -63,22 +63,28 @@ class PeriodicTask:
 
 
 async def retry_until_done(
-    action: Callable[[], Awaitable[Result]], what: str, on: type[Exception] = Exception
+    action: Callable[[], Awaitable[Result]], name: str, on: type[Exception] = Exception
 ) -> Result:
-    """The result of `action`, tried again after each `on`: for what storage must remember, come what may."""
+    """Return the result of `action`, retried without limit after each error of type `on`.
+
+    For writes that must not be lost; `name` appears in the log.
+    """
     failures = 0
     while True:
         try:
             return await action()
         except on:
             failures += 1
-            logger.exception("%s failed, %d in a row", what, failures)
-            await asyncio.sleep(backoff_s(failures))
+            logger.exception("%s failed, %d in a row", name, failures)
+            await asyncio.sleep(compute_backoff_s(failures))
 
 
-async def gather_all(works: Iterable[Coroutine[None, None, Result]]) -> list[Result]:
-    """The results of what is done at the same time, in order; the first failure is raised and ends the others."""
-    tasks = [asyncio.create_task(work) for work in works]
+async def gather_all(coroutines: Iterable[Coroutine[None, None, Result]]) -> list[Result]:
+    """Run coroutines concurrently and return their results in order.
+
+    Unlike `asyncio.gather`, the first error cancels the others before it is raised.
+    """
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         return await asyncio.gather(*tasks)
     finally:

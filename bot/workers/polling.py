@@ -1,4 +1,4 @@
-"""Takes updates from Telegram into the inbox. An update is stored before Telegram hears that we have it."""
+"""Receive updates by long polling. An update is stored before the next offset confirms it to Telegram."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from aiogram.exceptions import (
 )
 from aiogram.methods import TelegramMethod
 
-from bot.workers.concurrency import backoff_s, retry_until_done
+from bot.workers.concurrency import compute_backoff_s, retry_until_done
 from bot.workers.signals import Signal
 from inference.errors import InvalidInput
 from storage.store import Store
 
 logger = logging.getLogger(__name__)
 
-Payload: TypeAlias = dict[str, Any]  # an update as Telegram wrote it: what we cannot read must not stop the rest
+Payload: TypeAlias = dict[str, Any]  # a raw update: one that aiogram cannot parse must not block the others
 Result = TypeVar("Result")
 
 POLL_S: Final = 25
-_MARGIN_S: Final = 10
+_TIMEOUT_MARGIN_S: Final = 10
 _LONGEST_PAUSE_S: Final = 30.0
 _FAILURES: Final = (TelegramAPIError, ClientDecodeError, OSError, TimeoutError)
 
 
 class GetUpdates(TelegramMethod[list[Payload]]):
-    """aiogram's own method, but for the result: the updates as they came."""
+    """`aiogram.methods.GetUpdates`, but returning raw updates."""
 
     __returning__ = list[Payload]
     __api_method__ = "getUpdates"
@@ -50,15 +50,17 @@ class GetUpdates(TelegramMethod[list[Payload]]):
 
 
 class Inbox:
-    """Where both ways in meet: stores updates and wakes who handles them."""
+    """Store updates, from polling or from the webhook, and wake the update worker."""
 
     def __init__(self, store: Store, signal: Signal) -> None:
         self._store = store
         self._signal = signal
 
     async def add(self, updates: Sequence[Payload]) -> int:
-        """Store updates; those that are there already are passed over. Returns how many were new."""
-        rows = [(each["update_id"], sender_of(each), json.dumps(each, ensure_ascii=False)) for each in updates]
+        """Store updates, skipping duplicates; return the number of new ones."""
+        rows = [
+            (update["update_id"], get_sender_id(update), json.dumps(update, ensure_ascii=False)) for update in updates
+        ]
         async with self._store.transaction() as tx:
             new = await tx.inbox.add(rows, time.time())
         if new:
@@ -67,33 +69,35 @@ class Inbox:
 
 
 class Polling:
-    """Asks for updates, stores them, asks for the next ones.
+    """Poll for updates and store them.
 
-    Of two processes that poll, Telegram ends the older call, so each ends the other's; who gets that answer within
-    `start_s` seconds after its first calls is the one that came second.
+    When two processes poll, Telegram ends the older call with a conflict, so each ends the other's. The process that
+    gets a conflict within `start_s` seconds after its first response is the second one, and gives up.
     """
 
-    def __init__(self, bot: Bot, inbox: Inbox, allowed: Sequence[str], start_s: float = 5.0) -> None:
+    def __init__(self, bot: Bot, inbox: Inbox, update_types: Sequence[str], start_s: float = 5.0) -> None:
         self._bot = bot
         self._inbox = inbox
-        self._allowed = list(allowed)
+        self._update_types = list(update_types)
         self._start_s = start_s
         self._offset: int | None = None
-        self.accepted = asyncio.Event()  # Telegram has answered: the token is good
+        self.accepted = asyncio.Event()  # set once Telegram accepts the token
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Poll until `stop`. Raises `InvalidInput` when Telegram refuses the token, or when another process polls."""
-        await self._unless_stopped(persist(self._bot.delete_webhook))  # with one set, Telegram answers no poll
+        await self._run_unless_stopped(
+            retry_until_answered(self._bot.delete_webhook)
+        )  # while a webhook is set, getUpdates fails
         answered_at: float | None = None
         failures = 0
         while not self._stopping.is_set():
             try:
-                updates = await self._unless_stopped(self._ask(0 if answered_at is None else POLL_S))
+                updates = await self._run_unless_stopped(self._get_updates(0 if answered_at is None else POLL_S))
             except _FAILURES as error:
-                _check_fatal(error, starting=answered_at is None or time.monotonic() - answered_at < self._start_s)
+                _check_fatal(error, is_starting=answered_at is None or time.monotonic() - answered_at < self._start_s)
                 failures += 1
-                await self._unless_stopped(_rest(error, failures))
+                await self._run_unless_stopped(_back_off(error, failures))
                 continue
             failures = 0
             answered_at = answered_at or time.monotonic()
@@ -103,17 +107,17 @@ class Polling:
                 self._offset = max(update["update_id"] for update in updates) + 1
 
     def stop(self) -> None:
-        """Ask for no more. What was asked and not stored yet, Telegram gives again."""
+        """Make `run` return. Telegram sends updates again that are not stored yet."""
         self._stopping.set()
 
-    async def _ask(self, timeout_s: int) -> list[Payload]:
-        method = GetUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=self._allowed)
-        updates = await self._bot(method, request_timeout=timeout_s + _MARGIN_S)
+    async def _get_updates(self, timeout_s: int) -> list[Payload]:
+        method = GetUpdates(offset=self._offset, timeout=timeout_s, allowed_updates=self._update_types)
+        updates = await self._bot(method, request_timeout=timeout_s + _TIMEOUT_MARGIN_S)
         return [update for update in updates if is_update(update)]
 
-    async def _unless_stopped(self, work: Coroutine[None, None, Result]) -> Result | None:
-        """What comes of the work; None, and the work cancelled, when the stop comes first."""
-        task, stop = asyncio.create_task(work), asyncio.create_task(self._stopping.wait())
+    async def _run_unless_stopped(self, coroutine: Coroutine[None, None, Result]) -> Result | None:
+        """Return the result of a coroutine; cancel it and return None when `stop` comes first."""
+        task, stop = asyncio.create_task(coroutine), asyncio.create_task(self._stopping.wait())
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -124,12 +128,12 @@ class Polling:
 
 
 def is_update(value: object) -> TypeGuard[Payload]:
-    """Whether it can be stored: an object with a number."""
+    """Return whether a JSON value can be stored as an update: an object with an `update_id`."""
     return isinstance(value, dict) and _is_id(value.get("update_id"))
 
 
-def sender_of(update: Payload) -> int | None:
-    """The id of the user whose doing an update is."""
+def get_sender_id(update: Payload) -> int | None:
+    """Return the id of the user who caused an update."""
     for event in update.values():
         user = event.get("from") if isinstance(event, dict) else None
         number: object = user.get("id") if isinstance(user, dict) else None
@@ -142,8 +146,8 @@ def _is_id(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < 2**63
 
 
-async def persist(call: Callable[[], Awaitable[Result]]) -> Result:
-    """The answer to a call that the start needs, however long Telegram is out of reach.
+async def retry_until_answered(call: Callable[[], Awaitable[Result]]) -> Result:
+    """Return the response to a call that the start needs, retrying while Telegram is out of reach.
 
     Raises `InvalidInput` when it refuses the token, `TelegramBadRequest` when it refuses the call.
     """
@@ -154,21 +158,21 @@ async def persist(call: Callable[[], Awaitable[Result]]) -> Result:
         except TelegramBadRequest:
             raise
         except _FAILURES as error:
-            _check_fatal(error, starting=True)
+            _check_fatal(error, is_starting=True)
             failures += 1
-            await _rest(error, failures)
+            await _back_off(error, failures)
 
 
-def _check_fatal(error: Exception, starting: bool) -> None:
-    refused: tuple[type[Exception], ...] = (TelegramUnauthorizedError, *((TelegramNotFound,) if starting else ()))
-    if isinstance(error, refused):
+def _check_fatal(error: Exception, is_starting: bool) -> None:
+    fatal: tuple[type[Exception], ...] = (TelegramUnauthorizedError, *((TelegramNotFound,) if is_starting else ()))
+    if isinstance(error, fatal):
         raise InvalidInput("token-refused") from None
-    if isinstance(error, TelegramConflictError) and starting:
+    if isinstance(error, TelegramConflictError) and is_starting:
         raise InvalidInput("token-polled-elsewhere") from None
 
 
-async def _rest(error: Exception, failures: int) -> None:
-    asked_s = error.retry_after if isinstance(error, TelegramRetryAfter) else 0
-    pause_s = asked_s or backoff_s(failures, 0.5, _LONGEST_PAUSE_S)
+async def _back_off(error: Exception, failures: int) -> None:
+    retry_after_s = error.retry_after if isinstance(error, TelegramRetryAfter) else 0
+    pause_s = retry_after_s or compute_backoff_s(failures, 0.5, _LONGEST_PAUSE_S)
     logger.warning("Telegram: %s, %d in a row; again in %.1f s", type(error).__name__, failures, pause_s)
     await asyncio.sleep(pause_s)

@@ -1,7 +1,7 @@
-"""Empties the outbox: each chat in order, nobody faster than Telegram allows, one process of all.
+"""Send the messages of the outbox: each chat in order, within the rate limits of Telegram, from one process only.
 
-What a call came to is stored in the same transaction that takes the next messages: one commit a round, and a message
-of a chat is taken only when the one before it is settled. A crash between a call and that commit sends it again.
+The outcomes of calls are stored in the transaction that claims the next messages: one commit per step, and a message
+is claimed only when the one before it in its chat is settled. A crash between a call and that commit sends it again.
 """
 
 from __future__ import annotations
@@ -15,98 +15,105 @@ from typing import Final
 from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
 
-from bot.conversation.chat import OpenUnitOfWork
+from bot.conversation.chat import OpenUnitOfWork, UnitOfWork
 from bot.conversation.notify import apologise
-from bot.logs import new_id
+from bot.logs import new_error_id
 from bot.telegram.rate_limit import RateLimiter
 from bot.telegram.send import Blocked, Outcome, Refused, Retry, Sent, Stale, send
-from bot.workers.concurrency import backoff_s
+from bot.workers.concurrency import compute_backoff_s
 from bot.workers.signals import Signal
 from storage.records import OutboxMessage
-from storage.store import Store, Transaction
+from storage.store import Transaction
 
 logger = logging.getLogger(__name__)
 
 LEASE: Final = "sender"
 LEASE_S: Final = 10.0
 _RENEW_S: Final = 3.0
-_AT_ONCE: Final = 30
+_BATCH: Final = 30
 _SHORTEST_PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 60.0
-_TYPING_S: Final = 4.5  # Telegram shows the action for five seconds
-_APOLOGY_S: Final = 60.0  # an apology that cannot be sent is not apologised for
+_TYPING_S: Final = 4.5  # Telegram shows a chat action for 5 seconds
+_APOLOGY_S: Final = 60.0  # a refused apology must not cause another apology
 
 
 class Sender:
-    """Takes messages out of the outbox, sends them, and stores what became of them."""
+    """Claim messages, send them, and store the outcomes; show "typing" in the chats of `get_typing_chats`."""
 
     def __init__(
-        self, store: Store, bot: Bot, rates: RateLimiter, open_uow: OpenUnitOfWork, owner: str, signal: Signal
+        self,
+        open_uow: OpenUnitOfWork,
+        bot: Bot,
+        limiter: RateLimiter,
+        worker_id: str,
+        signal: Signal,
+        get_typing_chats: Callable[[], Collection[int]] = tuple,
     ) -> None:
-        self._store = store
-        self._bot = bot
-        self._rates = rates
         self._open_uow = open_uow
-        self._owner = owner
+        self._bot = bot
+        self._limiter = limiter
+        self._worker_id = worker_id
         self._signal = signal
-        self._leading = False
+        self._get_typing_chats = get_typing_chats
+        self._is_leader = False
         self._renew_at = 0.0
         self._calls: dict[int, asyncio.Task[None]] = {}  # row id → the call for it
-        self._settled: list[tuple[OutboxMessage, Outcome]] = []  # calls that ended, not stored yet
-        self._stale: set[int] = set()  # rows to be sent anew: their message cannot be edited
-        self._apologised: dict[int, float] = {}
-        self._typed: dict[int, float] = {}
-        self._typing: set[asyncio.Task[None]] = set()
-        self.writing_for: Callable[[], Collection[int]] = set  # the chats that a text is being written for
+        self._outcomes: list[tuple[OutboxMessage, Outcome]] = []  # of finished calls, not stored yet
+        self._stale: set[int] = set()  # rows whose message cannot be edited: send a new one
+        self._apologised_at: dict[int, float] = {}
+        self._typing_at: dict[int, float] = {}
+        self._typing_tasks: set[asyncio.Task[None]] = set()
 
     async def step(self, idle_s: float) -> float:
-        """Store what came of the calls that ended, take what may be sent now, and begin to send it."""
-        free = min(_AT_ONCE, self._rates.free(time.monotonic()))
-        async with self._store.transaction() as tx:
-            settled = await self._settle(tx)
-            self._leading = await self._leads(tx)
-            busy = self._rates.busy(time.monotonic())
-            taken = await tx.outbox.claim(self._owner, time.time(), busy, free) if self._leading and free else []
-        del self._settled[:settled]
-        for sending in taken:
-            self._begin(sending)
-        if self._leading:
-            self._show_typing(free - len(taken))
+        """Store the outcomes of finished calls, then claim and start to send what the limits allow now."""
+        free = min(_BATCH, self._limiter.count_free(time.monotonic()))
+        async with self._open_uow() as uow:
+            stored = await self._store_outcomes(uow)
+            self._is_leader = await self._acquire_lease(uow.tx)
+            busy = self._limiter.get_busy_chats(time.monotonic())
+            claimed = (
+                await uow.tx.outbox.claim(self._worker_id, time.time(), busy, free) if self._is_leader and free else []
+            )
+        del self._outcomes[:stored]
+        for sending in claimed:
+            self._start_call(sending)
+        if self._is_leader:
+            self._show_typing(free - len(claimed))
         now = time.monotonic()
-        return min(idle_s, max(_SHORTEST_PAUSE_S, self._rates.next_change(now) - now))
+        return min(idle_s, max(_SHORTEST_PAUSE_S, self._limiter.get_next_change(now) - now))
 
     async def drain(self, seconds: float) -> None:
-        """Send what waits, for so long at most; what is left waits for the next start."""
+        """Send pending messages for at most so many seconds; the rest waits for the next start."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             pause_s = await self.step(0.1)
-            async with self._store.transaction() as tx:
-                waiting = await tx.outbox.count_pending() if self._leading else len(self._calls)
+            async with self._open_uow() as uow:
+                waiting = await uow.tx.outbox.count_pending() if self._is_leader else len(self._calls)
             if not waiting:
                 break
             await self._signal.wait(min(pause_s, until - time.monotonic()))
-        await self._abandon()
+        await self._cancel_calls()
 
-    async def _abandon(self) -> None:
-        tasks = [*self._calls.values(), *self._typing]
+    async def _cancel_calls(self) -> None:
+        tasks = [*self._calls.values(), *self._typing_tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with self._store.transaction() as tx:
-            settled = await self._settle(tx)
-        del self._settled[:settled]
+        async with self._open_uow() as uow:
+            stored = await self._store_outcomes(uow)
+        del self._outcomes[:stored]
 
-    async def _leads(self, tx: Transaction) -> bool:
-        """Whether this process is the one that sends."""
+    async def _acquire_lease(self, tx: Transaction) -> bool:
+        """Acquire or renew the lease of the sender; return whether this process holds it."""
         now = time.time()
         if now < self._renew_at:
             return True
-        leads = await tx.leases.acquire(LEASE, self._owner, now + LEASE_S, now)
-        self._renew_at = now + _RENEW_S if leads else 0.0
-        return leads
+        is_held = await tx.leases.acquire(LEASE, self._worker_id, now + LEASE_S, now)
+        self._renew_at = now + _RENEW_S if is_held else 0.0
+        return is_held
 
-    def _begin(self, sending: OutboxMessage) -> None:
-        self._rates.start(sending.content.chat_id)
+    def _start_call(self, sending: OutboxMessage) -> None:
+        self._limiter.acquire(sending.content.chat_id)
         self._calls[sending.id] = asyncio.create_task(self._send(sending))
 
     async def _send(self, sending: OutboxMessage) -> None:
@@ -119,31 +126,31 @@ class Sender:
             outcome = Refused(type(error).__name__)
         finally:
             self._stale.discard(sending.id)
-            self._end(sending, outcome)
+            self._end_call(sending, outcome)
 
-    def _end(self, sending: OutboxMessage, outcome: Outcome) -> None:
+    def _end_call(self, sending: OutboxMessage, outcome: Outcome) -> None:
         del self._calls[sending.id]
-        self._settled.append((sending, outcome))
+        self._outcomes.append((sending, outcome))
         now, chat_id = time.monotonic(), sending.content.chat_id
         if isinstance(outcome, Retry) and outcome.retry_after_s is not None:
-            self._rates.flood(chat_id, now, now + outcome.retry_after_s)
-        self._rates.end(chat_id, now)
+            self._limiter.hold_flooded(chat_id, now, now + outcome.retry_after_s)
+        self._limiter.release(chat_id, now)
         self._signal.notify()
 
-    async def _settle(self, tx: Transaction) -> int:
-        """Store the outcomes that there are; returns how many, to be forgotten after the commit."""
-        settled = list(self._settled)
-        for sending, outcome in settled:
-            await self._store_outcome(tx, sending, outcome)
-        return len(settled)
+    async def _store_outcomes(self, uow: UnitOfWork) -> int:
+        """Store the outcomes so far; return their number, to be removed after the commit."""
+        outcomes = list(self._outcomes)
+        for sending, outcome in outcomes:
+            await self._store_outcome(uow, sending, outcome)
+        return len(outcomes)
 
-    async def _store_outcome(self, tx: Transaction, sending: OutboxMessage, outcome: Outcome) -> None:
-        now = time.time()
+    async def _store_outcome(self, uow: UnitOfWork, sending: OutboxMessage, outcome: Outcome) -> None:
+        tx, now = uow.tx, time.time()
         match outcome:
             case Sent(message_id):
                 await tx.outbox.mark_sent(sending.id, message_id, now)
             case Retry(reason, retry_after_s):
-                pause_s = backoff_s(sending.attempts + 1, 0.5, _LONGEST_PAUSE_S)
+                pause_s = compute_backoff_s(sending.attempts + 1, 0.5, _LONGEST_PAUSE_S)
                 logger.warning("message %d again later, %d attempts: %s", sending.id, sending.attempts + 1, reason)
                 await tx.outbox.retry(sending.id, now + (retry_after_s or pause_s), reason)
             case Stale():
@@ -154,39 +161,39 @@ class Sender:
                 await tx.outbox.mark_failed(sending.id, "nobody")
                 await tx.users.mark_blocked(sending.content.chat_id)
             case Refused(reason):
-                await self._give_up(tx, sending, reason)
+                await self._give_up(uow, sending, reason)
 
-    async def _give_up(self, tx: Transaction, sending: OutboxMessage, reason: str) -> None:
-        error_id, chat_id, now = new_id(), sending.content.chat_id, time.monotonic()
+    async def _give_up(self, uow: UnitOfWork, sending: OutboxMessage, reason: str) -> None:
+        error_id, chat_id, now = new_error_id(), sending.content.chat_id, time.monotonic()
         request_id = sending.content.request_id
         logger.error("message %d of request %s refused: %s [%s]", sending.id, request_id, reason, error_id)
-        await tx.outbox.mark_failed(sending.id, f"{error_id} {reason}")
-        told = {chat: at for chat, at in self._apologised.items() if now - at < _APOLOGY_S}
-        if chat_id not in told and sending.content.priority < 2:
-            told[chat_id] = now
-            await apologise(self._open_uow(tx), chat_id, error_id)
-        self._apologised = told
+        await uow.tx.outbox.mark_failed(sending.id, f"{error_id} {reason}")
+        recent = {chat: at for chat, at in self._apologised_at.items() if now - at < _APOLOGY_S}
+        if chat_id not in recent and sending.content.priority < 2:
+            recent[chat_id] = now
+            await apologise(uow, chat_id, error_id)
+        self._apologised_at = recent
 
     def _show_typing(self, free: int) -> None:
-        """«печатает…» where a text is being written and nothing else has to be said; nobody waits for it."""
+        """Send the chat action "typing" with the free slots that no message needs, without waiting for it."""
         now = time.monotonic()
-        writing_for = self.writing_for()
-        self._typed = {chat_id: at for chat_id, at in self._typed.items() if now - at < _TYPING_S}
+        self._typing_at = {chat_id: at for chat_id, at in self._typing_at.items() if now - at < _TYPING_S}
+        busy = self._limiter.get_busy_chats(now)
         due = [
-            chat_id for chat_id in writing_for if chat_id not in self._rates.busy(now) and chat_id not in self._typed
+            chat_id for chat_id in self._get_typing_chats() if chat_id not in busy and chat_id not in self._typing_at
         ]
         for chat_id in due[: max(0, free)]:
-            self._typed[chat_id] = now
-            self._rates.start(chat_id)
-            task = asyncio.create_task(self._type(chat_id))
-            self._typing.add(task)
-            task.add_done_callback(self._typing.discard)
+            self._typing_at[chat_id] = now
+            self._limiter.acquire(chat_id)
+            task = asyncio.create_task(self._send_typing(chat_id))
+            self._typing_tasks.add(task)
+            task.add_done_callback(self._typing_tasks.discard)
 
-    async def _type(self, chat_id: int) -> None:
+    async def _send_typing(self, chat_id: int) -> None:
         try:
             await self._bot.send_chat_action(chat_id, "typing", request_timeout=5)
         except (TelegramAPIError, ClientDecodeError, OSError, TimeoutError) as error:
             logger.debug("chat action: %s", type(error).__name__)
         finally:
-            self._rates.end(chat_id, time.monotonic())
+            self._limiter.release(chat_id, time.monotonic())
             self._signal.notify()

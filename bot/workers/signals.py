@@ -1,4 +1,4 @@
-"""What wakes a loop before its time: a bell that another loop rings."""
+"""Wake a worker before its pause is over, from another worker of the same process."""
 
 from __future__ import annotations
 
@@ -7,35 +7,38 @@ from dataclasses import dataclass, field
 
 
 class Signal:
-    """Rung from the event loop's thread; what rang while nobody waited is heard at the next wait."""
+    """An event that is cleared by waiting; a notification without a waiter is kept for the next one.
+
+    Use it from the thread of the event loop only.
+    """
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._event = asyncio.Event()
 
     def notify(self) -> None:
-        """Wake who waits."""
-        self._rung.set()
+        """Wake the waiter."""
+        self._event.set()
 
     async def wait(self, timeout_s: float) -> None:
-        """Return when it rings, or after `timeout_s` seconds."""
+        """Return on a notification, or after `timeout_s` seconds."""
         try:
             async with asyncio.timeout(max(0.0, timeout_s)):
-                await self._rung.wait()
+                await self._event.wait()
         except TimeoutError:
             pass
-        self._rung.clear()
+        self._event.clear()
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """One bell for each kind of row that a loop of this process waits for."""
+    """One signal for each table that a worker of this process waits for."""
 
     inbox: Signal = field(default_factory=Signal)
     drafts: Signal = field(default_factory=Signal)
     requests: Signal = field(default_factory=Signal)
     outbox: Signal = field(default_factory=Signal)
 
-    def ring_all(self) -> None:
-        """Anything may have changed."""
+    def notify_all(self) -> None:
+        """Wake all workers."""
         for signal in (self.inbox, self.drafts, self.requests, self.outbox):
             signal.notify()

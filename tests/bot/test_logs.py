@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bot.logs import OneLine, new_id, set_up
+from bot.logs import OneLineFormatter, configure_logging, new_error_id
 
 SECRET = "AAf-secret"  # noqa: S105 - a pretend one
 
@@ -16,7 +16,7 @@ def test_a_traceback_is_one_line_without_the_secret() -> None:
         raise OSError(f"cannot reach https://api.telegram.org/bot1:{SECRET}/getMe")
     except OSError as error:
         record = logging.LogRecord("bot", logging.ERROR, "", 1, "a\nb %s", (SECRET,), (OSError, error, None))
-    line = OneLine([SECRET, ""]).format(record)
+    line = OneLineFormatter([SECRET, ""]).format(record)
     assert "\n" not in line
     assert SECRET not in line
     assert "a | b ***" in line
@@ -25,7 +25,7 @@ def test_a_traceback_is_one_line_without_the_secret() -> None:
 
 @pytest.mark.usefixtures("restore_logging")
 def test_libraries_stay_quiet_whatever_the_level(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up("DEBUG", [SECRET])
+    configure_logging("DEBUG", [SECRET])
     logging.getLogger("bot.app").debug("ours %s", SECRET)
     for library in ("aiosqlite", "aiogram.event", "aiohttp.access", "sqlalchemy.engine", "asyncio"):
         logging.getLogger(library).info("theirs")
@@ -35,6 +35,6 @@ def test_libraries_stay_quiet_whatever_the_level(capsys: pytest.CaptureFixture[s
 
 
 def test_ids_are_short_and_differ() -> None:
-    ids = {new_id() for _ in range(100)}
+    ids = {new_error_id() for _ in range(100)}
     assert len(ids) == 100
     assert {len(each) for each in ids} == {8}

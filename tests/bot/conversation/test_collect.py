@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.conversation.chat import Chat, Rules, UnitOfWork
-from bot.conversation.collect import amend, collect, photo_of
+from bot.conversation.collect import amend, collect, extract_photo
 from bot.conversation.notify import close_window, deliver
 from bot.routers.listing import generate
 from bot.views.keyboards import Generate
@@ -275,7 +275,7 @@ def test_an_edit_replaces_the_photo_of_its_message_and_an_empty_one_changes_noth
 
 def names(messages: Sequence[Message]) -> list[str | None]:
     """What they bring."""
-    return [photo.file_unique_id if (photo := photo_of(each)) else None for each in messages]
+    return [photo.file_unique_id if (photo := extract_photo(each)) else None for each in messages]
 
 
 def test_the_largest_size_the_animation_and_the_document_are_taken() -> None:
@@ -288,6 +288,6 @@ def test_the_largest_size_the_animation_and_the_document_are_taken() -> None:
         "unique",
         None,
     ]
-    kept = photo_of(gif)
+    kept = extract_photo(gif)
     assert kept is not None
     assert kept.kind == "animation"

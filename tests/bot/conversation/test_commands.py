@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.routers import commands
+from bot.telegram.commands import build_menu
 from tests.support.bot.conversation import Talk, both_languages, buttons, converse, picture
 
 
@@ -19,7 +19,7 @@ def test_start_and_help_say_what_to_do(tmp_path: Path, language: str) -> None:
         assert buttons(hello) == [talk.translate("button-cases")]
         await talk.command("help")
         overview = await talk.hear("help", limit=10)
-        for each in commands(language, admin=True):
+        for each in build_menu(language, is_owner=True):
             assert f"/{each.command} — {each.description}" in overview["text"]
 
     converse(script, tmp_path, language)

@@ -41,14 +41,14 @@ class TestPhotos:
     def test_ten_are_taken_and_the_others_named(self) -> None:
         found = draft(*(photo(number) for number in range(1, 17)))
         assert [each.message_id for each in found.photos] == list(range(1, 11))
-        assert codes(found.refused) == ["photo-extra"] * 3 + ["photos-extra-more"]
-        assert [message.details.get("number") for message in found.refused[:3]] == [11, 12, 13]
-        assert found.refused[3].details == {"count": 3}
+        assert codes(found.rejections) == ["photo-extra"] * 3 + ["photos-extra-more"]
+        assert [message.details.get("number") for message in found.rejections[:3]] == [11, 12, 13]
+        assert found.rejections[3].details == {"count": 3}
 
     def test_the_same_file_twice_is_one_photo_in_its_first_place(self) -> None:
         found = draft(photo(1), photo(2), photo(3, file_unique_id="unique1"))
         assert [each.message_id for each in found.photos] == [1, 2]
-        assert found.refused == ()
+        assert found.rejections == ()
 
     def test_images_are_known_by_type_or_ending(self) -> None:
         taken = [
@@ -69,24 +69,24 @@ class TestPhotos:
             document(5, None, None),
         )
         assert found.photos == ()
-        assert codes(found.refused) == ["file-no-image", "photo-format"] + ["file-no-image"] * 3
-        assert found.refused[0].details["name"] == "a.pdf"
+        assert codes(found.rejections) == ["file-no-image", "photo-format"] + ["file-no-image"] * 3
+        assert found.rejections[0].details["name"] == "a.pdf"
 
     def test_a_file_over_the_limit_is_refused_with_both_sizes(self) -> None:
         found = draft(document(1, "a.jpg", "image/jpeg", 21 * MEGABYTE), document(2, "b.jpg", "image/jpeg", MEGABYTE))
-        (refused,) = found.refused
-        assert refused.code == "photo-too-big"
-        assert (refused.details["megabytes"], refused.details["limit"]) == (21.0, 20)
+        (rejection,) = found.rejections
+        assert rejection.code == "photo-too-big"
+        assert (rejection.details["megabytes"], rejection.details["limit"]) == (21.0, 20)
         assert [each.name for each in found.photos] == ["b.jpg"]
 
     def test_a_local_server_lifts_the_limit_to_what_can_be_read(self) -> None:
         big = document(1, "a.jpg", "image/jpeg", 24 * MEGABYTE)
         assert draft(big, limit=25).photos == (big,)
-        assert codes(draft(replace(big, size=26 * MEGABYTE), limit=2000).refused) == ["photo-too-big"]
+        assert codes(draft(replace(big, size=26 * MEGABYTE), limit=2000).rejections) == ["photo-too-big"]
 
     def test_a_long_or_hostile_name_is_made_harmless(self) -> None:
-        (refused,) = draft(document(1, "x" * 300 + "\u202e\n.pdf", "application/pdf")).refused
-        name = str(refused.details["name"])
+        (rejection,) = draft(document(1, "x" * 300 + "\u202e\n.pdf", "application/pdf")).rejections
+        name = str(rejection.details["name"])
         assert len(name) == 60
         assert name.isprintable()
 

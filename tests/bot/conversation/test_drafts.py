@@ -143,21 +143,21 @@ def test_a_cleared_draft_is_gone_and_its_buttons_are_stale(tmp_path: Path, langu
 
 STALE = [
     keyboards.Generate(listing=1),
-    keyboards.Clear(listing=1),
-    keyboards.Drop(listing=1, message=1),
-    keyboards.Cancel(request=1),
+    keyboards.ClearDraft(listing=1),
+    keyboards.DropPhoto(listing=1, message=1),
+    keyboards.CancelRequest(request=1),
     keyboards.Vote(description=1, good=True),
-    keyboards.Blame(description=1, reason="item"),
-    keyboards.Correct(description=1),
-    keyboards.LeaveText(),
-    keyboards.Again(description=1),
-    keyboards.ShowOthers(description=1),
-    keyboards.Rewrite(description=1, tag="x"),
-    keyboards.Prefer(comparison=1, choice="first"),
-    keyboards.Recall(description=1),
+    keyboards.ChooseReason(description=1, reason="item"),
+    keyboards.StartCorrection(description=1),
+    keyboards.CancelCorrection(),
+    keyboards.WriteAgain(description=1),
+    keyboards.ShowOtherModels(description=1),
+    keyboards.WriteWith(description=1, tag="x"),
+    keyboards.ChooseBetter(comparison=1, choice="first"),
+    keyboards.ShowDescription(description=1),
     keyboards.ChooseModel(tag="x"),
     keyboards.RunCase(tag="x"),
-    keyboards.Speak(language="tlh"),
+    keyboards.SetLanguage(language="tlh"),
 ]
 
 

@@ -255,7 +255,7 @@ def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, wo
 def test_photos_that_telegram_keeps_back_are_no_bug(
     tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("bot.telegram.downloads.backoff_s", lambda *_: 0.01)
+    monkeypatch.setattr("bot.telegram.downloads.compute_backoff_s", lambda *_: 0.01)
 
     async def script(talk: Talk) -> None:
         talk.sandbox.faults.add("getFile", code=502, times=None)
@@ -312,7 +312,7 @@ def test_the_old_model_is_the_one_that_was_chosen_before(tmp_path: Path, left_ou
         await choose(talk, "nano", "huge")
         if left_out:
             talk.engine.names.remove("huge")
-            talk.app._known_cards = (0.0, [])
+            talk.app._cards = (0.0, [])
         await ask(talk, "Цена: 5000")
         if not left_out:
             await talk.hear("model-failed", model="huge", other="nano")
@@ -354,7 +354,7 @@ def test_while_the_chosen_model_is_left_out_another_can_be_chosen(
     async def script(talk: Talk) -> None:
         await choose(talk, *chosen)
         talk.engine.names.remove("huge")
-        talk.app._known_cards = (0.0, [])
+        talk.app._cards = (0.0, [])
         await choose(talk, tapped)
         assert await choice(talk) == stored
 

@@ -15,7 +15,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.types import File
 
-from bot.telegram.downloads import Downloaded, Downloads
+from bot.telegram.downloads import DownloadedPhoto, PhotoDownloader
 from bot.telegram.photo_store import PhotoStore
 from inference.errors import Message, UserError
 from inference.listing.types import Upload
@@ -30,7 +30,7 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that a test can wait out."""
-    monkeypatch.setattr("bot.telegram.downloads.backoff_s", lambda *_: 0.01)
+    monkeypatch.setattr("bot.telegram.downloads.compute_backoff_s", lambda *_: 0.01)
 
 
 async def sent(sandbox: Sandbox, data: bytes, name: str | None = "куртка.jpg") -> PhotoFile:
@@ -41,12 +41,14 @@ async def sent(sandbox: Sandbox, data: bytes, name: str | None = "куртка.j
     )
 
 
-def run(script: Callable[[Sandbox, Downloads], Awaitable[None]], limit_mb: int = 1, memory: int = MEGABYTE) -> None:
+def run(
+    script: Callable[[Sandbox, PhotoDownloader], Awaitable[None]], limit_mb: int = 1, memory: int = MEGABYTE
+) -> None:
     """Run a script with a sandbox and downloads from it."""
 
     async def opened() -> None:
         async with Sandbox() as sandbox, client(sandbox) as bot:
-            await script(sandbox, Downloads(bot, limit_mb, memory))
+            await script(sandbox, PhotoDownloader(bot, limit_mb, memory))
 
     asyncio.run(opened())
 
@@ -56,7 +58,7 @@ def count(sandbox: Sandbox) -> int:
     return [call.method for call in sandbox.calls].count("download")
 
 
-async def complaint(downloads: Downloads, *photos: PhotoFile) -> Message:
+async def complaint(downloads: PhotoDownloader, *photos: PhotoFile) -> Message:
     """What is said of photos that cannot be had."""
     with pytest.raises(UserError) as raised:
         await downloads.fetch(photos)
@@ -66,7 +68,7 @@ async def complaint(downloads: Downloads, *photos: PhotoFile) -> Message:
 
 class TestFetch:
     def test_photos_come_in_order_with_their_names_and_hashes(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             photos = [await sent(sandbox, bytes([number]) * 70_000, f"{number}.jpg") for number in range(10)]
             fetched = await downloads.fetch(photos)
             assert [each.upload.name for each in fetched] == [f"{number}.jpg" for number in range(10)]
@@ -76,7 +78,7 @@ class TestFetch:
         run(script)
 
     def test_what_is_in_memory_is_not_downloaded_again(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             photo = await sent(sandbox, b"photo")
             await downloads.fetch([photo])
             await downloads.fetch([replace(photo, file_id="another id of the same file")])
@@ -85,7 +87,7 @@ class TestFetch:
         run(script)
 
     def test_memory_keeps_the_latest_within_its_bounds(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             first, second, third = [await sent(sandbox, bytes([number]) * 400_000) for number in range(3)]
             for photo in (first, second, first, third, first, second):
                 await downloads.fetch([photo])
@@ -98,7 +100,7 @@ class TestFetch:
         "fault", [{"code": 502}, {"code": 429, "retry_after": 1}, {"drop": "request"}, {"drop": "answer"}]
     )
     def test_faults_are_waited_out(self, method: str, fault: dict[str, object]) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             photo = await sent(sandbox, b"photo")
             sandbox.faults.add(method, **fault)  # type: ignore[arg-type]
             (fetched,) = await downloads.fetch([photo])
@@ -109,14 +111,14 @@ class TestFetch:
 
 class TestComplaints:
     def test_telegram_out_of_reach(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             sandbox.faults.add("getFile", code=502, times=None)
             assert (await complaint(downloads, await sent(sandbox, b"photo"))).code == "photos-out-of-reach"
 
         run(script)
 
     def test_a_file_that_is_gone_is_named(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             photos = [await sent(sandbox, b"photo"), replace(await sent(sandbox, b"other"), file_id="gone")]
             message = await complaint(downloads, *photos)
             assert (message.code, message.details) == ("photo-gone", {"name": "куртка.jpg", "number": 2})
@@ -124,7 +126,7 @@ class TestComplaints:
         run(script)
 
     def test_a_transfer_that_is_refused_is_named_too(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             sandbox.faults.add("download", code=404, times=None)
             message = await complaint(downloads, await sent(sandbox, b"photo", None))
             assert (message.code, message.details) == ("photo-gone", {"name": "", "number": 1})
@@ -132,7 +134,7 @@ class TestComplaints:
         run(script)
 
     def test_a_file_that_says_it_is_too_big_is_not_transferred(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             message = await complaint(downloads, await sent(sandbox, b"x" * (MEGABYTE + 1)))
             assert message.code == "photo-too-big"
             assert message.details == {"name": "куртка.jpg", "number": 1, "megabytes": 1.1, "limit": 1}
@@ -141,7 +143,7 @@ class TestComplaints:
         run(script)
 
     def test_a_file_that_telegram_does_not_hand_out_is_too_big(self) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             sandbox.telegram.files.download_limit = 10
             message = await complaint(downloads, await sent(sandbox, b"x" * 11))
             assert message.code == "photo-too-big"
@@ -149,7 +151,7 @@ class TestComplaints:
         run(script)
 
     def test_a_file_that_does_not_say_how_big_it_is_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def script(sandbox: Sandbox, downloads: Downloads) -> None:
+        async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             photo = await sent(sandbox, b"x" * (3 * MEGABYTE))
             get_file = Bot.get_file
 
@@ -177,20 +179,20 @@ def test_a_local_server_s_files_are_read_from_the_disk(tmp_path: Path) -> None:
                 return link
 
             object.__setattr__(bot, "get_file", local)
-            (fetched,) = await Downloads(bot, 1).fetch([photo])
+            (fetched,) = await PhotoDownloader(bot, 1).fetch([photo])
             assert fetched.upload.data == b"photo"
             assert count(sandbox) == 0
             place.path.write_bytes(b"x" * (MEGABYTE + 1))
-            assert (await complaint(Downloads(bot, 1), photo)).code == "photo-too-big"
+            assert (await complaint(PhotoDownloader(bot, 1), photo)).code == "photo-too-big"
 
     asyncio.run(script())
 
 
 class TestPhotoFolder:
     photos = (
-        Downloaded(Upload(b"\xff\xd8\xff photo"), "aa"),
-        Downloaded(Upload(b"\x89PNG photo"), "bb"),
-        Downloaded(Upload(b"film"), "cc"),
+        DownloadedPhoto(Upload(b"\xff\xd8\xff photo"), "aa"),
+        DownloadedPhoto(Upload(b"\x89PNG photo"), "bb"),
+        DownloadedPhoto(Upload(b"film"), "cc"),
     )
 
     def keep(self, folder: Path, known: bool) -> list[str]:
@@ -202,7 +204,7 @@ class TestPhotoFolder:
                 async with store.transaction() as tx:
                     await tx.users.get_or_create(7, 1.0)
             for _ in range(2):
-                await PhotoStore(folder, store).keep(7, self.photos)
+                await PhotoStore(folder, store).save(7, self.photos)
             await store.close()
 
         asyncio.run(script())

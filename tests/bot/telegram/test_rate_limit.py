@@ -21,7 +21,7 @@ CALLS = st.lists(
 )
 
 
-def arrivals(rates: RateLimiter, calls: list[tuple[int, float, float, float]]) -> list[tuple[float, int]]:
+def arrivals(limiter: RateLimiter, calls: list[tuple[int, float, float, float]]) -> list[tuple[float, int]]:
     """When each message arrives, with its chat, at a bot that sends whenever it may."""
     now = 0.0
     ends: list[tuple[float, int]] = []
@@ -31,13 +31,13 @@ def arrivals(rates: RateLimiter, calls: list[tuple[int, float, float, float]]) -
         while True:
             while ends and ends[0][0] <= now:
                 at, chat = heapq.heappop(ends)
-                rates.end(chat, at)
-            if rates.free(now) and chat_id not in rates.busy(now):
+                limiter.release(chat, at)
+            if limiter.count_free(now) and chat_id not in limiter.get_busy_chats(now):
                 break
-            change = min(rates.next_change(now), ends[0][0] if ends else float("inf"))
+            change = min(limiter.get_next_change(now), ends[0][0] if ends else float("inf"))
             assert change > now, "a bot that waits must be told of a time to come"
             now = change
-        rates.start(chat_id)
+        limiter.acquire(chat_id)
         arrived.append((now + there_s, chat_id))
         heapq.heappush(ends, (now + there_s + back_s, chat_id))
     return sorted(arrived)
@@ -65,30 +65,30 @@ def test_a_chat_is_left_alone_between_two_messages(
 
 
 def test_a_flood_holds_the_chat_alone() -> None:
-    rates = RateLimiter(30, 1)
-    rates.flood(1, 0.0, 7.0)
-    assert (rates.busy(6.9), rates.free(6.9)) == ({1}, 30)
-    assert rates.busy(7.0) == set()
+    limiter = RateLimiter(30, 1)
+    limiter.hold_flooded(1, 0.0, 7.0)
+    assert (limiter.get_busy_chats(6.9), limiter.count_free(6.9)) == ({1}, 30)
+    assert limiter.get_busy_chats(7.0) == set()
 
 
 def test_floods_in_two_chats_hold_everybody() -> None:
-    rates = RateLimiter(30, 1)
-    rates.flood(1, 0.0, 3.0)
-    rates.flood(2, 1.0, 5.0)
-    assert (rates.free(4.9), rates.next_change(4.0)) == (0, 5.0)
-    assert rates.free(5.0) == 30
+    limiter = RateLimiter(30, 1)
+    limiter.hold_flooded(1, 0.0, 3.0)
+    limiter.hold_flooded(2, 1.0, 5.0)
+    assert (limiter.count_free(4.9), limiter.get_next_change(4.0)) == (0, 5.0)
+    assert limiter.count_free(5.0) == 30
 
 
 def test_a_flood_that_is_over_does_not_count() -> None:
-    rates = RateLimiter(30, 1)
-    rates.flood(1, 0.0, 3.0)
-    rates.flood(2, 4.0, 6.0)
-    assert rates.free(5.0) == 30
+    limiter = RateLimiter(30, 1)
+    limiter.hold_flooded(1, 0.0, 3.0)
+    limiter.hold_flooded(2, 4.0, 6.0)
+    assert limiter.count_free(5.0) == 30
 
 
 def test_a_free_bot_waits_for_nothing() -> None:
-    rates = RateLimiter(2, 1)
-    assert rates.next_change(0.0) == float("inf")
-    rates.start(1)
-    rates.end(1, 0.5)
-    assert rates.next_change(0.5) == 1.5
+    limiter = RateLimiter(2, 1)
+    assert limiter.get_next_change(0.0) == float("inf")
+    limiter.acquire(1)
+    limiter.release(1, 0.5)
+    assert limiter.get_next_change(0.5) == 1.5

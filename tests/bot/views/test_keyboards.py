@@ -9,35 +9,36 @@ import pytest
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.views import keyboards, replies
+from bot.views import keyboards
+from bot.views import text as text_views
 from inference.checkpoints.registry import Card
 from inference.listing.cases import list_cases
 from locales.translate import LANGUAGES, translate
 from storage.records import DescriptionRecord
-from tests.bot.views.test_replies import WRITTEN
+from tests.bot.views.test_text import WRITTEN
 
 BIG = 2**63 - 1
 EACH = [
     keyboards.Generate(listing=BIG),
-    keyboards.Clear(listing=BIG),
-    keyboards.Drop(listing=BIG, message=BIG),
-    keyboards.Cancel(request=BIG),
+    keyboards.ClearDraft(listing=BIG),
+    keyboards.DropPhoto(listing=BIG, message=BIG),
+    keyboards.CancelRequest(request=BIG),
     keyboards.ShowModels(),
     keyboards.TurnPage(page=BIG),
-    keyboards.ChooseModel(tag=keyboards.tag("x" * 255)),
+    keyboards.ChooseModel(tag=keyboards.hash_name("x" * 255)),
     keyboards.ShowCases(),
-    keyboards.RunCase(tag=keyboards.tag("пример: 1")),
+    keyboards.RunCase(tag=keyboards.hash_name("пример: 1")),
     keyboards.Vote(description=BIG, good=False),
-    *(keyboards.Blame(description=BIG, reason=reason) for reason in replies.REASONS),
-    keyboards.Correct(description=BIG),
-    keyboards.LeaveText(),
-    keyboards.Again(description=BIG),
-    keyboards.ShowOthers(description=BIG),
-    keyboards.Rewrite(description=BIG, tag=keyboards.tag("mini")),
-    *(keyboards.Prefer(comparison=BIG, choice=choice) for choice in replies.CHOICES),
-    keyboards.Recall(description=BIG),
-    *(keyboards.Speak(language=language) for language in LANGUAGES),
-    keyboards.Forget(sure=True),
+    *(keyboards.ChooseReason(description=BIG, reason=reason) for reason in text_views.REASONS),
+    keyboards.StartCorrection(description=BIG),
+    keyboards.CancelCorrection(),
+    keyboards.WriteAgain(description=BIG),
+    keyboards.ShowOtherModels(description=BIG),
+    keyboards.WriteWith(description=BIG, tag=keyboards.hash_name("mini")),
+    *(keyboards.ChooseBetter(comparison=BIG, choice=choice) for choice in text_views.CHOICES),
+    keyboards.ShowDescription(description=BIG),
+    *(keyboards.SetLanguage(language=language) for language in LANGUAGES),
+    keyboards.AnswerForget(sure=True),
 ]
 
 
@@ -74,30 +75,36 @@ def description(**given: object) -> DescriptionRecord:
 def test_votes_are_ticked_and_more_is_unfolded_below_them(language: str) -> None:
     say = partial(translate, language=language)
     others = cards("nano", "pico")
-    assert captions(keyboards.judge(description(), say, []))[0] == ["👍", "👎", "✏️"]
-    assert len(captions(keyboards.judge(description(), say, []))[-1]) == 1
-    assert captions(keyboards.judge(description(vote=1, correction="…"), say, others))[0] == ["👍 ✓", "👎", "✏️ ✓"]
-    reasons = captions(keyboards.judge(description(vote=-1, reason="item"), say, others, "reasons"))
+    assert captions(keyboards.build_feedback_keyboard(description(), say, []))[0] == ["👍", "👎", "✏️"]
+    assert len(captions(keyboards.build_feedback_keyboard(description(), say, []))[-1]) == 1
+    assert captions(keyboards.build_feedback_keyboard(description(vote=1, correction="…"), say, others))[0] == [
+        "👍 ✓",
+        "👎",
+        "✏️ ✓",
+    ]
+    reasons = captions(keyboards.build_feedback_keyboard(description(vote=-1, reason="item"), say, others, "reasons"))
     assert [row[0].endswith("✓") for row in reasons[1:-1]] == [True, False, False, False, False]
-    models = captions(keyboards.judge(description(), say, others, "models"))
+    models = captions(keyboards.build_feedback_keyboard(description(), say, others, "models"))
     assert models[1:-1] == [["nano"], ["pico"]]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cases_are_offered_by_title(language: str) -> None:
     cases = list_cases(Path(__file__).parents[3] / "testcases")
-    assert captions(keyboards.cases(cases, language)) == [[case.title[language]] for case in cases]
+    assert captions(keyboards.build_cases_keyboard(cases, language)) == [[case.title[language]] for case in cases]
 
 
 def test_the_chosen_model_is_ticked() -> None:
-    assert captions(keyboards.models(cards("mini", "nano"), "nano")) == [["mini"], ["nano ✓"]]
+    assert captions(keyboards.build_models_keyboard(cards("mini", "nano"), "nano")) == [["mini"], ["nano ✓"]]
 
 
 def test_models_come_in_pages_with_a_way_to_those_beside() -> None:
     for page, turns in ((0, ["→"]), (1, ["←", "→"]), (2, ["←"])):
-        assert captions(keyboards.models(cards("mini"), "mini", page, 2)) == [["mini ✓"], turns]
+        assert captions(keyboards.build_models_keyboard(cards("mini"), "mini", page, 2)) == [["mini ✓"], turns]
 
 
 def test_no_keyboard_has_more_buttons_than_telegram_takes() -> None:
-    keyboard = keyboards.judge(description(), translate, cards(*(f"{number}" for number in range(200))), "models")
+    keyboard = keyboards.build_feedback_keyboard(
+        description(), translate, cards(*(f"{number}" for number in range(200))), "models"
+    )
     assert sum(map(len, captions(keyboard))) <= 100

@@ -8,14 +8,14 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from bot.workers.concurrency import PeriodicTask, backoff_s, gather_all, retry_until_done
+from bot.workers.concurrency import PeriodicTask, compute_backoff_s, gather_all, retry_until_done
 from bot.workers.signals import Signal
 
 Script = Callable[[], Coroutine[None, None, None]]
 
 
 def test_pauses_grow_and_stay_bounded() -> None:
-    assert [backoff_s(failures, 0.5, 4) for failures in (1, 2, 3, 4, 5, 10_000)] == [0.5, 1, 2, 4, 4, 4]
+    assert [compute_backoff_s(failures, 0.5, 4) for failures in (1, 2, 3, 4, 5, 10_000)] == [0.5, 1, 2, 4, 4, 4]
 
 
 class TestLoop:

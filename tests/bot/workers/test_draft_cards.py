@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bot.conversation.chat import Rules, UnitOfWork
+from bot.conversation.chat import Rules, UnitOfWork, open_unit_of_work
 from bot.conversation.notify import close_window
 from bot.workers import draft_cards
 from bot.workers.draft_cards import DraftCardWorker
@@ -48,9 +49,7 @@ def run(script: Callable[[Window], Awaitable[None]], folder: Path) -> None:
         store = await Store.open(f"sqlite+aiosqlite:///{folder / 'base.db'}")
         rules = Rules(default="mini", data=folder)
         try:
-            await script(
-                Window(store, DraftCardWorker(store, lambda tx: UnitOfWork(tx, [], rules, time.time()), Signals()))
-            )
+            await script(Window(store, DraftCardWorker(partial(open_unit_of_work, store, list, rules), Signals())))
         finally:
             await store.close()
 

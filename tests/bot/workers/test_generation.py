@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.app import App
-from bot.workers import generation
+from bot.workers import generation, jobs
 from inference.errors import CheckpointError
 from inference.listing.types import Description, Stage, Submission
 from sandbox.server import Sandbox
@@ -23,7 +23,7 @@ from tests.support.bot.service import service
 Json = dict[str, object]
 
 
-class Desk:
+class UserGroup:
     """Users who ask for texts, and a gate that their texts wait at."""
 
     def __init__(self, sandbox: Sandbox, engine: PretendEngine) -> None:
@@ -42,7 +42,7 @@ class Desk:
         return [text for text in texts(self.sandbox.user(number)) if "пишет:" in text]
 
 
-Script = Callable[[Desk, App], Awaitable[None]]
+Script = Callable[[UserGroup, App], Awaitable[None]]
 
 
 def run(script: Script, folder: Path, engine: PretendEngine | None = None, **given: object) -> None:
@@ -51,7 +51,7 @@ def run(script: Script, folder: Path, engine: PretendEngine | None = None, **giv
     async def opened() -> None:
         pretend = engine or PretendEngine(folder, ["mini", "nano"])
         async with Sandbox() as sandbox, service(sandbox, folder, pretend, **given) as app:
-            await script(Desk(sandbox, pretend), app)
+            await script(UserGroup(sandbox, pretend), app)
 
     asyncio.run(opened())
 
@@ -63,30 +63,30 @@ async def requests(app: App, *numbers: int) -> list[Request | None]:
 
 
 def test_the_engine_gets_two_batches_and_not_more(tmp_path: Path) -> None:
-    async def script(uow: Desk, app: App) -> None:
-        uow.engine.gate.clear()
+    async def script(users: UserGroup, app: App) -> None:
+        users.engine.gate.clear()
         for number in range(1, 6):
-            await uow.ask(number)
-        await until(lambda: len(uow.engine.asked) == 2)
+            await users.ask(number)
+        await until(lambda: len(users.engine.asked) == 2)
         async with app.store.transaction() as tx:
             assert len(await tx.requests.list_pending(9)) == 3
-        uow.engine.gate.set()
-        await until(lambda: all(uow.answers(number) for number in range(1, 6)))
-        assert len(uow.engine.asked) == 5
+        users.engine.gate.set()
+        await until(lambda: all(users.answers(number) for number in range(1, 6)))
+        assert len(users.engine.asked) == 5
 
     run(script, tmp_path, max_batch=1)
 
 
 def test_both_texts_of_a_comparison_are_written_at_the_same_time(tmp_path: Path) -> None:
-    async def script(uow: Desk, app: App) -> None:
-        uow.engine.gate.clear()
-        anna = uow.sandbox.user(1)
+    async def script(users: UserGroup, app: App) -> None:
+        users.engine.gate.clear()
+        anna = users.sandbox.user(1)
         await anna.text("Куртка, цена 500")
         await anna.wait(lambda message: "reply_markup" in message)
         await anna.text("/compare")
-        await until(lambda: len(uow.engine.asked) == 2)
-        assert {checkpoint for checkpoint, *_ in uow.engine.asked} == {"mini", "nano"}
-        uow.engine.gate.set()
+        await until(lambda: len(users.engine.asked) == 2)
+        assert {checkpoint for checkpoint, *_ in users.engine.asked} == {"mini", "nano"}
+        users.engine.gate.set()
 
     run(script, tmp_path)
 
@@ -97,12 +97,12 @@ class TestStop:
             engine = PretendEngine(tmp_path, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
-                uow = Desk(sandbox, engine)
+                users = UserGroup(sandbox, engine)
                 async with service(sandbox, tmp_path, engine):
-                    await uow.ask(1)
+                    await users.ask(1)
                     await until(lambda: engine.asked)
                     asyncio.get_running_loop().call_later(0.3, engine.gate.set)
-                assert len(uow.answers(1)) == 1
+                assert len(users.answers(1)) == 1
 
         asyncio.run(script())
 
@@ -111,15 +111,15 @@ class TestStop:
             engine = PretendEngine(tmp_path, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
-                uow = Desk(sandbox, engine)
+                users = UserGroup(sandbox, engine)
                 begun = time.monotonic()
                 async with service(sandbox, tmp_path, engine, drain_s=0.1):
-                    await uow.ask(1)
+                    await users.ask(1)
                     await until(lambda: engine.asked)
                 assert time.monotonic() - begun < 8
                 engine.gate.set()
                 async with service(sandbox, tmp_path, engine) as app:
-                    await until(lambda: uow.answers(1))
+                    await until(lambda: users.answers(1))
                     (request,) = await requests(app, 1)
                 assert request is not None
                 assert (request.state, request.attempts) == ("done", 0)
@@ -154,13 +154,13 @@ class LostEngine(PretendEngine):
 def test_who_asks_to_be_forgotten_is_written_for_no_longer(tmp_path: Path) -> None:
     engine = LostEngine(tmp_path)
 
-    async def script(uow: Desk, app: App) -> None:
-        await uow.ask(1)
+    async def script(users: UserGroup, app: App) -> None:
+        await users.ask(1)
         await until(lambda: engine.asked)
         async with app.store.transaction() as tx:
             await tx.users.delete(1)
         await until(lambda: engine.left)
-        assert uow.answers(1) == []
+        assert users.answers(1) == []
 
     run(script, tmp_path, engine)
 
@@ -170,11 +170,11 @@ class TestFailures:
         async def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(generation, "deliver", fail)
+        monkeypatch.setattr(jobs, "deliver", fail)
 
-        async def script(uow: Desk, app: App) -> None:
-            await uow.ask(1)
-            await uow.sandbox.user(1).wait(lambda message: "Текст написать не удалось" in message.get("text", ""))
+        async def script(users: UserGroup, app: App) -> None:
+            await users.ask(1)
+            await users.sandbox.user(1).wait(lambda message: "Текст написать не удалось" in message.get("text", ""))
             (request,) = await requests(app, 1)
             assert request is not None
             assert request.state == "failed"
@@ -187,15 +187,15 @@ class TestFailures:
         async def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError
 
-        monkeypatch.setattr(generation, "deliver", fail)
+        monkeypatch.setattr(jobs, "deliver", fail)
         monkeypatch.setattr(generation, "fail", fail)
 
-        async def script(uow: Desk, app: App) -> None:
-            await uow.ask(1)
+        async def script(users: UserGroup, app: App) -> None:
+            await users.ask(1)
             async with asyncio.timeout(10):
                 while (request := (await requests(app, 1))[0]) is None or request.state != "failed":
                     await asyncio.sleep(0.02)
-            assert len(uow.engine.asked) == MAX_ATTEMPTS
+            assert len(users.engine.asked) == MAX_ATTEMPTS
 
         run(script, tmp_path)
 
@@ -209,8 +209,8 @@ class TestFailures:
         engine = HalfEngine(tmp_path)
         engine.names.append("nano")
 
-        async def script(uow: Desk, app: App) -> None:
-            anna = uow.sandbox.user(1)
+        async def script(users: UserGroup, app: App) -> None:
+            anna = users.sandbox.user(1)
             await anna.text("Куртка, цена 500")
             await anna.wait(lambda message: "reply_markup" in message)
             await anna.text("/compare")
@@ -222,9 +222,9 @@ class TestFailures:
         run(script, tmp_path, engine)
 
     def test_a_photo_that_is_gone_is_named(self, tmp_path: Path) -> None:
-        async def script(uow: Desk, app: App) -> None:
-            uow.sandbox.faults.add("download", code=404, times=None)
-            anna = uow.sandbox.user(1)
+        async def script(users: UserGroup, app: App) -> None:
+            users.sandbox.faults.add("download", code=404, times=None)
+            anna = users.sandbox.user(1)
             await anna.photo(picture(), "Куртка, цена 500")
             await anna.wait(lambda message: "reply_markup" in message)
             await anna.press("Сгенерировать")
@@ -249,10 +249,10 @@ class TestCrash:
             engine = PretendEngine(tmp_path, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
-                uow = Desk(sandbox, engine)
+                users = UserGroup(sandbox, engine)
                 async with service(sandbox, tmp_path, engine, drain_s=0) as app:
-                    await uow.ask(1)
-                    await uow.ask(2)
+                    await users.ask(1)
+                    await users.ask(2)
                 app = await App.build(app.settings, engine)
                 async with app.store.transaction() as tx:
                     for _ in range(2):
@@ -261,10 +261,10 @@ class TestCrash:
                 engine.asked.clear()
                 async with app.running():
                     await until(lambda: engine.asked)
-                    await uow.ask(3)
+                    await users.ask(3)
                     assert ["100" in sent.attributes for *_, sent in engine.asked] == [True]
                     engine.gate.set()
-                    await until(lambda: all(uow.answers(number) for number in (1, 2, 3)))
+                    await until(lambda: all(users.answers(number) for number in (1, 2, 3)))
 
         asyncio.run(script())
 
@@ -275,9 +275,9 @@ class TestCrash:
             engine = PretendEngine(folder, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
-                uow = Desk(sandbox, engine)
+                users = UserGroup(sandbox, engine)
                 async with service(sandbox, folder, engine, drain_s=0) as app:
-                    await uow.ask(1)
+                    await users.ask(1)
                     await until(lambda: engine.asked)
                 engine.gate.set()
                 app = await App.build(app.settings, engine)
@@ -292,6 +292,6 @@ class TestCrash:
                             await asyncio.sleep(0.02)
                     told = "Текст написать не удалось" if state == "failed" else "пишет:"
                     await sandbox.user(1).wait(told)
-                assert len(uow.answers(1)) == answers
+                assert len(users.answers(1)) == answers
 
         asyncio.run(script())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.workers.polling import Inbox, Polling, sender_of
+from bot.workers.polling import Inbox, Polling, get_sender_id
 from bot.workers.signals import Signal
 from inference.errors import InvalidInput
 from sandbox.server import Sandbox
@@ -179,4 +179,4 @@ class TestTwoPollers:
     ],
 )
 def test_an_update_belongs_to_whose_doing_it_is(update: dict[str, object], user: int | None) -> None:
-    assert sender_of(update) == user
+    assert get_sender_id(update) == user

@@ -119,8 +119,7 @@ class TestRates:
     def test_typing_is_shown_where_a_text_is_written_and_keeps_to_the_rates(self, tmp_path: Path) -> None:
         async def script(place: Office) -> None:
             await place.user()
-            sender = place.sender(chat=2)
-            sender.writing_for = lambda: [1]
+            sender = place.sender(chat=2, typing=[1])
             async with place.sending(sender):
                 await until(lambda: place.calls("sendChatAction"))
                 await place.put(OutgoingMessage(1, "done"))

@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiogram import Dispatcher
 from aiogram.types import CallbackQuery, Message
 
-from bot.conversation.chat import Chat, Rules, UnitOfWork
+from bot.conversation.chat import Chat, Rules, open_unit_of_work
 from bot.workers.signals import Signals
 from bot.workers.updates import UpdateWorker
 from sandbox.server import Sandbox
@@ -62,9 +63,7 @@ async def desks(folder: Path) -> AsyncGenerator[Desks]:
     async with Sandbox() as sandbox, client(sandbox) as bot:
         store = await Store.open(f"sqlite+aiosqlite:///{folder / 'inbox.db'}")
         rules, dispatcher = Rules(default="mini", data=folder), Dispatcher(disable_fsm=True)
-        handling = UpdateWorker(
-            store, bot, dispatcher, lambda tx: UnitOfWork(tx, [], rules, time.time()), "here", Signals()
-        )
+        handling = UpdateWorker(partial(open_unit_of_work, store, list, rules), bot, dispatcher, "here", Signals())
         try:
             yield Desks(sandbox, store, handling, dispatcher)
         finally:

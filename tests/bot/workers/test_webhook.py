@@ -172,7 +172,7 @@ class TestRegistration:
                 async with service(sandbox, tmp_path, webhook_url=url, webhook_secret=SECRET, webhook_port=0) as app:
                     with pytest.raises(InvalidInput) as refused:
                         async with asyncio.timeout(10):
-                            await app.over()
+                            await app.wait_stopped()
                 assert refused.value.message.code == complaint
 
         asyncio.run(script())

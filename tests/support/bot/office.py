@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.conversation.chat import Rules, UnitOfWork
+from bot.conversation.chat import Rules, open_unit_of_work
 from bot.telegram.rate_limit import RateLimiter
 from bot.workers.concurrency import PeriodicTask
 from bot.workers.sender import Sender
@@ -74,17 +74,13 @@ class Office:
             while await self.pending():
                 await asyncio.sleep(0.01)
 
-    def sender(self, owner: str = "here", *, total: int = 1000, chat: float = 100) -> Sender:
+    def sender(
+        self, worker_id: str = "here", *, total: int = 1000, chat: float = 100, typing: Collection[int] = ()
+    ) -> Sender:
         """A sender that is not running yet."""
         rules = Rules(default="mini", data=self.folder)
-        return Sender(
-            self.store,
-            self.bot,
-            RateLimiter(total, chat),
-            lambda tx: UnitOfWork(tx, [], rules, time.time()),
-            owner,
-            self.signal,
-        )
+        open_uow = partial(open_unit_of_work, self.store, list, rules)
+        return Sender(open_uow, self.bot, RateLimiter(total, chat), worker_id, self.signal, lambda: typing)
 
     @asynccontextmanager
     async def sending(self, sender: Sender | None = None) -> AsyncGenerator[Sender]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from bot.app import App
-from bot.logs import set_up
+from bot.logs import configure_logging
 from bot.settings import load_settings
 from tests.support.bot.conversation import PretendEngine
 
@@ -16,13 +16,13 @@ from tests.support.bot.conversation import PretendEngine
 async def main() -> None:
     """Run until SIGTERM, and say when it runs."""
     settings = load_settings()
-    set_up(settings.log_level, settings.secrets)
+    configure_logging(settings.log_level, settings.secrets)
     app = await App.build(settings, PretendEngine(Path(settings.data), ["mini"]))
     async with app.running():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
         sys.stdout.write("running\n")
         sys.stdout.flush()
-        await app.over()
+        await app.wait_stopped()
 
 
 if __name__ == "__main__":

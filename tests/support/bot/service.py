@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.app import App
 from bot.settings import Settings, load_settings
-from bot.workers.generation import TextEngine
+from bot.workers.jobs import TextEngine
 from sandbox.server import Sandbox
 from tests.support.bot.conversation import PretendEngine
 

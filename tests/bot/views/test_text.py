@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.conversation.draft import build_draft
-from bot.views import replies
+from bot.views import draft as draft_views
+from bot.views import text as text_views
 from inference.checkpoints.registry import Card
 from inference.errors import Message
 from inference.listing.cases import Case, list_cases
@@ -67,8 +68,8 @@ class TestCard:
     ) -> None:
         notes = tuple(Note(number, text) for number, text in enumerate(texts))
         draft = build_draft(replace(EMPTY, photos=tuple(photos), notes=notes), 20)
-        shown = replies.card(draft, say(language), rewritten=True)
-        assert len(shown) <= replies.LENGTH
+        shown = draft_views.format_card(draft, say(language), is_rewritten=True)
+        assert len(shown) <= text_views.LENGTH
         Tags(shown)
 
     @both_languages
@@ -78,31 +79,31 @@ class TestCard:
         photos = tuple(
             replace(each, kind="document", name="&" * 60, mime="application/pdf") for each in map(photo, range(30))
         )
-        shown = replies.card(
-            build_draft(replace(EMPTY, photos=photos, notes=(Note(1, text),)), 20), say(language), rewritten=True
+        shown = draft_views.format_card(
+            build_draft(replace(EMPTY, photos=photos, notes=(Note(1, text),)), 20), say(language), is_rewritten=True
         )
-        assert len(shown) <= replies.LENGTH
+        assert len(shown) <= text_views.LENGTH
         assert translate(Message("and-more", {"count": 1}), language).partition("1")[0] in unescape(shown)
 
     def test_free_text_is_shown_as_it_is(self) -> None:
         draft = build_draft(replace(EMPTY, notes=(Note(1, "Почти <новая> & тёплая\nЦена: 5000"),)), 20)
-        shown = replies.card(draft, say("ru"))
+        shown = draft_views.format_card(draft, say("ru"))
         assert "• Почти &lt;новая&gt; &amp; тёплая\n• <b>Цена:</b> 5000" in shown
 
 
 class TestTexts:
     def test_a_text_is_one_message_and_nothing_but_itself(self) -> None:
-        assert replies.pieces("Куртка <L> & шапка") == ["Куртка &lt;L&gt; &amp; шапка"]
+        assert text_views.split_text("Куртка <L> & шапка") == ["Куртка &lt;L&gt; &amp; шапка"]
 
     @given(st.text(alphabet="аб &<\n", max_size=9000))
     def test_a_long_one_is_cut_where_it_hurts_least_and_nothing_is_lost(self, text: str) -> None:
-        pieces = replies.pieces(text)
-        assert all(len(piece) <= replies.LENGTH for piece in pieces)
+        pieces = text_views.split_text(text)
+        assert all(len(piece) <= text_views.LENGTH for piece in pieces)
         assert "".join(unescape("".join(pieces)).split()) == "".join(text.split())
 
     @both_languages
     def test_the_scores_that_there_are_stand_in_a_folded_quote(self, language: str) -> None:
-        shown = replies.scores(WRITTEN, say(language), note="?")
+        shown = text_views.format_scores(WRITTEN, say(language), note="?")
         Tags(shown)
         assert shown.startswith("?\n\n<blockquote expandable>")
         assert translate(Message("score-clipscore-mean"), language) in shown
@@ -111,15 +112,15 @@ class TestTexts:
 
     def test_each_reason_is_said_once(self) -> None:
         reason = Message("match-refused")
-        shown = replies.refusal([reason, reason], say("ru"))
+        shown = text_views.format_refusal([reason, reason], say("ru"))
         assert shown.count(translate(reason)) == 1
 
     @pytest.mark.parametrize("case", list_cases(ROOT / "testcases"), ids=lambda case: case.name)
     @both_languages
     def test_a_case_fits_under_its_photos(self, case: Case, language: str) -> None:
-        shown = replies.caption(case, language)
+        shown = text_views.format_case_caption(case, language)
         Tags(shown)
-        assert len(shown) <= replies.CAPTION_LENGTH
+        assert len(shown) <= text_views.CAPTION_LENGTH
         assert case.attributes.strip() in unescape(shown)
 
 
@@ -136,10 +137,10 @@ class TestLines:
         ],
     )
     def test_a_place_is_counted_as_the_language_does(self, count: int, language: str, text: str) -> None:
-        assert replies.place(count, say(language)).endswith(text)
+        assert draft_views.format_place(count, say(language)).endswith(text)
 
     def test_the_step_under_way_is_marked(self) -> None:
-        assert replies.progress("writing", say("ru")) == "проверяю → читаю фото → <b>пишу</b> → оцениваю"
+        assert draft_views.format_progress("writing", say("ru")) == "проверяю → читаю фото → <b>пишу</b> → оцениваю"
 
     @both_languages
     def test_a_model_is_described_by_its_card(self, language: str) -> None:
@@ -147,32 +148,32 @@ class TestLines:
         card = Card(
             folder=Path("captioner/mini"), family="f", version="1", languages=("ru",), max_photos=1, summary=summary
         )
-        shown = replies.model(card, 0.456, say(language), language)
+        shown = text_views.format_model(card, 0.456, say(language), language)
         assert shown.startswith(f"<b>mini</b> — {'Р' if language == 'ru' else 'E'}\n")
         assert translate(Message("model-photos", {"count": 1}), language) in shown
         assert translate(Message("model-speed", {"seconds": 0.46}), language) in shown
-        blind = replies.model(replace(card, max_photos=0), None, say(language), language)
+        blind = text_views.format_model(replace(card, max_photos=0), None, say(language), language)
         assert translate(Message("model-no-photos"), language) in blind
         languages = translate(Message("model-languages", {"languages": "ru"}), language)
         assert languages in shown
-        assert languages not in replies.model(replace(card, languages=()), None, say(language), language)
+        assert languages not in text_views.format_model(replace(card, languages=()), None, say(language), language)
 
     @both_languages
     def test_statistics_name_what_was_wrong_in_words(self, language: str) -> None:
         judged = CheckpointStats(5, 3, 1, 1, 2, 0, {"item": 1})
         stats = Stats(2, 1, 4, {"done": 3}, {"mini": judged}, None)
-        shown = replies.statistics(stats, say(language))
+        shown = text_views.format_stats(stats, say(language))
         Tags(shown)
         assert translate(Message("reason-item"), language) in shown
         assert translate(Message("stats-counts", {"users": 2, "blocked": 1, "listings": 4}), language) in shown
 
     def test_a_beginning_is_one_line(self) -> None:
-        assert replies.beginning("Куртка\nтёплая", 40) == "Куртка тёплая"
-        assert replies.beginning("абв где", 5) == "абв…"
+        assert text_views.shorten("Куртка\nтёплая", 40) == "Куртка тёплая"
+        assert text_views.shorten("абв где", 5) == "абв…"
 
 
 def test_what_moderation_only_warns_of_is_said_once_below_the_card() -> None:
     warning = Message("contact-phone")
-    said = replies.done([warning, warning], say("ru"))
+    said = draft_views.format_done([warning, warning], say("ru"))
     assert said.startswith(translate(Message("card-done")))
     assert said.count(translate(warning)) == 1
