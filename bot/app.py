@@ -39,7 +39,7 @@ from bot.workers.sender import Sender
 from bot.workers.signals import Signal, Signals
 from bot.workers.updates import UpdateWorker
 from bot.workers.webhook import Webhook
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import InvalidInput
 from inference.listing.cases import list_cases
 from inference.listing.files import load_toml

@@ -68,7 +68,7 @@ def restore_logging() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tiny_checks(tiny_root: Path, tiny_clip: Clip) -> Checks:
     """Checks with the real NudeNet and random weights otherwise; every photo matches every text."""
-    from inference.checkpoints.registry import load_card
+    from inference.checkpoints.card import load_card
     from inference.moderation.checks import Checks
     from inference.moderation.texts import ToxicityClassifier
 

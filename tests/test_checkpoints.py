@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from inference.captioners.families import FAMILIES
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import FORMATS
-from inference.checkpoints.registry import Card, list_cards, verify
+from inference.checkpoints.registry import is_installed, list_cards, verify
 from tests.support.sources import ROOT
 
 CARDS, ERRORS = list_cards(ROOT / "checkpoints")
-HERE = [card for card in CARDS if card.is_here]
+HERE = [card for card in CARDS if is_installed(card)]
 PUBLIC = [card for card in CARDS if card.download]
 MAX_BYTES = 80_000_000
 

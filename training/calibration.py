@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from evaluation.ranking import roc_auc
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.masking.morphology import get_part_of_speech, lemmatize
 from inference.moderation.match import MatchPolicy, compute_photo_fits

@@ -18,7 +18,8 @@ from torch import Tensor
 from inference.captioners.interrogator.captioner import THRESHOLDS, load_templates
 from inference.captioners.interrogator.labels import encode_tables
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, load_phrases
-from inference.checkpoints.registry import Card, get_card, load_card, save_card
+from inference.checkpoints.card import Card, load_card, save_card
+from inference.checkpoints.registry import get_card
 from inference.clip.dual_encoder import Clip
 from inference.listing.photos import load_photo
 from training.data.examples import PhotoLabels, load_photo_labels

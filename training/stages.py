@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints.registry import Card, load_card, save_card
+from inference.checkpoints.card import Card, load_card, save_card
 from inference.clip.dual_encoder import GRID, Clip
 from inference.diversity import DiversityClassifier
 from inference.moderation.match import MatchPolicy

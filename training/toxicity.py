@@ -18,7 +18,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers
 from torch import Tensor
 from tqdm import tqdm
 
-from inference.checkpoints.registry import Card, save_card
+from inference.checkpoints.card import Card, save_card
 from inference.moderation.disguises import uncover
 from inference.moderation.spelling import (
     SPACE_ID,

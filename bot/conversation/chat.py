@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from aiogram.types import InlineKeyboardMarkup
 
 from bot.views.text import escape_html
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case
 from locales.translate import Translatable, translate

@@ -13,7 +13,7 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.views.text import CHOICES, REASONS
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case
 from locales.translate import LANGUAGES, Translate

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final
 
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case
 from locales.translate import Translate

@@ -16,7 +16,7 @@ from bot.logs import new_error_id
 from bot.telegram.downloads import DownloadedPhoto, PhotoDownloader
 from bot.telegram.photo_store import PhotoStore
 from bot.workers.concurrency import gather_all
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import CheckpointError, InvalidInput, UserError
 from inference.listing.cases import load_submission
 from inference.listing.types import Description, Stage, Submission

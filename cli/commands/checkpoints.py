@@ -10,8 +10,9 @@ from pathlib import Path
 from time import perf_counter
 
 from cli.parser import ROOT, Parser
+from inference.checkpoints.card import CARD, Card
 from inference.checkpoints.convert import FORMATS, import_original
-from inference.checkpoints.registry import CARD, Card, check_present, find_cards, list_cards, verify
+from inference.checkpoints.registry import check_installed, find_cards, is_installed, list_cards, verify
 from inference.errors import CheckpointError, Message
 from locales.translate import Translate
 
@@ -57,8 +58,8 @@ def run_list(arguments: argparse.Namespace, translate: Translate) -> int:
     cards, errors = list_cards(arguments.checkpoints)
     rows = [(card, _format_row(card, arguments.language, translate)) for card in cards]
     widths = [max(map(len, column)) for column in zip(*(row for _, row in rows), strict=True)]
-    here = _align([row for card, row in rows if card.is_here], widths)
-    waiting = _align([row for card, row in rows if not card.is_here], widths)
+    here = _align([row for card, row in rows if is_installed(card)], widths)
+    waiting = _align([row for card, row in rows if not is_installed(card)], widths)
     print("\n".join([*here, *(["", translate(Message("list-waiting"))] if waiting else []), *waiting]))
     for error in errors:
         print(translate(error.message), file=sys.stderr)
@@ -67,8 +68,8 @@ def run_list(arguments: argparse.Namespace, translate: Translate) -> int:
 
 def _format_row(card: Card, language: str, translate: Translate) -> tuple[str, str, str, str]:
     """Return id, family, size (empty when unknown) and summary of a card."""
-    size = card.size if card.is_here else card.published_size
-    if not card.is_here or size >= _GIGABYTE:
+    size = card.size if is_installed(card) else card.published_size
+    if not is_installed(card) or size >= _GIGABYTE:
         size_text = translate(Message("gigabytes", {"gigabytes": size / _GIGABYTE})) if size else ""
     else:
         size_text = translate(Message("megabytes", {"megabytes": size / 1e6}))
@@ -129,7 +130,7 @@ def _format_pull(arguments: argparse.Namespace) -> str:
 def run_verify(arguments: argparse.Namespace, translate: Translate) -> int:
     """Compare the files with the hashes on the card, and run each checkpoint once."""
     for card in _find(arguments.checkpoints, arguments.name):
-        check_present(card)
+        check_installed(card)
         from inference.serving.smoke_test import run_smoke_test  # torch: not for --help
 
         started = perf_counter()
@@ -151,6 +152,6 @@ def run_import(arguments: argparse.Namespace, translate: Translate) -> int:
 def _find(root: Path, name: str) -> list[Card]:
     cards = find_cards(root, name)
     if not cards:
-        known = ", ".join(card.id for card in list_cards(root)[0] if card.is_here) or "—"
+        known = ", ".join(card.id for card in list_cards(root)[0] if is_installed(card)) or "—"
         raise CheckpointError("checkpoint-missing", checkpoint=name, known=known)
     return cards

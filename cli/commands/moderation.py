@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cli.parser import Parser
 from inference.checkpoints import registry
+from inference.checkpoints.card import save_card
 from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
@@ -59,7 +60,7 @@ def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
         second = calibration.measure_second_opinion(card, clothes, _find_photos(arguments.nude))
         print(json.dumps({"second_opinion": second}))
         measured |= {"nudity_threshold": second["threshold"]} if second["helps"] else {}
-    registry.save_card(replace(card, calibration=unchanged | measured))
+    save_card(replace(card, calibration=unchanged | measured))
     print(json.dumps(measured))
     return 0
 

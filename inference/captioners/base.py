@@ -9,11 +9,10 @@ from typing import Protocol, cast
 
 from PIL import Image
 
-from inference.captioners.families import FAMILIES
-from inference.checkpoints.registry import Card
+from inference.captioners.families import get_family
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.devices import Device
-from inference.errors import CheckpointError
 from inference.listing.types import DiversityToken
 
 
@@ -62,8 +61,6 @@ Load = Callable[[Card, LoadContext], Captioner]
 
 
 def load_captioner(card: Card, context: LoadContext) -> Captioner:
-    """The captioner of a card's folder. Raises `CheckpointError` for an unknown family."""
-    if card.family not in FAMILIES:
-        raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
-    module, _, name = FAMILIES[card.family].partition(":")
+    """Load the captioner of a card's folder. Raises `CheckpointError` for an unknown family."""
+    module, _, name = get_family(card).captioner.partition(":")
     return cast(Load, getattr(import_module(module), name).load)(card, context)

@@ -1,18 +1,35 @@
-"""Which code loads which family of captioners. A table alone: whoever only asks for a name does not wait for torch."""
+"""The families of captioners by name. Importing them does not import torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-# Family → "module:class"; a module is imported when the first of its checkpoints is loaded.
-FAMILIES: Mapping[str, str] = {
-    "blip2": "inference.captioners.blip2.captioner:Blip2Captioner",
-    "flamingo": "inference.captioners.flamingo.captioner:FlamingoCaptioner",
-    "interrogator": "inference.captioners.interrogator.captioner:Interrogator",
-    "clipcap": "inference.captioners.clipcap.captioner:ClipCapCaptioner",
-    "prefix": "inference.captioners.prefix.captioner:PrefixCaptioner",
-    "rudolph": "inference.captioners.rudolph:RudolphCaptioner",
-    "encoder-decoder": "inference.captioners.encoder_decoder.captioner:EncoderDecoderCaptioner",
-    "chat-vlm": "inference.captioners.chat.captioner:ChatCaptioner",
-    "soft-prompt": "inference.captioners.soft_prompt.captioner:SoftPromptCaptioner",
+from inference.captioners import (
+    blip2,
+    chat,
+    clipcap,
+    encoder_decoder,
+    flamingo,
+    interrogator,
+    prefix,
+    rudolph,
+    soft_prompt,
+)
+from inference.checkpoints.formats import Family
+from inference.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from inference.checkpoints.card import Card
+
+FAMILIES: Mapping[str, Family] = {
+    package.FAMILY.name: package.FAMILY
+    for package in (blip2, chat, clipcap, encoder_decoder, flamingo, interrogator, prefix, rudolph, soft_prompt)
 }
+
+
+def get_family(card: Card) -> Family:
+    """Return the family of a card. Raises `CheckpointError` for an unknown one."""
+    if card.family not in FAMILIES:
+        raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
+    return FAMILIES[card.family]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
 from inference.captioners.generation.quiet import quiet_transformers
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 
 FEWEST_WORDS: Final = 32  # tokens that a prompt's fields have room for beside its photos
 UNSAID: Final = 2048  # positions of a model that does not say how many: T5 and BLOOM would read without end

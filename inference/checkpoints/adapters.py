@@ -15,8 +15,8 @@ from typing import Final, cast
 from peft import LoraConfig, LoraModel, PeftConfig, set_peft_model_state_dict
 from torch import Tensor, nn
 
+from inference.checkpoints.card import ADAPTER, Card
 from inference.checkpoints.convert import link
-from inference.checkpoints.registry import ADAPTER, Card
 from inference.checkpoints.weights import read, unpickle
 from inference.errors import CheckpointError
 

@@ -13,7 +13,6 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path, PurePath
 from pickle import UnpicklingError
@@ -21,8 +20,20 @@ from typing import cast
 
 from safetensors import SafetensorError, safe_open
 
-from inference.checkpoints import registry
-from inference.checkpoints.registry import ADAPTER, CARD, LOCK, Card, save_card
+from inference import clip, moderation
+from inference.captioners.families import FAMILIES
+from inference.checkpoints.card import (
+    ADAPTER,
+    CARD,
+    LOCK,
+    Card,
+    is_hidden,
+    list_locked_files,
+    load_card,
+    save_card,
+    save_lock,
+)
+from inference.checkpoints.formats import Format
 from inference.errors import CheckpointError, InvalidInput, first_line
 
 Convert = Callable[[Path, Path], Card]
@@ -32,45 +43,16 @@ _NAME = re.compile(r"\w[\w.-]{0,99}")
 _LONGEST = 200  # bytes of a name: file systems take 255, and a pull adds to it
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A publisher's format: the kind of checkpoint that it becomes, "module:function" of its `Convert`, and its files.
-
-    one_of: what its one file of weights may be called, the likelier first; empty where it is a folder of
-    `transformers`. is_joined: whether it is put together from several repositories.
-
-    A `Convert` reads a source (a folder as it was published, or one file), writes the checkpoint's files into a folder
-    that is there and empty, and returns the card, whose `files` are not hashed yet. It may raise whatever it likes for
-    what it cannot read.
-    """
-
-    kind: str
-    convert: str
-    one_of: tuple[str, ...] = ()
-    is_joined: bool = False
-
-
 # What a `transformers` folder holds besides weights: configurations, vocabularies, chat templates.
 _BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
 
-# OpenCLIP's repositories hold the same weights once more under the names of `transformers`.
-_OPENAI = ("open_clip*.safetensors", "open_clip*.bin", "*.pt", "*.safetensors", "*.bin")
-
-FORMATS: Mapping[str, Format] = {
-    "blip2": Format("captioner", "inference.captioners.blip2.convert:convert"),
-    "blip2-swap": Format("captioner", "inference.captioners.blip2.convert:convert_swap", is_joined=True),
-    "clip": Format("clip", "inference.clip.convert:convert_transformers"),
-    "clipcap": Format("captioner", "inference.captioners.clipcap.convert:convert", ("*.pt",)),
-    "chat-vlm": Format("captioner", "inference.captioners.chat.convert:convert"),
-    "detoxify": Format("toxicity", "inference.moderation.convert:convert_detoxify", ("*.ckpt",)),
-    "flamingo": Format("captioner", "inference.captioners.flamingo.convert:convert", is_joined=True),
-    "encoder-decoder": Format("captioner", "inference.captioners.encoder_decoder.convert:convert"),
-    "rudolph": Format("captioner", "inference.captioners.rudolph.convert:convert", is_joined=True),
-    "openai-clip": Format("clip", "inference.clip.convert:convert_openai", _OPENAI),
-    "rubert-toxicity": Format("toxicity", "inference.moderation.convert:convert_rubert"),
-    "ruclip": Format("clip", "inference.clip.convert:convert_ruclip"),
-    "soft-prompt": Format("captioner", "inference.captioners.soft_prompt.convert:convert", is_joined=True),
-}
+FORMATS: Mapping[str, Format] = dict(
+    sorted(
+        (name, each)
+        for formats in (clip.FORMATS, moderation.FORMATS, *(family.formats for family in FAMILIES.values()))
+        for name, each in formats.items()
+    )
+)
 
 
 def import_original(family: str, source: Path, root: Path, name: str) -> Card:
@@ -85,7 +67,7 @@ def import_original(family: str, source: Path, root: Path, name: str) -> Card:
     target = place(root, kind, name)
     if source.resolve().is_relative_to(target.resolve()):
         raise InvalidInput("import-inside", source=str(source), checkpoint=f"{kind}/{name}")
-    waiting = registry.load_card(target) if (target / CARD).is_file() else None
+    waiting = load_card(target) if (target / CARD).is_file() else None
     if waiting.has_files if waiting else target.exists() and not _is_empty(target):
         raise InvalidInput("checkpoint-exists", checkpoint=f"{kind}/{name}")
     if waiting and waiting.format != family:
@@ -144,7 +126,7 @@ def _broken(source: Path, error: Exception) -> Path | None:
     if any(isinstance(each, json.JSONDecodeError | UnicodeDecodeError) for each in _causes(error)):
         suffixes.add(".json")
     for path in [source] if source.is_file() else sorted(source.rglob("*")):
-        is_read = path.suffix in suffixes and not registry.is_hidden(path.relative_to(source))
+        is_read = path.suffix in suffixes and not is_hidden(path.relative_to(source))
         if is_read and not _is_what_it_is_called(path):
             return path
     return None
@@ -200,7 +182,7 @@ def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mappin
             fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    return registry.load_card(target)
+    return load_card(target)
 
 
 def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
@@ -209,8 +191,8 @@ def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
     What was settled there before goes, and so do other weights, which would be read beside the new ones. Everything
     else is its owner's and stays.
     """
-    registry.save_lock(fresh, revisions, registry.load_card(target))
-    old = [target / name for name in registry.list_locked_files(target)]
+    save_lock(fresh, revisions, load_card(target))
+    old = [target / name for name in list_locked_files(target)]
     for path in (*old, *target.glob("[!.]*.safetensors"), target / LOCK):
         path.unlink(missing_ok=True)
     written = [path for path in fresh.rglob("*") if path.is_file()]

@@ -1,26 +1,28 @@
-"""A public model from the hub into its folder: named, pinned, downloaded, compared with its hashes, taken over.
+"""Pull a public model from the hub: pin its commit, download, compare hashes, convert, and move into place.
 
-What comes lies in `.<name>.download` beside the checkpoint's folder until all of it is there; a try that was
-interrupted is gone on with. The checkpoint appears in one move when it is finished.
+Downloads lie in `.<name>.download` beside the checkpoint's folder until they are complete, and an interrupted pull
+resumes. The finished checkpoint appears in one move.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 
+from filelock import FileLock, Timeout
+
 from inference.checkpoints import hub, registry
+from inference.checkpoints.card import Card, Download, load_card, pin_downloads
 from inference.checkpoints.convert import FORMATS, convert, is_adapter_s, is_beside, link, place, settle
-from inference.checkpoints.detect import architecture
+from inference.checkpoints.detect import detect_architecture
 from inference.checkpoints.hub import Snapshot
-from inference.checkpoints.registry import KINDS, Card
+from inference.checkpoints.registry import KINDS, is_installed
 from inference.errors import CheckpointError, InvalidInput, Message
 
 # The weights of a folder of `transformers`, of which the first that are there are taken.
@@ -31,94 +33,98 @@ _WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model-*-of-*.bin",
 )
-_TELLING = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
-_TELLING_CHAT = ("chat_template.jinja", "chat_template.json")
+_CONFIG_FILES = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
+_CHAT_FILES = ("chat_template.jinja", "chat_template.json")
 
 OnProgress = Callable[[Message], object]
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is to come: the folder that it becomes, the format of the original, and its parts (`Card.download`)."""
+    """The folder of the checkpoint, the format of the published files, and the repositories to download."""
 
     target: Path
     format: str
-    download: tuple[Mapping[str, object], ...]
+    download: tuple[Download, ...]
 
     @property
     def id(self) -> str:
-        """`kind/name` of what is to come."""
+        """`kind/name` of the checkpoint."""
         return f"{self.target.parent.name}/{self.target.name}"
 
     @property
     def work(self) -> Path:
-        """Where it lies until all of it is there."""
+        """The folder of unfinished downloads."""
         return self.target.with_name(f".{self.target.name}.download")
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Files of a repository and the folder of the source that they belong to."""
+    """Files of a repository and the folder that they are downloaded to."""
 
     snapshot: Snapshot
     names: tuple[str, ...]
     folder: Path
 
     def targets(self) -> Iterator[tuple[str, Path]]:
-        """Each file's name in the repository and its place here."""
+        """Yield the name of each file in the repository and its local path."""
         return ((name, self.folder / name) for name in self.names)
 
 
 def pull(root: Path, asked: str, on_progress: OnProgress, family: str = "", name: str = "", keep: bool = False) -> Card:
-    """Bring a public model: the one whose shipped card is called so, or any repository `owner/name` of the hub.
+    """Download a public model: the one of a shipped card, or any repository `owner/name` of the hub.
 
-    What its card requires comes with it. family: the format, one of `FORMATS`, of a repository whose files do not tell
-    it; name: of the folder of such a one; keep: leave the downloaded files where they came. A
-    checkpoint that is here already is left alone, and so is one that another process is pulling.
+    Downloads the dependencies of its card, too. A checkpoint that is installed stays as it is.
 
-    Raises `InvalidInput` for a name, a format or a repository that cannot be meant, `CheckpointError` for everything
-    that goes wrong on the way.
+    family: the format, a key of `FORMATS`, of a repository whose files do not tell it; name: of the new folder; keep:
+    keep the downloaded files after the conversion.
+
+    Raises `InvalidInput` for a wrong name, format or repository and while another process pulls the same checkpoint,
+    `CheckpointError` for everything that fails on the way.
     """
-    card = _known(root, asked)
+    card = _find_card(root, asked)
     if card is None:
-        return _bring(_told(root, asked, family, name), on_progress, keep)
+        return _pull_plan(_plan_repository(root, asked, family, name), on_progress, keep)
     for each in (*registry.list_dependencies(card), card):
         if not each.has_files:
-            _bring(_planned(each), on_progress, keep)
-    return registry.load_card(card.folder)
+            _pull_plan(_plan_card(each), on_progress, keep)
+    return load_card(card.folder)
 
 
-def _bring(plan: _Plan, on_progress: OnProgress, keep: bool) -> Card:
-    with hub.explained(plan.id), _alone(plan):
-        parts = list(_parts(plan))
+def _pull_plan(plan: _Plan, on_progress: OnProgress, keep: bool) -> Card:
+    with hub.explained(plan.id), _acquire_lock(plan):
+        parts = list(_iterate_parts(plan))
         _download(plan, parts, on_progress)
         on_progress(Message("pull-converting", {"checkpoint": plan.id}))
         with hub.silence():
-            done = settle(plan.target, lambda folder: _write(plan, parts, folder), _revisions(parts))
+            done = settle(plan.target, lambda folder: _convert(plan, parts, folder), _map_revisions(parts))
         if not keep:
             shutil.rmtree(plan.work)
     return done
 
 
 @contextmanager
-def _alone(plan: _Plan) -> Iterator[None]:
-    """Hold the folder where it lies meanwhile. Raises `InvalidInput` when another process does."""
+def _acquire_lock(plan: _Plan) -> Iterator[None]:
+    """Lock the folder of unfinished downloads. Raises `InvalidInput` when another process holds the lock."""
     plan.work.mkdir(parents=True, exist_ok=True)
     (plan.work / ".gitignore").write_text("*\n")
-    with (plan.work / "busy").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InvalidInput("pull-busy", checkpoint=plan.id) from error
+    lock = FileLock(plan.work / "busy")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InvalidInput("pull-busy", checkpoint=plan.id) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def _known(root: Path, asked: str) -> Card | None:
-    """The card that is meant by `name`, `kind/name` or the name of its repository; None for another repository."""
+def _find_card(root: Path, asked: str) -> Card | None:
+    """Return the card for `name`, `kind/name` or the name of its repository; None for another repository."""
     named = registry.find_cards(root, asked)
     if any(card.repo == asked for card in named):
         del named[1:]
-    waiting = [card for card in named if not card.is_here]
+    waiting = [card for card in named if not is_installed(card)]
     if len(waiting) > 1:
         raise InvalidInput("pull-ambiguous", name=asked, known=", ".join(card.id for card in waiting))
     if not named and (asked.count("/") != 1 or asked.partition("/")[0] in KINDS):
@@ -126,26 +132,26 @@ def _known(root: Path, asked: str) -> Card | None:
     return next(iter(waiting or named), None)
 
 
-def _planned(card: Card) -> _Plan:
+def _plan_card(card: Card) -> _Plan:
     if card.format and card.format not in FORMATS:
         raise card.field_error("format")
     return _Plan(card.folder, card.format, card.download)
 
 
-def _told(root: Path, repo: str, family: str, name: str) -> _Plan:
-    """The plan for a repository without a card of ours: its newest commit, its format as its files tell it.
+def _plan_repository(root: Path, repo: str, family: str, name: str) -> _Plan:
+    """Plan the download of a repository without a shipped card: its newest commit, the format that its files tell.
 
-    Raises `InvalidInput` for a format that is put together from several, and for a repository of another format.
+    Raises `InvalidInput` for a format that joins several repositories, and for a repository of another format.
     """
     if family and FORMATS[family].is_joined:
         raise InvalidInput("pull-joined", format=family)
     snapshot = hub.snapshot(repo)
-    family = family or _format(snapshot)
+    family = family or _detect_format(snapshot)
     target = place(root, FORMATS[family].kind, name or repo.partition("/")[2].lower())
     if target.exists():
         raise InvalidInput("pull-exists", checkpoint=f"{target.parent.name}/{target.name}", repo=repo)
-    patterns = FORMATS[family].one_of
-    weights, beside = _choice(snapshot, patterns or _WEIGHTS)
+    patterns = FORMATS[family].weights
+    weights, beside = _choose_files(snapshot, patterns or _WEIGHTS)
     if not weights:
         raise InvalidInput("pull-weightless", repo=repo, format=family, files=", ".join(patterns or _WEIGHTS))
     if patterns and len(weights) > 1:
@@ -153,46 +159,48 @@ def _told(root: Path, repo: str, family: str, name: str) -> _Plan:
     return _Plan(target, family, ({"repo": repo, "revision": "", "files": [*weights, *beside], "folder": ""},))
 
 
-def _format(snapshot: Snapshot) -> str:
-    """The format that the small files of a repository tell. Raises `InvalidInput` where that is not sure."""
+def _detect_format(snapshot: Snapshot) -> str:
+    """Detect the format from the small files of a repository. Raises `InvalidInput` if they do not tell it for
+    certain.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        for name in (*_TELLING, *_TELLING_CHAT):
+        for name in (*_CONFIG_FILES, *_CHAT_FILES):
             if name in snapshot.files:
                 hub.fetch(snapshot, name, Path(folder) / name)
-        told = architecture(Path(folder))
-    if told is None or told.format not in FORMATS:
+        architecture = detect_architecture(Path(folder))
+    if architecture is None or architecture.format not in FORMATS:
         raise InvalidInput("pull-format", repo=snapshot.repo, known=", ".join(FORMATS))
-    return told.format
+    return architecture.format
 
 
-def _choice(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[list[str], list[str]]:
-    """The weights of a repository, those of the first pattern that means any, and all that belongs to them."""
+def _choose_files(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[list[str], list[str]]:
+    """Return the weights of a repository, those of the first pattern that matches, and the other files they need."""
     top = [name for name in snapshot.files if "/" not in name and name[0] != "." and not is_adapter_s(name)]
 
-    def matching(pattern: str) -> list[str]:
+    def match(pattern: str) -> list[str]:
         return [name for name in top if PurePosixPath(name).match(pattern)]
 
-    weights: list[str] = next(filter(None, map(matching, patterns)), [])
+    weights: list[str] = next(filter(None, map(match, patterns)), [])
     return weights, list(filter(is_beside, top))
 
 
-def _parts(plan: _Plan) -> Iterator[_Part]:
-    """The parts at their commits: what the card pins, what an earlier try has pinned, or the newest one."""
+def _iterate_parts(plan: _Plan) -> Iterator[_Part]:
+    """Yield the parts with commits: the card's pins, the pins of an interrupted pull, or the newest commits."""
     pins = plan.work / "pins.json"
     pinned = _read_pins(pins)
     for each in plan.download:
-        repo, names = str(each["repo"]), tuple(map(str, each["files"]))  # type: ignore[call-overload]
-        snapshot = hub.snapshot(repo, str(each["revision"]) or pinned.get(repo, ""))
+        repo, names = each["repo"], tuple(each["files"])
+        snapshot = hub.snapshot(repo, each["revision"] or pinned.get(repo, ""))
         pinned[repo] = snapshot.revision
-        weights, beside = ([], []) if names else _choice(snapshot)
-        yield _Part(snapshot, names or (*weights, *beside), plan.work / "source" / str(each["folder"]))
+        weights, beside = ([], []) if names else _choose_files(snapshot)
+        yield _Part(snapshot, names or (*weights, *beside), plan.work / "source" / each["folder"])
     fresh = pins.with_suffix(".new")
     fresh.write_text(json.dumps(pinned), "utf-8")
     fresh.replace(pins)
 
 
 def _read_pins(pins: Path) -> dict[str, str]:
-    """Repository → commit; nothing where an earlier try wrote none, or not all of it."""
+    """Return repository → commit; empty if an interrupted pull wrote none or only a part."""
     try:
         return cast("dict[str, str]", json.loads(pins.read_text("utf-8")))
     except (FileNotFoundError, ValueError):
@@ -202,34 +210,34 @@ def _read_pins(pins: Path) -> dict[str, str]:
 def _download(plan: _Plan, parts: Sequence[_Part], on_progress: OnProgress) -> None:
     wanted = [(part.snapshot, name, target) for part in parts for name, target in part.targets()]
     missing = sum(hub.left(*each) for each in wanted)
-    _check_room(plan, missing + _converted_size(parts))
+    _check_disk_space(plan, missing + _estimate_converted_bytes(parts))
     sources = ", ".join(f"{part.snapshot.repo}@{part.snapshot.revision[:7]}" for part in parts)
     on_progress(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
     for snapshot, name, target in wanted:
         hub.fetch(snapshot, name, target)
-    _remove_others(plan.work / "source", {target for _, _, target in wanted})
+    _remove_stale_files(plan.work / "source", {target for _, _, target in wanted})
 
 
-def _remove_others(source: Path, wanted: Collection[Path]) -> None:
-    """Remove what an earlier try left of other repositories or commits: it would become part of the checkpoint."""
+def _remove_stale_files(source: Path, wanted: Collection[Path]) -> None:
+    """Remove files of other repositories or commits from an interrupted pull: they would be part of the checkpoint."""
     for path in [path for path in source.rglob("*") if path.is_file() and path not in wanted]:
         path.unlink()
 
 
-def _converted_size(parts: Sequence[_Part]) -> int:
-    """Bytes that the checkpoint will take beside the originals; safetensors are linked."""
+def _estimate_converted_bytes(parts: Sequence[_Part]) -> int:
+    """Return the bytes that the checkpoint needs beside the originals; safetensors are linked."""
     files = (part.snapshot.file(name) for part in parts for name in part.names)
     return sum(file.size for file in files if not file.name.endswith(".safetensors"))
 
 
-def _check_room(plan: _Plan, needed: int) -> None:
+def _check_disk_space(plan: _Plan, needed: int) -> None:
     free = shutil.disk_usage(plan.work).free
     if needed > free:
         raise CheckpointError("pull-disk", checkpoint=plan.id, needed=needed / 1e9, free=free / 1e9)
 
 
-def _write(plan: _Plan, parts: Sequence[_Part], folder: Path) -> Card | None:
-    """Write the checkpoint out of what has come; None where its card is shipped and the files stay as they are."""
+def _convert(plan: _Plan, parts: Sequence[_Part], folder: Path) -> Card | None:
+    """Convert the downloads into a folder; return None if the card is shipped and the files are used as they are."""
     source = plan.work / "source"
     if not plan.format:
         for path in (path for path in source.rglob("*") if path.is_file()):
@@ -238,10 +246,9 @@ def _write(plan: _Plan, parts: Sequence[_Part], folder: Path) -> Card | None:
             link(path, target)
         return None
     card = convert(plan.format, source, folder)
-    revisions = _revisions(parts)
-    download = tuple({**each, "revision": revisions[str(each["repo"])]} for each in plan.download)
-    return replace(card, folder=folder, format=plan.format, download=download)
+    planned = replace(card, folder=folder, format=plan.format, download=plan.download)
+    return replace(planned, download=pin_downloads(planned, _map_revisions(parts)))
 
 
-def _revisions(parts: Sequence[_Part]) -> dict[str, str]:
+def _map_revisions(parts: Sequence[_Part]) -> dict[str, str]:
     return {part.snapshot.repo: part.snapshot.revision for part in parts}

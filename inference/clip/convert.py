@@ -18,8 +18,8 @@ from torch import Tensor
 from transformers import AutoConfig, CLIPConfig, CLIPTokenizer, PretrainedConfig
 
 from inference.checkpoints import torchscript, weights, youtokentome
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import only_file
-from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.architectures import build_config, build_ruclip_config, read_openclip_sizes
 from inference.clip.openai_weights import infer_sizes, rename_weights

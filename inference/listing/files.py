@@ -53,7 +53,7 @@ def load_overrides(path: Path | None) -> Overrides | None:
     table = load_toml(path)
     from inference.moderation.overrides import Overrides  # torch: not for --help
 
-    return Overrides.read(table)
+    return Overrides.from_table(table)
 
 
 def load_uploads(paths: Iterable[Path]) -> tuple[Upload, ...]:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Moderation, Verdict

@@ -21,8 +21,8 @@ from transformers import (
 )
 
 from inference.checkpoints import weights
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import only_file
-from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.moderation.texts import FAMILY
 

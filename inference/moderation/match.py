@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import ImageFeatures
 from inference.errors import Message
 from inference.listing.types import Verdict

@@ -1,4 +1,4 @@
-"""What the owner decides against the cards and the tables: thresholds, as a table of plain values.
+"""The owner's thresholds, which replace those of the cards and of the code.
 
 ```toml
 [photos.FEMALE_BREAST_EXPOSED]   # any label of the policy; a limit that is left out never applies
@@ -17,8 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeGuard, get_args
+from typing import Annotated
 
+from annotated_types import Ge, Le, Predicate
+from pydantic import BaseModel, ValidationError
+
+from inference.checkpoints.schema import STRICT
 from inference.errors import InvalidInput
 from inference.moderation.contacts import ContactPolicy
 from inference.moderation.nudity import LABELS
@@ -26,11 +30,35 @@ from inference.moderation.photos import Limits
 
 # A photo of something else fits worse than not at all.
 LEAST_FIT = -10.0
-_KEYS: Mapping[str, frozenset[str]] = {
-    "photos": frozenset(LABELS),
-    "match": frozenset({"threshold", "photo_threshold"}),
-    "text": frozenset({"threshold", "contacts"}),
-}
+
+Score = Annotated[float, Ge(0), Le(1)]
+Fit = Annotated[float, Ge(LEAST_FIT), Le(1)]
+Label = Annotated[str, Predicate(frozenset(LABELS).__contains__)]
+
+
+class _PhotoLimits(BaseModel):
+    model_config = STRICT
+    refuse: Score | None = None
+    warn: Score | None = None
+
+
+class _Match(BaseModel):
+    model_config = STRICT
+    threshold: Fit | None = None
+    photo_threshold: Fit | None = None
+
+
+class _Text(BaseModel):
+    model_config = STRICT
+    threshold: Score | None = None
+    contacts: ContactPolicy = "warn"
+
+
+class _Table(BaseModel):
+    model_config = STRICT
+    photos: dict[Label, _PhotoLimits] = {}
+    match: _Match = _Match()
+    text: _Text = _Text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,51 +72,17 @@ class Overrides:
     contacts: ContactPolicy = "warn"
 
     @classmethod
-    def read(cls, table: Mapping[str, object]) -> Overrides:
-        """The overrides in a parsed TOML file. Raises `InvalidInput` that names the key that cannot be used."""
-        for name, section in table.items():
-            if not isinstance(section, Mapping) or name not in _KEYS:
-                raise _unusable(name)
-            for key in section.keys() - _KEYS[name]:
-                raise _unusable(f"{name}.{key}")
-        photos, match, text = (_section(table, name) for name in ("photos", "match", "text"))
+    def from_table(cls, table: Mapping[str, object]) -> Overrides:
+        """Return the overrides of a parsed TOML file. Raises `InvalidInput` that names the first invalid key."""
+        try:
+            parsed = _Table.model_validate(table)
+        except ValidationError as error:
+            path = [str(part) for part in error.errors()[0]["loc"] if part != "[key]"]
+            raise InvalidInput("moderation-setting", key=".".join(path)) from error
         return cls(
-            photos={label: _limits(f"photos.{label}", limits) for label, limits in photos.items()},
-            match=_number("match.threshold", match.get("threshold"), LEAST_FIT),
-            match_photo=_number("match.photo_threshold", match.get("photo_threshold"), LEAST_FIT),
-            text=_number("text.threshold", text.get("threshold")),
-            contacts=_contacts(text.get("contacts", "warn")),
+            photos={label: Limits(limits.refuse, limits.warn) for label, limits in parsed.photos.items()},
+            match=parsed.match.threshold,
+            match_photo=parsed.match.photo_threshold,
+            text=parsed.text.threshold,
+            contacts=parsed.text.contacts,
         )
-
-
-def _section(table: Mapping[str, object], name: str) -> Mapping[str, object]:
-    section = table.get(name, {})
-    return section if isinstance(section, Mapping) else {}
-
-
-def _limits(key: str, value: object) -> Limits:
-    if not isinstance(value, Mapping) or not value.keys() <= {"refuse", "warn"}:
-        raise _unusable(key)
-    return Limits(*(_number(f"{key}.{name}", value.get(name)) for name in ("refuse", "warn")))
-
-
-def _number(key: str, value: object, least: float = 0.0) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= 1:
-        raise _unusable(key)
-    return float(value)
-
-
-def _contacts(value: object) -> ContactPolicy:
-    if not _is_rule(value):
-        raise _unusable("text.contacts")
-    return value
-
-
-def _is_rule(value: object) -> TypeGuard[ContactPolicy]:
-    return value in get_args(ContactPolicy)
-
-
-def _unusable(key: str) -> InvalidInput:
-    return InvalidInput("moderation-setting", key=key)

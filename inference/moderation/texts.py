@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
 import inference.moderation.spelling  # noqa: F401 - registers its architecture with transformers
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
 from inference.moderation.disguises import uncover

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import get_args
 
 from inference.captioners.families import FAMILIES
-from inference.checkpoints.registry import Card, list_cards, list_dependencies
+from inference.checkpoints.card import Card
+from inference.checkpoints.registry import list_cards, list_dependencies
 from inference.errors import CheckpointError
 from inference.listing.job import Job
 from inference.listing.types import Description, Numbers, OnProgress, Stage, Submission
@@ -251,7 +252,7 @@ def _create_loader(root: Path, thresholds: Mapping[str, object]) -> DescriberLoa
     from inference.moderation.overrides import Overrides
     from inference.serving.loader import Loader  # torch: takes seconds
 
-    return Loader(root, Overrides.read(thresholds))
+    return Loader(root, Overrides.from_table(thresholds))
 
 
 def _is_complete(card: Card) -> bool:

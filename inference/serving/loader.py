@@ -14,8 +14,9 @@ from weakref import WeakValueDictionary
 from inference import devices, pipeline
 from inference.captioners import base
 from inference.captioners.base import Captioner, LoadContext
+from inference.captioners.families import FAMILIES
 from inference.checkpoints import registry, weights
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.diversity import DiversityClassifier
@@ -140,7 +141,7 @@ class Loader:
     def _get_card(self, kind: str, name: str) -> Card:
         """Return the card of a checkpoint whose files are present."""
         card = registry.get_card(self._root, kind, name)
-        registry.check_present(card)
+        registry.check_installed(card)
         return card
 
     def _get_verified_card(self, kind: str, name: str) -> Card:
@@ -207,9 +208,11 @@ def _count_linear_parameters(folder: Path) -> int:
 
 def _estimate_published_weights(card: Card, parameters: int) -> int:
     """Return the bytes of weights that are loaded in their published dtype before they are converted; else 0."""
-    if card.family == "rudolph":  # converts its float16 weights to float32 to merge adapters
-        return parameters * _FLOAT32_BYTES if card.adapters else 0
-    return _load_folder(card, weights.size) if card.adapters or card.family == "soft-prompt" else 0
+    family = FAMILIES.get(card.family)  # None for a dual encoder
+    if family and card.adapters and family.merge_dtype == "float32":
+        return parameters * _FLOAT32_BYTES
+    is_published = bool(card.adapters) or (family is not None and family.loads_published_dtype)
+    return _load_folder(card, weights.size) if is_published else 0
 
 
 def _check_memory(card: Card, size: int, available: int) -> None:

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn.modules.module import register_module_forward_hook
 
 from inference.captioners.base import Prompt
-from inference.captioners.families import FAMILIES
-from inference.captioners.generation.writer import Generation
+from inference.captioners.families import FAMILIES, get_family
+from inference.captioners.generation.settings import GenerationSettings
 from inference.checkpoints import registry
-from inference.checkpoints.detect import architecture, model_type
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.detect import detect_architecture, read_model_type
 from inference.clip.dual_encoder import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, first_line
@@ -56,8 +56,8 @@ def run_smoke_test(root: Path, card: Card) -> None:
 
 def _diagnose(card: Card, error: BaseException) -> CheckpointError | None:
     """Return an error that names the likeliest cause, or None."""
-    detected = architecture(card.folder)
-    family = detected.family if detected else model_type(card.folder)
+    detected = detect_architecture(card.folder)
+    family = detected.family if detected else read_model_type(card.folder)
     if family in FAMILIES and family != card.family:
         return CheckpointError("checkpoint-family-other", checkpoint=card.id, given=card.family, family=family)
     if isinstance(error, FileNotFoundError):
@@ -84,9 +84,9 @@ def _raise_on_nan(card: Card) -> Iterator[None]:
 
 
 def _test_captioner(root: Path, card: Card) -> None:
-    own = Generation.of(card)
-    # The interrogator generates no tokens itself and rejects generation settings.
-    overrides = {} if card.family == "interrogator" else {"min_new_tokens": min(_MIN_NEW_TOKENS, own.max_new_tokens)}
+    own = GenerationSettings.from_card(card)
+    has_generation = get_family(card).has_generation
+    overrides = {"min_new_tokens": min(_MIN_NEW_TOKENS, own.max_new_tokens)} if has_generation else {}
     captioner, clip = Loader(root).load_alone(replace(card, generation={**card.generation, **overrides}))
     photos = (_create_photo(),)
     (text,) = captioner.generate([Prompt(photos, clip.encode_images(photos), _TEXT, "<SINGLE>")])

@@ -11,7 +11,7 @@ from tokenizers import Encoding
 from torch import Tensor
 
 from evaluation.toxicity import measure_toxicity
-from inference.checkpoints.registry import Card, save_card
+from inference.checkpoints.card import Card, save_card
 from inference.moderation.texts import FAMILY, ToxicityClassifier
 from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints.registry import load_card
+from inference.checkpoints.card import load_card
 from inference.clip.dual_encoder import Clip
 from inference.moderation.match import MatchPolicy
 from inference.moderation.photo_index import PhotoIndex

@@ -23,7 +23,7 @@ from inference.captioners.prefix.format import (
     get_token_ids,
 )
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import GRID, Clip
 from tests.support.models import tiny
 from tests.support.models.captioners import context

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from inference.captioners.interrogator.phrases import load_phrases
-from inference.checkpoints.registry import Card, save_card
+from inference.checkpoints.card import Card, save_card
 from inference.clip.dual_encoder import Clip
 from tests.support.models import tiny
 from training import interrogator

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inference.checkpoints.registry import load_card, save_card, verify
+from inference.checkpoints.card import load_card, save_card
+from inference.checkpoints.registry import verify
 from inference.moderation.out_of_domain import FILE, OutOfDomainDetector
 from tests.support.models import tiny
 from training import out_of_domain, stages

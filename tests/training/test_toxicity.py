@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.checkpoints.registry import load_card, verify
+from inference.checkpoints.card import load_card
+from inference.checkpoints.registry import verify
 from inference.moderation.texts import ToxicityClassifier
 from training import toxicity
 from training.data.comments import Comment, Corpus

@@ -16,11 +16,12 @@ from transformers import PreTrainedConfig
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, cast_parts, load
 from inference.captioners.generation.microbatches import split_microbatches
-from inference.captioners.generation.writer import Generation, Writer, generate
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, enough, positions
-from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import WEIGHTS, merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 
@@ -51,7 +52,7 @@ class Blip2Captioner:
         self._preprocessor = preprocessor
         self._settings = settings
         self._language: Any = model.language_model  # `PreTrainedModel` is not typed as having `generate`
-        self._max_prompt_tokens = compute_max_prompt_tokens(self._language.config, writer.generation.max_new_tokens)
+        self._max_prompt_tokens = compute_max_prompt_tokens(self._language.config, writer.settings.max_new_tokens)
         self._start_tokens = load_start_tokens(card)
 
     @classmethod
@@ -61,7 +62,7 @@ class Blip2Captioner:
         Raises `CheckpointError` for unknown settings and where texts and photos exceed the language model's context,
         and `ValueError` for missing weights.
         """
-        settings, generation = read_settings(Settings, card), Generation.of(card)
+        settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         writer = Writer(read_tokenizer(card.folder), generation)
         dtype = context.device.dtype
         model = _merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
@@ -112,7 +113,7 @@ class Blip2Captioner:
     def _encode_text(self, prompt: Prompt, photos: int) -> list[int]:
         """Return the input ids of a prompt's text, shortened to fit behind `photos` query tokens."""
         template = self._settings.prompt or None
-        return self.writer.prompt_ids(prompt, self._max_prompt_tokens - photos, template, special=True) or [
+        return self.writer.encode_prompt(prompt, self._max_prompt_tokens - photos, template, special=True) or [
             self._start_token_id()
         ]
 
@@ -123,11 +124,11 @@ class Blip2Captioner:
             self._language,
             inputs_embeds=pad_sequence(list(rows), batch_first=True),
             attention_mask=mask,
-            generation_config=self.writer.config(**self._start_tokens),
-            logits_processor=self.writer.processors(prompts, written_from=1),
+            generation_config=self.writer.build_config(**self._start_tokens),
+            logits_processor=self.writer.build_processors(prompts, start=1),
             tokenizer=self.writer.tokenizer,
         )
-        return self.writer.spell(output_ids, prompts)
+        return self.writer.decode(output_ids, prompts)
 
     def _start_token_id(self) -> int:
         """Return the id that stands in for an empty prompt."""

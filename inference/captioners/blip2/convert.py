@@ -18,8 +18,8 @@ from transformers import Blip2Config, PreTrainedTokenizerBase
 from inference.captioners.blip2.model import LANGUAGE, PROJECTION, infer_embedding_width
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import link
-from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 
 SEED: Final = 0  # of an untrained projection: conversion stays reproducible

@@ -10,9 +10,10 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Ge, Le
 from PIL import Image
 from torch import nn
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, ProcessorMixin
@@ -21,17 +22,16 @@ from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.prompts import build_request
-from inference.captioners.generation.writer import Generation, Writer, generate
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, cast, enough, thumbnail
-from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.clip.dual_encoder import ImageFeatures
 from inference.devices import Device
 
 logger = logging.getLogger(__name__)
-
-_PHOTO_EDGES: Final = range(56, 1025)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Settings:
     bits: 8 or 4 for quantized weights where the machine supports them, 0 for unquantized ones.
     """
 
-    photo_edge: int = 448
+    photo_edge: Annotated[int, Ge(56), Le(1024)] = 448
     bits: Literal[0, 4, 8] = 0
 
 
@@ -53,7 +53,9 @@ class ChatCaptioner:
     max_photos: the card's limit, lowered to what fits into the context window beside request and text.
     """
 
-    def __init__(self, model: Any, processor: Any, settings: Settings, generation: Generation, card: Card) -> None:
+    def __init__(
+        self, model: Any, processor: Any, settings: Settings, generation: GenerationSettings, card: Card
+    ) -> None:
         self.name = card.name
         self._model = model.eval()
         self._processor = processor
@@ -70,8 +72,8 @@ class ChatCaptioner:
 
         Raises `CheckpointError` for invalid settings and for texts that exceed the context window.
         """
-        settings = read_settings(Settings, card, {"photo_edge": lambda edge: edge in _PHOTO_EDGES})
-        generation, device = Generation.of(card), context.device
+        settings = parse_settings(Settings, card)
+        generation, device = GenerationSettings.from_card(card), context.device
         quantization = _build_quantization_config(settings.bits, device)
         model: nn.Module = AutoModelForImageTextToText.from_pretrained(
             card.folder,
@@ -95,17 +97,17 @@ class ChatCaptioner:
         return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
-        inputs = self._fit_window([self._writer.readable(prompt) for prompt in prompts])
+        inputs = self._fit_window([self._writer.adapt_fields(prompt) for prompt in prompts])
         inputs = inputs.to(self._model.device, self._model.dtype)
         start = inputs["input_ids"].shape[1]
         output_ids = generate(
             self._model,
             **inputs,
-            generation_config=self._writer.config(self._eos_token_ids),
-            logits_processor=self._writer.processors(prompts, written_from=start),
+            generation_config=self._writer.build_config(self._eos_token_ids),
+            logits_processor=self._writer.build_processors(prompts, start=start),
             tokenizer=self._processor.tokenizer,
         )
-        return self._writer.spell(output_ids[:, start:], prompts)
+        return self._writer.decode(output_ids[:, start:], prompts)
 
     def _fit_window(self, prompts: Sequence[Prompt]) -> Any:
         """Return the model's inputs, with fields cut at their end until every row fits the context window."""
@@ -117,7 +119,7 @@ class ChatCaptioner:
         if max(excess) <= 0:
             return inputs
         return self._fit_window(
-            [self._writer.shorter(*each) if each[1] > 0 else each[0] for each in zip(prompts, excess, strict=True)]
+            [self._writer.shorten(*each) if each[1] > 0 else each[0] for each in zip(prompts, excess, strict=True)]
         )
 
     def _count_photos(self, limit: int) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
 
 from inference.captioners.chat.processing import load_processor
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import copy_transformers
-from inference.checkpoints.registry import Card
 
 FAMILY = "chat-vlm"
 MAX_PHOTOS = 10

@@ -18,11 +18,12 @@ from torch.nn import functional
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.clipcap.model import ClipCap, build
 from inference.captioners.generation.microbatches import split_microbatches
-from inference.captioners.generation.writer import Generation, Writer
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import FEWEST_WORDS, enough, thumbnail
-from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.checkpoints.weights import read
 from inference.clip.dual_encoder import Clip
@@ -54,8 +55,8 @@ class ClipCapCaptioner:
         self._writer = writer
         self._clip = clip
         self._device = device
-        self._settings = read_settings(Settings, card)
-        max_tokens = model.language.config.n_positions - writer.generation.max_new_tokens
+        self._settings = parse_settings(Settings, card)
+        max_tokens = model.language.config.n_positions - writer.settings.max_new_tokens
         self._max_prompt_tokens = enough(card, max_tokens, model.config.length + FEWEST_WORDS)
         self.max_photos = min(card.max_photos, (self._max_prompt_tokens - FEWEST_WORDS) // model.config.length)
 
@@ -73,7 +74,7 @@ class ClipCapCaptioner:
             raise CheckpointError(
                 "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
             )
-        writer = Writer(read_tokenizer(card.folder), Generation.of(card))
+        writer = Writer(read_tokenizer(card.folder), GenerationSettings.from_card(card))
         return cls(model, writer, clip, context.device, card)
 
     @torch.inference_mode()
@@ -105,7 +106,7 @@ class ClipCapCaptioner:
         """Return the input embeddings of a prompt, (length, width): its prefixes, then its text."""
         if prompt.masked or self._settings.prompt is not None or not len(prefixes):
             max_tokens = self._max_prompt_tokens - len(prefixes) * self._model.config.length
-            ids = self._writer.prompt_ids(prompt, max_tokens, self._settings.prompt)
+            ids = self._writer.encode_prompt(prompt, max_tokens, self._settings.prompt)
         else:
             ids = []  # as in training: the caption directly follows the photo
         vocab_size = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))

@@ -18,8 +18,8 @@ from transformers import GPT2Tokenizer, PreTrainedTokenizerBase
 
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
 from inference.checkpoints import weights
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import only_file
-from inference.checkpoints.registry import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 
 HEAD_WIDTH: Final = 64  # of OpenAI's models and most others; shapes do not show it

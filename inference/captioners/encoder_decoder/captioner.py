@@ -19,11 +19,12 @@ from transformers import GenerationConfig, VisionEncoderDecoderModel
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.encoder_decoder.model import MultiPhotoDecoder, load
 from inference.captioners.generation.microbatches import split_microbatches
-from inference.captioners.generation.writer import Generation, Writer
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import cast, enough
-from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 
@@ -59,7 +60,7 @@ class EncoderDecoderCaptioner:
         self._writer = writer
         self._preprocessor = preprocessor
         self._settings = settings
-        self._max_prompt_tokens = enough(card, self.model.positions - writer.generation.max_new_tokens - 1)
+        self._max_prompt_tokens = enough(card, self.model.positions - writer.settings.max_new_tokens - 1)
         self._config, self._start = _build_generation_config(model.generation_config, writer)
 
     @classmethod
@@ -69,7 +70,7 @@ class EncoderDecoderCaptioner:
         Raises `CheckpointError` for settings and adapters that do not fit and for texts longer than the decoder's
         context, and `ValueError` for missing weights.
         """
-        settings, generation = read_settings(Settings, card), Generation.of(card)
+        settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         writer = Writer(read_tokenizer(card.folder), generation)
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         dtype = context.device.dtype
@@ -88,10 +89,10 @@ class EncoderDecoderCaptioner:
             input_ids,
             self.encode_photos(prompts),
             generation_config=self._config,
-            logits_processor=self._writer.processors(prompts, written_from=max(map(len, input_ids))),
+            logits_processor=self._writer.build_processors(prompts, start=max(map(len, input_ids))),
             tokenizer=self._writer.tokenizer,
         )
-        return self._writer.spell(output_ids, prompts)
+        return self._writer.decode(output_ids, prompts)
 
     def encode_photos(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """Return the encoder states of each prompt's photos, (photos · states, width)."""
@@ -112,7 +113,7 @@ class EncoderDecoderCaptioner:
         joined = replace(prompt, masked=prompt.masked.replace("\n", self._settings.separator))
         if not prompt.masked:
             template = _FIELDS.sub("", template)
-        return self._writer.prompt_ids(joined, self._max_prompt_tokens, template or None)
+        return self._writer.encode_prompt(joined, self._max_prompt_tokens, template or None)
 
 
 def _build_generation_config(published: GenerationConfig | None, writer: Writer) -> tuple[GenerationConfig, int]:
@@ -120,4 +121,4 @@ def _build_generation_config(published: GenerationConfig | None, writer: Writer)
     tokenizer = writer.tokenizer
     named = (published.decoder_start_token_id, published.bos_token_id) if published else ()
     start = next(number for number in (*named, tokenizer.bos_token_id, tokenizer.eos_token_id) if number is not None)
-    return writer.config(published.eos_token_id if published else None), start
+    return writer.build_config(published.eos_token_id if published else None), start

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 
 FAMILY = "encoder-decoder"

@@ -14,11 +14,12 @@ from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import prompts
 from inference.captioners.generation.microbatches import split_microbatches
-from inference.captioners.generation.writer import Generation, Writer
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import cast, enough, positions
-from inference.captioners.settings import read_settings
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 
@@ -56,7 +57,7 @@ class FlamingoCaptioner:
         self._preprocessor = preprocessor
         self._settings = settings
         self._image_token_id: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
-        self._max_prompt_tokens = enough(card, positions(model.language.config) - writer.generation.max_new_tokens)
+        self._max_prompt_tokens = enough(card, positions(model.language.config) - writer.settings.max_new_tokens)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> FlamingoCaptioner:
@@ -65,7 +66,7 @@ class FlamingoCaptioner:
         Raises `CheckpointError` for unknown settings and for texts longer than the language model's context, and
         `ValueError` for weights that do not fit.
         """
-        settings, generation = read_settings(Settings, card), Generation.of(card)
+        settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         device = context.device
         dtype = "auto" if card.adapters else device.dtype
         model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
@@ -94,7 +95,7 @@ class FlamingoCaptioner:
 
     def build_input_ids(self, prompt: Prompt) -> Tensor:
         """Return the input ids of a prompt, (length,) int64; fields that exceed the context are cut at their end."""
-        ids = self._writer.prompt_ids(prompt, self._max_prompt_tokens, self._template(prompt), special=True)
+        ids = self._writer.encode_prompt(prompt, self._max_prompt_tokens, self._template(prompt), special=True)
         return torch.tensor(ids, dtype=torch.long)
 
     def _template(self, prompt: Prompt) -> str:

@@ -24,7 +24,7 @@ from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.model import LANGUAGE, PIXELS, VISION, FlamingoConfig, assemble
 from inference.captioners.flamingo.mosaic import QKNormMptForCausalLM
 from inference.checkpoints import weights
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.errors import CheckpointError
 

@@ -1,4 +1,4 @@
-"""A batch in parts, so that what is in memory for its photos does not grow with it."""
+"""Split batches so that memory for photos does not grow with the batch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from inference.captioners.base import Prompt
 
 
 def split_microbatches(prompts: Sequence[Prompt], photos: int = 16) -> Iterator[list[Prompt]]:
-    """The batch in its order, cut where a part would have more than so many photos.
+    """Split a batch, in order, into parts of at most `photos` photos.
 
-    A prompt is never cut, so one of more photos is a part by itself; a prompt without photos counts as one.
+    A prompt is never split: one with more photos is a part of its own. A prompt without photos counts as one photo.
     """
     part: list[Prompt] = []
     taken = 0

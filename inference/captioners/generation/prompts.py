@@ -1,4 +1,4 @@
-"""What a captioner is told in words: sentences of `locales/<language>/LC_MESSAGES/prompts.po`, filled with a prompt."""
+"""Build prompts in words from the sentences in `locales/<language>/LC_MESSAGES/prompts.po`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ _LOCALES = Path(__file__).parents[3] / "locales"
 
 @cache
 def load_prompts(language: str = "ru") -> Mapping[str, str]:
-    """Key → sentence, for everything that models are told in this language."""
+    """Load the sentences of a language as key → sentence."""
     with (_LOCALES / language / "LC_MESSAGES" / "prompts.po").open("rb") as source:
         return {str(each.id): str(each.string) for each in read_po(source, locale=language) if each.id}
 
 
 def build_completion(prompt: Prompt, template: str | None = None) -> str:
-    """What a model that completes texts continues: the masked fields and the word for the description.
+    """Build the text that a completion model continues: the masked fields and the word for the description.
 
-    template: the card's own, with `{attributes}` and `{token}`, each used once or not at all. Where there is nothing
-    but fields and it does not tell them, the usual one does.
+    template: the card's own, with `{attributes}` and `{token}`, each used once or not at all. Without photos the
+    usual
+    template replaces one that lacks the fields.
     """
     if template is None or not (prompt.images or "{attributes}" in template):
         template = load_prompts()["completion" if prompt.masked else "completion-photos"]
@@ -32,7 +33,7 @@ def build_completion(prompt: Prompt, template: str | None = None) -> str:
 
 
 def build_request(prompt: Prompt) -> str:
-    """What a model that follows instructions is asked: how to write, whether of one thing or of many, the fields."""
+    """Build the request to a model that follows instructions: the style, one thing or many, the fields."""
     told = load_prompts()
     parts = [told["request"]]
     if prompt.images:

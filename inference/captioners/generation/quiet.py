@@ -1,4 +1,4 @@
-"""What `transformers` says on stderr while it loads, left out: bars of progress, warnings that are answered here."""
+"""Silence progress bars and warnings of `transformers` while it loads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from transformers.utils import logging
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """While it lasts, `transformers` shows no bar and logs nothing below an error."""
+    """Hide the progress bars of `transformers` and its log messages below errors in the block."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -27,7 +27,8 @@ from inference.captioners.interrogator.modes import MODE_FUNCTIONS, EnrichedText
 from inference.captioners.interrogator.phrases import COLOURS, Phrases, Thing, get_head_noun, load_phrases
 from inference.captioners.interrogator.ranking import Labels, average_embeddings
 from inference.captioners.interrogator.settings import Settings
-from inference.checkpoints.registry import Card, get_card
+from inference.checkpoints.card import Card
+from inference.checkpoints.registry import get_card
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.scoring import select_photos
 

@@ -13,7 +13,7 @@ from inference.captioners.prefix.decoding import DraftTokenizer, Sampling, gener
 from inference.captioners.prefix.format import PHOTO, build_prompt_ids, get_token_ids
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.captioners.prefix.reranking import pick_best
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.checkpoints.weights import read
 from inference.clip.dual_encoder import Clip
 

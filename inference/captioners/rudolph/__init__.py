@@ -1,5 +1,10 @@
 """ruDOLPH (Shonenkov et al., 2022): photos as codes in one transformer with the texts around them."""
 
-from inference.captioners.rudolph.captioner import RudolphCaptioner
+from inference.checkpoints.formats import Family, Format
 
-__all__ = ["RudolphCaptioner"]
+FAMILY = Family(
+    name="rudolph",
+    captioner="inference.captioners.rudolph.captioner:RudolphCaptioner",
+    formats={"rudolph": Format("captioner", "inference.captioners.rudolph.convert:convert", is_joined=True)},
+    merge_dtype="float32",
+)

@@ -9,28 +9,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import torch
+from annotated_types import Ge, Gt, Le
 from PIL import Image
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.base import LoadContext, Prompt
-from inference.captioners.generation.writer import Generation, limits
+from inference.captioners.generation.processors import build_processors
+from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.rudolph.decoding import Prefix, Sampling, count_row_elements, generate_drafts
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.captioners.rudolph.ranking import pick_best
 from inference.captioners.rudolph.tokenizer import RudolphTokenizer, Task, format_sentence, pad_ids
 from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, preprocess
-from inference.captioners.settings import Valid, read_settings
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.devices import Device
 
 MODEL, IMAGES = "model.safetensors", "vqgan.safetensors"
-_VALID: Final[Valid] = {"drafts": lambda drafts: 1 <= drafts <= 64, "top_p": lambda share: 0 < share <= 1}
 _BEAMS: Final = ("num_beams", "length_penalty")  # this family samples
 
 
@@ -43,9 +44,9 @@ class Settings:
     of the fields, see `build_completion`.
     """
 
-    drafts: int = 4
+    drafts: Annotated[int, Ge(1), Le(64)] = 4
     template: str = "на картинке"
-    top_p: float = 0.8
+    top_p: Annotated[float, Gt(0), Le(1)] = 0.8
     prompt: str = "{attributes}"
 
 
@@ -72,7 +73,7 @@ class RudolphCaptioner:
         self.max_photos = card.max_photos
         self.model = model.eval()
         self._vqgan, self._tokenizer, self._device = vqgan.eval(), tokenizer, device
-        self._settings, self._generation = read_settings(Settings, card, _VALID), Generation.of(card)
+        self._settings, self._generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         self._start_ids = tuple(tokenizer.encode(self._settings.template, "<RT_I2T>"))
         unfit = [f"generation.{name}" for name in _BEAMS if name in card.generation]
         unfit += ["settings.template"] if len(self._start_ids) >= model.config.right else []
@@ -162,7 +163,9 @@ class RudolphCaptioner:
         uniforms = torch.stack([_draw_uniforms(each.prompt.seed, drafts, generation.max_new_tokens) for each in jobs])
         sampling = Sampling(generation.top_k, self._settings.top_p, generation.temperature, generation.min_new_tokens)
         spellings = [self._tokenizer.encode_mask_tokens(each.prompt.mask_tokens) for each in jobs]
-        logits_processor = limits(generation, self._tokenizer.digits, [each.prompt for each in jobs], spellings)
+        logits_processor = build_processors(
+            generation, self._tokenizer.digits, [each.prompt for each in jobs], spellings
+        )
         prefixes = [each.prefix for each in jobs]
         return generate_drafts(self.model, prefixes, uniforms[:, :, : jobs[0].max_tokens], sampling, logits_processor)
 

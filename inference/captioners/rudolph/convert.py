@@ -16,7 +16,7 @@ from inference.captioners.rudolph.masks import Pattern, build_mask
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.captioners.rudolph.vqgan import Vqgan, infer_config
 from inference.checkpoints import youtokentome
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.checkpoints.weights import read_pickle, save
 
 WEIGHTS, TOKENIZER, ENCODER = "pytorch_model.bin", "bpe.model", "vqgan.gumbelf8-sber.model.ckpt"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.captioners.generation.writer import NEVER
+from inference.captioners.generation.processors import NEVER
 from inference.captioners.rudolph.model import Cache, Rudolph, RudolphConfig
 from inference.captioners.rudolph.tokenizer import EOS
 

@@ -14,8 +14,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, tensor
 
 from inference.captioners.base import Prompt
+from inference.captioners.generation.mask_tokens import drop_cut_token, remove_brackets, restore_brackets
+from inference.captioners.generation.processors import find_digit_ids
 from inference.captioners.generation.prompts import build_completion
-from inference.captioners.generation.writer import digit_ids, fitted, unhalved, with_brackets, without_brackets
+from inference.captioners.generation.writer import fit_prompt
 
 PAD, UNK, BOS, EOS = range(4)
 
@@ -36,7 +38,7 @@ class RudolphTokenizer:
         self._tokenizer = tokenizer
         self._special = special
         self.words = tokenizer.get_vocab_size()
-        self.digits: Tensor = digit_ids(tokenizer.get_vocab())
+        self.digits: Tensor = find_digit_ids(tokenizer.get_vocab())
 
     def encode(self, text: str, task: Task) -> list[int]:
         """Return BOS, the task token if the checkpoint has one, and the ids of the text in lower case."""
@@ -51,7 +53,7 @@ class RudolphTokenizer:
             text = build_completion(shortened, template).replace("\n", ", ")
             return self.encode(self.drop_brackets(text, shortened.mask_tokens), task)
 
-        return fitted(prompt, max_tokens, encode, self._shorten)
+        return fit_prompt(prompt, max_tokens, encode, self._shorten)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids without special tokens and unknown characters."""
@@ -60,7 +62,7 @@ class RudolphTokenizer:
 
     def drop_brackets(self, text: str, tokens: Collection[str]) -> str:
         """Return a text whose mask tokens the vocabulary can spell, without brackets where it lacks them."""
-        return without_brackets(text, self._find_unspellable(tokens))
+        return remove_brackets(text, self._find_unspellable(tokens))
 
     def encode_mask_tokens(self, tokens: Collection[str]) -> list[int]:
         """Return the ids that spell these mask tokens."""
@@ -70,14 +72,14 @@ class RudolphTokenizer:
     def restore_mask_tokens(self, text: str, tokens: Collection[str]) -> str:
         """Return a generated text with mask tokens in their usual form; an unfinished one at the end is cut off."""
         text = _MASK.sub(lambda match: f"<{match[1].upper()}>", _UNFINISHED.sub("", text)).strip()
-        return with_brackets(text, self._find_unspellable(tokens), re.IGNORECASE)
+        return restore_brackets(text, self._find_unspellable(tokens), re.IGNORECASE)
 
     def _shorten(self, prompt: Prompt, excess: int) -> Prompt:
         """Return a prompt without the last `excess` ids of its fields; no mask token is cut in two."""
         fields = self.drop_brackets(prompt.masked, prompt.mask_tokens)
         starts = [start for start, _ in self._tokenizer.encode(fields.lower()).offsets][-excess:]
         return replace(
-            prompt, masked=unhalved(fields[: min(starts, default=0)], self._find_unspellable(prompt.mask_tokens))
+            prompt, masked=drop_cut_token(fields[: min(starts, default=0)], self._find_unspellable(prompt.mask_tokens))
         )
 
     def _find_unspellable(self, tokens: Collection[str]) -> list[str]:

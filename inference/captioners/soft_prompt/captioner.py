@@ -18,13 +18,13 @@ from torch import Tensor
 
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.generation.microbatches import split_microbatches
-from inference.captioners.generation.writer import Generation
+from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.parts import cast, enough
-from inference.captioners.settings import read_settings
 from inference.captioners.soft_prompt.decoders import Decoder, build_decoder
 from inference.captioners.soft_prompt.model import SoftPrompt, load
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
+from inference.checkpoints.schema import parse_settings
 from inference.clip.preprocessing import ImagePreprocessor
 from inference.devices import Device
 
@@ -62,7 +62,9 @@ class SoftPromptCaptioner:
         """
         model = load(card.folder)
         merge_adapters(model, card)
-        decoder = build_decoder(model.language, card.folder, Generation.of(card), read_settings(Settings, card).prompt)
+        decoder = build_decoder(
+            model.language, card.folder, GenerationSettings.from_card(card), parse_settings(Settings, card).prompt
+        )
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         return cls(model, decoder, preprocessor, context.device, card)
 

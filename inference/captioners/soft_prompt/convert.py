@@ -9,7 +9,7 @@ from typing import Final
 
 from inference.captioners.rudolph import convert as rudolph
 from inference.captioners.soft_prompt.model import MODEL_TYPE, PHOTO_VECTORS, create, save
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 
 BILINEAR: Final = 2  # PIL's code; ViTs whose preprocessor_config.json has no `resample` use it
 

@@ -14,7 +14,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.base import Prompt
-from inference.captioners.generation.writer import Generation, Writer, limits
+from inference.captioners.generation.processors import build_processors
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import positions
 from inference.captioners.prefix.format import IMAGE_TOKENS
 from inference.captioners.rudolph.decoding import Prefix, Sampling, generate_drafts
@@ -45,7 +47,7 @@ class Decoder(Protocol):
         ...
 
 
-def build_decoder(language: Any, folder: Path, generation: Generation, template: str | None) -> Decoder:
+def build_decoder(language: Any, folder: Path, generation: GenerationSettings, template: str | None) -> Decoder:
     """Build the decoder of a loaded language model with the tokenizer in its folder."""
     if isinstance(language, Rudolph):
         return RudolphDecoder(language, Tokenizer.from_file(str(folder / "tokenizer.json")), generation, template)
@@ -63,11 +65,11 @@ class TransformersDecoder:
         self._template = template
         markers: Any = writer.tokenizer.convert_tokens_to_ids(list(IMAGE_TOKENS))
         self.markers: Sequence[int] = markers
-        self.max_tokens = positions(language.config) - writer.generation.max_new_tokens
+        self.max_tokens = positions(language.config) - writer.settings.max_new_tokens
 
     def encode_prompt(self, prompt: Prompt, max_tokens: int) -> list[int]:
         """Return the ids of the template; long fields lose their end."""
-        return self._writer.prompt_ids(prompt, max_tokens, self._template)
+        return self._writer.encode_prompt(prompt, max_tokens, self._template)
 
     def generate(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """Return the generated texts of all rows as one batch."""
@@ -81,7 +83,9 @@ class RudolphDecoder:
     text, which has 64 ids in the smallest model, is generated.
     """
 
-    def __init__(self, model: Rudolph, tokenizer: Tokenizer, generation: Generation, template: str | None) -> None:
+    def __init__(
+        self, model: Rudolph, tokenizer: Tokenizer, generation: GenerationSettings, template: str | None
+    ) -> None:
         self._model = model
         self._tokenizer = RudolphTokenizer(tokenizer, special=model.config.text_special > 0)
         self._generation = generation
@@ -111,7 +115,7 @@ class RudolphDecoder:
         uniforms = torch.stack([_draw_uniforms(prompt.seed, max_tokens) for prompt in prompts])
         sampling = Sampling(generation.top_k, TOP_P, generation.temperature, generation.min_new_tokens)
         spellings = [self._tokenizer.encode_mask_tokens(prompt.mask_tokens) for prompt in prompts]
-        logits_processor = limits(generation, self._tokenizer.digits, prompts, spellings)
+        logits_processor = build_processors(generation, self._tokenizer.digits, prompts, spellings)
         drafts = generate_drafts(self._model, [Prefix(row) for row in rows], uniforms, sampling, logits_processor)
         return [self._decode(several[0], prompt) for several, prompt in zip(drafts, prompts, strict=True)]
 

@@ -11,7 +11,7 @@ from aiogram.types import InlineKeyboardMarkup
 
 from bot.views import keyboards
 from bot.views import text as text_views
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.listing.cases import list_cases
 from locales.translate import LANGUAGES, translate
 from storage.records import DescriptionRecord

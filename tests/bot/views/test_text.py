@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.conversation.draft import build_draft
 from bot.views import draft as draft_views
 from bot.views import text as text_views
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case, list_cases
 from locales.translate import LANGUAGES, Translate, translate

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 import tomli_w
 
-from inference.checkpoints.registry import Card, save_card
+from inference.checkpoints.card import Card, save_card
 from tests.cli.conftest import Opisalka
 
 

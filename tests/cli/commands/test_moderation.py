@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
-from inference.checkpoints.registry import load_card, save_card, verify
+from inference.checkpoints.card import load_card, save_card
+from inference.checkpoints.registry import verify
 from inference.moderation.overrides import Overrides
 from inference.moderation.photos import Limits
 from tests.cli.conftest import Opisalka

@@ -16,7 +16,7 @@ from transformers import ViTConfig, ViTModel
 from transformers.pytorch_utils import Conv1D
 
 from inference.checkpoints.adapters import merge_adapters
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.checkpoints.weights import save
 from inference.errors import CheckpointError
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from inference.checkpoints import weights
 from inference.checkpoints.convert import copy_transformers, import_original
-from inference.checkpoints.registry import get_card, verify
+from inference.checkpoints.registry import get_card, is_installed, verify
 from inference.errors import CheckpointError, InvalidInput
 from tests.support.models.originals import save_detoxify, save_rubert
 
@@ -113,7 +113,7 @@ class TestImport:
     def test_a_shipped_card_is_completed(self, source: Path, waiting: Path, tmp_path: Path) -> None:
         before = (waiting / "card.toml").read_bytes()
         card = import_original("rubert-toxicity", source, tmp_path, "public")
-        assert (card.version, card.is_here) == ("7", True)
+        assert (card.version, is_installed(card)) == ("7", True)
         verify(card)
         assert (waiting / "card.toml").read_bytes() == before
         with pytest.raises(InvalidInput, match="checkpoint-exists"):
@@ -124,7 +124,7 @@ class TestImport:
     ) -> None:
         card = (waiting / "card.toml").read_text()
         (waiting / "card.toml").write_text('requires = ["clip/gone"]\n' + card)
-        assert not import_original("rubert-toxicity", source, tmp_path, "public").is_here
+        assert not is_installed(import_original("rubert-toxicity", source, tmp_path, "public"))
         with pytest.raises(InvalidInput, match="checkpoint-exists"):
             import_original("rubert-toxicity", source, tmp_path, "public")
 
@@ -177,7 +177,7 @@ class TestImport:
     def test_an_empty_folder_is_filled_and_another_is_not(self, source: Path, tmp_path: Path) -> None:
         folder = tmp_path / "toxicity" / "new"
         folder.mkdir(parents=True)
-        assert import_original("rubert-toxicity", source, tmp_path, "new").is_here
+        assert is_installed(import_original("rubert-toxicity", source, tmp_path, "new"))
         (folder / "card.toml").unlink()
         with pytest.raises(InvalidInput, match="checkpoint-exists"):
             import_original("rubert-toxicity", source, tmp_path, "new")
@@ -258,7 +258,7 @@ class TestImport:
     def test_the_one_file_of_weights_is_found_or_named(self, tmp_path: Path) -> None:
         source = save_detoxify(tmp_path / "detoxify")
         (source / "._multilingual.ckpt").write_bytes(b"macOS")
-        assert import_original("detoxify", source, tmp_path, "new").is_here
+        assert is_installed(import_original("detoxify", source, tmp_path, "new"))
         shutil.copy(source / "multilingual.ckpt", source / "second.ckpt")
         with pytest.raises(CheckpointError) as caught:
             import_original("detoxify", source, tmp_path, "two")

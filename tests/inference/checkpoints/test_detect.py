@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from inference.checkpoints.card import Card, save_card
 from inference.checkpoints.convert import copy_transformers
 from inference.checkpoints.download import pull
-from inference.checkpoints.registry import Card, get_card, save_card, verify
+from inference.checkpoints.registry import get_card, verify
 from inference.errors import CheckpointError
 from inference.serving.smoke_test import run_smoke_test
 from tests.support.hub import the_hub

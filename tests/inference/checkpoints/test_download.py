@@ -20,9 +20,10 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from inference.checkpoints import hub
+from inference.checkpoints.card import Card, save_card
 from inference.checkpoints.convert import convert
 from inference.checkpoints.download import pull
-from inference.checkpoints.registry import Card, get_card, save_card, verify
+from inference.checkpoints.registry import get_card, is_installed, verify
 from inference.errors import Message, UserError
 from tests.support.hub import COMMIT, Hub, the_hub
 from tests.support.models import tiny
@@ -80,7 +81,7 @@ def visible(folder: Path) -> set[str]:
 class TestAShippedCard:
     def test_it_gets_its_files_and_a_lock(self, root: Path, served: Hub) -> None:
         card = pulled(root, "public")
-        assert card.is_here
+        assert is_installed(card)
         assert set(card.files) == set(FILES)
         assert [each["revision"] for each in card.download] == [COMMIT]
         assert all((card.folder / name).read_bytes() == data for name, data in FILES.items())
@@ -90,7 +91,7 @@ class TestAShippedCard:
     @pytest.mark.parametrize("name", ["captioner/public", REPO])
     def test_it_is_found_by_its_kind_or_its_repository(self, root: Path, served: Hub, name: str) -> None:
         assert pulled(root, name).id == "captioner/public"
-        assert get_card(root, "captioner", name).is_here
+        assert is_installed(get_card(root, "captioner", name))
 
     def test_git_sees_nothing_of_it(self, root: Path, served: Hub) -> None:
         def git(*arguments: str) -> str:
@@ -115,13 +116,13 @@ class TestAShippedCard:
     def test_what_is_here_is_not_asked_for_again(self, root: Path, served: Hub) -> None:
         pulled(root, "public")
         served.asked.clear()
-        assert pulled(root, "public").is_here
+        assert is_installed(pulled(root, "public"))
         assert served.asked == []
 
     def test_a_lost_file_is_pulled_again(self, root: Path, served: Hub) -> None:
         (pulled(root, "public").folder / "config.json").unlink()
-        assert not get_card(root, "captioner", "public").is_here
-        assert pulled(root, "public").is_here
+        assert not is_installed(get_card(root, "captioner", "public"))
+        assert is_installed(pulled(root, "public"))
 
     def test_weights_that_are_not_asked_for_any_more_go(self, root: Path, served: Hub) -> None:
         """They would be read beside the others; what the owner of the folder put there is left alone."""
@@ -159,20 +160,20 @@ class TestAShippedCard:
         folder = pulled(root, "public").folder
         table = {"family": "prefix", "version": "2", "download": [part(REPO, list(FILES)) | change]}
         (folder / "card.toml").write_text(tomli_w.dumps(table))
-        assert get_card(root, "captioner", "public").is_here == is_here
+        assert is_installed(get_card(root, "captioner", "public")) == is_here
 
     def test_what_it_requires_comes_with_it(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
         verify(pulled(root, "above"))
-        assert get_card(root, "captioner", "public").is_here
+        assert is_installed(get_card(root, "captioner", "public"))
 
     def test_what_it_requires_comes_again_where_it_was_lost(self, root: Path, served: Hub) -> None:
         ship(root / "captioner" / "above", part(REPO, ["config.json"]), requires=["captioner/public"])
         pulled(root, "above")
         (root / "captioner" / "public" / "model.safetensors").unlink()
         served.asked.clear()
-        assert not get_card(root, "captioner", "above").is_here
-        assert pulled(root, "above").is_here
+        assert not is_installed(get_card(root, "captioner", "above"))
+        assert is_installed(pulled(root, "above"))
         assert [name.rpartition("/")[2] for name in served.asked] == list(FILES)
 
     def test_cards_that_require_each_other_are_refused(self, root: Path, served: Hub) -> None:
@@ -183,16 +184,16 @@ class TestAShippedCard:
     def test_a_card_that_cannot_be_read_keeps_no_other_back(self, root: Path, served: Hub) -> None:
         (root / "captioner" / "typo").mkdir()
         (root / "captioner" / "typo" / "card.toml").write_text("family = ")
-        assert pulled(root, "captioner/public").is_here
+        assert is_installed(pulled(root, "captioner/public"))
         assert refused(root, "typo").code == "card-unreadable"
 
     def test_what_has_no_files_of_its_own_is_here_with_what_it_requires(self, root: Path, served: Hub) -> None:
         folder = root / "captioner" / "standing"
         folder.mkdir()
         save_card(Card(folder=folder, family="interrogator", version="1", requires=("captioner/public",)))
-        assert not get_card(root, "captioner", "standing").is_here
-        assert pulled(root, "standing").is_here
-        assert get_card(root, "captioner", "public").is_here
+        assert not is_installed(get_card(root, "captioner", "standing"))
+        assert is_installed(pulled(root, "standing"))
+        assert is_installed(get_card(root, "captioner", "public"))
 
     def test_parts_land_in_their_folders(self, root: Path, served: Hub) -> None:
         served.repos["people/base"] = served.repos[REPO]
@@ -204,7 +205,7 @@ class TestAShippedCard:
 class TestTheNetwork:
     def test_a_broken_connection_goes_on_where_it_broke(self, root: Path, served: Hub) -> None:
         served.cut = 400_000
-        assert pulled(root, "public").is_here
+        assert is_installed(pulled(root, "public"))
         assert len(served.ranges) == 1
         assert 0 < int(served.ranges[0].removeprefix("bytes=").removesuffix("-")) <= 400_000
 
@@ -213,7 +214,7 @@ class TestTheNetwork:
         work.mkdir(parents=True)
         digest = hashlib.sha256(FILES["model.safetensors"]).hexdigest()
         (work / f"model.safetensors.{digest[:8]}.part").write_bytes(FILES["model.safetensors"][:1000])
-        assert pulled(root, "public").is_here
+        assert is_installed(pulled(root, "public"))
         assert served.ranges == ["bytes=1000-"]
 
     @pytest.mark.parametrize("pins", [b"", b'{"peo', b"\xff"])
@@ -221,7 +222,7 @@ class TestTheNetwork:
         work = root / "captioner" / ".public.download"
         work.mkdir()
         (work / "pins.json").write_bytes(pins)
-        assert pulled(root, "public").is_here
+        assert is_installed(pulled(root, "public"))
 
     def test_what_another_try_left_gets_into_no_checkpoint(self, root: Path, served: Hub, tmp_path: Path) -> None:
         """The card has moved on to another repository after the first try broke off."""
@@ -245,10 +246,10 @@ class TestTheNetwork:
         served.damaged.add("model.safetensors")
         message = refused(root, "public")
         assert (message.code, message.details["file"]) == ("hub-damaged", "model.safetensors")
-        assert not get_card(root, "captioner", "public").is_here
+        assert not is_installed(get_card(root, "captioner", "public"))
         assert visible(root / "captioner" / "public") == {"card.toml"}
         served.damaged.clear()
-        assert pulled(root, "public").is_here
+        assert is_installed(pulled(root, "public"))
 
     @pytest.mark.parametrize(
         ("status", "message", "code"),
@@ -314,7 +315,7 @@ class TestTwoAtOnce:
             message = refused(root, "public")
         assert (message.code, message.details) == ("pull-busy", {"checkpoint": "captioner/public"})
         assert served.asked == []
-        assert pulled(root, "public").is_here
+        assert is_installed(pulled(root, "public"))
 
     def test_a_disk_without_room_for_the_pins_is_said(
         self, root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch
@@ -430,7 +431,7 @@ class TestRepositoriesWithoutACard:
     def test_an_adapter_is_no_weights_of_the_model(self, root: Path, served: Hub, tmp_path: Path) -> None:
         folder = served.repos["people/other"] = save_rubert(tmp_path / "rubert")
         (folder / "adapter_model.safetensors").write_bytes(b"not asked for")
-        assert pulled(root, "people/other", family="rubert-toxicity").is_here
+        assert is_installed(pulled(root, "people/other", family="rubert-toxicity"))
         assert not any(name.endswith("adapter_model.safetensors") for name in served.asked)
 
     @pytest.mark.parametrize("family", ["flamingo", "soft-prompt", "blip2-swap", "rudolph"])

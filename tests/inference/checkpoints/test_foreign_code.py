@@ -11,7 +11,7 @@ import torch
 
 from inference.captioners.blip2 import convert as blip2
 from inference.captioners.flamingo import model as flamingo
-from inference.captioners.generation.writer import Generation
+from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.soft_prompt import decoders
 from inference.captioners.soft_prompt import model as soft_prompt
 from inference.clip import convert as clip
@@ -31,7 +31,7 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "flamingo": lambda source, folder: flamingo.init_from_pretrained(source, source, 1),
     "rubert-toxicity": moderation.convert_rubert,
     "soft-prompt, vision": lambda source, folder: soft_prompt.create(source, source),
-    "soft-prompt, words": lambda source, folder: decoders.build_decoder(None, source, Generation(), None),
+    "soft-prompt, words": lambda source, folder: decoders.build_decoder(None, source, GenerationSettings(), None),
 }
 
 

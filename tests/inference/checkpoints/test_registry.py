@@ -6,17 +6,8 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from inference.checkpoints.registry import (
-    Card,
-    find_cards,
-    get_card,
-    list_cards,
-    list_dependencies,
-    load_card,
-    save_card,
-    save_lock,
-    verify,
-)
+from inference.checkpoints.card import Card, load_card, save_card, save_lock
+from inference.checkpoints.registry import find_cards, get_card, is_installed, list_cards, list_dependencies, verify
 from inference.errors import CheckpointError
 
 
@@ -189,7 +180,7 @@ def test_cards_that_require_each_other_are_not_here(root: Path) -> None:
     stand(root, "first", "captioner/second")
     stand(root, "second", "captioner/first")
     cards, errors = list_cards(root)
-    assert [card.id for card in cards if card.is_here] == ["captioner/mini", "clip/mini"]
+    assert [card.id for card in cards if is_installed(card)] == ["captioner/mini", "clip/mini"]
     assert errors == []
     with error_of("card-field"):
         verify(get_card(root, "captioner", "first"))
@@ -198,7 +189,7 @@ def test_cards_that_require_each_other_are_not_here(root: Path) -> None:
 @pytest.mark.parametrize("missing", ["captioner/gone", "nothing", ""])
 def test_what_requires_something_missing_is_not_here(root: Path, missing: str) -> None:
     card = stand(root, "above", missing)
-    assert not card.is_here
+    assert not is_installed(card)
     with error_of("checkpoint-missing"):
         verify(card)
 
@@ -268,17 +259,17 @@ class TestAPublicModel:
         save_lock(folder, {"people/public": "c0ffee"}, load_card(folder))
 
     def test_it_is_not_here_before_its_lock(self, folder: Path) -> None:
-        assert not load_card(folder).is_here
+        assert not is_installed(load_card(folder))
         assert load_card(folder).published_size == 4_000
         (folder / "model.safetensors").write_bytes(b"half of the weights")
-        assert not load_card(folder).is_here
+        assert not is_installed(load_card(folder))
 
     def test_the_lock_completes_the_card(self, folder: Path) -> None:
         before = (folder / "card.toml").read_bytes()
         self.fill(folder)
         (folder / ".gitignore").write_text("*\n")
         card = load_card(folder)
-        assert card.is_here
+        assert is_installed(card)
         assert card.download[0]["revision"] == "c0ffee"
         verify(card)
         assert (folder / "card.toml").read_bytes() == before
@@ -286,7 +277,7 @@ class TestAPublicModel:
     def test_what_was_lost_has_to_be_pulled_again(self, folder: Path) -> None:
         self.fill(folder)
         (folder / "model.safetensors").unlink()
-        assert not load_card(folder).is_here
+        assert not is_installed(load_card(folder))
 
     def test_a_card_that_is_sealed_needs_no_lock(self, folder: Path) -> None:
         self.fill(folder)
@@ -305,7 +296,7 @@ class TestAPublicModel:
         (folder / "card.toml").write_text('requires = ["clip/gone"]\n' + card)
         self.fill(folder)
         assert load_card(folder).has_files
-        assert not load_card(folder).is_here
+        assert not is_installed(load_card(folder))
 
     def test_it_is_found_by_its_name_on_the_hub(self, folder: Path, tmp_path: Path) -> None:
         assert get_card(tmp_path, "captioner", "people/public").id == "captioner/public"
@@ -351,7 +342,7 @@ class TestAFolderWithoutACard:
         chat = {"preprocessor_config": "{}", "tokenizer_config": '{"chat_template": "{{ messages }}"}'}
         self.drop(tmp_path, "talks", config='{"model_type": "qwen9_vl"}', **chat)
         cards, _ = list_cards(tmp_path)
-        assert [(card.id, card.family, card.is_here) for card in cards] == [
+        assert [(card.id, card.family, is_installed(card)) for card in cards] == [
             ("captioner/mine", "blip2", True),
             ("captioner/talks", "chat-vlm", True),
         ]

@@ -20,8 +20,8 @@ from torch.nn.functional import normalize
 from transformers import CLIPConfig, CLIPModel, PreTrainedModel, SiglipConfig, SiglipModel
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import GRID, Clip
 from inference.errors import CheckpointError
 from tests.support.models import dual_encoders, hashed, programs, tiny

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import ImageFeatures
 from inference.errors import Message
 from inference.moderation.match import OUT_OF_DOMAIN_PENALTY, TYPICAL_LOG_ODDS, MatchPolicy

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.checkpoints.registry import Card, load_card
+from inference.checkpoints.card import Card, load_card
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.errors import Message
 from inference.moderation.nudity import LABELS, Detection

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Encoding
 from torch import Tensor
 
-from inference.checkpoints.registry import Card, load_card, save_card
+from inference.checkpoints.card import Card, load_card, save_card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
 from inference.moderation.texts import FAMILY, RISK_FUNCTIONS, ToxicityClassifier

@@ -20,7 +20,7 @@ from inference import devices
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints import registry
-from inference.checkpoints.registry import Card, load_card, save_card
+from inference.checkpoints.card import Card, Download, load_card, save_card
 from inference.devices import Device
 from inference.errors import CheckpointError
 from inference.listing.types import Description, Submission, Upload
@@ -321,7 +321,7 @@ def test_a_dependency_counts_in_the_estimate_and_is_not_loaded_twice(root: Path)
 
 
 def test_a_public_model_that_was_not_downloaded_is_named(root: Path) -> None:
-    part = {"repo": "owner/model", "revision": "", "files": ["model.safetensors"], "folder": ""}
+    part: Download = {"repo": "owner/model", "revision": "", "files": ["model.safetensors"], "folder": ""}
     save_card(replace(load_card(root / "captioner" / "mini"), download=(part,)))
     (root / "captioner" / "mini" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError) as raised:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bot import settings
 from bot.app import App
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.errors import CheckpointError, Message
 from inference.listing.cases import Case, list_cases
 from inference.listing.types import Description, Diversity, Moderation, Scores, Stage, Submission, Timings, Verdict

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from inference.checkpoints.card import Card, save_card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card, save_card
 from tests.support.models import tiny
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "encoder-decoder"

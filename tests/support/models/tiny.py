@@ -16,7 +16,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from inference.captioners.prefix.format import SPECIAL_TOKENS
 from inference.captioners.prefix.model import Decoder, DecoderConfig
-from inference.checkpoints.registry import Card, save_card
+from inference.checkpoints.card import Card, save_card
 from inference.clip.dual_encoder import GRID
 from inference.diversity import DiversityClassifier
 from inference.moderation.texts import FAMILY

@@ -18,8 +18,8 @@ from inference.captioners.blip2.captioner import Blip2Captioner
 from inference.captioners.blip2.model import Blip2
 from inference.captioners.generation.prompts import build_completion
 from inference.captioners.generation.writer import Writer
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import blip2, hashed, languages, tiny
@@ -106,7 +106,7 @@ def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
     """T5 reads and writes PRICE."""
     captioner = load(cards["t5"], clip)
     tokenizer = languages.tokenizer_without_brackets()
-    captioner.writer = Writer(tokenizer, captioner.writer.generation)
+    captioner.writer = Writer(tokenizer, captioner.writer.settings)
     written = torch.tensor([[0, *tokenizer("За PRICE.").input_ids, 2]])
     monkeypatch.setattr(captioner._language, "generate", lambda **_: written)
     assert captioner.generate([prompt(clip, 1, FIELDS)]) == ["За <PRICE>."]

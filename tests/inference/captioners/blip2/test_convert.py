@@ -19,8 +19,8 @@ from torch import Tensor
 from inference.captioners.blip2.captioner import Blip2Captioner, load_start_tokens
 from inference.captioners.blip2.convert import SEED
 from inference.checkpoints import weights
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.clip.preprocessing import ImagePreprocessor
 from inference.errors import CheckpointError
 from tests.support.models import blip2, hashed, tiny

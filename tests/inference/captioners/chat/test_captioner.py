@@ -21,8 +21,8 @@ from inference.captioners.chat.captioner import ChatCaptioner
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation.prompts import build_request
 from inference.captioners.parts import thumbnail
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.errors import CheckpointError
@@ -78,7 +78,7 @@ def test_a_text_is_what_the_library_s_own_recipe_writes(folder: Path, tiny_clip:
         )
         images = [thumbnail(image, 64, Image.Resampling.BICUBIC) for image in asked.images] or None
         inputs = processor(text=[text], images=[images] if images else None, return_tensors="pt")
-        digits = [[word] for word in captioner._writer._digits.tolist()]
+        digits = [[word] for word in captioner._writer._digit_ids.tolist()]
         written = model.generate(**inputs, max_new_tokens=6, do_sample=False, bad_words_ids=digits)
         expected = processor.tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         assert captioner.generate([asked]) == [expected.strip()]

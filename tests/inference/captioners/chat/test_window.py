@@ -18,9 +18,9 @@ from transformers.models.gemma3.processing_gemma3 import Gemma3Processor
 from inference.captioners.base import Captioner, Prompt, load_captioner
 from inference.captioners.chat.captioner import ChatCaptioner, Settings
 from inference.captioners.chat.processing import load_processor
-from inference.captioners.generation.writer import Generation
+from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.parts import FEWEST_WORDS
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from inference.listing.validation import MAX_RATIO, MAX_SIDE
@@ -152,7 +152,7 @@ def test_a_window_that_is_not_known_limits_nothing(folders: Mapping[str, Path], 
     model.eval, model.generation_config = lambda: model, GenerationConfig()
     processor = load_processor(folders["gemma3"])
     unlimited = Card(folder=Path("unlimited"), family="chat-vlm", version="1", max_photos=10)
-    captioner = ChatCaptioner(model, processor, Settings(), Generation(), unlimited)
+    captioner = ChatCaptioner(model, processor, Settings(), GenerationSettings(), unlimited)
     assert captioner.max_photos == 10
     long = prompt(tiny_clip, 1, "Куртка " * 5000)
     assert captioner._fit_window([long])["input_ids"].shape[1] > 8192

@@ -21,8 +21,8 @@ from transformers import AutoTokenizer
 
 from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.clipcap.captioner import ClipCapCaptioner, read_model
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.checkpoints.weights import read, save
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
@@ -239,7 +239,7 @@ def test_a_text_without_photos_has_no_prefix(cards: dict[str, Card], clip: Clip)
     loaded = captioner(card, clip)
     prompt = Prompt((), clip.encode_images(()), "Платье белое", "<SINGLE>")
     model = read_model(card)
-    ids = loaded._writer.prompt_ids(prompt, 100)
+    ids = loaded._writer.encode_prompt(prompt, 100)
     with torch.inference_mode():
         expected = loaded._writer.continue_embeddings(model.language, [model.embed(torch.tensor(ids))], [prompt])
     assert loaded.generate([prompt]) == expected

@@ -17,8 +17,8 @@ from inference.captioners.base import Prompt
 from inference.captioners.encoder_decoder.captioner import EncoderDecoderCaptioner
 from inference.captioners.encoder_decoder.model import load
 from inference.captioners.generation.writer import Writer
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.checkpoints.weights import read
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
@@ -138,7 +138,7 @@ def test_a_vocabulary_without_brackets_writes_the_seller_s_numbers(
 ) -> None:
     mine = captioner(card, clip)
     tokenizer = languages.tokenizer_without_brackets()
-    mine._writer = Writer(tokenizer, mine._writer.generation)
+    mine._writer = Writer(tokenizer, mine._writer.settings)
     written = torch.tensor([[*tokenizer("За PRICE.").input_ids, 2]])
     monkeypatch.setattr(mine.model, "generate", lambda *_, **__: written)
     asked = replace(build_prompt(clip, PICTURES[:1], FIELDS), mask_tokens=frozenset({"<PRICE>"}))
@@ -225,11 +225,11 @@ class TestSeveralPhotos:
                     seen = model.encoder(mine._preprocessor.preprocess(prompt.images)).last_hidden_state
                     states = model.enc_to_dec_proj(seen).flatten(0, 1)[None]
                 scores = model.decoder(torch.tensor([written]), encoder_hidden_states=states).logits[0, -1]
-                scores[mine._writer._digits] = float("-inf")
+                scores[mine._writer._digit_ids] = float("-inf")
                 written.append(int(scores.argmax()))
                 if written[-1] == mine._writer.tokenizer.eos_token_id:
                     break
-            expected.append(mine._writer.spell(torch.tensor([written[len(ids) :]]))[0])
+            expected.append(mine._writer.decode(torch.tensor([written[len(ids) :]]))[0])
         assert mine.generate(prompts) == expected
         assert len(set(expected)) == len(expected)
 

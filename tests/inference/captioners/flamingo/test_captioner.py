@@ -37,9 +37,9 @@ from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import CrossAttention, GatedCrossAttentionBlock, Media
 from inference.captioners.flamingo.captioner import FlamingoCaptioner, Settings
 from inference.captioners.parts import positions
-from inference.captioners.settings import read_settings
 from inference.checkpoints import weights
-from inference.checkpoints.registry import Card, save_card
+from inference.checkpoints.card import Card, save_card
+from inference.checkpoints.schema import parse_settings
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, languages, tiny
@@ -341,7 +341,7 @@ class TestSettings:
     def test_a_setting_that_is_not_known_is_named(self, settings: dict[str, object]) -> None:
         card = Card(folder=Path("captioner/x"), family="flamingo", version="1", settings=settings)
         with pytest.raises(CheckpointError, match=f"settings.{next(iter(settings))}"):
-            read_settings(Settings, card)
+            parse_settings(Settings, card)
 
 
 def test_an_adapter_is_merged(vision: Path, clip: Clip, tmp_path: Path) -> None:

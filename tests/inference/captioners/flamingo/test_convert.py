@@ -23,8 +23,8 @@ from transformers import AutoTokenizer, GenerationConfig
 from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import Media
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, tiny

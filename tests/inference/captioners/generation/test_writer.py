@@ -15,9 +15,12 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase
 
 from inference.captioners.base import Prompt
+from inference.captioners.generation.mask_tokens import drop_cut_token
+from inference.captioners.generation.processors import NoDigits, SeededSampling
 from inference.captioners.generation.prompts import build_completion, load_prompts
-from inference.captioners.generation.writer import Generation, NoDigits, Variety, Writer, padded_left, unhalved
-from inference.checkpoints.registry import Card
+from inference.captioners.generation.settings import GenerationSettings
+from inference.captioners.generation.writer import Writer, pad_left
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from inference.listing.types import Masked
@@ -26,7 +29,7 @@ from tests.support.models import languages
 from tests.support.models.captioners import FIELDS, assert_keeps_the_promises, mixed_prompts, prompt
 
 TOKENIZER = languages.byte_level_tokenizer()
-QUICK = Generation(max_new_tokens=16)
+QUICK = GenerationSettings(max_new_tokens=16)
 
 
 # The types of `transformers` do not say that a GPT-2 generates.
@@ -39,7 +42,7 @@ class Completer:
     name = "completer"
     max_photos = 10
 
-    def __init__(self, model: LanguageModel, generation: Generation = QUICK) -> None:
+    def __init__(self, model: LanguageModel, generation: GenerationSettings = QUICK) -> None:
         self.model = model
         self.writer = Writer(TOKENIZER, generation)
 
@@ -73,7 +76,7 @@ def test_seed_zero_is_the_likeliest_text_and_another_seed_another_text(model: La
     asked = [replace(prompt(tiny_clip, 1, FIELDS), seed=seed) for seed in (0, 1, 1, 2)]
     captioner = Completer(model, replace(QUICK, no_repeat_ngram_size=0))
     likeliest, first, again, second = captioner.generate(asked)
-    assert likeliest == captioner.writer.spell(step_by_step(captioner, asked[0], 16))[0]
+    assert likeliest == captioner.writer.decode(step_by_step(captioner, asked[0], 16))[0]
     assert first == again
     assert len({likeliest, first, second}) == 3
 
@@ -85,7 +88,7 @@ def step_by_step(captioner: Completer, prompt: Prompt, length: int) -> Tensor:
     for _ in range(length):
         so_far = torch.cat((row, captioner.model.transformer.wte(written[0])))
         logits = captioner.model(inputs_embeds=so_far[None]).logits[0, -1]
-        logits[captioner.writer._digits] = float("-inf")
+        logits[captioner.writer._digit_ids] = float("-inf")
         written = torch.cat((written, logits.argmax().view(1, 1)), 1)
     return written
 
@@ -106,7 +109,7 @@ def test_bytes_that_are_no_digits_may_be_written() -> None:
     assert banned.tolist() == [[0.0, 0.0, float("-inf")]]
     tokenizer = languages.byte_level_tokenizer()
     tokenizer.add_tokens(["<0xD0>", "<0x31>", "№5"])
-    ids = Writer(tokenizer, QUICK)._digits.tolist()
+    ids = Writer(tokenizer, QUICK)._digit_ids.tolist()
     pieces = tokenizer.convert_ids_to_tokens(ids)
     assert "<0x31>" in pieces
     assert "№5" in pieces
@@ -118,7 +121,7 @@ def test_every_russian_letter_may_be_written() -> None:
     """Byte-level vocabularies spell half of «в», «г» and «й» as «²», «³» and «¹», which are digits of a kind."""
     letters = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
     written = TOKENIZER(letters + letters.upper() + " новая вещь, вязаный свитер").input_ids
-    banned = set(Writer(TOKENIZER, QUICK)._digits.tolist())
+    banned = set(Writer(TOKENIZER, QUICK)._digit_ids.tolist())
     assert banned.isdisjoint(written)
     assert banned.issuperset(TOKENIZER("0123456789").input_ids)
     assert len(banned) < 30
@@ -156,13 +159,13 @@ def test_what_the_publisher_set_does_not_act_behind_the_card(
 def test_a_text_ends_where_the_tokenizer_or_the_publisher_says(
     published: int | list[int] | None, ends: list[int]
 ) -> None:
-    assert Writer(TOKENIZER, QUICK).config(published).eos_token_id == ends
+    assert Writer(TOKENIZER, QUICK).build_config(published).eos_token_id == ends
 
 
 def test_noise_draws_words_as_often_as_they_are_likely() -> None:
     """Gumbel noise under a greedy search is sampling; beyond the `top_k` likeliest nothing is drawn."""
     chances = torch.tensor([0.5, 0.3, 0.15, 0.05])
-    variety = Variety([7], temperature=1.0, top_k=3)
+    variety = SeededSampling([7], temperature=1.0, top_k=3)
     drawn = torch.tensor([int(variety(torch.zeros(1, 0), chances.log()[None]).argmax()) for _ in range(4000)])
     shares = torch.bincount(drawn, minlength=4) / 4000
     expected = torch.tensor([0.5, 0.3, 0.15, 0.0]) / 0.95
@@ -171,12 +174,12 @@ def test_noise_draws_words_as_often_as_they_are_likely() -> None:
 
 def test_a_text_never_repeats_five_tokens(model: LanguageModel, tiny_clip: Clip) -> None:
     """What the prompt holds may be said again; a text that would only repeat ends up saying something else."""
-    writer = Completer(model, Generation(max_new_tokens=100)).writer
+    writer = Completer(model, GenerationSettings(max_new_tokens=100)).writer
     ids = torch.tensor([[80, 81, 82, 83, 84, 85] * 3])
     asked = [prompt(tiny_clip, 1)]
     free, held = (
-        model.generate(ids, generation_config=writer.config(), logits_processor=processors)[0, 18:].tolist()
-        for processors in (None, writer.processors(asked, written_from=18))
+        model.generate(ids, generation_config=writer.build_config(), logits_processor=processors)[0, 18:].tolist()
+        for processors in (None, writer.build_processors(asked, start=18))
     )
     assert len(set(fives(held))) == len(fives(held))
     assert len(set(fives(free))) < len(fives(free))
@@ -191,7 +194,7 @@ class TestSecondNumber:
 
     FIELDS = "Название: куртка\nРазмер: 44\nРазмер: 46\nЦена: 5000"
     TEXT = "Куртка, размер <SIZE>, есть размер <SIZE_2>, цена <PRICE>."
-    HELD = Generation(no_repeat_ngram_size=5, repetition_penalty=2.0)
+    HELD = GenerationSettings(no_repeat_ngram_size=5, repetition_penalty=2.0)
 
     def asked(self, masked: Masked) -> Prompt:
         return Prompt((), None, masked.text, "<SINGLE>", frozenset(masked.values))  # type: ignore[arg-type]
@@ -199,22 +202,22 @@ class TestSecondNumber:
     def test_it_reaches_the_buyer(self) -> None:
         masked = mask(self.FIELDS)
         writer = Writer(TOKENIZER, self.HELD)
-        ids = sure_of(self.TEXT, TOKENIZER, writer.processors([self.asked(masked)]))
-        (draft,) = writer.spell(torch.tensor([ids]), [self.asked(masked)])
+        ids = sure_of(self.TEXT, TOKENIZER, writer.build_processors([self.asked(masked)]))
+        (draft,) = writer.decode(torch.tensor([ids]), [self.asked(masked)])
         assert unmask(draft, masked.values) == "Куртка, размер 44, есть размер 46, цена 5000."
 
     def test_it_reaches_the_buyer_from_a_vocabulary_without_brackets(self) -> None:
         masked = mask("Цена: 5000\nЦена: 6000")
         tokenizer = languages.tokenizer_without_brackets()
         writer = Writer(tokenizer, self.HELD)
-        ids = sure_of("Цена PRICE или PRICE_2.", tokenizer, writer.processors([self.asked(masked)]))
-        (draft,) = writer.spell(torch.tensor([ids]), [self.asked(masked)])
+        ids = sure_of("Цена PRICE или PRICE_2.", tokenizer, writer.build_processors([self.asked(masked)]))
+        (draft,) = writer.decode(torch.tensor([ids]), [self.asked(masked)])
         assert unmask(draft, masked.values) == "Цена 5000 или 6000."
 
     def test_each_prompt_has_its_own_tokens_in_all_of_its_beams(self) -> None:
         """Two prompts of two beams: the second knows no size, and may not repeat itself."""
         prompts = [self.asked(mask(self.FIELDS)), self.asked(mask("Цена: 5000"))]
-        held = Writer(TOKENIZER, Generation()).processors(prompts)
+        held = Writer(TOKENIZER, GenerationSettings()).build_processors(prompts)
         *before, last = TOKENIZER("мер <SIZ").input_ids
         begun: Any = torch.tensor([[*before, last, *before]] * 4)
         assert len(before) >= 4
@@ -234,10 +237,10 @@ def sure_of(text: str, tokenizer: PreTrainedTokenizerBase, held: LogitsProcessor
 
 
 def test_a_text_ends_behind_its_stop_and_before_an_unfinished_token() -> None:
-    writer = Writer(TOKENIZER, Generation(stop="."))
+    writer = Writer(TOKENIZER, GenerationSettings(stop="."))
     ids = [TOKENIZER(text).input_ids for text in ("Куртка. Платье.", "Куртка за <PRI", "Цена <PRICE>")]
     longest = max(map(len, ids))
-    assert writer.spell(torch.tensor([row + [2] * (longest - len(row)) for row in ids])) == [
+    assert writer.decode(torch.tensor([row + [2] * (longest - len(row)) for row in ids])) == [
         "Куртка.",
         "Куртка за",
         "Цена <PRICE>",
@@ -254,27 +257,27 @@ class TestVocabularyWithoutBrackets:
     def test_mask_tokens_are_read_and_written_without(self, tiny_clip: Clip) -> None:
         tokenizer = languages.tokenizer_without_brackets()
         writer, asked = Writer(tokenizer, QUICK), self.asked(tiny_clip)
-        told = tokenizer.decode(writer.prompt_ids(asked, 100, "{attributes} Описание:"))
+        told = tokenizer.decode(writer.encode_prompt(asked, 100, "{attributes} Описание:"))
         assert told == "Цена: PRICE, PRICE_2 Размер: SIZE Описание:"
         written = torch.tensor([[*tokenizer("За PRICE_2 или PRICE, PRICES и MYSIZE").input_ids, 2]])
-        assert writer.spell(written, [asked]) == ["За <PRICE_2> или <PRICE>, PRICES и MYSIZE"]
+        assert writer.decode(written, [asked]) == ["За <PRICE_2> или <PRICE>, PRICES и MYSIZE"]
 
     def test_one_that_the_end_of_the_text_may_have_halved_is_no_other(self, tiny_clip: Clip) -> None:
         """PRICE at the limit may be the beginning of PRICE_2, which is another number."""
         writer, asked = Writer(languages.tokenizer_without_brackets(), QUICK), self.asked(tiny_clip)
         ids = writer.tokenizer("Цена PRICE").input_ids
-        assert writer.spell(torch.tensor([ids]), [asked]) == ["Цена"]
-        assert writer.spell(torch.tensor([[*ids, 2]]), [asked]) == ["Цена <PRICE>"]
+        assert writer.decode(torch.tensor([ids]), [asked]) == ["Цена"]
+        assert writer.decode(torch.tensor([[*ids, 2]]), [asked]) == ["Цена <PRICE>"]
 
     @pytest.mark.parametrize("end", ["XL", "ПЖPRI", "BERSHKA", "SIZE", "PRICE_2"])
     def test_other_capitals_at_the_limit_stay(self, end: str) -> None:
-        assert unhalved(f"Куртка {end}", ["<PRICE>", "<PRICE_2>", "<SIZE>"]) == f"Куртка {end}"
+        assert drop_cut_token(f"Куртка {end}", ["<PRICE>", "<PRICE_2>", "<SIZE>"]) == f"Куртка {end}"
 
     def test_fields_that_are_cut_end_in_no_half_of_one(self, tiny_clip: Clip) -> None:
         writer, asked = Writer(languages.tokenizer_without_brackets(), QUICK), self.asked(tiny_clip)
-        whole = len(writer.prompt_ids(asked, 100, "{attributes}"))
+        whole = len(writer.encode_prompt(asked, 100, "{attributes}"))
         told = {
-            str(writer.tokenizer.decode(writer.prompt_ids(asked, room, "{attributes}"))) for room in range(5, whole)
+            str(writer.tokenizer.decode(writer.encode_prompt(asked, room, "{attributes}"))) for room in range(5, whole)
         }
         assert told <= {"Цена: PRICE, PRICE_2 Размер:"[:end] for end in range(30)} - {"Цена: PRICE, PRICE"}
         assert not any(text.endswith(("P", "PRI", "PRIC", "PRICE_", "S", "SIZ")) for text in told)
@@ -282,8 +285,8 @@ class TestVocabularyWithoutBrackets:
     def test_others_are_told_with_their_brackets(self, tiny_clip: Clip) -> None:
         asked = self.asked(tiny_clip)
         writer = Writer(TOKENIZER, QUICK)
-        assert writer.readable(asked).masked == asked.masked
-        assert writer.spell(torch.tensor([TOKENIZER("SIZE PRICE").input_ids]), [asked]) == ["SIZE PRICE"]
+        assert writer.adapt_fields(asked).masked == asked.masked
+        assert writer.decode(torch.tensor([TOKENIZER("SIZE PRICE").input_ids]), [asked]) == ["SIZE PRICE"]
 
 
 @pytest.mark.parametrize(
@@ -301,18 +304,18 @@ class TestVocabularyWithoutBrackets:
 )
 def test_a_card_that_asks_for_nonsense_is_named(table: Mapping[str, object], code: str) -> None:
     with pytest.raises(CheckpointError) as raised:
-        Generation.of(Card(folder=Path("captioner/x"), family="x", version="1", generation=table))
+        GenerationSettings.from_card(Card(folder=Path("captioner/x"), family="x", version="1", generation=table))
     assert raised.value.message.code == code
 
 
 def test_a_card_chooses_and_the_rest_stays() -> None:
     table = {"num_beams": 4, "length_penalty": 0, "stop": "."}
     card = Card(folder=Path("captioner/x"), family="x", version="1", generation=table)
-    assert Generation.of(card) == Generation(num_beams=4, length_penalty=0, stop=".")
+    assert GenerationSettings.from_card(card) == GenerationSettings(num_beams=4, length_penalty=0, stop=".")
 
 
 def test_rows_are_padded_on_the_left() -> None:
-    embeddings, mask = padded_left([torch.ones(1, 2), torch.ones(3, 2)])
+    embeddings, mask = pad_left([torch.ones(1, 2), torch.ones(3, 2)])
     assert embeddings[0].tolist() == [[0, 0], [0, 0], [1, 1]]
     assert mask.tolist() == [[0, 0, 1], [1, 1, 1]]
 

@@ -15,7 +15,8 @@ from inference.captioners.interrogator.captioner import Interrogator
 from inference.captioners.interrogator.settings import MODES
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
-from inference.checkpoints.registry import Card, load_card, save_card
+from inference.checkpoints.card import Card, load_card, save_card
+from inference.checkpoints.registry import is_installed
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from inference.serving.loader import Loader
@@ -230,17 +231,17 @@ def test_a_setting_that_is_missing_is_named(root: Path, clip: Clip) -> None:
 
 def test_it_waits_for_what_it_requires(root: Path) -> None:
     card = save(root, "waiting")
-    assert card.is_here
-    assert not replace(card, requires=("captioner/mini", "clip/none")).is_here
+    assert is_installed(card)
+    assert not is_installed(replace(card, requires=("captioner/mini", "clip/none")))
 
 
 def test_the_shipped_ones_are_shown_when_they_can_write() -> None:
     folder = ROOT / "checkpoints" / "captioner"
     card, other = load_card(folder / "interrogator"), load_card(folder / "interrogator-ruclip")
-    assert card.is_here
+    assert is_installed(card)
     assert card.family == other.family == "interrogator"
     clip = load_card(ROOT / "checkpoints" / "clip" / str(other.settings["clip"]))
-    assert other.is_here == clip.is_here
+    assert is_installed(other) == is_installed(clip)
 
 
 @pytest.mark.parametrize(("field", "value"), [("adapters", ("lora",)), ("generation", {"num_beams": 2})])

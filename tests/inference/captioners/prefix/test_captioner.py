@@ -16,7 +16,7 @@ from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import DraftTokenizer, Sampling
 from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, get_token_ids
 from inference.captioners.prefix.model import Decoder
-from inference.checkpoints.registry import Card
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.listing.types import DiversityToken
 from inference.masking import mask

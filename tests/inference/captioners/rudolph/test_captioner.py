@@ -10,9 +10,9 @@ import torch
 from peft import LoraConfig
 
 from inference.captioners.base import LoadContext, Prompt, load_captioner
-from inference.captioners.rudolph import RudolphCaptioner
+from inference.captioners.rudolph.captioner import RudolphCaptioner
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.checkpoints.weights import save
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError

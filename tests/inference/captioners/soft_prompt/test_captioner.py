@@ -34,8 +34,8 @@ from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.tokenizer import EOS
 from inference.captioners.soft_prompt.captioner import MIN_PROMPT_TOKENS, SoftPromptCaptioner
 from inference.captioners.soft_prompt.model import PHOTO_VECTORS, TOKENS, create, load, save
+from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.registry import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, rudolph, tiny
