@@ -9,10 +9,12 @@ from typing import Protocol, cast
 
 from PIL import Image
 
-from inference.captioners.families import get_family
+from inference.captioners.families import FAMILIES
 from inference.checkpoints.card import Card
+from inference.checkpoints.formats import Family
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.devices import Device
+from inference.errors import CheckpointError
 from inference.listing.types import DiversityToken
 
 
@@ -58,6 +60,13 @@ class LoadContext:
 
 
 Load = Callable[[Card, LoadContext], Captioner]
+
+
+def get_family(card: Card) -> Family:
+    """Return the family of a card. Raises `CheckpointError` for an unknown one."""
+    if card.family not in FAMILIES:
+        raise CheckpointError("checkpoint-family", checkpoint=card.id, family=card.family)
+    return FAMILIES[card.family]
 
 
 def load_captioner(card: Card, context: LoadContext) -> Captioner:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-
-if TYPE_CHECKING:
-    from inference.checkpoints.card import Card
 
 T = TypeVar("T")
 
@@ -45,17 +42,6 @@ def validate(kind: type[T], table: Mapping[str, object]) -> T:
         is_range = first["type"] in ("greater_than_equal", "less_than_equal")
         raise FieldError(name, _limits(_model(kind), name) if is_range else None) from error
     return kind(**{name: getattr(validated, name) for name in validated.model_fields_set})
-
-
-def parse_settings(kind: type[T], card: Card) -> T:
-    """Return the table `settings` of a card as the data class of its family; fields it lacks keep their defaults.
-
-    Raises `CheckpointError` ("card-field") that names a setting which is unknown or invalid.
-    """
-    try:
-        return validate(kind, card.settings)
-    except FieldError as error:
-        raise card.field_error(f"settings.{error.field}") from error
 
 
 def _model(kind: type[T]) -> type[BaseModel]:

@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_hook
 
-from inference.captioners.base import Prompt
-from inference.captioners.families import FAMILIES, get_family
+from inference.captioners.base import Prompt, get_family
+from inference.captioners.families import FAMILIES
 from inference.captioners.generation.settings import GenerationSettings
 from inference.checkpoints import registry
 from inference.checkpoints.card import Card

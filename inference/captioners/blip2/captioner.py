@@ -21,7 +21,7 @@ from inference.captioners.generation.writer import Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, enough, positions
 from inference.checkpoints.adapters import WEIGHTS, merge_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 

@@ -27,7 +27,7 @@ from inference.captioners.generation.writer import Writer, generate
 from inference.captioners.parts import FEWEST_WORDS, cast, enough, thumbnail
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.clip.dual_encoder import ImageFeatures
 from inference.devices import Device
 

@@ -19,7 +19,7 @@ from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import cast, enough, positions
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.checkpoints.tokenizers import read_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, get_args
 from annotated_types import Ge, MinLen
 
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 
 Mode = Literal["classic", "fast", "best"]
 MODES: Final = get_args(Mode)

@@ -28,7 +28,7 @@ from inference.captioners.rudolph.tokenizer import RudolphTokenizer, Task, forma
 from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, preprocess
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.devices import Device
 
 MODEL, IMAGES = "model.safetensors", "vqgan.safetensors"

@@ -24,7 +24,7 @@ from inference.captioners.soft_prompt.decoders import Decoder, build_decoder
 from inference.captioners.soft_prompt.model import SoftPrompt, load
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.clip.preprocessing import ImagePreprocessor
 from inference.devices import Device
 

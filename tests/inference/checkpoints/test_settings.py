@@ -11,7 +11,7 @@ import pytest
 from annotated_types import Le
 
 from inference.checkpoints.card import Card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.errors import CheckpointError
 
 

@@ -39,7 +39,7 @@ from inference.captioners.flamingo.captioner import FlamingoCaptioner, Settings
 from inference.captioners.parts import positions
 from inference.checkpoints import weights
 from inference.checkpoints.card import Card, save_card
-from inference.checkpoints.schema import parse_settings
+from inference.checkpoints.settings import parse_settings
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, languages, tiny
