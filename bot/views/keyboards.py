@@ -152,15 +152,15 @@ def hash_name(name: str) -> str:
 
 def build_draft_keyboard(listing: int, translate: Translate, model: str | None) -> InlineKeyboardMarkup:
     """Build the keyboard of a draft card; `model` is None where there is no choice."""
-    last = [_build_button(translate(Message("button-clear")), ClearDraft(listing=listing))]
+    last = [_button(translate(Message("button-clear")), ClearDraft(listing=listing))]
     if model is not None:
-        last.append(_build_button(translate(Message("button-model", {"model": model})), ShowModels()))
-    return _build_keyboard([_build_button(translate(Message("button-generate")), Generate(listing=listing))], last)
+        last.append(_button(translate(Message("button-model", {"model": model})), ShowModels()))
+    return _join_rows([_button(translate(Message("button-generate")), Generate(listing=listing))], last)
 
 
 def build_waiting_keyboard(request: int, translate: Translate) -> InlineKeyboardMarkup:
     """Build the keyboard of a request that waits in the queue."""
-    return _build_keyboard([_build_button(translate(Message("button-cancel")), CancelRequest(request=request))])
+    return _join_rows([_button(translate(Message("button-cancel")), CancelRequest(request=request))])
 
 
 def build_refusal_keyboard(
@@ -168,49 +168,40 @@ def build_refusal_keyboard(
 ) -> InlineKeyboardMarkup:
     """Build the keyboard of a refusal; `photos`: number and message id of the photos that can be removed."""
     drops = [
-        [
-            _build_button(
-                translate(Message("button-drop", {"position": number})), DropPhoto(listing=listing, message=message)
-            )
-        ]
+        [_button(translate(Message("button-drop", {"position": number})), DropPhoto(listing=listing, message=message))]
         for number, message in photos
     ]
-    models = [[_build_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
-    return _build_keyboard(*drops, *models, [_build_button(translate(Message("button-cases")), ShowCases())])
+    models = [[_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
+    return _join_rows(*drops, *models, [_button(translate(Message("button-cases")), ShowCases())])
 
 
 def build_examples_keyboard(translate: Translate) -> InlineKeyboardMarkup:
     """Build the keyboard that leads to the preloaded cases."""
-    return _build_keyboard([_build_button(translate(Message("button-cases")), ShowCases())])
+    return _join_rows([_button(translate(Message("button-cases")), ShowCases())])
 
 
 def build_cases_keyboard(cases: Sequence[Case], language: str) -> InlineKeyboardMarkup:
     """Build the keyboard of the preloaded cases, by title."""
-    return _build_keyboard(
-        *([_build_button(case.title.get(language, case.name), RunCase(tag=hash_name(case.name)))] for case in cases)
+    return _join_rows(
+        *([_button(case.title.get(language, case.name), RunCase(tag=hash_name(case.name)))] for case in cases)
     )
 
 
 def build_models_keyboard(cards: Sequence[Card], chosen: str, page: int = 0, last: int = 0) -> InlineKeyboardMarkup:
     """Build the keyboard of a page of checkpoints, the chosen one marked; `page` and `last` count from 0."""
-    turns = [_build_button("←", TurnPage(page=page - 1))] if page > 0 else []
-    turns += [_build_button("→", TurnPage(page=page + 1))] if page < last else []
-    return _build_keyboard(
-        *(
-            [_build_button(_mark_chosen(card.name, card.name == chosen), ChooseModel(tag=hash_name(card.name)))]
-            for card in cards
-        ),
+    turns = [_button("←", TurnPage(page=page - 1))] if page > 0 else []
+    turns += [_button("→", TurnPage(page=page + 1))] if page < last else []
+    return _join_rows(
+        *([_button(_mark(card.name, card.name == chosen), ChooseModel(tag=hash_name(card.name)))] for card in cards),
         *([turns] if turns else []),
     )
 
 
 def build_languages_keyboard(chosen: str, translate: Translate) -> InlineKeyboardMarkup:
     """Build the keyboard of the languages, each in its own words, the chosen one marked."""
-    return _build_keyboard(
+    return _join_rows(
         [
-            _build_button(
-                _mark_chosen(translate(_LANGUAGES[language]), language == chosen), SetLanguage(language=language)
-            )
+            _button(_mark(translate(_LANGUAGES[language]), language == chosen), SetLanguage(language=language))
             for language in LANGUAGES
         ]
     )
@@ -225,19 +216,19 @@ def build_feedback_keyboard(
     """Build the keyboard below the scores of a text: votes, correction, reasons, other texts."""
     number, vote = description.id, description.vote
     votes = [
-        _build_button(_mark_chosen("👍", vote == 1), Vote(description=number, good=True)),
-        _build_button(_mark_chosen("👎", vote == -1), Vote(description=number, good=False)),
-        _build_button(_mark_chosen("✏️", description.correction is not None), StartCorrection(description=number)),
+        _button(_mark("👍", vote == 1), Vote(description=number, good=True)),
+        _button(_mark("👎", vote == -1), Vote(description=number, good=False)),
+        _button(_mark("✏️", description.correction is not None), StartCorrection(description=number)),
     ]
-    rewrites = [_build_button(translate(Message("button-again")), WriteAgain(description=number))]
+    rewrites = [_button(translate(Message("button-again")), WriteAgain(description=number))]
     if other_cards:
-        rewrites.append(_build_button(translate(Message("button-others")), ShowOtherModels(description=number)))
+        rewrites.append(_button(translate(Message("button-others")), ShowOtherModels(description=number)))
     more: list[Row] = []
     if expanded == "reasons":
         more = [
             [
-                _build_button(
-                    _mark_chosen(translate(label), description.reason == reason),
+                _button(
+                    _mark(translate(label), description.reason == reason),
                     ChooseReason(description=number, reason=reason),
                 )
             ]
@@ -245,48 +236,46 @@ def build_feedback_keyboard(
         ]
     elif expanded == "models":
         more = [
-            [_build_button(card.name, WriteWith(description=number, tag=hash_name(card.name)))]
+            [_button(card.name, WriteWith(description=number, tag=hash_name(card.name)))]
             for card in other_cards[:_MAX_MODELS]
         ]
-    return _build_keyboard(votes, *more, rewrites)
+    return _join_rows(votes, *more, rewrites)
 
 
 def build_correction_keyboard(translate: Translate) -> InlineKeyboardMarkup:
     """Build the keyboard while a corrected text is awaited."""
-    return _build_keyboard([_build_button(translate(Message("button-leave")), CancelCorrection())])
+    return _join_rows([_button(translate(Message("button-leave")), CancelCorrection())])
 
 
 def build_comparison_keyboard(comparison: int, translate: Translate) -> InlineKeyboardMarkup:
     """Build the keyboard to choose the better of two texts."""
     buttons = [
-        _build_button(translate(label), ChooseBetter(comparison=comparison, choice=choice))
+        _button(translate(label), ChooseBetter(comparison=comparison, choice=choice))
         for choice, label in CHOICES.items()
     ]
-    return _build_keyboard(buttons[:2], buttons[2:])
+    return _join_rows(buttons[:2], buttons[2:])
 
 
 def build_history_keyboard(texts: Sequence[tuple[int, str]]) -> InlineKeyboardMarkup:
     """Build the keyboard of old texts, by their first words."""
-    return _build_keyboard(
-        *([_build_button(text, ShowDescription(description=description))] for description, text in texts)
-    )
+    return _join_rows(*([_button(text, ShowDescription(description=description))] for description, text in texts))
 
 
 def build_forget_keyboard(translate: Translate) -> InlineKeyboardMarkup:
     """Build the keyboard that asks to confirm the deletion."""
-    return _build_keyboard(
-        [_build_button(translate(Message("button-forget")), AnswerForget(sure=True))],
-        [_build_button(translate(Message("button-keep")), AnswerForget(sure=False))],
+    return _join_rows(
+        [_button(translate(Message("button-forget")), AnswerForget(sure=True))],
+        [_button(translate(Message("button-keep")), AnswerForget(sure=False))],
     )
 
 
-def _build_keyboard(*rows: Row) -> InlineKeyboardMarkup:
+def _join_rows(*rows: Row) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=list(rows))
 
 
-def _build_button(caption: str, data: CallbackData) -> InlineKeyboardButton:
+def _button(caption: str, data: CallbackData) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=caption, callback_data=data.pack())
 
 
-def _mark_chosen(caption: str, chosen: bool) -> str:
+def _mark(caption: str, chosen: bool) -> str:
     return f"{caption} ✓" if chosen else caption

@@ -21,9 +21,9 @@ from bot.app import App
 from inference.errors import InvalidInput
 from sandbox.server import Sandbox
 from sandbox.state.telegram import Call
-from tests.support.bot.conversation import PretendEngine, picture
-from tests.support.bot.office import texts, until
-from tests.support.bot.service import service, settings_for
+from tests.support.bot.conversation import FakeEngine, picture
+from tests.support.bot.outbox import texts, until
+from tests.support.bot.running_app import run_app, settings_for
 from tests.support.sources import ROOT
 
 TOKEN = "42:AAf-secret_Secret"  # noqa: S105 - a pretend one
@@ -103,7 +103,7 @@ class TestStart:
             async with Sandbox() as sandbox:
                 settings = settings_for(sandbox, tmp_path, model_pinned="nobody")
                 with pytest.raises(InvalidInput) as refused:
-                    await App.build(settings, PretendEngine(tmp_path, ["mini", "nano"]))
+                    await App.build(settings, FakeEngine(tmp_path, ["mini", "nano"]))
             details = {"key": "MODEL_PINNED", "known": "mini, nano"}
             assert (refused.value.message.code, refused.value.message.details) == ("setting-model", details)
 
@@ -113,7 +113,7 @@ class TestStart:
         async def script() -> None:
             async with Sandbox() as sandbox:
                 sandbox.faults.add("setMyCommands", code=500)
-                async with service(sandbox, tmp_path, admins={7}):
+                async with run_app(sandbox, tmp_path, admins={7}):
                     anna = sandbox.user(1)
                     await anna.text("/start")
                     await anna.wait("/help")
@@ -169,7 +169,7 @@ def test_updates_in_threes_and_in_disorder_are_answered_once(tmp_path: Path) -> 
     async def script() -> None:
         async with Sandbox() as sandbox:
             sandbox.chaos.copies, sandbox.chaos.spread_s = 3, 1.0
-            async with service(sandbox, tmp_path, album_quiet_s=1.2, album_limit_s=5) as app:
+            async with run_app(sandbox, tmp_path, album_quiet_s=1.2, album_limit_s=5) as app:
                 people = [sandbox.user(number) for number in range(1, 11)]
                 for person in people:
                     await person.album([picture("red"), picture("blue")], f"Цена: {person.id}00")
@@ -184,7 +184,7 @@ def test_updates_in_threes_and_in_disorder_are_answered_once(tmp_path: Path) -> 
 
 def test_parts_of_an_album_that_come_late_and_in_disorder_are_one_draft(tmp_path: Path) -> None:
     async def script() -> None:
-        async with Sandbox() as sandbox, service(sandbox, tmp_path, album_quiet_s=0.5, album_limit_s=8):
+        async with Sandbox() as sandbox, run_app(sandbox, tmp_path, album_quiet_s=0.5, album_limit_s=8):
             anna = sandbox.user(1)
             photos = [picture(colour) for colour in ("red", "blue", "green", "black")]
             await anna.album(photos, "Цена: 500", delays=[0.3, 0, 1.5, 0.6], order=[3, 1, 0, 2])
@@ -206,7 +206,7 @@ def test_no_step_of_the_loop_keeps_the_others_waiting(tmp_path: Path, monkeypatc
         longest.append((time.thread_time() - begun, repr(handle)))
 
     async def script() -> None:
-        async with Sandbox() as sandbox, service(sandbox, tmp_path):
+        async with Sandbox() as sandbox, run_app(sandbox, tmp_path):
             people = [sandbox.user(number) for number in range(1, 11)]
             await people[0].text("/start")
             await people[0].wait("/help")

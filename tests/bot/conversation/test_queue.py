@@ -172,7 +172,7 @@ def test_what_is_being_written_cannot_be_cancelled(tmp_path: Path) -> None:
     ("given", "code", "count"),
     [({"max_waiting_per_user": 2}, "queue-own", 2), ({"max_waiting": 2}, "queue-full", 2)],
 )
-def test_a_full_line_is_an_honest_refusal(
+def test_a_full_queue_is_an_honest_refusal(
     tmp_path: Path, language: str, given: dict[str, int], code: str, count: int
 ) -> None:
     """Nothing is lost: the card keeps its button, which works as soon as there is room."""

@@ -22,7 +22,7 @@ from inference.listing.types import Upload
 from sandbox.server import Sandbox
 from storage.records import PhotoFile
 from storage.store import Store
-from tests.support.bot.office import client
+from tests.support.bot.outbox import client
 
 MEGABYTE = 1024 * 1024
 

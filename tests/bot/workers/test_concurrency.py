@@ -1,4 +1,4 @@
-"""Loops outlive failures, hear their bell, and end after a whole step."""
+"""Periodic tasks survive failures, wake on their signal, and stop after a whole step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_pauses_grow_and_stay_bounded() -> None:
     assert [compute_backoff_s(failures, 0.5, 4) for failures in (1, 2, 3, 4, 5, 10_000)] == [0.5, 1, 2, 4, 4, 4]
 
 
-class TestLoop:
-    def test_it_waits_for_its_bell_and_no_longer(self) -> None:
+class TestPeriodicTask:
+    def test_it_waits_for_its_signal_and_no_longer(self) -> None:
         async def script() -> None:
             signal, steps = Signal(), asyncio.Queue[int]()
 
@@ -39,7 +39,7 @@ class TestLoop:
 
         asyncio.run(script())
 
-    def test_a_bell_that_rang_before_is_heard(self) -> None:
+    def test_an_earlier_notification_ends_the_wait(self) -> None:
         async def script() -> None:
             signal = Signal()
             signal.notify()

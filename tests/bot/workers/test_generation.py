@@ -16,9 +16,9 @@ from inference.listing.types import Description, Stage, Submission
 from sandbox.server import Sandbox
 from storage.records import Request
 from storage.repositories.recovery import MAX_ATTEMPTS
-from tests.support.bot.conversation import PretendEngine, picture
-from tests.support.bot.office import texts, until
-from tests.support.bot.service import service
+from tests.support.bot.conversation import FakeEngine, picture
+from tests.support.bot.outbox import texts, until
+from tests.support.bot.running_app import run_app
 
 Json = dict[str, object]
 
@@ -26,7 +26,7 @@ Json = dict[str, object]
 class UserGroup:
     """Users who ask for texts, and a gate that their texts wait at."""
 
-    def __init__(self, sandbox: Sandbox, engine: PretendEngine) -> None:
+    def __init__(self, sandbox: Sandbox, engine: FakeEngine) -> None:
         self.sandbox = sandbox
         self.engine = engine
 
@@ -45,12 +45,12 @@ class UserGroup:
 Script = Callable[[UserGroup, App], Awaitable[None]]
 
 
-def run(script: Script, folder: Path, engine: PretendEngine | None = None, **given: object) -> None:
+def run(script: Script, folder: Path, engine: FakeEngine | None = None, **given: object) -> None:
     """Run a script with a bot at work."""
 
     async def opened() -> None:
-        pretend = engine or PretendEngine(folder, ["mini", "nano"])
-        async with Sandbox() as sandbox, service(sandbox, folder, pretend, **given) as app:
+        pretend = engine or FakeEngine(folder, ["mini", "nano"])
+        async with Sandbox() as sandbox, run_app(sandbox, folder, pretend, **given) as app:
             await script(UserGroup(sandbox, pretend), app)
 
     asyncio.run(opened())
@@ -94,11 +94,11 @@ def test_both_texts_of_a_comparison_are_written_at_the_same_time(tmp_path: Path)
 class TestStop:
     def test_what_is_being_written_is_finished_and_sent(self, tmp_path: Path) -> None:
         async def script() -> None:
-            engine = PretendEngine(tmp_path, ["mini"])
+            engine = FakeEngine(tmp_path, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
                 users = UserGroup(sandbox, engine)
-                async with service(sandbox, tmp_path, engine):
+                async with run_app(sandbox, tmp_path, engine):
                     await users.ask(1)
                     await until(lambda: engine.asked)
                     asyncio.get_running_loop().call_later(0.3, engine.gate.set)
@@ -108,17 +108,17 @@ class TestStop:
 
     def test_what_takes_longer_is_written_after_the_next_start(self, tmp_path: Path) -> None:
         async def script() -> None:
-            engine = PretendEngine(tmp_path, ["mini"])
+            engine = FakeEngine(tmp_path, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
                 users = UserGroup(sandbox, engine)
                 begun = time.monotonic()
-                async with service(sandbox, tmp_path, engine, drain_s=0.1):
+                async with run_app(sandbox, tmp_path, engine, drain_s=0.1):
                     await users.ask(1)
                     await until(lambda: engine.asked)
                 assert time.monotonic() - begun < 8
                 engine.gate.set()
-                async with service(sandbox, tmp_path, engine) as app:
+                async with run_app(sandbox, tmp_path, engine) as app:
                     await until(lambda: users.answers(1))
                     (request,) = await requests(app, 1)
                 assert request is not None
@@ -127,7 +127,7 @@ class TestStop:
         asyncio.run(script())
 
 
-class LostEngine(PretendEngine):
+class LostEngine(FakeEngine):
     """An engine that never answers, and remembers who gave up."""
 
     def __init__(self, root: Path) -> None:
@@ -246,11 +246,11 @@ class TestCrash:
         """If it is what kills the process, it shall not take others with it."""
 
         async def script() -> None:
-            engine = PretendEngine(tmp_path, ["mini"])
+            engine = FakeEngine(tmp_path, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
                 users = UserGroup(sandbox, engine)
-                async with service(sandbox, tmp_path, engine, drain_s=0) as app:
+                async with run_app(sandbox, tmp_path, engine, drain_s=0) as app:
                     await users.ask(1)
                     await users.ask(2)
                 app = await App.build(app.settings, engine)
@@ -272,11 +272,11 @@ class TestCrash:
         """What becomes of a request that was tried so often before the last crash."""
 
         async def script() -> None:
-            engine = PretendEngine(folder, ["mini"])
+            engine = FakeEngine(folder, ["mini"])
             engine.gate.clear()
             async with Sandbox() as sandbox:
                 users = UserGroup(sandbox, engine)
-                async with service(sandbox, folder, engine, drain_s=0) as app:
+                async with run_app(sandbox, folder, engine, drain_s=0) as app:
                     await users.ask(1)
                     await until(lambda: engine.asked)
                 engine.gate.set()

@@ -13,8 +13,8 @@ from bot.workers.signals import Signal
 from inference.errors import InvalidInput
 from sandbox.server import Sandbox
 from storage.store import Store
-from tests.support.bot.office import client, until
-from tests.support.bot.service import service
+from tests.support.bot.outbox import client, until
+from tests.support.bot.running_app import run_app
 
 Script = Callable[[Sandbox, Store, Polling], Awaitable[None]]
 
@@ -137,9 +137,9 @@ class TestPolling:
 class TestTwoPollers:
     def test_on_one_machine_the_lock_refuses_the_second(self, tmp_path: Path) -> None:
         async def script() -> None:
-            async with Sandbox() as sandbox, service(sandbox, tmp_path):
+            async with Sandbox() as sandbox, run_app(sandbox, tmp_path):
                 with pytest.raises(InvalidInput) as refused:
-                    async with service(sandbox, tmp_path / "other"):
+                    async with run_app(sandbox, tmp_path / "other"):
                         pass
             assert refused.value.message.code == "bot-runs-already"
 

@@ -20,12 +20,12 @@ from bot.workers.updates import UpdateWorker
 from sandbox.server import Sandbox
 from storage.errors import StorageError
 from storage.store import Store
-from tests.support.bot.office import client, until
+from tests.support.bot.outbox import client, until
 
 Json = dict[str, object]
 
 
-class Desks:
+class DispatcherHarness:
     """Handling on a sandbox and a store, with handlers of the test's own."""
 
     def __init__(self, sandbox: Sandbox, store: Store, handling: UpdateWorker, dispatcher: Dispatcher) -> None:
@@ -58,19 +58,19 @@ class Desks:
 
 
 @asynccontextmanager
-async def desks(folder: Path) -> AsyncGenerator[Desks]:
+async def desks(folder: Path) -> AsyncGenerator[DispatcherHarness]:
     """Handling that is not running yet."""
     async with Sandbox() as sandbox, client(sandbox) as bot:
         store = await Store.open(f"sqlite+aiosqlite:///{folder / 'inbox.db'}")
         rules, dispatcher = Rules(default="mini", data=folder), Dispatcher(disable_fsm=True)
         handling = UpdateWorker(partial(open_unit_of_work, store, list, rules), bot, dispatcher, "here", Signals())
         try:
-            yield Desks(sandbox, store, handling, dispatcher)
+            yield DispatcherHarness(sandbox, store, handling, dispatcher)
         finally:
             await store.close()
 
 
-def run(script: Callable[[Desks], Awaitable[None]], folder: Path) -> None:
+def run(script: Callable[[DispatcherHarness], Awaitable[None]], folder: Path) -> None:
     """Run a test's script."""
 
     async def opened() -> None:
@@ -107,7 +107,7 @@ async def echo(event: Message, chat: Chat) -> None:
 
 class TestEffects:
     def test_a_handler_answers_through_the_outbox(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             place.dispatcher.message.register(echo)
             await place.give(message("привет"))
             assert await place.said() == ["привет"]
@@ -116,7 +116,7 @@ class TestEffects:
         run(script, tmp_path)
 
     def test_the_first_language_is_the_phone_s(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             place.dispatcher.message.register(echo)
             await place.give(message("hello", language="en"), message("hello", language="ru"))
             async with place.store.transaction() as tx:
@@ -130,7 +130,7 @@ class TestEffects:
     def test_outside_private_chats_the_bot_is_silent_and_remembers_nobody(
         self, tmp_path: Path, place_type: str
     ) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             place.dispatcher.message.register(echo)
             await place.give(message("привет", place=place_type), press("x", place_type), {"poll": {"id": "1"}})
             assert await place.said() == []
@@ -143,7 +143,7 @@ class TestEffects:
 
 class TestFailures:
     def test_what_fails_once_leaves_nothing_behind_and_is_done_again(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             tries = iter([True, False])
 
             async def stumble(event: Message, chat: Chat) -> None:
@@ -160,7 +160,7 @@ class TestFailures:
     def test_what_fails_again_is_told_with_the_id_of_its_log_line(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             async def fail(event: Message, chat: Chat) -> None:
                 await chat.send("said")
                 raise ZeroDivisionError
@@ -178,7 +178,7 @@ class TestFailures:
         run(script, tmp_path)
 
     def test_an_update_that_cannot_be_read_harms_no_other(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             place.dispatcher.message.register(echo)
             await place.give("{", {"message": {"no": "message"}}, message("привет"))
             assert await place.waiting() == 0
@@ -187,7 +187,7 @@ class TestFailures:
         run(script, tmp_path)
 
     def test_a_database_out_of_reach_fails_no_update(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             tries = iter([True, False])
 
             async def stumble(event: Message, chat: Chat) -> None:
@@ -204,7 +204,7 @@ class TestFailures:
 
 class TestButtons:
     def test_a_pressed_button_is_answered_once_and_after_the_commit(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             async def toast(event: CallbackQuery, chat: Chat) -> None:
                 chat.toasts += ["раз", "два"]
                 await chat.send("said")
@@ -218,7 +218,7 @@ class TestButtons:
         run(script, tmp_path)
 
     def test_a_handler_that_fails_leaves_no_button_spinning(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             async def fail(event: CallbackQuery, chat: Chat) -> None:
                 raise ZeroDivisionError
 
@@ -229,7 +229,7 @@ class TestButtons:
         run(script, tmp_path)
 
     def test_an_answer_that_fails_harms_nothing(self, tmp_path: Path) -> None:
-        async def script(place: Desks) -> None:
+        async def script(place: DispatcherHarness) -> None:
             place.sandbox.faults.add("answerCallbackQuery", drop="request")
             await place.give(press("x"), message("привет"))
             assert await place.waiting() == 0

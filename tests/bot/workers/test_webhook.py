@@ -21,9 +21,9 @@ from inference.errors import InvalidInput
 from sandbox.server import Sandbox
 from storage.errors import StorageError
 from storage.store import Store
-from tests.support.bot.conversation import PretendEngine, picture
-from tests.support.bot.office import client, texts, until
-from tests.support.bot.service import SECRET, service
+from tests.support.bot.conversation import FakeEngine, picture
+from tests.support.bot.outbox import client, texts, until
+from tests.support.bot.running_app import SECRET, run_app
 from tests.support.postgres import Cluster
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -64,7 +64,7 @@ async def waiting(store: Store) -> int:
         return await tx.inbox.count_pending()
 
 
-class TestDoor:
+class TestReceiving:
     def test_an_update_is_stored_when_it_is_answered_and_once(self, tmp_path: Path) -> None:
         async def script(post: Post, store: Store) -> None:
             for _ in range(3):
@@ -169,7 +169,7 @@ class TestRegistration:
             async with Sandbox() as sandbox:
                 sandbox.faults.add("setWebhook", code=code)
                 url = "http://127.0.0.1:1/hook"
-                async with service(sandbox, tmp_path, webhook_url=url, webhook_secret=SECRET, webhook_port=0) as app:
+                async with run_app(sandbox, tmp_path, webhook_url=url, webhook_secret=SECRET, webhook_port=0) as app:
                     with pytest.raises(InvalidInput) as refused:
                         async with asyncio.timeout(10):
                             await app.wait_stopped()
@@ -205,7 +205,7 @@ class TestTwoProcesses:
                 for port in ports:
                     given = {"webhook_url": f"http://127.0.0.1:{port}/hook", "webhook_secret": SECRET}
                     given["database_url"] = database
-                    running = service(sandbox, tmp_path, PretendEngine(tmp_path, ["mini"]), **given, webhook_port=port)
+                    running = run_app(sandbox, tmp_path, FakeEngine(tmp_path, ["mini"]), **given, webhook_port=port)
                     apps.append(await stack.enter_async_context(running))
                 session = await stack.enter_async_context(ClientSession())
                 await until(lambda: [call.method for call in sandbox.calls].count("setWebhook") == 2)

@@ -1,4 +1,4 @@
-"""A conversation: a pretend user in the sandbox, the real bot, and a pretend engine that says what it is asked."""
+"""A conversation: a user in the sandbox, the real bot, and a fake engine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def picture(colour: str = "navy", side: int = 64, form: str = "JPEG") -> bytes:
     return data.getvalue()
 
 
-class PretendEngine:
+class FakeEngine:
     """Writes «<checkpoint> пишет: <attributes>»; certain words make it refuse, dawdle or break. Remembers its calls."""
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
@@ -127,7 +127,7 @@ def _match(bad: bool) -> Verdict:
 class Talk:
     """One user's side of a conversation, in a language."""
 
-    def __init__(self, app: App, sandbox: Sandbox, engine: PretendEngine, person: Person, language: str) -> None:
+    def __init__(self, app: App, sandbox: Sandbox, engine: FakeEngine, person: Person, language: str) -> None:
         self.app = app
         self.sandbox = sandbox
         self.engine = engine
@@ -220,7 +220,7 @@ async def conversation(
 ) -> AsyncGenerator[Talk]:
     """The bot runs on the sandbox; `given` are settings."""
     async with Sandbox() as sandbox:
-        engine = PretendEngine(folder, names)
+        engine = FakeEngine(folder, names)
         usual: Mapping[str, object] = {
             "bot_token": sandbox.token,
             "api_server": sandbox.url,

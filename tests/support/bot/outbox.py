@@ -1,4 +1,4 @@
-"""A post office: the outbox and its sender on the sandbox, without the rest of the bot."""
+"""The outbox and its sender on the sandbox, without the rest of the bot."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def client(sandbox: Sandbox) -> AsyncGenerator[Bot]:
 
 
 @dataclass
-class Office:
+class OutboxHarness:
     """A store with an outbox, a sandbox, and a sender between them."""
 
     sandbox: Sandbox
@@ -84,7 +84,7 @@ class Office:
 
     @asynccontextmanager
     async def sending(self, sender: Sender | None = None) -> AsyncGenerator[Sender]:
-        """The sender at work."""
+        """Run a sender."""
         sender = sender or self.sender()
         loop = PeriodicTask("sending", partial(sender.step, 0.05), self.signal)
         task = asyncio.create_task(loop.run())
@@ -101,12 +101,12 @@ class Office:
 
 
 @asynccontextmanager
-async def office(folder: Path) -> AsyncGenerator[Office]:
-    """An office that is open."""
+async def open_outbox(folder: Path) -> AsyncGenerator[OutboxHarness]:
+    """Open a store with an outbox on a fresh sandbox."""
     async with Sandbox() as sandbox, client(sandbox) as bot:
-        store = await Store.open(f"sqlite+aiosqlite:///{folder / 'office.db'}")
+        store = await Store.open(f"sqlite+aiosqlite:///{folder / 'outbox.db'}")
         try:
-            yield Office(sandbox, store, bot, folder)
+            yield OutboxHarness(sandbox, store, bot, folder)
         finally:
             await store.close()
 

@@ -1,4 +1,4 @@
-"""The whole bot at work on a sandbox, once or several times, with a pretend engine."""
+"""Run the whole bot on a sandbox with a fake engine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.app import App
 from bot.settings import Settings, load_settings
 from bot.workers.jobs import TextEngine
 from sandbox.server import Sandbox
-from tests.support.bot.conversation import PretendEngine
+from tests.support.bot.conversation import FakeEngine
 
 SECRET = "pretend-secret"  # noqa: S105 - a pretend one
 
 
 def settings_for(sandbox: Sandbox, folder: Path, **given: object) -> Settings:
-    """Quick settings; nothing of the machine's own."""
+    """Return settings with short pauses, independent of the machine."""
     usual: dict[str, object] = {
         "_env_file": None,
         "bot_token": sandbox.token,
@@ -31,10 +31,10 @@ def settings_for(sandbox: Sandbox, folder: Path, **given: object) -> Settings:
 
 
 @asynccontextmanager
-async def service(
+async def run_app(
     sandbox: Sandbox, folder: Path, engine: TextEngine | None = None, **given: object
 ) -> AsyncGenerator[App]:
-    """A bot that runs."""
-    app = await App.build(settings_for(sandbox, folder, **given), engine or PretendEngine(folder, ["mini", "nano"]))
+    """Run a bot."""
+    app = await App.build(settings_for(sandbox, folder, **given), engine or FakeEngine(folder, ["mini", "nano"]))
     async with app.running():
         yield app
