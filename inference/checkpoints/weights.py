@@ -10,24 +10,14 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 _WHOLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_NAMES = {
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.float64: "F64",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
 
 
 def read(folder: Path) -> dict[str, Tensor]:
-    """All tensors of the safetensors files that lie directly in `folder`, one file or the shards of its index."""
+    """Load all tensors of a folder, shapes and dtypes as in its safetensors file or the shards of its index."""
     tensors: dict[str, Tensor] = {}
     for path in _files(folder):
         with safe_open(path, "pt") as file:
@@ -83,7 +73,7 @@ def read_pickle(path: Path) -> dict[str, object]:
 
 
 def published(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder as `transformers` publishes it: of its safetensors or, without them, of its pickles.
+    """Load all tensors of a `transformers` folder, shapes as published, from safetensors or else from pickles.
 
     Raises `FileNotFoundError` for a folder without weights.
     """
@@ -96,18 +86,18 @@ def published(folder: Path) -> dict[str, Tensor]:
 
 
 def save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write a safetensors file one tensor at a time, so that no second copy of the weights is ever in memory."""
-    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    end = 0
+    """Write tensors of any shape and dtype to a safetensors file.
+
+    `save_file` takes only contiguous tensors that share no memory; it writes them without a second copy of the weights.
+    """
+    owned: set[int] = set()
+    unshared: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
-        start, end = end, end + tensor.nbytes
-        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
-    with path.open("wb") as file:
-        file.write(len(head).to_bytes(8, "little") + head)
-        for tensor in tensors.values():
-            tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tofile(file)
+        contiguous = tensor.detach().contiguous()
+        is_shared = contiguous.untyped_storage().data_ptr() in owned
+        unshared[name] = contiguous.clone() if is_shared else contiguous
+        owned.add(contiguous.untyped_storage().data_ptr())
+    save_file(unshared, path, metadata={"format": "pt"})
 
 
 def unpickle(source: Path, target: Path) -> None:
@@ -116,17 +106,17 @@ def unpickle(source: Path, target: Path) -> None:
 
 
 def only_tensors(kept: Mapping[str, object]) -> dict[str, Tensor]:
-    """The tensors of a state dict, without the plain values that some publishers keep beside them."""
+    """Return the tensors of a state dict, of any shape, without plain values that some publishers add."""
     return {name: tensor for name, tensor in kept.items() if isinstance(tensor, Tensor)}
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a part, by the names that they have in it: without the prefix, which the others lack."""
+    """Return the tensors whose names begin with a prefix, of any shape, under their names without it."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def once(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every tensor under the first of its names: what writes words is often what reads them."""
+    """Return each tensor once, shapes unchanged, under its first name: heads are often tied to embeddings."""
     names: dict[tuple[int, torch.Size], str] = {}
     for name, tensor in tensors.items():
         names.setdefault((tensor.data_ptr(), tensor.shape), name)

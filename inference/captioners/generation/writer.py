@@ -166,7 +166,7 @@ def fit_prompt(
 
 
 def generate(model: Any, **kwargs: Any) -> Tensor:
-    """Generate ids with a model of `transformers`, without the publisher's generation defaults."""
+    """Generate ids, (rows, length) int64, with a model of `transformers` and without the publisher's defaults."""
     model.generation_config = GenerationConfig()  # fills in every value that kwargs lack
     output_ids: Tensor = model.generate(**kwargs)
     return output_ids

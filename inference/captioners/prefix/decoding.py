@@ -173,7 +173,7 @@ class _TextSampler:
         self._log_probs = torch.zeros(len(bias))
 
     def run(self, state: Tensor, cache: Cache) -> list[Draft]:
-        """Sample until every row has ended or is full, and return the drafts."""
+        """Sample from the states of the last positions, (rows, width), until every row has ended or is full."""
         active, ended = torch.arange(len(state)), torch.zeros(len(state), dtype=torch.bool)
         max_tokens = self._model.config.length - cache.lengths
         for number in range(self._uniforms.shape[1]):

@@ -72,7 +72,7 @@ class TransformersDecoder:
         return self._writer.encode_prompt(prompt, max_tokens, self._template)
 
     def generate(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
-        """Return the generated texts of all rows as one batch."""
+        """Generate a text after each row of input embeddings, (length, width), as one batch."""
         return self._writer.continue_embeddings(self._language, rows, prompts)
 
 
@@ -101,7 +101,7 @@ class RudolphDecoder:
         return self._tokenizer.encode_prompt(prompt, self._template, "<LT_T2T>", offset + max_tokens)[offset:]
 
     def generate(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
-        """Return the generated texts; rows of one length share a batch."""
+        """Generate a text after each row of input embeddings, (length, width); rows of one length share a batch."""
         texts: dict[int, str] = {}
         for length in dict.fromkeys(map(len, rows)):
             numbers = [number for number, row in enumerate(rows) if len(row) == length]
