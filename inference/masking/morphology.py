@@ -68,3 +68,28 @@ def inflect_adjective(adjective: str, noun: str) -> str:
     grammemes = {"plur"} if second.tag.number == "plur" else {"sing", second.tag.gender or "masc"}
     form = first.inflect(grammemes | {"nomn"})
     return f"{head}{dash}{form.word}" if form else adjective
+
+
+def is_dictionary_word(word: str) -> bool:
+    """Return whether the dictionary holds a form of the word; predictions for unknown words do not count.
+
+    Of a word with hyphens («тёмно-синий») each part may be known by itself.
+    """
+    analyzer = _get_analyzer()
+    return analyzer.word_is_known(word.lower()) or (
+        "-" in word and all(analyzer.word_is_known(part.lower()) for part in word.split("-") if part)
+    )
+
+
+def get_noun_lemmas(word: str) -> frozenset[str]:
+    """Return the lemmas, with `ё` as `е`, under which the word may be a noun."""
+    return frozenset(
+        str(parse.normal_form).lower().replace("ё", "е") for parse in _parse(word) if parse.tag.POS == "NOUN"
+    )
+
+
+def inflect(word: str, grammemes: set[str]) -> str | None:
+    """Return the form of a dictionary word with these OpenCorpora grammemes; None where it has none."""
+    parses = _parse(word)
+    form = parses[0].inflect(frozenset(grammemes)) if parses and is_dictionary_word(word) else None
+    return str(form.word) if form else None
