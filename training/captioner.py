@@ -29,7 +29,7 @@ from inference.captioners.prefix.format import (
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from training import loop
 from training.data.scenes import Composer, Sample
-from training.tokenizer import train_decoder_tokenizer
+from training.data.tokenizer import train_decoder_tokenizer
 
 WRITING_WORDS = 6000
 IGNORED = -100

@@ -26,8 +26,8 @@ from training.data import dataset, feature_cache
 from training.data.examples import Example, load_examples, load_photo_labels
 from training.data.labels import Vocabulary, build_vocabulary
 from training.data.scenes import Composer, Scene, build_collages, build_photo_scenes, draw_scenes
+from training.data.tokenizer import train_encoder_tokenizer
 from training.teacher import FEATURES, MobileNetV2, load_teacher
-from training.tokenizer import train_encoder_tokenizer
 
 READING_WORDS = 6000
 HEAD_WIDTH = 64

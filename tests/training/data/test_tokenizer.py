@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.models import tiny
-from training.tokenizer import train_decoder_tokenizer, train_encoder_tokenizer
+from training.data.tokenizer import train_decoder_tokenizer, train_encoder_tokenizer
 
 READING = tiny.reading_tokenizer()
 
