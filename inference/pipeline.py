@@ -18,6 +18,7 @@ from inference.captioners.base import Captioner, Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, first_line
+from inference.facts.photos import PhotoClassifier
 from inference.listing.job import Job
 from inference.listing.types import Description, Diversity, OnProgress
 from inference.masking import mask, unmask
@@ -36,6 +37,7 @@ class Models:
     clip: Clip
     captioner: Captioner
     diversity: DiversityClassifier
+    photo_classifier: PhotoClassifier
     checks: Checks
 
 

@@ -11,7 +11,7 @@ from inference.checkpoints.card import CARD, Card, compute_sha256, list_files, l
 from inference.checkpoints.detect import detect_architecture
 from inference.errors import CheckpointError
 
-KINDS = ("captioner", "clip", "toxicity", "diversity")
+KINDS = ("captioner", "clip", "toxicity", "diversity", "facts")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import torch
 from torch import Tensor, nn
 
 PIXEL_MEAN: Final = 127.0
@@ -142,8 +141,3 @@ def convert_state_dict(published: dict[str, Tensor]) -> dict[str, Tensor]:
         elif first in heads:
             converted[f"{heads[first]}.{rest}"] = tensor
     return converted
-
-
-def pool(features: Tensor) -> Tensor:
-    """Average a feature map (batch, channels, height, width) → (batch, channels)."""
-    return torch.mean(features, dim=(2, 3))

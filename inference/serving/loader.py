@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from inference import devices, pipeline
@@ -21,6 +21,7 @@ from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError
+from inference.facts.photos import PhotoClassifier
 from inference.listing.job import Job
 from inference.listing.types import Description, OnProgress
 from inference.moderation.checks import Checks
@@ -30,12 +31,22 @@ from inference.moderation.texts import ToxicityClassifier
 
 CLIP = "mini"
 DIVERSITY = "mini"
+FACTS = "mini"
 TOXICITY = "mini"
 
 _FLOAT32_BYTES = 4
 _VOCABULARY_LAYERS = ("embed", "lm_head")  # parts of the names of embedding and output matrices
 
 Result = TypeVar("Result")
+
+
+class _Shared(NamedTuple):
+    """The models that all captioners share, named as in `pipeline.Models`."""
+
+    clip: Clip
+    diversity: DiversityClassifier
+    photo_classifier: PhotoClassifier
+    checks: Checks
 
 
 class Describer:
@@ -61,7 +72,7 @@ class Loader:
     def __init__(self, root: Path, overrides: Overrides | None = None) -> None:
         self._root = root
         self._overrides = overrides
-        self._shared: tuple[Clip, DiversityClassifier, Checks] | None = None
+        self._shared: _Shared | None = None
         # Checkpoints that are still in use are not loaded twice.
         self._captioners: WeakValueDictionary[str, Captioner] = WeakValueDictionary()
         self._clips: WeakValueDictionary[str, Clip] = WeakValueDictionary()
@@ -79,8 +90,8 @@ class Loader:
 
     def load(self, captioner: str) -> Describer:
         """Load a captioner. Raises `CheckpointError` for a missing or broken checkpoint; a later call tries again."""
-        clip, diversity, checks = self._shared = self._shared or self._load_shared()
-        return Describer(pipeline.Models(clip, self._load_captioner(captioner, clip), diversity, checks))
+        shared = self._shared = self._shared or self._load_shared()
+        return Describer(pipeline.Models(captioner=self._load_captioner(captioner, shared.clip), **shared._asdict()))
 
     def load_alone(self, card: Card) -> tuple[Captioner, Clip]:
         """Load a captioner without comparing its files with the card, and the dual encoder that it gets features of."""
@@ -128,15 +139,18 @@ class Loader:
         self._clips[card.id] = clip = _load_folder(card, Clip.load)
         return clip
 
-    def _load_shared(self) -> tuple[Clip, DiversityClassifier, Checks]:
+    def _load_shared(self) -> _Shared:
         clip_card = self._get_verified_card("clip", CLIP)
         clip = _load_folder(clip_card, Clip.load)
         diversity = _load_folder(self._get_verified_card("diversity", DIVERSITY), DiversityClassifier.load)
+        facts = self._get_verified_card("facts", FACTS)
+        photo_classifier = _load_folder(facts, lambda folder: PhotoClassifier.load(facts))
         toxicity = self._get_verified_card("toxicity", TOXICITY)
         threshold = self._overrides.text if self._overrides else None
         classifier = _load_folder(toxicity, lambda folder: ToxicityClassifier.load(toxicity, threshold))
         detector = _load_folder(clip_card, OutOfDomainDetector.load)
-        return clip, diversity, Checks.build(clip, clip_card, classifier, detector, self._overrides)
+        checks = Checks.build(clip, clip_card, classifier, detector, self._overrides)
+        return _Shared(clip, diversity, photo_classifier, checks)
 
     def _get_card(self, kind: str, name: str) -> Card:
         """Return the card of a checkpoint whose files are present."""

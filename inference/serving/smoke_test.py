@@ -24,6 +24,7 @@ from inference.checkpoints.detect import detect_architecture, read_model_type
 from inference.clip.dual_encoder import Clip
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, first_line
+from inference.facts.photos import PhotoClassifier
 from inference.moderation.texts import ToxicityClassifier
 from inference.serving.loader import CLIP, Loader
 
@@ -112,6 +113,7 @@ _TESTS: Mapping[str, Callable[[Path, Card], object]] = {
     "clip": _test_clip,
     "toxicity": lambda root, card: ToxicityClassifier.load(card).predict_risks([_TEXT]),
     "diversity": _test_diversity,
+    "facts": lambda root, card: PhotoClassifier.load(card).predict([_create_photo()]),
 }
 
 

@@ -44,7 +44,7 @@ def models(tiny_clip: Clip, tiny_checks: Checks, captioner: KnownCaptioner) -> M
     torch.manual_seed(0)
     classifier = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
     policy = MatchPolicy(-1.0, frozenset({"куртка", "платье"}), photo_threshold=-1.0)
-    return Models(tiny_clip, captioner, classifier, replace(tiny_checks, match_policy=policy))
+    return Models(tiny_clip, captioner, classifier, tiny.photo_classifier(), replace(tiny_checks, match_policy=policy))
 
 
 Describe = Callable[..., list[Description | InvalidInput]]

@@ -140,9 +140,13 @@ def no_tokenizer(folder: Path) -> None:
 
 BREAKS: list[Break] = [without_a_weight, with_a_foreign_weight, with_another_shape, cut_off, no_json]
 TOKENIZED: list[Break] = [without("tokenizer.json"), no_tokenizer]
-CASES = [(kind, broken) for kind in ("clip", "captioner", "diversity", "toxicity") for broken in BREAKS]
+CASES = [(kind, broken) for kind in ("clip", "captioner", "diversity", "facts", "toxicity") for broken in BREAKS]
 CASES += [(kind, broken) for kind in ("clip", "captioner", "toxicity") for broken in TOKENIZED]
-CASES += [("clip", without("preprocessor_config.json")), ("diversity", with_an_unknown_setting)]
+CASES += [
+    ("clip", without("preprocessor_config.json")),
+    ("diversity", with_an_unknown_setting),
+    ("facts", with_an_unknown_setting),
+]
 
 
 @pytest.mark.parametrize(("kind", "broken"), CASES)
@@ -174,7 +178,7 @@ def test_an_unknown_family_is_named(root: Path) -> None:
     assert raised.value.message.details == {"checkpoint": "captioner/mini", "family": "suffix"}
 
 
-@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "toxicity"])
+@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "facts", "toxicity"])
 def test_a_missing_checkpoint_is_named(root: Path, kind: str) -> None:
     shutil.rmtree(root / kind)
     with pytest.raises(CheckpointError) as raised:
@@ -204,7 +208,7 @@ def test_captioners_share_the_models_around_them(root: Path) -> None:
     loader = Loader(root)
     first, second = loader.load("mini").models, loader.load("mine").models
     assert first.captioner is not second.captioner
-    assert (first.clip, first.diversity, first.checks) == (second.clip, second.diversity, second.checks)
+    assert replace(first, captioner=second.captioner) == second
 
 
 def test_the_estimate_is_the_size_of_the_weights_in_memory(tiny_root: Path) -> None:
@@ -216,7 +220,7 @@ def test_the_estimate_is_the_size_of_the_weights_in_memory(tiny_root: Path) -> N
     assert loader.estimate_bytes("mini") == sum(weight.nbytes for weight in weights)
 
 
-@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "toxicity"])
+@pytest.mark.parametrize("kind", ["clip", "captioner", "diversity", "facts", "toxicity"])
 def test_a_damaged_file_is_named_before_anything_is_read_from_it(root: Path, kind: str) -> None:
     """One byte of a weight: the file would load, and write nonsense."""
     path = root / kind / "mini" / "model.safetensors"

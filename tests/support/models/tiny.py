@@ -19,11 +19,13 @@ from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.checkpoints.card import Card, save_card
 from inference.clip.dual_encoder import GRID
 from inference.diversity import DiversityClassifier
+from inference.facts.photos import PhotoClassifier, PhotoClassifierConfig
 from inference.moderation.texts import FAMILY
 from training import clip, toxicity
 from training.captioner import save_captioner
+from training.data.tokenizer import train_decoder_tokenizer, train_encoder_tokenizer
 from training.diversity import save_diversity
-from training.tokenizer import train_decoder_tokenizer, train_encoder_tokenizer
+from training.facts.checkpoint import save_photo_classifier
 
 TEXTS = (
     "Куртка синяя на молнии, тёплая, с капюшоном.",
@@ -107,8 +109,21 @@ def decoder(words: int, seed: int = 0, **sizes: int) -> Decoder:
     return model.eval()
 
 
+def photo_classifier() -> PhotoClassifier:
+    """Build a classifier of photos with a narrow trunk and few labels."""
+    torch.manual_seed(0)
+    labels = {
+        "item": ("куртка", "платье"),
+        "colour": ("белый", "синий"),
+        "audience": ("женский", "мужской"),
+        "sleeve": ("короткий", "длинный"),
+        "hood": ("есть",),
+    }
+    return PhotoClassifier(PhotoClassifierConfig(0.1, 0.1, 32, labels, {})).eval()
+
+
 def save_root(root: Path) -> None:
-    """Save `clip/mini`, `captioner/mini`, `diversity/mini` and `toxicity/mini` with their cards."""
+    """Save `clip/mini`, `captioner/mini`, `diversity/mini`, `facts/mini` and `toxicity/mini` with their cards."""
     words = writing_tokenizer()
     torch.manual_seed(0)
     save_dual_encoder(student(reading_tokenizer().get_vocab_size()), root / "clip" / "mini")
@@ -119,6 +134,8 @@ def save_root(root: Path) -> None:
         Card(folder=root / "captioner" / "mini", family="prefix", version="1", max_photos=10, requires=("clip/mini",))
     )
     save_card(Card(folder=root / "diversity" / "mini", family="album", version="1", requires=("clip/mini",)))
+    save_photo_classifier(photo_classifier(), root / "facts" / "mini")
+    save_card(Card(folder=root / "facts" / "mini", family="efficientnet-lite", version="1"))
     save_toxicity_card(root / "toxicity" / "mini")
 
 

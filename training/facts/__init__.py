@@ -1,0 +1,1 @@
+"""Train and calibrate the classifier that reads facts from photos."""
