@@ -103,12 +103,12 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """A message for a chat: HTML text, keyboard as JSON, files as paths (photos form an album, the text is its
-    caption).
+    caption). An empty text replaces only the keyboard of the slot's message.
 
     A slot names the message («card:17»): the first message creates it, later ones edit it, and a newer one replaces
     one that is
-    still pending. `fresh` leaves the old message alone and sends a new one into the slot. `priority`: 0 answers, 1
-    everything
+    still pending. `fresh` leaves the old message alone and sends a new one into the slot. `moves`: unless the slot's
+    message is still the last one of the chat, a new one replaces it at the end. `priority`: 0 answers, 1 everything
     else, 2 progress.
     """
 
@@ -121,16 +121,18 @@ class OutgoingMessage:
     document: str | None = None
     request_id: int | None = None
     fresh: bool = False
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """A claimed message; `message_id` is the message that its slot was last sent as."""
+    """A claimed message; `message_id` is the message to edit, `replaced_id` the one to delete once it is sent."""
 
     id: int
     content: OutgoingMessage
     message_id: int | None
     attempts: int
+    replaced_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
     literal,
     text,
 )
@@ -70,6 +71,7 @@ users = Table(
     Column("awaits_correction_of", BigInteger),
     Column("blocked", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("last_message_id", BigInteger),
 )
 
 listings = _table(
@@ -170,6 +172,7 @@ outbox = _table(
     Column("ready_at", Double, nullable=False),
     Column("error", Text),
     Column("created_at", Double, nullable=False),
+    Column("moves", Boolean, nullable=False, server_default=false()),
     Index(None, "chat_id"),
     _some("ix_outbox_pending", "chat_id", "priority", "id", where="state = 'pending'"),
     _some("uq_outbox_slot", "slot", where="state = 'pending'", unique=True),

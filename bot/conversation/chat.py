@@ -116,10 +116,12 @@ class Chat:
         slot: str | None = None,
         priority: int = 1,
         fresh: bool = False,
+        moves: bool = False,
     ) -> None:
         """Enqueue a message; a `str` is HTML, a `Message` is translated and escaped.
 
-        A message in a `slot` edits the one before it, unless it is `fresh`; a lower priority number goes first.
+        A message in a `slot` edits the one before it, unless it is `fresh` or `moves` to the end of the chat; a lower
+        priority number goes first.
         """
         html = text if isinstance(text, str) else escape_html(self.translate(text))
         markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
@@ -132,12 +134,18 @@ class Chat:
                 priority=priority,
                 request_id=self._request_id,
                 fresh=fresh,
+                moves=moves,
             )
         )
 
     async def enqueue(self, outgoing: OutgoingMessage) -> None:
         """Put any message into the outbox."""
         await self.tx.outbox.enqueue(outgoing, self.uow.now)
+
+    async def set_keyboard(self, slot: str, keyboard: InlineKeyboardMarkup | None) -> None:
+        """Replace the keyboard under the message of a slot, where there is one; None removes it."""
+        markup = keyboard.model_dump_json(exclude_none=True) if keyboard is not None else None
+        await self.tx.outbox.enqueue_keyboard(self.user.id, slot, markup, self.uow.now)
 
     def toast(self, message: Message) -> None:
         """Show a short notification over the pressed button."""

@@ -14,7 +14,6 @@ from bot.conversation.requests import get_card_slot
 from storage.records import ListingRecord, Note, PhotoFile, PhotoKind
 
 _DRAFT_AGE_S: Final = 12 * 3600  # a message does not join an older draft: it is about something else
-_CARD_AGE_S: Final = 15 * 60  # an older card has scrolled away: send a new one
 
 
 def extract_photo(message: TelegramMessage) -> PhotoFile | None:
@@ -68,7 +67,7 @@ async def mark_changed(chat: Chat, listing: ListingRecord) -> None:
         return
     if not listing.collecting and await tx.listings.get_current(chat.user.id) is None:
         await tx.listings.resume_collecting(listing.id)
-    if not listing.collecting or now - listing.created_at > _CARD_AGE_S:
+    if not listing.collecting:  # its card has become the record of a text
         await tx.outbox.detach_slot(get_card_slot(listing.id))
     opened_at = now if listing.window_opened_at is None else listing.window_opened_at
     due_at = min(now + rules.album_quiet_s, opened_at + rules.album_limit_s)

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from aiogram.types import InlineKeyboardMarkup
+
 from bot.conversation.chat import Chat, UnitOfWork
 from bot.conversation.description import show_pair, show_text, to_record
 from bot.conversation.draft import build_draft
 from bot.conversation.requests import (
     get_card_slot,
+    get_refusal_slot,
     hand_over,
     has_changed,
     reopen,
@@ -20,7 +23,7 @@ from bot.conversation.requests import (
     submit_request,
 )
 from bot.views.draft import format_done, format_progress
-from bot.views.keyboards import build_refusal_keyboard
+from bot.views.keyboards import build_examples_keyboard, build_refusal_keyboard
 from bot.views.text import escape_html, format_refusal
 from inference.errors import CheckpointError, Message, UserError
 from inference.listing.types import Description, Stage
@@ -158,15 +161,26 @@ async def _give_up(uow: UnitOfWork, request: Request, state: RequestState, reaso
 
 async def _show_refusal(chat: Chat, listing: ListingRecord, text: str, reasons: Sequence[Message]) -> None:
     """Send the reasons with buttons that could help, and reopen the draft."""
-    numbers = dict.fromkeys(number for reason in reasons for number in _parse_photo_numbers(reason))
-    accepted = build_draft(listing, chat.uow.rules.file_limit_mb).photos
-    photos = [(number, accepted[number - 1].message_id) for number in numbers if 0 < number <= len(accepted)]
-    is_empty = any(reason.code == "written-empty" for reason in reasons)
-    offers_models = is_empty and bool(chat.list_other_cards(chat.checkpoint))
-    await chat.send(
-        text, build_refusal_keyboard(listing.id, photos, chat.translate, offers_models=offers_models), priority=0
+    keyboard = (
+        build_examples_keyboard(chat.translate) if listing.case is not None else _build_ways_on(chat, listing, reasons)
     )
+    await chat.send(text, keyboard, priority=0, slot=get_refusal_slot(listing.id), fresh=True)
     await reopen(chat, listing)
+
+
+def _build_ways_on(chat: Chat, listing: ListingRecord, reasons: Sequence[Message]) -> InlineKeyboardMarkup:
+    """Return the buttons of a refusal: what can be mended about the draft, and what else can be done."""
+    numbers = dict.fromkeys(number for reason in reasons for number in _parse_photo_numbers(reason))
+    draft = build_draft(listing, chat.uow.rules.file_limit_mb)
+    photos = [(number, draft.photos[number - 1].message_id) for number in numbers if 0 < number <= len(draft.photos)]
+    has_no_words = any(reason.code == "written-empty" for reason in reasons)
+    return build_refusal_keyboard(
+        listing.id,
+        photos,
+        chat.translate,
+        is_empty=draft.is_empty,
+        offers_models=has_no_words and bool(chat.list_other_cards(chat.checkpoint)),
+    )
 
 
 def _parse_photo_numbers(reason: Message) -> list[int]:

@@ -18,17 +18,23 @@ def get_card_slot(listing_id: int) -> str:
     return f"card:{listing_id}"
 
 
+def get_refusal_slot(listing_id: int) -> str:
+    """Return the slot of the message that says why the latest text of a listing was refused."""
+    return f"refusal:{listing_id}"
+
+
 async def show_draft(chat: Chat, listing: ListingRecord) -> None:
-    """Send the draft card, or edit it where there is one."""
+    """Show the draft card as the last message of the chat."""
     slot = get_card_slot(listing.id)
     if not listing.photos and not listing.notes:
-        await chat.send(Message("card-empty"), slot=slot)
+        await chat.send(Message("card-empty"), slot=slot, moves=True)
         return
     is_rewritten = await has_changed(chat, listing) is True
     draft = build_draft(listing, chat.uow.rules.file_limit_mb)
     text = format_card(draft, chat.translate, is_rewritten=is_rewritten)
     model = chat.checkpoint if chat.list_other_cards(chat.checkpoint) else None
-    await chat.send(text, build_draft_keyboard(listing.id, chat.translate, model), slot=slot)
+    keyboard = build_draft_keyboard(listing.id, chat.translate, model, is_empty=draft.is_empty)
+    await chat.send(text, keyboard, slot=slot, moves=True)
 
 
 async def submit_request(
@@ -53,7 +59,8 @@ async def submit_request(
     await chat.tx.listings.set_wants_text(listing.id, False)
     if again:
         await chat.tx.outbox.detach_slot(get_card_slot(listing.id))
-    await show_place(chat, request, await chat.tx.requests.count_ahead(request.id))
+    await chat.set_keyboard(get_refusal_slot(listing.id), None)
+    await show_place(chat, request, await chat.tx.requests.count_ahead(request.id), moves=True)
     return True
 
 
@@ -63,10 +70,10 @@ async def hand_over(chat: Chat, listing: ListingRecord, request: Request, checkp
     await chat.tx.requests.reassign(request.id, checkpoint, seed)
 
 
-async def show_place(chat: Chat, request: Request, before: int) -> None:
-    """Show how many requests are served before this one."""
-    keyboard = build_waiting_keyboard(request.id, chat.translate)
-    await chat.send(format_place(before, chat.translate), keyboard, slot=get_card_slot(request.listing_id), priority=2)
+async def show_place(chat: Chat, request: Request, before: int, *, moves: bool = False) -> None:
+    """Show how many requests are served before this one; `moves`: as the last message of the chat."""
+    text, keyboard = format_place(before, chat.translate), build_waiting_keyboard(request.id, chat.translate)
+    await chat.send(text, keyboard, slot=get_card_slot(request.listing_id), priority=2, moves=moves)
 
 
 async def has_changed(chat: Chat, listing: ListingRecord) -> bool | None:

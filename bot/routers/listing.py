@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from aiogram import F, Router
+from aiogram.types import CallbackQuery
 from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
 from bot.conversation.collect import amend, collect, mark_changed
-from bot.conversation.requests import get_card_slot, reopen, submit_request
-from bot.views.keyboards import CancelRequest, ClearDraft, DropPhoto, Generate
+from bot.conversation.draft import build_draft
+from bot.conversation.requests import get_card_slot, get_refusal_slot, reopen, submit_request
+from bot.views.keyboards import CancelRequest, ClearDraft, DropPhoto, Generate, StartNew, remove_buttons
 from inference.errors import Message
+from storage.records import ListingRecord
 
 
 async def collect_message(message: TelegramMessage, chat: Chat) -> None:
@@ -45,14 +48,22 @@ async def clear_draft(_: object, callback_data: ClearDraft, chat: Chat) -> None:
         chat.toast(Message("already-writing"))
         return
     await chat.tx.listings.clear(listing.id)
-    await chat.tx.listings.add_revision(listing.id, window_opened_at=None, card_due_at=None)
-    await chat.tx.listings.set_wants_text(listing.id, False)
-    await chat.tx.listings.stop_collecting(listing.id)
-    await chat.send(Message("card-cleared"), slot=get_card_slot(listing.id))
+    await _close_draft(chat, listing, Message("card-cleared"))
 
 
-async def drop_photo(_: object, callback_data: DropPhoto, chat: Chat) -> None:
-    """Remove a photo from the draft."""
+async def start_new(_: object, callback_data: StartNew, chat: Chat) -> None:
+    """Put a refused draft aside as it is, so that the next message begins another one."""
+    listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
+    if listing is None:
+        return
+    if await chat.tx.requests.get_open(listing.id) is not None:
+        chat.toast(Message("already-writing"))
+        return
+    await _close_draft(chat, listing, Message("card-left"))
+
+
+async def drop_photo(query: CallbackQuery, callback_data: DropPhoto, chat: Chat) -> None:
+    """Remove a photo from the draft, and its button from the refusal; the card follows."""
     listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
     if listing is None:
         return
@@ -63,6 +74,11 @@ async def drop_photo(_: object, callback_data: DropPhoto, chat: Chat) -> None:
     await chat.tx.listings.delete_photo(listing.id, photo.file_unique_id)
     chat.toast(Message("photo-dropped"))
     await mark_changed(chat, listing)
+    if isinstance(query.message, TelegramMessage) and query.message.reply_markup is not None:
+        left = await chat.tx.listings.get(listing.id)
+        is_empty = left is None or build_draft(left, chat.uow.rules.file_limit_mb).is_empty
+        gone = [callback_data, *([Generate(listing=listing.id)] if is_empty else [])]
+        await chat.set_keyboard(get_refusal_slot(listing.id), remove_buttons(query.message.reply_markup, *gone))
 
 
 async def cancel_request(_: object, callback_data: CancelRequest, chat: Chat) -> None:
@@ -78,6 +94,15 @@ async def cancel_request(_: object, callback_data: CancelRequest, chat: Chat) ->
     await reopen(chat, listing)
 
 
+async def _close_draft(chat: Chat, listing: ListingRecord, farewell: Message) -> None:
+    """Let the next message begin another draft; the card says so, and nothing can be pressed any more."""
+    await chat.tx.listings.add_revision(listing.id, window_opened_at=None, card_due_at=None)
+    await chat.tx.listings.set_wants_text(listing.id, False)
+    await chat.tx.listings.stop_collecting(listing.id)
+    await chat.set_keyboard(get_refusal_slot(listing.id), None)
+    await chat.send(farewell, slot=get_card_slot(listing.id), moves=True)
+
+
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
@@ -85,6 +110,7 @@ def build_router() -> Router:
     router.edited_message.register(amend_message)
     router.callback_query.register(generate, Generate.filter())
     router.callback_query.register(clear_draft, ClearDraft.filter())
+    router.callback_query.register(start_new, StartNew.filter())
     router.callback_query.register(drop_photo, DropPhoto.filter())
     router.callback_query.register(cancel_request, CancelRequest.filter())
     return router

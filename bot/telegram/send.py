@@ -1,7 +1,8 @@
-"""Send one message: choose the Bot API method and classify the outcome of the call. No rate limits here."""
+"""Send or remove one message: choose the Bot API method and classify the outcome of the call. No rate limits here."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -15,13 +16,24 @@ from aiogram.exceptions import (
     TelegramForbiddenError,
     TelegramRetryAfter,
 )
-from aiogram.methods import EditMessageText, SendDocument, SendMediaGroup, SendMessage, SendPhoto, TelegramMethod
+from aiogram.methods import (
+    EditMessageReplyMarkup,
+    EditMessageText,
+    SendDocument,
+    SendMediaGroup,
+    SendMessage,
+    SendPhoto,
+    TelegramMethod,
+)
 from aiogram.types import FSInputFile, InlineKeyboardMarkup, InputMediaPhoto, LinkPreviewOptions, Message
 
 from storage.records import OutgoingMessage
 
+logger = logging.getLogger(__name__)
+
 _NOT_MODIFIED: Final = "message is not modified"
 _NOT_EDITABLE: Final = ("message to edit not found", "message can't be edited", "message_id_invalid")
+_GONE: Final = "message to delete not found"
 _BLOCKED: Final = ("chat not found", "user is deactivated", "peer_id_invalid")
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 
@@ -66,15 +78,35 @@ async def send(bot: Bot, outgoing: OutgoingMessage, message_id: int | None, time
     paths = [*outgoing.photos, *([outgoing.document] if outgoing.document else [])]
     if not all(Path(path).is_file() for path in paths):
         return Refused("a file is gone")  # aiohttp would report it while sending, as a lost connection
+    if not outgoing.text and message_id is None:
+        return Sent(None)  # a keyboard whose message is gone
     try:
         if len(outgoing.photos) > 1:
-            return Sent((await bot(_build_album(outgoing), request_timeout=timeout_s))[0].message_id)
+            return Sent((await bot(_build_album(outgoing), request_timeout=timeout_s))[-1].message_id)
         if paths or message_id is None:
             return Sent((await bot(_build_message(outgoing), request_timeout=timeout_s)).message_id)
         await bot(_build_edit(outgoing, message_id), request_timeout=timeout_s)
         return Sent(message_id)
     except (TelegramAPIError, ClientDecodeError, OSError, TimeoutError) as error:
         return _to_outcome(error, message_id)
+
+
+async def remove(bot: Bot, chat_id: int, message_id: int, timeout_s: int = 10) -> None:
+    """Delete a message; take the buttons off one that is too old to be deleted. A failure is logged: it stays."""
+    try:
+        await bot.delete_message(chat_id, message_id, request_timeout=timeout_s)
+    except TelegramBadRequest as error:
+        if _GONE not in error.message.lower():
+            await _remove_buttons(bot, chat_id, message_id, timeout_s)
+    except (TelegramAPIError, ClientDecodeError, OSError, TimeoutError) as error:
+        logger.warning("a message was not deleted: %s", type(error).__name__)
+
+
+async def _remove_buttons(bot: Bot, chat_id: int, message_id: int, timeout_s: int) -> None:
+    try:
+        await bot.edit_message_reply_markup(chat_id=chat_id, message_id=message_id, request_timeout=timeout_s)
+    except (TelegramAPIError, ClientDecodeError, OSError, TimeoutError) as error:
+        logger.info("the buttons of a message stay: %s", type(error).__name__)
 
 
 def _build_message(outgoing: OutgoingMessage) -> TelegramMethod[Message]:
@@ -99,7 +131,11 @@ def _build_album(outgoing: OutgoingMessage) -> SendMediaGroup:
     )
 
 
-def _build_edit(outgoing: OutgoingMessage, message_id: int) -> EditMessageText:
+def _build_edit(outgoing: OutgoingMessage, message_id: int) -> EditMessageText | EditMessageReplyMarkup:
+    if not outgoing.text:
+        return EditMessageReplyMarkup(
+            chat_id=outgoing.chat_id, message_id=message_id, reply_markup=_parse_keyboard(outgoing)
+        )
     return EditMessageText(
         chat_id=outgoing.chat_id,
         message_id=message_id,

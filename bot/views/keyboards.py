@@ -38,6 +38,12 @@ class ClearDraft(CallbackData, prefix="clear"):
     listing: int
 
 
+class StartNew(CallbackData, prefix="new"):
+    """Put this listing aside and begin another one."""
+
+    listing: int
+
+
 class DropPhoto(CallbackData, prefix="drop"):
     """Remove the photo of this message from the listing."""
 
@@ -150,9 +156,13 @@ def hash_name(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def build_draft_keyboard(listing: int, translate: Translate, model: str | None) -> InlineKeyboardMarkup:
-    """Build the keyboard of a draft card; `model` is None where there is no choice."""
+def build_draft_keyboard(
+    listing: int, translate: Translate, model: str | None, *, is_empty: bool = False
+) -> InlineKeyboardMarkup:
+    """Build the keyboard of a draft card; `model` is None where there is no choice; `is_empty`: nothing to write of."""
     last = [_button(translate(Message("button-clear")), ClearDraft(listing=listing))]
+    if is_empty:
+        return _join_rows(last, [_button(translate(Message("button-cases")), ShowCases())])
     if model is not None:
         last.append(_button(translate(Message("button-model", {"model": model})), ShowModels()))
     return _join_rows([_button(translate(Message("button-generate")), Generate(listing=listing))], last)
@@ -164,15 +174,24 @@ def build_waiting_keyboard(request: int, translate: Translate) -> InlineKeyboard
 
 
 def build_refusal_keyboard(
-    listing: int, photos: Sequence[tuple[int, int]], translate: Translate, *, offers_models: bool = False
+    listing: int, photos: Sequence[tuple[int, int]], translate: Translate, *, is_empty: bool, offers_models: bool
 ) -> InlineKeyboardMarkup:
-    """Build the keyboard of a refusal; `photos`: number and message id of the photos that can be removed."""
+    """Build the keyboard of a refused draft; `photos`: number and message id of the photos that can be removed."""
     drops = [
         [_button(translate(Message("button-drop", {"position": number})), DropPhoto(listing=listing, message=message))]
         for number, message in photos
     ]
+    again = [] if is_empty else [[_button(translate(Message("button-generate")), Generate(listing=listing))]]
     models = [[_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
-    return _join_rows(*drops, *models, [_button(translate(Message("button-cases")), ShowCases())])
+    new = _button(translate(Message("button-new")), StartNew(listing=listing))
+    return _join_rows(*drops, *again, *models, [new, _button(translate(Message("button-cases")), ShowCases())])
+
+
+def remove_buttons(keyboard: InlineKeyboardMarkup, *unwanted: CallbackData) -> InlineKeyboardMarkup:
+    """Return a keyboard without the buttons that carry this data."""
+    packed = {data.pack() for data in unwanted}
+    rows = [[button for button in row if button.callback_data not in packed] for row in keyboard.inline_keyboard]
+    return _join_rows(*(row for row in rows if row))
 
 
 def build_examples_keyboard(translate: Translate) -> InlineKeyboardMarkup:

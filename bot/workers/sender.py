@@ -19,7 +19,7 @@ from bot.conversation.chat import OpenUnitOfWork, UnitOfWork
 from bot.conversation.notify import apologise
 from bot.logs import new_error_id
 from bot.telegram.rate_limit import RateLimiter
-from bot.telegram.send import Blocked, Outcome, Refused, Retry, Sent, Stale, send
+from bot.telegram.send import Blocked, Outcome, Refused, Retry, Sent, Stale, remove, send
 from bot.workers.concurrency import compute_backoff_s
 from bot.workers.signals import Signal
 from storage.records import OutboxMessage
@@ -121,6 +121,8 @@ class Sender:
         try:
             message_id = None if sending.id in self._stale else sending.message_id
             outcome = await send(self._bot, sending.content, message_id)
+            if isinstance(outcome, Sent) and sending.replaced_id is not None:
+                await remove(self._bot, sending.content.chat_id, sending.replaced_id)
         except Exception as error:
             logger.exception("message %d cannot be sent", sending.id)
             outcome = Refused(type(error).__name__)
@@ -148,6 +150,8 @@ class Sender:
         tx, now = uow.tx, time.time()
         match outcome:
             case Sent(message_id):
+                if message_id is not None:
+                    await tx.users.note_message(sending.content.chat_id, message_id)
                 await tx.outbox.mark_sent(sending.id, message_id, now)
             case Retry(reason, retry_after_s):
                 pause_s = compute_backoff_s(sending.attempts + 1, 0.5, _LONGEST_PAUSE_S)

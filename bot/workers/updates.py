@@ -102,7 +102,10 @@ class UpdateWorker:
         if event is None or message is None or event.from_user is None or message.chat.type != "private":
             return None
         user, language = event.from_user, language_of(event.from_user.language_code)
-        return Chat(uow, await uow.tx.users.get_or_create(user.id, uow.now, language))
+        record = await uow.tx.users.get_or_create(user.id, uow.now, language)
+        if update.message is not None:
+            await uow.tx.users.note_message(user.id, update.message.message_id)
+        return Chat(uow, record)
 
     async def _put_back(self, update_id: int) -> None:
         async with self._open_uow() as uow:

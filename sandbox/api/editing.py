@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from sandbox.api.keyboards import keyboard
 from sandbox.api.parameters import Parameters
 from sandbox.api.sending import caption_content, get_known_chat, open_chat, text_content
@@ -15,6 +17,7 @@ NOT_MODIFIED = (
 )
 CAPTIONED = ("photo", "document", "animation")
 MOST_AT_ONCE = 100
+DELETABLE_S = 48 * 3600
 
 
 async def edit_message_text(telegram: Telegram, given: Parameters) -> Json:
@@ -60,12 +63,15 @@ def change(chat: Chat, message: Json, changes: Json) -> Json:
 
 
 async def delete_message(telegram: Telegram, given: Parameters) -> bool:
-    """Handle `deleteMessage`, for messages of the bot and of the user."""
+    """Handle `deleteMessage`, for messages of the bot and of the user that are younger than 48 hours."""
     if not given.number("message_id"):
         raise bad_request("message identifier is not specified")
     chat = get_known_chat(telegram, given)
-    if chat.find(given.number("message_id")) is None:
+    message = chat.find(given.number("message_id"))
+    if message is None:
         raise bad_request("message to delete not found")
+    if time.time() - message["date"] > DELETABLE_S:
+        raise bad_request("message can't be deleted for everyone")
     chat.delete(given.number("message_id"))
     return True
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select, text, update
 
 from storage.records import OutboxMessage, OutgoingMessage
 from storage.repositories.base import Repository, Row
-from storage.tables import in_state, outbox, slots
+from storage.tables import in_state, outbox, slots, users
 
 _PENDING, _SENDING = in_state(outbox, "pending"), in_state(outbox, "sending")
 _CONTENT = [outbox.c[name] for name in OutgoingMessage.__dataclass_fields__]
@@ -24,6 +24,7 @@ class Outbox(Repository):
         added = self._insert(outbox).values(**content, state="pending", attempts=0, ready_at=now, created_at=now)
         renewed = {name: added.excluded[name] for name in content} | {
             "fresh": outbox.c.fresh | added.excluded.fresh,
+            "moves": outbox.c.moves | added.excluded.moves,
             "attempts": 0,
         }
         merged = added.on_conflict_do_update(
@@ -31,6 +32,16 @@ class Outbox(Repository):
         ).returning(outbox.c.id)
         row_id: int = await self._scalar(merged)
         return row_id
+
+    async def enqueue_keyboard(self, chat_id: int, slot: str, keyboard: str | None, now: float) -> None:
+        """Replace the keyboard of the slot's message and leave its text; without such a message do nothing."""
+        waits = (outbox.c.slot == slot) & _PENDING
+        if await self._execute(update(outbox).where(waits).values(keyboard=keyboard)):
+            return
+        sent = select(slots.c.slot).where(slots.c.slot == slot)
+        leaving = select(outbox.c.slot).where(outbox.c.slot == slot, _SENDING)
+        if await self._fetch_one(sent.union(leaving)) is not None:
+            await self.enqueue(OutgoingMessage(chat_id, "", keyboard, slot=slot), now)
 
     async def claim(self, worker_id: str, now: float, busy: Collection[int], limit: int) -> list[OutboxMessage]:
         """Claim messages that are ready, at most one per chat, of chats neither in `busy` nor being sent to; best
@@ -98,8 +109,9 @@ class Outbox(Repository):
         """Make claimed messages pending again, unless newer content waits in their slot."""
         mine = select(outbox.c.slot).where(which, _SENDING)
         newer = select(outbox.c.slot).where(_PENDING, outbox.c.slot.is_not(None))
-        renewing = mine.where(outbox.c.fresh, outbox.c.slot.is_not(None))
-        await self._execute(update(outbox).where(_PENDING, outbox.c.slot.in_(renewing)).values(fresh=True))
+        for kept in (outbox.c.fresh, outbox.c.moves):
+            marked = mine.where(kept, outbox.c.slot.is_not(None))
+            await self._execute(update(outbox).where(_PENDING, outbox.c.slot.in_(marked)).values({kept.name: True}))
         await self._execute(delete(outbox).where(which, _SENDING, outbox.c.slot.in_(newer)))
         again = {"state": "pending", "owner": None, "attempts": outbox.c.attempts + 1}
         return await self._execute(update(outbox).where(which, _SENDING).values(again | values))
@@ -114,10 +126,20 @@ class Outbox(Repository):
         # A query of its own: RETURNING names its columns without their table in SQLite, and both have a `slot`.
         sent_before = select(slots).where(slots.c.slot.in_([row["slot"] for row in rows.values()]))
         known = {row["slot"]: row["message_id"] for row in await self._fetch_all(sent_before)}
-        return [_sending(rows[row_id], known.get(rows[row_id]["slot"])) for row_id in ids if row_id in rows]
+        chats = select(users.c.id, users.c.last_message_id).where(
+            users.c.id.in_([row["chat_id"] for row in rows.values()])
+        )
+        last = {row["id"]: row["last_message_id"] for row in await self._fetch_all(chats)}
+        claimed = [rows[row_id] for row_id in ids if row_id in rows]
+        return [_sending(row, known.get(row["slot"]), last.get(row["chat_id"])) for row in claimed]
 
 
-def _sending(row: Row, message_id: int | None) -> OutboxMessage:
+def _sending(row: Row, message_id: int | None, last_id: int | None) -> OutboxMessage:
+    """Return a claimed row; `message_id` was sent into its slot, `last_id` is the newest message of its chat."""
     content = {column.name: row[column.name] for column in _CONTENT}
     outgoing = OutgoingMessage(**content | {"photos": tuple(row["photos"])})
-    return OutboxMessage(row["id"], outgoing, None if outgoing.fresh else message_id, row["attempts"])
+    if outgoing.fresh:
+        return OutboxMessage(row["id"], outgoing, None, row["attempts"])
+    if outgoing.moves and message_id is not None and last_id is not None and message_id < last_id:
+        return OutboxMessage(row["id"], outgoing, None, row["attempts"], replaced_id=message_id)
+    return OutboxMessage(row["id"], outgoing, message_id, row["attempts"])

@@ -54,6 +54,12 @@ class Users(Repository):
         """Take the user's next text as a correction of this description; None cancels."""
         await self._set(user_id, awaits_correction_of=description_id)
 
+    async def note_message(self, user_id: int, message_id: int) -> None:
+        """Remember the newest message of the chat."""
+        older = users.c.last_message_id.is_(None) | (users.c.last_message_id < message_id)
+        newest = {"last_message_id": message_id}
+        await self._execute(update(users).where(users.c.id == user_id, older).values(newest))
+
     async def mark_blocked(self, user_id: int) -> None:
         """Mark that the user has blocked the bot, and drop what waits for them."""
         await self._set(user_id, blocked=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,7 +121,7 @@ def test_sqlite_makes_the_very_same_tables(tmp_path: Path) -> None:
 def _definitions(connection: Connection) -> dict[str, list[str]]:
     """The words of each definition in any order: the migrations need not name columns in the order of the tables."""
     rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    definitions = {name: sorted(sql.replace("(", " ( ").replace(",", " ").split()) for name, sql in rows}
+    definitions = {name: sorted(re.findall(r"[^\s,()]+|[()]", sql)) for name, sql in rows}
     definitions.pop("alembic_version", None)
     return definitions
 

@@ -220,19 +220,19 @@ def test_a_photo_that_comes_again_changes_nothing() -> None:
     play(script)
 
 
-def test_a_message_joins_no_old_draft_and_an_old_card_is_shown_anew() -> None:
+def test_a_message_joins_a_draft_of_today_and_no_older_one() -> None:
     async def script(stage: Stage) -> None:
         await arrive(stage, (0, message(1, text="Цена: 100")))
         await stage.wait(stage.now + 20 * 60)
         await arrive(stage, (0, message(2, text="Размер: 42")))
         await stage.wait(stage.now + 2)
-        assert len(stage.cards()) == 2
-        assert "100" in stage.cards()[1]
+        assert len(stage.cards()) == 1
+        assert "100" in stage.cards()[0]
         await stage.wait(stage.now + 13 * 3600)
         await arrive(stage, (0, message(3, text="Цена: 200")))
         await stage.wait(stage.now + 2)
         assert len(await stage.listings()) == 2
-        assert "42" not in stage.cards()[2]
+        assert "42" not in stage.cards()[1]
 
     play(script)
 

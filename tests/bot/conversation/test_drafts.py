@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.views import keyboards
 from tests.support.bot.conversation import Json, Talk, both_languages, buttons, converse, picture
 
@@ -42,11 +44,11 @@ def test_an_album_with_a_caption_gets_one_card(tmp_path: Path, language: str) ->
 
 @both_languages
 def test_messages_before_and_after_join_and_edits_are_followed(tmp_path: Path, language: str) -> None:
-    """The card is one message, edited in place."""
+    """The card is one message, and the last one."""
 
     async def script(talk: Talk) -> None:
         text = await talk.person.text("Цена: 5000")
-        shown = await card(talk, talk.translate("missing-photos"))
+        await card(talk, talk.translate("missing-photos"))
         await talk.person.photo(picture("red"))
         await talk.person.photo(picture("blue"), caption="Размер: 42")
         await card(talk, photos(talk, 2))
@@ -57,7 +59,8 @@ def test_messages_before_and_after_join_and_edits_are_followed(tmp_path: Path, l
         edited = await card(talk, "Цена: 4500")
         assert "5000" not in edited["text"]
         assert "Размер: 42" in edited["text"]
-        assert [message["message_id"] for message in talk.bots] == [shown["message_id"]]
+        await talk.person.wait(lambda _: len(talk.bots) == 1)
+        assert talk.person.messages[-1] == talk.bots[0]
 
     converse(script, tmp_path, language)
 
@@ -144,6 +147,7 @@ def test_a_cleared_draft_is_gone_and_its_buttons_are_stale(tmp_path: Path, langu
 STALE = [
     keyboards.Generate(listing=1),
     keyboards.ClearDraft(listing=1),
+    keyboards.StartNew(listing=1),
     keyboards.DropPhoto(listing=1, message=1),
     keyboards.CancelRequest(request=1),
     keyboards.Vote(description=1, good=True),
@@ -183,12 +187,63 @@ def test_stale_and_foreign_buttons_are_answered_with_a_word(tmp_path: Path, lang
 def test_a_draft_with_nothing_to_write_about_offers_cases(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.person.document(b"%PDF", "a.pdf", "application/pdf")
-        await card(talk)
-        await talk.press("button-generate")
+        shown = await card(talk)
+        assert buttons(shown) == [talk.translate("button-clear"), talk.translate("button-cases")]
+        await talk.push(shown, keyboards.Generate(listing=1).pack())
         offered = await talk.hear("draft-empty", limit=10)
         assert len(buttons(offered)) >= 11
 
     converse(script, tmp_path, language)
+
+
+def test_a_card_moves_only_when_something_stands_below_it(tmp_path: Path) -> None:
+    """An edit of the user's message changes the card where it is; a new message takes it along."""
+
+    async def script(talk: Talk) -> None:
+        text = await talk.person.text("Цена: 5000")
+        shown = await card(talk)
+        await talk.person.edit(text["message_id"], "Цена: 4500")
+        assert (await card(talk, "4500"))["message_id"] == shown["message_id"]
+        await talk.person.text("Размер: 42")
+        moved = await card(talk, "42")
+        assert moved["message_id"] > shown["message_id"]
+        await talk.person.wait(lambda _: len(talk.bots) == 1)
+        await talk.command("help")
+        await talk.person.wait("/compare")
+        await talk.press("button-generate", moved)
+        await talk.hear("card-done", after=moved["message_id"])
+
+    converse(script, tmp_path)
+
+
+def test_an_album_moves_the_card_once(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.text("Цена: 5000")
+        await card(talk)
+        await talk.person.album(
+            [picture(colour) for colour in ("red", "green", "blue", "white")], delays=[0, 0, 0.02, 0.04]
+        )
+        await card(talk, photos(talk, 4))
+        await talk.person.wait(lambda _: len(talk.bots) == 1)
+        sent = [call for call in talk.sandbox.calls if call.method in ("sendMessage", "deleteMessage")]
+        assert [call.method for call in sent] == ["sendMessage", "sendMessage", "deleteMessage"]
+
+    converse(script, tmp_path, album_quiet_s=0.2)
+
+
+def test_a_card_too_old_to_delete_loses_its_buttons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.api.editing.DELETABLE_S", -1)
+
+    async def script(talk: Talk) -> None:
+        await talk.person.text("Цена: 5000")
+        shown = await card(talk)
+        await talk.person.text("Размер: 42")
+        moved = await card(talk, "42")
+        old = await talk.person.wait(lambda one: one["message_id"] == shown["message_id"] and not buttons(one))
+        assert "42" not in old["text"]
+        assert talk.translate("button-generate") in buttons(moved)
+
+    converse(script, tmp_path)
 
 
 @both_languages

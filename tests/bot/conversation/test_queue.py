@@ -35,6 +35,11 @@ def photos(talk: Talk, count: int) -> str:
     return talk.translate("card-photos", count=count, limit=10)
 
 
+def ways_on(talk: Talk, *more: str) -> list[str]:
+    """The buttons under every refusal, and `more` among them."""
+    return [talk.translate(code) for code in ("button-generate", *more, "button-new", "button-cases")]
+
+
 async def ask(talk: Talk, text: str) -> Json:
     """Send a text and press the button under its card."""
     await talk.person.text(text)
@@ -196,17 +201,17 @@ def test_a_full_queue_is_an_honest_refusal(
 @both_languages
 def test_a_refused_listing_says_why_and_opens_its_draft_again(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
-        shown = await ask(talk, REFUSED)
+        await ask(talk, REFUSED)
         refusal = await talk.hear("match-refused")
         assert talk.translate("service-is-for") in refusal["text"]
-        assert buttons(refusal) == [talk.translate("button-cases")]
-        open_again = await card(talk, REFUSED)
-        assert open_again["message_id"] == shown["message_id"]
+        assert buttons(refusal) == ways_on(talk)
+        open_again = await card(talk, REFUSED, after=refusal["message_id"])
         assert talk.translate("card-rewritten") not in open_again["text"]
         await talk.person.edit(talk.person.messages[0]["message_id"], "Цена: 5000")
         await card(talk, "5000")
-        await talk.press("button-generate", shown)
+        await talk.press("button-generate", refusal)
         assert await talk.written() == ["mini пишет: Цена: 5000 (0, 1)"]
+        await talk.person.wait(lambda one: one["message_id"] == refusal["message_id"] and not buttons(one))
 
     converse(script, tmp_path, language)
 
@@ -220,12 +225,13 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
         shown = await card(talk, photos(talk, 2))
         await talk.press("button-generate", shown)
         refusal = await talk.hear("photos-refused", count=1, numbers="2")
-        assert await talk.press("button-drop", refusal, position=2) == talk.translate("photo-dropped")
-        await card(talk, photos(talk, 1))
-        await talk.press("button-drop", refusal, position=2)
+        number, drop = refusal["message_id"], talk.translate("button-drop", position=2)
+        assert buttons(refusal) == [drop, *ways_on(talk)]
+        assert await talk.touch(drop, refusal) == talk.translate("photo-dropped")
+        await talk.person.wait(lambda one: one["message_id"] == number and buttons(one) == ways_on(talk))
+        await card(talk, photos(talk, 1), after=number)
         broken = await talk.person.document(picture("green")[:300], "half.jpg", "image/jpeg")
-        await card(talk, photos(talk, 2))
-        await talk.press("button-generate", shown)
+        await talk.press("button-generate", await card(talk, photos(talk, 2), after=broken["message_id"]))
         refusal = await talk.person.wait("half.jpg", after=broken["message_id"])
         assert talk.translate("photo-damaged", name="half.jpg", number=2) in refusal["text"]
         await talk.press("button-drop", refusal, position=2)
@@ -235,17 +241,47 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
     converse(script, tmp_path, language)
 
 
+def test_with_its_only_photo_gone_a_refused_draft_offers_no_text(tmp_path: Path) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.person.document(picture("green")[:300], "half.jpg", "image/jpeg")
+        await talk.press("button-generate", await card(talk, photos(talk, 1)))
+        refusal = await talk.person.wait("half.jpg")
+        await talk.press("button-drop", refusal, position=1)
+        await talk.hear("card-empty", after=refusal["message_id"])
+        left = await talk.person.wait(lambda one: one["message_id"] == refusal["message_id"] and len(buttons(one)) == 2)
+        assert buttons(left) == [talk.translate("button-new"), talk.translate("button-cases")]
+
+    converse(script, tmp_path)
+
+
+@both_languages
+def test_after_a_refusal_another_listing_can_be_begun(tmp_path: Path, language: str) -> None:
+    """The refused one stays as it is; its buttons go."""
+
+    async def script(talk: Talk) -> None:
+        await ask(talk, REFUSED)
+        refusal = await talk.hear("match-refused")
+        await card(talk, REFUSED, after=refusal["message_id"])
+        await talk.press("button-new", refusal)
+        left = await talk.hear("card-left", after=refusal["message_id"])
+        assert buttons(left) == []
+        await talk.person.wait(lambda one: one["message_id"] == refusal["message_id"] and not buttons(one))
+        await talk.person.text("Цена: 700")
+        assert REFUSED not in (await card(talk, "700"))["text"]
+
+    converse(script, tmp_path, language)
+
+
 @both_languages
 @pytest.mark.parametrize(("word", "code"), [(SLOW, "too-slow"), (BROKEN, "request-failed")])
 def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, word: str, code: str) -> None:
     async def script(talk: Talk) -> None:
-        shown = await ask(talk, word)
+        await ask(talk, word)
         beginning = talk.translate(code, id="…").partition("…")[0]
         told = await talk.person.wait(beginning)
         assert "Traceback" not in told["text"]
         assert "ZeroDivision" not in told["text"]
-        again = await card(talk, word)
-        assert again["message_id"] == shown["message_id"]
+        again = await card(talk, word, after=told["message_id"])
         assert talk.translate("button-generate") in buttons(again)
 
     converse(script, tmp_path, language)
@@ -262,8 +298,8 @@ def test_photos_that_telegram_keeps_back_are_no_bug(
         await talk.person.photo(picture(), "Цена: 5000")
         shown = await card(talk, "5000")
         await talk.press("button-generate", shown)
-        await talk.hear("photos-out-of-reach")
-        assert (await card(talk, "5000"))["message_id"] == shown["message_id"]
+        told = await talk.hear("photos-out-of-reach")
+        await card(talk, "5000", after=told["message_id"])
         assert [record for record in caplog.records if record.name == "bot.workers.generation"] == []
 
     converse(script, tmp_path, language)
@@ -390,7 +426,7 @@ def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, l
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
         refusal = await talk.hear("written-empty")
-        assert buttons(refusal) == [talk.translate("button-others"), talk.translate("button-cases")]
+        assert buttons(refusal) == ways_on(talk, "button-others")
         await card(talk, WORDLESS)
         await talk.press("button-others", refusal)
         await talk.hear("model-title")
@@ -402,6 +438,6 @@ def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, l
 def test_where_there_is_no_other_model_none_is_offered(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
-        assert buttons(await talk.hear("written-empty")) == [talk.translate("button-cases")]
+        assert buttons(await talk.hear("written-empty")) == ways_on(talk)
 
     converse(script, tmp_path, names=("mini",))

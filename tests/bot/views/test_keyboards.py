@@ -21,6 +21,7 @@ BIG = 2**63 - 1
 EACH = [
     keyboards.Generate(listing=BIG),
     keyboards.ClearDraft(listing=BIG),
+    keyboards.StartNew(listing=BIG),
     keyboards.DropPhoto(listing=BIG, message=BIG),
     keyboards.CancelRequest(request=BIG),
     keyboards.ShowModels(),

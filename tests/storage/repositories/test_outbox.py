@@ -143,6 +143,44 @@ async def test_a_fresh_message_takes_the_slot_over(store: Store) -> None:
 
 
 @stored
+async def test_a_moving_message_replaces_its_old_one_once_something_stands_below_it(store: Store) -> None:
+    """Also when its content is replaced before it leaves, or when it has to be sent again."""
+    async with store.transaction() as tx:
+        await new_request(tx)
+        await tx.outbox.enqueue(message(slot="card:1", moves=True), NOW)
+        assert (await _send(tx, 5)).replaced_id is None
+        await tx.users.note_message(USER, 5)
+        await tx.users.note_message(USER, 4)
+        await tx.outbox.enqueue(message(slot="card:1", moves=True), NOW)
+        sending = await _send(tx, 5)
+        assert (sending.message_id, sending.replaced_id) == (5, None)
+        await tx.users.note_message(USER, 6)
+        await tx.outbox.enqueue(message(slot="card:1", moves=True), NOW)
+        await tx.outbox.enqueue(message(text="newer", slot="card:1"), NOW)
+        [sending] = await _claim(tx)
+        await tx.outbox.enqueue(message(text="newest", slot="card:1"), NOW)
+        await tx.outbox.retry(sending.id, NOW, "502")
+        sending = await _send(tx, 7)
+        assert (sending.content.text, sending.message_id, sending.replaced_id) == ("newest", None, 5)
+        await tx.outbox.enqueue(message(slot="card:1"), NOW)
+        assert (await _send(tx, 7)).message_id == 7
+
+
+@stored
+async def test_a_keyboard_is_replaced_where_its_message_was_sent_or_waits(store: Store) -> None:
+    async with store.transaction() as tx:
+        await tx.outbox.enqueue_keyboard(USER, "card:1", None, NOW)
+        assert await _claim(tx) == []
+        await tx.outbox.enqueue(message(text="waits", slot="card:1"), NOW)
+        await tx.outbox.enqueue_keyboard(USER, "card:1", "{}", NOW)
+        sending = await _send(tx, 5)
+        assert (sending.content.text, sending.content.keyboard) == ("waits", "{}")
+        await tx.outbox.enqueue_keyboard(USER, "card:1", None, NOW)
+        sending = await _send(tx, 5)
+        assert (sending.content.text, sending.content.keyboard, sending.message_id) == ("", None, 5)
+
+
+@stored
 async def test_a_forgotten_slot_is_sent_anew(store: Store) -> None:
     async with store.transaction() as tx:
         await tx.outbox.enqueue(message(slot="card:1"), NOW)
