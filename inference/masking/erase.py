@@ -32,12 +32,12 @@ def erase_unknown_numbers(text: str, values: Mapping[str, str]) -> str:
     numbers = list(find_numbers(text))
     result = ""
     end = 0
-    limits = [*(number.start() for number in numbers[1:]), len(text)]
+    limits = [*(number.start for number in numbers[1:]), len(text)]
     for number, limit in zip(numbers, limits, strict=False):
-        result += text[end : number.start()]
-        end = number.end()
-        if number[0] in values:
-            result += number[0]
+        result += text[end : number.start]
+        end = number.end
+        if number.text in values:
+            result += number.text
         else:
             end = _find_end_of_unit(text, end, limit)
             ends_clause = _CLAUSE_ENDS.match(text, end) is not None
@@ -47,6 +47,12 @@ def erase_unknown_numbers(text: str, values: Mapping[str, str]) -> str:
 
 def _find_end_of_unit(text: str, end: int, limit: int) -> int:
     """Return the end of the unit of an erased number and of an aside («(до года)», «за комплект»), at most `limit`."""
+    if (
+        (text[end - 1].isalpha() or text[end - 1] == ">")
+        and text[end : end + 1] == "."
+        and not _SENTENCE_ENDS.match(text, end + 1)
+    ):
+        end += 1
     while (word := _NEXT_WORD.match(text, end)) and word.end(1) <= limit:
         glued = word.start(1) == end or text[end] == "-"
         if not glued and not _is_unit(word):

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from inference.masking import words
 from inference.masking.morphology import lemmatize
+from inference.masking.numbers import YEARS, Number
+from inference.masking.prices import is_about_old_price, settle_prices
 
 TOKEN_KINDS: tuple[str, ...] = (
     "PRICE",
@@ -29,7 +31,7 @@ TOKEN_KINDS: tuple[str, ...] = (
 # The units that may follow a number of a kind; any other unit overrules the words before the number.
 _UNITS_OF: Mapping[str, frozenset[str]] = {
     "PRICE": frozenset({"PRICE"}),
-    "SIZE": frozenset({"SIZE", "LENGTH", "HEIGHT"}),
+    "SIZE": frozenset({"SIZE", "LENGTH", "HEIGHT", "AGE"}),
     "LENGTH": frozenset({"LENGTH"}),
     "GIRTH": frozenset({"LENGTH"}),
     "HEIGHT": frozenset({"LENGTH", "HEIGHT"}),
@@ -41,56 +43,76 @@ _UNITS_OF: Mapping[str, frozenset[str]] = {
     "DISCOUNT": frozenset({"PRICE", "PERCENT"}),
     "DELIVERY": frozenset({"PRICE"}),
 }
-_LARGEST = {"SIZE": 200, "HEIGHT": 230, "AGE": 120, "PERCENT": 100, "LENGTH": 300, "GIRTH": 300, "QUANTITY": 100}
+_LARGEST = {"SIZE": 200, "HEIGHT": 230, "AGE": 120, "PERCENT": 100, "LENGTH": 1000, "GIRTH": 300, "QUANTITY": 100}
 _GARMENT_SIZES = range(16, 75)
+_SIZE_SHAPES = frozenset({"jeans", "latin", "loose", "cup"})
+# Numbers that stay the seller's phrase: they are no value of any kind, or two kinds are as likely.
+_UNKNOWN_SHAPES = frozenset({"token", "struck", "offer"})
+
+_SIGNS = frozenset("-−–+")
 
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*|[%₽$€№+]"
 _WORDS = re.compile(_WORD)
-_WORD_AFTER = re.compile(
-    rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})(?P<next_number>[\s:№—–-]{{0,3}}[\d<])?"
-)
-_CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})\.(?=\s)")
+_WORD_AFTER = re.compile(rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})")
+_CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})(?<!разм|обхв|глуб)\.(?=\s)")
 _FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
 _LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[/—–-])[^\S\n]*")
-_YEAR = re.compile(r"(?:\d\d?\.){0,2}(?:19|20)\d\d(?:\W(?:19|20)?\d\d)?\Z")
+_TIME = re.compile(r"\d?\d:[0-5]\d(?!\d)")
+_SCREEN = re.compile(r"[2458]K\Z")  # «4K» is a resolution
+_SO_MANY = re.compile(r"\bза\s\Z", re.IGNORECASE)
+_COST = re.compile(r"(?:\s?(?:шт|штук\w*|пары|вещи))?\s?[—–:=-]\s?\d")
+_CHILD = re.compile(r"\b(?:на|возраст\w*|мальчик\w*|девочк\w*|малыш\w*|реб[её]н\w*|дет\w*)\W", re.IGNORECASE)
+_FOREIGN_MONEY = re.compile(
+    r"доллар|usd|\$|евро(?!п)|eur|€|тенге|₸|гривн|₴|юан|бел\.?\s?руб|byn|сомах|сумах|лари|драм|у\.\s?е", re.IGNORECASE
+)
 
 
-def classify_numbers(text: str, numbers: Sequence[re.Match[str]]) -> list[str]:
-    """Return the kind (of TOKEN_KINDS) of each number; `numbers` are the matches of `find_numbers(text)` in order."""
+def classify_numbers(text: str, numbers: Sequence[Number]) -> list[str]:
+    """Return the kind (of TOKEN_KINDS) of each number of `find_numbers(text)`, in order.
+
+    A number that no word and no unit explains is an UNK_VAL, and so is a price that is not the one asked.
+    """
     kinds: list[str] = []
     for index, number in enumerate(numbers):
-        line = max(text.rfind("\n", 0, number.start()), text.rfind(";", 0, number.start())) + 1
-        before = numbers[index - 1].end() if index else 0
-        previous = kinds[-1] if before > line else None
+        line = max(text.rfind("\n", 0, number.start), text.rfind(";", 0, number.start)) + 1
+        before = numbers[index - 1].end if index else 0
+        follows_value = before > line and numbers[index - 1].shape not in _UNKNOWN_SHAPES
+        previous = kinds[-1] if follows_value else None
         kinds.append(_classify(text, number, line, max(line, before), previous))
     for index in reversed(range(len(numbers) - 1)):
         number, following = numbers[index : index + 2]
-        is_unknown = kinds[index] == "UNK_VAL" and number.lastgroup != "token"
-        is_listed = _LISTED.fullmatch(text, number.end(), following.start())
-        if is_unknown and is_listed and _is_plausible(kinds[index + 1], number[0]):
+        is_unknown = kinds[index] == "UNK_VAL" and number.shape not in _UNKNOWN_SHAPES and not number.unit
+        is_listed = _LISTED.fullmatch(text, number.end, following.start)
+        if is_unknown and is_listed and _is_plausible(kinds[index + 1], number):
             kinds[index] = kinds[index + 1]
-    return kinds
+    return settle_prices(text, numbers, kinds)
 
 
-def _classify(text: str, number: re.Match[str], line: int, before: int, previous: str | None) -> str:
-    if number.lastgroup == "token":
+def _classify(text: str, number: Number, line: int, before: int, previous: str | None) -> str:
+    if number.shape in _UNKNOWN_SHAPES or _TIME.search(number.text):
         return "UNK_VAL"
-    if number.lastgroup in ("latin", "loose", "jeans"):
+    if number.shape in _SIZE_SHAPES:
         return "SIZE"
-    between = text[before : number.start()]
+    if number.shape == "free":
+        return "DELIVERY"
+    between = text[before : number.start]
     left = _extract_words(between, previous is not None)
     previous = None if _CLAUSE_END.search(between) else previous
     label = _find_label(left)
-    if number.lastgroup == "phone" and label != "ARTICLE":
+    if number.shape == "phone" and label not in ("ARTICLE", "UNK_VAL"):
         return "PHONE"
-    unit = _find_unit(text, number)
-    if label and (unit is None or unit in _UNITS_OF.get(label, ())) and _is_plausible(label, number[0]):
-        return label
-    if unit in (None, "PRICE") and _FEE_AFTER.match(text, number.end()):
+    if _SO_MANY.search(between) and number.unit is None and _COST.match(text, number.end) and number.amounts[0] <= 10:
+        return "QUANTITY"
+    unit = _find_unit_kind(text, number, label, left, previous)
+    if label and (unit is None or unit in _UNITS_OF.get(label, ())) and _is_plausible(label, number):
+        return "UNK_VAL" if label == "PRICE" and unit is None and _FOREIGN_MONEY.search(left) else label
+    if unit in (None, "PRICE") and _FEE_AFTER.match(text, number.end):
         return "DELIVERY"
     if unit:
         return _refine_unit(unit, text, number, line)
-    return _find_hint(left, number[0]) or _inherit_kind(text[line : number.start()], left, label, number[0], previous)
+    if number.text[0] in _SIGNS:
+        return "UNK_VAL"
+    return _find_hint(left, number) or _inherit_kind(text[line : number.start], left, label, number, previous)
 
 
 def _extract_words(between: str, after_number: bool) -> str:
@@ -135,42 +157,52 @@ def _get_label_kind(nearest: list[str], index: int) -> str | None:
     return None if kind in ("DELIVERY", "DISCOUNT") and is_included else kind
 
 
-def _find_unit(text: str, number: re.Match[str]) -> str | None:
-    after = _WORD_AFTER.match(text, number.end())
-    kind = words.get_unit_kind(after[1]) if after else None
-    if after is None or (kind in ("SIZE", "HEIGHT") and after["next_number"]):
+def _find_unit_kind(text: str, number: Number, label: str | None, left: str, previous: str | None) -> str | None:
+    """Return the kind that the unit of a number tells; a letter of several meanings is read by the words before."""
+    if number.unit is None:
+        if number.factor > 1:
+            return "UNK_VAL" if _SCREEN.search(number.text) and label != "PRICE" else "PRICE"
+        after = _WORD_AFTER.match(text, number.end)
+        is_counted = after is not None and words.get_hint_kind(after[1]) == "SIZE"
+        return "QUANTITY" if is_counted and number.amounts and number.amounts[0] < _GARMENT_SIZES.start else None
+    unit, kind = number.unit.name, number.unit.kind
+    if unit in ("г", "год") and _is_year(number):
+        return "YEAR"
+    is_young = bool(number.amounts) and max(number.amounts) <= 36
+    is_child = label == "AGE" or _CHILD.search(left) is not None or (previous == "SIZE" and left.strip() in ("(", ","))
+    if unit in ("г", "м") and number.text.endswith(("г", "м")) and is_young and is_child:
+        return "AGE"
+    if unit == "₽" and label == "SIZE" and words.is_short_rouble(text, number.end):
         return None
-    if words.get_hint_kind(after[1]) == "SIZE":
-        return "QUANTITY" if _amount(number[0]) < _GARMENT_SIZES.start else None
-    is_year = kind in ("AGE", "WEIGHT") and _YEAR.match(number[0]) and {"год", "г"}.intersection(lemmatize(after[1]))
-    return "YEAR" if is_year else kind
+    return "SIZE" if unit == "€" and label == "SIZE" else kind
 
 
-def _refine_unit(unit: str, text: str, number: re.Match[str], line: int) -> str:
+def _refine_unit(unit: str, text: str, number: Number, line: int) -> str:
     """Distinguish a discount from a share by the words around a percentage."""
     if unit != "PERCENT":
         return unit
-    clause = _CLAUSE_END.split(text[line : number.start()])[-1]
-    rest = re.split(r"[\n,;.!?(\d]", text[number.end() : number.end() + 60])[0]
-    is_discount = clause.endswith(("-", "−")) or "DISCOUNT" in map(words.get_label_kind, _WORDS.findall(clause + rest))
+    clause = _CLAUSE_END.split(text[line : number.start])[-1]
+    rest = re.split(r"[\n,;.!?(\d]", text[number.end : number.end + 60])[0]
+    named = map(words.get_label_kind, _WORDS.findall(clause + rest))
+    is_discount = number.text[0] in _SIGNS or number.text.count(" ") > 1 or "DISCOUNT" in named
     return "DISCOUNT" if is_discount else unit
 
 
-def _find_hint(left: str, number: str) -> str | None:
+def _find_hint(left: str, number: Number) -> str | None:
     nearest = _split_nearest_words(left)
     for index in reversed(range(len(nearest))):
         kind = words.get_hint_kind(nearest[index])
         fits = {
             "PRICE": nearest[index].lower() != "по" or index == len(nearest) - 1,
-            "YEAR": _YEAR.match(number) is not None,
-            "SIZE": _amount(number) in _GARMENT_SIZES,
+            "YEAR": _is_year(number),
+            "SIZE": bool(number.amounts) and _GARMENT_SIZES.start <= number.amounts[0] < _GARMENT_SIZES.stop,
         }
         if kind and fits[kind]:
             return kind
     return None
 
 
-def _inherit_kind(line: str, left: str, label: str | None, number: str, previous: str | None) -> str:
+def _inherit_kind(line: str, left: str, label: str | None, number: Number, previous: str | None) -> str:
     """Return the kind of the previous number if only words like «и», «до» are between, else that of the line's name."""
     only_fillers = _are_fillers(_WORDS.findall(left))
     new_item = re.search(r"[,.]", left) and previous != "SIZE"
@@ -178,18 +210,51 @@ def _inherit_kind(line: str, left: str, label: str | None, number: str, previous
         return previous
     name, colon, _ = line.partition(":")
     kind = _find_label(name.replace(",", " ")) if colon and label is None else None
-    return kind if kind and _is_plausible(kind, number) else "UNK_VAL"
+    if kind and _is_plausible(kind, number):
+        return kind
+    if number.shape == "sides":
+        return "LENGTH"
+    if "№" in left:
+        return "ARTICLE"
+    is_span_of_years = number.shape == "range" and len(number.amounts) == 2 and min(number.amounts) in YEARS
+    return "YEAR" if is_span_of_years and _is_year(number) else "UNK_VAL"
 
 
-def _is_plausible(kind: str, number: str) -> bool:
+def _is_plausible(kind: str, number: Number) -> bool:
     if kind == "YEAR":
-        return _YEAR.match(number) is not None
+        return _is_year(number)
     if kind == "PHONE":
-        return len(re.sub(r"\D", "", number)) >= 5
-    return _amount(number) <= _LARGEST.get(kind, math.inf)
+        return number.shape not in ("range", "sides", "code") and len(re.sub(r"\D", "", number.text)) >= 5
+    if number.shape == "code":
+        return kind in ("ARTICLE", "SIZE")
+    if number.shape == "sides":
+        return kind in ("SIZE", "LENGTH")
+    first = number.amounts[0] if number.amounts else 0.0
+    return first <= _LARGEST.get(kind, math.inf) and not (kind == "SIZE" and number.text[0] in _SIGNS)
 
 
-def _amount(number: str) -> float:
-    """Return the integer part of the first number of a range; infinity for hundreds of digits."""
-    whole = re.match(r"\d+(?:\s\d{3})*", number)
-    return float(re.sub(r"\s", "", whole[0])) if whole else 0.0
+def _is_year(number: Number) -> bool:
+    """Return True for a year, a span of years («2019/20») and a date."""
+    if number.shape == "date":
+        return re.search(r"(?:19|20)\d\d\Z", number.text) is not None
+    first, *others = number.amounts or (0.0,)
+    return (
+        first in YEARS
+        and number.factor == 1
+        and len(others) < 2
+        and all(each in YEARS or each < 100 for each in others)
+    )
+
+
+def find_labels(text: str, numbers: Sequence[Number]) -> list[str | None]:
+    """Return the kind that the words right before each number announce: at most one word is between, and no hint."""
+    labels: list[str | None] = []
+    for index, number in enumerate(numbers):
+        line = max(text.rfind("\n", 0, number.start), text.rfind(";", 0, number.start)) + 1
+        before = max(line, numbers[index - 1].end if index else 0)
+        left = _extract_words(text[before : number.start], before > line)
+        nearest = [word for word in _split_nearest_words(left) if word.lower() not in words.FILLERS]
+        is_old_price = is_about_old_price(left)
+        is_hinted = bool(nearest) and words.get_hint_kind(nearest[-1]) is not None
+        labels.append(None if is_hinted or is_old_price else _find_label(" ".join(nearest[-2:])))
+    return labels

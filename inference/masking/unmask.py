@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping
 
 from inference.listing.types import Numbers
 from inference.masking.erase import GAP, erase_unknown_numbers
+from inference.masking.fit import UNKNOWN, fit_values
 from inference.masking.kinds import TOKEN_KINDS
 from inference.masking.mask import mask_against
-from inference.masking.numbers import DIGIT, TOKEN
+from inference.masking.shapes import DIGIT, TOKEN
 
 # A < and the start of a kind that do not make a token: «<SIZа_2>», «<PRI». Ads have no words in angle brackets that
 # start so.
 _BEGINNINGS = "|".join(sorted({kind[:3] for kind in TOKEN_KINDS}))
 _TORN = re.compile(rf"<(?!{TOKEN.pattern[1:]})(?:{_BEGINNINGS})(?:[^\s<>]*>|\w*)")
-_UNKNOWN = "<TORN>"  # not a kind, so no input has a value for it
+# Signs of a number behind a label, without a number: «Телефон: +%.»
+_EMPTY = re.compile(r"(?<=[:—–] )[+№$€₽]?[ ]?%(?=\s*(?:[.,;!?\n]|$))|\+[ ]?%")
 
 _AND = r"(?:а также|и|или|а|но|да|плюс)\b"
 _START = r"(^|[.!?…\n])"
@@ -52,18 +54,19 @@ _CLEANUPS = (
 def unmask(draft: str, values: Mapping[str, str], numbers: Numbers = "values") -> str:
     """Replace the tokens of a draft with their values (or with `__` for "blanks") and erase every other number.
 
-    Unknown and torn tokens, and digits and Latin sizes that the input does not hold, are erased together with the words
-    that depend on them. Every group of digits in the result is a group of digits of some value; with "blanks" there are
-    no digits at all.
+    Unknown and torn tokens, tokens behind a label of another kind, and digits and Latin sizes that the input does not
+    hold, are erased together with the words that depend on them. Units that contradict a value go. Every group of
+    digits in the result is a group of digits of some value; with "blanks" there are no digits at all.
     """
-    text = mask_against(_TORN.sub(_UNKNOWN, draft.replace(GAP, "")), values)
+    draft = _EMPTY.sub(UNKNOWN, _TORN.sub(UNKNOWN, draft.replace(GAP, "")))
+    text = fit_values(mask_against(draft, values), values)
     text = _clean_up(_close_gaps(erase_unknown_numbers(text, values)))
     result = ""
     end = 0
     for token in TOKEN.finditer(text):
         value = "__" if numbers == "blanks" else values.get(token[0], "")
         result = _join(_join(result, text[end : token.start()]), value)
-        end = token.end()
+        end = token.end() + (value.endswith(".") and text[token.end() : token.end() + 1] == ".")
     return _join(result, text[end:])
 
 

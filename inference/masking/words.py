@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from inference.masking.morphology import lemmatize
+from inference.masking.units import get_unit, is_multiplier
 
 
 def _invert(rows: Mapping[str, str]) -> dict[str, str]:
@@ -18,11 +20,11 @@ def _split(words: str) -> frozenset[str]:
 # Words before a number. HEIGHT is the height of a person; that of a heel measures the thing and is a LENGTH.
 _LABELS = _invert(
     {
-        "PRICE": "цена ценник стоимость стоить сумма прайс оплата price cost",
-        "SIZE": "размер р-р рр р size eu eur ru us uk int рос российский европейский",
+        "PRICE": "цена ценник стоимость стоить сумма прайс оплата стать price cost",
+        "SIZE": "размер разм р-р рр р size eu eur ru us uk int рос российский европейский",
         "LENGTH": "длина дл ширина высота глубина стелька рукав шов шаговый каблук плечо платформа голенище подошва"
-        " спинка length",
-        "GIRTH": "обхват объем полуобхват окружность грудь талия бедро ог об пог параметр бюст пояс",
+        " спинка диагональ диаметр толщина глубь габарит ди др дс шп шг length",
+        "GIRTH": "обхват объем полуобхват окружность грудь талия бедро ог об пог пот поб параметр бюст пояс",
         "HEIGHT": "рост ростовка height",
         "WEIGHT": "вес весить масса weight",
         "AGE": "возраст age",
@@ -33,8 +35,9 @@ _LABELS = _invert(
         "DELIVERY": "доставка доставить доставлять пересылка пересыл переслать отправка отправить отправлять почта"
         " сдэк курьер delivery",
         "PHONE": "телефон тел звонить позвонить whatsapp ватсап вотсап viber вайбер phone",
-        "ARTICLE": "артикул арт art код sku № article",
-        "UNK_VAL": "этаж дом квартира пробег",
+        "ARTICLE": "артикул арт art код sku article",
+        "UNK_VAL": "этаж дом квартира пробег улица ул проспект метро корпус подъезд штрихкод штрих-код ean isbn imei"
+        " инн заказ партия лот трек серийный проба мощность память",
     }
 )
 # Words before a number that count only without stronger evidence around it.
@@ -44,21 +47,9 @@ _HINTS = _invert(
         "YEAR": "купить покупать приобрести брать взять коллекция сезон выпуск",
         "SIZE": "куртка пальто пуховик плащ платье юбка блузка рубашка футболка майка свитер кофта худи толстовка"
         " джинсы брюки штаны шорты костюм комбинезон жилет пиджак кроссовки кеды ботинки сапоги туфли"
-        " босоножки сандалии",
-    }
-)
-# Words after a number. A garment is a QUANTITY too when the number is small.
-_UNITS = _invert(
-    {
-        "PRICE": "руб рубль р ₽ rub $ € тыс тысяча т к k доллар евро",
-        "LENGTH": "см мм м cm mm сантиметр метр дюйм",
-        "WEIGHT": "кг г гр грамм килограмм",
-        "AGE": "год лет мес месяц годик летний",
-        "QUANTITY": "шт штука штучка вещь пара предмет комплект единица упаковка капсула таблетка",
-        "PERCENT": "% процент",
-        "SIZE": "размер р-р",
-        "HEIGHT": "рост",
-        "UNK_VAL": "раз день неделя час минута ч мин км этаж мл л литр гб мб вт ватт",
+        " босоножки сандалии боди слип песочник ползунки лонгслив водолазка кардиган свитшот бомбер ветровка парка шуба"
+        " дубленка жакет сарафан топ туника легинсы лосины колготки шапка купальник пижама халат мокасины балетки угги"
+        " валенки тапочки полусапоги ботильоны лоферы слипоны",
     }
 )
 # The first measure named decides: «ширина в груди» is a width.
@@ -66,7 +57,7 @@ MEASURES = _split("длина ширина высота глубина обхв�
 # «цена с доставкой» and «без скидки» name no fee and no discount.
 INCLUDING = _split("с со без включая учетом")
 # Words that may separate two numbers of one kind.
-FILLERS = _split("и или до по на от примерно около где-то либо")
+FILLERS = _split("№ номер и или до по на от примерно около где-то либо")
 # Words that cannot remain before an erased number.
 DEPENDENT = FILLERS | _split(
     "за в с со из всего лишь только при покупка не более менее больше меньше ровно приблизительно это составлять равный"
@@ -90,8 +81,14 @@ def get_hint_kind(word: str) -> str | None:
 
 def get_unit_kind(word: str) -> str | None:
     """Return the kind of number that the word is a unit of («рублей» → PRICE), or None."""
-    return _look_up(word, _UNITS)
+    unit = get_unit(word)
+    return unit.kind if unit else ("PRICE" if is_multiplier(word) else None)
 
 
 def _look_up(word: str, table: Mapping[str, str]) -> str | None:
     return next((table[lemma] for lemma in lemmatize(word) if lemma in table), None)
+
+
+def is_short_rouble(text: str, start: int) -> bool:
+    """Return True where a number is followed by «р» or «р.», which also means «размер»."""
+    return re.match(r"[^\S\n]?[рР](?![\w₽])", text[start : start + 3]) is not None

@@ -1,0 +1,139 @@
+"""Tell the price that is asked from old prices, prices in a shop, sizes written «46 р.» and lone numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from inference.masking.numbers import Number
+from inference.masking.words import is_short_rouble
+
+# Words before a price that is not asked, with nothing but a few words between.
+_OLD_BEFORE = re.compile(
+    r"(?<!\w)(?:был[аои]?|раньше|прежде|прежн\w+|стар\w+\s(?:цен\w+|стоимост\w+)|старая|до\sскидки|вместо|изначальн\w+"
+    r"|первоначальн\w+|(?:на|по)\s(?:бирк\w+|ценник\w+|чек\w*)|в\s(?:магазин\w+|рознице|бутике|салоне|тц)"
+    r"|на\s(?:сайте|wb|вб|озон\w*|ozon|вайлдбер\w+)|розничн\w+|рыночн\w+|магазинн\w+|стоил[аои]?|обошл[аио]\w*"
+    r"|купил\w*|куплен\w*|покупал\w*|приобр\w+|брал[аи]?|взял[аи]?|заказывал\w*|закупочн\w+|was|old\sprice|retail)(?!\w)"
+    r"[^\n;!?]{0,30}\Z"
+    r"|(?:сни[жз]|уцен|сбав|скину|скид|упал|подешев)\w*[^\n;!?\d]{0,25}\sс\s\Z",
+    re.IGNORECASE,
+)
+_OLD_AFTER = re.compile(
+    r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:\(?(?:был[аои]?|раньше|в\s(?:магазин\w+|рознице|бутике)|на\sсайте|по\sчеку"
+    r"|на\sбирке|до\sскидки|стар\w+\sцен\w+)(?!\w)(?![\s—–:-]{0,3}(?:за\s)?\d)|[-=—–]*(?:>|→|➡|⇒|➔|⟶))",
+    re.IGNORECASE,
+)
+# A word that opens a new statement about the price, after which the words before no longer count.
+_ASKED = re.compile(
+    r"(?<!\w)(?:сейчас|теперь|отда\w+|прошу|прода[юмё]\w*|стало|нов\w+\sцен\w+|уступ\w+|моя|моей|итого|now)(?!\w)",
+    re.IGNORECASE,
+)
+# «Новые 8900» is the price of new ones only where another price is asked: «новая, 3500» is the state and the price.
+_NEW_BEFORE = re.compile(
+    r"(?<!\w)(?:нов(?:ая|ые|ое|ый|ых|ого|ой)|аналог\w*|так(?:ие|ая|ой)\sже)(?:\s(?!цен)\w+){0,2}[\s—–:-]{1,3}\Z",
+    re.IGNORECASE,
+)
+_NEW_AFTER = re.compile(
+    r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:за\s)?нов(?:ая|ые|ое|ый|ую)(?!\w)(?![\s—–:-]{0,3}(?:за\s)?\d)", re.IGNORECASE
+)
+# Between an old price and the one asked: «2̶5̶0̶0̶ 1800», «снизила с 3000 до 2000», «старая 2000, новая 1200».
+_THEN_ASKED = re.compile(
+    r"[^\S\n]?(?:руб\w*|р|₽)?(?:[\s.,;:/>→➡⇒=—–-]|(?<!\w)(?:а|и|до|за|цена|нов\w+|сейчас|теперь|стало|мо[яей]+|отда\w+|прода\w+"
+    r"|прошу|уступ\w+|у\sменя|стоит)(?!\w))*",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[\n;!?,(]|\.\s")
+_MONEY_WORD = re.compile(
+    r"(?<!\w)(?:цен\w*|стои\w*|отда\w+|прода\w+|прошу|за|по|торг\w*|price)\W{1,3}\Z", re.IGNORECASE
+)
+
+_SIZES = frozenset({*range(16, 75), *range(80, 177, 6)})
+_ITEM_BEFORE = re.compile(r"[^\W\d_][^\n]*[,;.)]\s?\Z|[^\W\d_][^\n]*\s[—–-]\s\Z")
+_ITEM_AFTER = re.compile(r"\s?(?:[,;.!?)]|торг|\n|\Z)")
+_CHEAPEST = 50
+_LEAST_PRICE = 100
+
+
+def settle_prices(text: str, numbers: Sequence[Number], kinds: Sequence[str]) -> list[str]:
+    """Return the kinds with every price that is not asked as an UNK_VAL, so that nobody writes it as the price.
+
+    «37 р.» becomes a SIZE where it is one, and a lone round number at the end of an ad without any price its PRICE.
+    """
+    settled = list(kinds)
+    _settle_sizes(text, numbers, settled)
+    _settle_old_prices(text, numbers, settled)
+    if "PRICE" not in kinds:
+        lone = [index for index, number in enumerate(numbers) if settled[index] == "UNK_VAL" and _is_lone(text, number)]
+        if len(lone) == 1:
+            settled[lone[0]] = "PRICE"
+    return settled
+
+
+def is_about_old_price(before: str) -> bool:
+    """Return True where the words before a number tell of a price that is not asked: «было», «в магазине»."""
+    return _OLD_BEFORE.search(_ASKED.split(_CLAUSE.split(before)[-1])[-1]) is not None
+
+
+def _settle_sizes(text: str, numbers: Sequence[Number], kinds: list[str]) -> None:
+    """Turn «46-48 р.» into sizes; a single number that may be either is one only beside another price."""
+    prices = [index for index, kind in enumerate(kinds) if kind == "PRICE"]
+    doubtful = [index for index in prices if _may_be_size(text, numbers[index])]
+    for index in doubtful:
+        amounts = numbers[index].amounts
+        is_pair = len(amounts) == 2 and 0 < amounts[1] - amounts[0] <= 6
+        if is_pair or len(prices) > len(doubtful) or amounts[0] % 10:
+            kinds[index] = "SIZE"
+
+
+def _may_be_size(text: str, number: Number) -> bool:
+    has_money_word = _MONEY_WORD.search(text[max(0, number.start - 20) : number.start])
+    return (
+        bool(number.amounts)
+        and _SIZES.issuperset(number.amounts)
+        and is_short_rouble(text, number.end)
+        and not has_money_word
+    )
+
+
+def _settle_old_prices(text: str, numbers: Sequence[Number], kinds: list[str]) -> None:
+    weak: list[int] = []
+    end = 0  # of the last price
+    after_old = False
+    for index, number in enumerate(numbers):
+        follows_old = after_old and _THEN_ASKED.fullmatch(text, end, number.start) is not None
+        after_old = number.shape == "struck"
+        if follows_old and _may_be_price(number):
+            kinds[index] = "PRICE"
+        elif kinds[index] in ("PRICE", "DISCOUNT") and not (number.unit and number.unit.name == "%"):
+            before = _ASKED.split(_CLAUSE.split(text[end : number.start])[-1])[-1]
+            after_old = bool(_OLD_BEFORE.search(before) or _OLD_AFTER.match(text, number.end))
+            if after_old:
+                kinds[index] = "UNK_VAL"
+            elif kinds[index] == "PRICE" and (_NEW_BEFORE.search(before) or _NEW_AFTER.match(text, number.end)):
+                weak.append(index)
+        if kinds[index] == "PRICE" or after_old:
+            end = number.end
+    if kinds.count("PRICE") > len(weak):
+        for index in weak:
+            kinds[index] = "UNK_VAL"
+
+
+def _may_be_price(number: Number) -> bool:
+    is_money = number.unit is None or number.unit.kind == "PRICE"
+    return bool(number.amounts) and number.shape != "sides" and is_money and number.amounts[0] >= _CHEAPEST
+
+
+def _is_lone(text: str, number: Number) -> bool:
+    """Return True for a round number that is an item of its own: «Куртка, размер 50, 7 500»."""
+    if number.shape != "amount" or number.unit or not number.text[-1].isdigit():
+        return False
+    line = text.rfind("\n", 0, number.start) + 1
+    before = text[line : number.start]
+    is_grouped = re.search(r"\d\D\d{3}\Z", number.text) is not None
+    is_round = number.amounts[0] >= _LEAST_PRICE and (is_grouped or number.amounts[0] % 50 == 0)
+    return (
+        is_round
+        and ":" not in before
+        and bool(_ITEM_BEFORE.search(before))
+        and bool(_ITEM_AFTER.match(text, number.end))
+    )
