@@ -66,8 +66,8 @@ class ListingRecord:
     """The photos and notes that a chat has collected, in the order of their messages.
 
     `revision` grows with every change. While a window is open, `card_due_at` is the time when it closes. `case`
-    names the
-    preloaded case, if it is one; `wants_text`: the button was pressed before the window closed.
+    names the preloaded case, if it is one; `wants_text`: the button was pressed before the window closed;
+    `previous_id`: the listing that this one may belong to, as long as the user has not said so.
     """
 
     id: int
@@ -81,6 +81,7 @@ class ListingRecord:
     card_due_at: float | None
     wants_text: bool
     created_at: float
+    previous_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ listings = _table(
     Column("card_due_at", Double),
     Column("wants_text", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("previous_id", BigInteger),
     Index(None, "user_id"),
     _some("uq_listings_collecting", "user_id", where="collecting", unique=True),
     _some("ix_listings_due", "card_due_at", where="card_due_at IS NOT NULL"),

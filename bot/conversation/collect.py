@@ -79,10 +79,28 @@ async def _find_listing(chat: Chat, message: TelegramMessage) -> ListingRecord:
         listing = await chat.tx.listings.get_by_album(chat.user.id, message.media_group_id)
         if listing is not None:
             return listing
-    listing = await chat.tx.listings.get_current(chat.user.id)
-    if listing is not None and listing.case is None and chat.uow.now - listing.created_at < _DRAFT_AGE_S:
-        return listing
-    return await chat.tx.listings.add(chat.user.id, chat.uow.now)
+    current = await chat.tx.listings.get_current(chat.user.id)
+    if current is not None and (current.case is not None or _is_old(chat, current)):
+        current = None
+    previous = await _find_previous(chat, current) if message.media_group_id else None
+    if current is not None and previous is None:
+        return current
+    return await chat.tx.listings.add(chat.user.id, chat.uow.now, previous_id=None if previous is None else previous.id)
+
+
+async def _find_previous(chat: Chat, current: ListingRecord | None) -> ListingRecord | None:
+    """Return the listing that a new album may belong to: the latest one, once it was written or refused as it is."""
+    recent = [current] if current is not None else await chat.tx.listings.list_recent(chat.user.id, limit=5)
+    latest = next((each for each in recent if each.case is None and (each.photos or each.notes)), None)
+    if latest is None or _is_old(chat, latest):
+        return None
+    request = await chat.tx.requests.get_latest(latest.id)
+    has_ended = request is not None and request.state in ("done", "rejected", "failed") and request.error != "cancelled"
+    return latest if has_ended and request is not None and request.revision == latest.revision else None
+
+
+def _is_old(chat: Chat, listing: ListingRecord) -> bool:
+    return chat.uow.now - listing.created_at >= _DRAFT_AGE_S
 
 
 async def _amend_photo(chat: Chat, listing: ListingRecord, message: TelegramMessage) -> bool:

@@ -31,9 +31,12 @@ async def show_draft(chat: Chat, listing: ListingRecord) -> None:
         return
     is_rewritten = await has_changed(chat, listing) is True
     draft = build_draft(listing, chat.uow.rules.file_limit_mb)
-    text = format_card(draft, chat.translate, is_rewritten=is_rewritten)
+    text = format_card(
+        draft, chat.translate, is_rewritten=is_rewritten, asks_whether_new=listing.previous_id is not None
+    )
     model = chat.checkpoint if chat.list_other_cards(chat.checkpoint) else None
-    keyboard = build_draft_keyboard(listing.id, chat.translate, model, is_empty=draft.is_empty)
+    asks = listing.previous_id is not None
+    keyboard = build_draft_keyboard(listing.id, chat.translate, model, is_empty=draft.is_empty, asks_whether_new=asks)
     await chat.send(text, keyboard, slot=slot, moves=True)
 
 
@@ -57,6 +60,7 @@ async def submit_request(
     request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.uow.now)
     await chat.tx.listings.stop_collecting(listing.id)
     await chat.tx.listings.set_wants_text(listing.id, False)
+    await chat.tx.listings.forget_previous(listing.id)
     if again:
         await chat.tx.outbox.detach_slot(get_card_slot(listing.id))
     await chat.set_keyboard(get_refusal_slot(listing.id), None)

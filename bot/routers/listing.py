@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 from aiogram.types import Message as TelegramMessage
@@ -9,8 +11,17 @@ from aiogram.types import Message as TelegramMessage
 from bot.conversation.chat import Chat
 from bot.conversation.collect import amend, collect, mark_changed
 from bot.conversation.draft import build_draft
-from bot.conversation.requests import get_card_slot, get_refusal_slot, reopen, submit_request
-from bot.views.keyboards import CancelRequest, ClearDraft, DropPhoto, Generate, StartNew, remove_buttons
+from bot.conversation.requests import get_card_slot, get_refusal_slot, reopen, show_draft, submit_request
+from bot.views.keyboards import (
+    CancelRequest,
+    ClearDraft,
+    DropPhoto,
+    Generate,
+    JoinPrevious,
+    KeepNew,
+    StartNew,
+    remove_buttons,
+)
 from inference.errors import Message
 from storage.records import ListingRecord
 
@@ -62,6 +73,33 @@ async def start_new(_: object, callback_data: StartNew, chat: Chat) -> None:
     await _close_draft(chat, listing, Message("card-left"))
 
 
+async def keep_new(_: object, callback_data: KeepNew, chat: Chat) -> None:
+    """Store that the draft is a listing of its own."""
+    listing = await _get_undecided(chat, callback_data.listing)
+    if listing is not None:
+        await chat.tx.listings.forget_previous(listing.id)
+        await show_draft(chat, replace(listing, previous_id=None))
+
+
+async def join_previous(_: object, callback_data: JoinPrevious, chat: Chat) -> None:
+    """Add the content of the draft to the listing before it, which becomes the draft."""
+    listing = await _get_undecided(chat, callback_data.listing)
+    previous = chat.check_own(await chat.tx.listings.get(listing.previous_id or 0)) if listing is not None else None
+    if listing is None or previous is None:
+        return
+    await chat.tx.listings.move_content(listing.id, previous.id)
+    await chat.tx.listings.forget_previous(listing.id)
+    await _close_draft(chat, listing, Message("card-joined"))
+    await chat.tx.listings.resume_collecting(previous.id)
+    await mark_changed(chat, replace(previous, collecting=True))
+
+
+async def _get_undecided(chat: Chat, listing_id: int) -> ListingRecord | None:
+    """Return the user's listing while it may belong to the one before it; else say that the button is out of date."""
+    listing = await chat.tx.listings.get(listing_id)
+    return chat.check_own(listing if listing is not None and listing.previous_id is not None else None)
+
+
 async def drop_photo(query: CallbackQuery, callback_data: DropPhoto, chat: Chat) -> None:
     """Remove a photo from the draft, and its button from the refusal; the card follows."""
     listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
@@ -111,6 +149,8 @@ def build_router() -> Router:
     router.callback_query.register(generate, Generate.filter())
     router.callback_query.register(clear_draft, ClearDraft.filter())
     router.callback_query.register(start_new, StartNew.filter())
+    router.callback_query.register(keep_new, KeepNew.filter())
+    router.callback_query.register(join_previous, JoinPrevious.filter())
     router.callback_query.register(drop_photo, DropPhoto.filter())
     router.callback_query.register(cancel_request, CancelRequest.filter())
     return router

@@ -24,8 +24,13 @@ STAGES: Final[Mapping[Stage, Message]] = {
 }
 
 
-def format_card(draft: Draft, translate: Translate, *, is_rewritten: bool = False) -> str:
-    """Return the card of a draft; `is_rewritten`: the draft has changed since its latest text."""
+def format_card(
+    draft: Draft, translate: Translate, *, is_rewritten: bool = False, asks_whether_new: bool = False
+) -> str:
+    """Return the card of a draft.
+
+    is_rewritten: the draft has changed since its latest text; asks_whether_new: it may belong to the one before it.
+    """
     missing = ", ".join(translate(message) for message in draft.missing)
     return join_paragraphs(
         bold(translate, Message("card-title")),
@@ -35,6 +40,7 @@ def format_card(draft: Draft, translate: Translate, *, is_rewritten: bool = Fals
         to_html(translate, draft.problem) if draft.problem else "",
         _fit_rows([f"⚠️ {to_html(translate, message)}" for message in draft.rejections], _REJECTIONS_LENGTH, translate),
         to_html(translate, Message("card-missing", {"things": missing})) if missing else "",
+        bold(translate, Message("card-whether-new")) if asks_whether_new else "",
     )
 
 

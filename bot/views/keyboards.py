@@ -44,6 +44,18 @@ class StartNew(CallbackData, prefix="new"):
     listing: int
 
 
+class KeepNew(CallbackData, prefix="apart"):
+    """Keep this listing apart from the one before it."""
+
+    listing: int
+
+
+class JoinPrevious(CallbackData, prefix="join"):
+    """Move the content of this listing to the one before it."""
+
+    listing: int
+
+
 class DropPhoto(CallbackData, prefix="drop"):
     """Remove the photo of this message from the listing."""
 
@@ -157,15 +169,29 @@ def hash_name(name: str) -> str:
 
 
 def build_draft_keyboard(
-    listing: int, translate: Translate, model: str | None, *, is_empty: bool = False
+    listing: int,
+    translate: Translate,
+    model: str | None,
+    *,
+    is_empty: bool = False,
+    asks_whether_new: bool = False,
 ) -> InlineKeyboardMarkup:
-    """Build the keyboard of a draft card; `model` is None where there is no choice; `is_empty`: nothing to write of."""
+    """Build the keyboard of a draft card.
+
+    model: None where there is no choice; is_empty: there is nothing to write about; asks_whether_new: the draft may
+    belong to the one before it.
+    """
+    answers = [
+        _button(translate(Message("button-is-new")), KeepNew(listing=listing)),
+        _button(translate(Message("button-join")), JoinPrevious(listing=listing)),
+    ]
+    first = [answers] if asks_whether_new else []
     last = [_button(translate(Message("button-clear")), ClearDraft(listing=listing))]
     if is_empty:
-        return _join_rows(last, [_button(translate(Message("button-cases")), ShowCases())])
+        return _join_rows(*first, last, [_button(translate(Message("button-cases")), ShowCases())])
     if model is not None:
         last.append(_button(translate(Message("button-model", {"model": model})), ShowModels()))
-    return _join_rows([_button(translate(Message("button-generate")), Generate(listing=listing))], last)
+    return _join_rows(*first, [_button(translate(Message("button-generate")), Generate(listing=listing))], last)
 
 
 def build_waiting_keyboard(request: int, translate: Translate) -> InlineKeyboardMarkup:

@@ -49,10 +49,13 @@ class Listings(Repository):
         """Return the user's listings, newest first."""
         return await self._load(_newest(listings.c.user_id == user_id).limit(limit))
 
-    async def add(self, user_id: int, now: float, case: str | None = None) -> ListingRecord:
+    async def add(
+        self, user_id: int, now: float, case: str | None = None, previous_id: int | None = None
+    ) -> ListingRecord:
         """Create a listing; the user's others stop collecting."""
         await self._stop_collecting_all(user_id)
         values = {"user_id": user_id, "collecting": True, "revision": 0, "case": case, "wants_text": False}
+        values["previous_id"] = previous_id
         row = await self._fetch_one(self._insert(listings).values(**values, created_at=now).returning(listings))
         assert row is not None
         return _listing(row, [], [])
@@ -114,6 +117,18 @@ class Listings(Repository):
         owner: int = await self._scalar(select(listings.c.user_id).where(listings.c.id == listing_id))
         await self._stop_collecting_all(owner)
         await self._set(listing_id, collecting=True)
+
+    async def forget_previous(self, listing_id: int) -> None:
+        """Store that the listing is one of its own."""
+        await self._set(listing_id, previous_id=None)
+
+    async def move_content(self, listing_id: int, target_id: int) -> None:
+        """Move the photos and notes of a listing to another one, without the photos that this one has already."""
+        for part, key in zip(_PARTS, (photos.c.file_unique_id, notes.c.message_id), strict=True):
+            known = select(key).where(part.c.listing_id == target_id)
+            moved = update(part).where(part.c.listing_id == listing_id, key.not_in(known))
+            await self._execute(moved.values(listing_id=target_id))
+        await self.clear(listing_id)
 
     async def clear(self, listing_id: int) -> None:
         """Delete the photos, notes and case of the listing."""

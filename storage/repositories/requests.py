@@ -37,6 +37,11 @@ class Requests(Repository):
         mine = (requests.c.listing_id == listing_id) & _OPEN
         return await self._first(select(*_COLUMNS).where(mine).order_by(requests.c.id.desc()).limit(1))
 
+    async def get_latest(self, listing_id: int) -> Request | None:
+        """Return the newest request of the listing."""
+        mine = requests.c.listing_id == listing_id
+        return await self._first(select(*_COLUMNS).where(mine).order_by(requests.c.id.desc()).limit(1))
+
     async def count_open(self, user_id: int | None = None) -> int:
         """Return the number of unfinished requests, of the user or of all."""
         whose = true() if user_id is None else requests.c.user_id == user_id

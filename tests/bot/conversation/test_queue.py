@@ -255,6 +255,42 @@ def test_with_its_only_photo_gone_a_refused_draft_offers_no_text(tmp_path: Path)
 
 
 @both_languages
+@pytest.mark.parametrize("word", [REFUSED, "Цена: 5000"])
+def test_an_album_after_a_refusal_or_a_text_is_asked_about(tmp_path: Path, language: str, word: str) -> None:
+    """Added, it makes one draft with what was there before; kept apart, a draft of its own."""
+
+    async def script(talk: Talk) -> None:
+        await talk.person.photo(picture("black"), caption=word)
+        await talk.press("button-generate", await card(talk, word))
+        await (talk.hear("match-refused") if word == REFUSED else talk.scores())
+        sent = await talk.person.album([picture("red"), picture("blue")])
+        asked = await card(talk, talk.translate("card-whether-new"), after=sent[0]["message_id"])
+        assert photos(talk, 2) in asked["text"]
+        assert buttons(asked)[:2] == [talk.translate("button-is-new"), talk.translate("button-join")]
+        await talk.press("button-join", asked)
+        await talk.hear("card-joined")
+        joined = await card(talk, photos(talk, 3), after=asked["message_id"])
+        assert word in joined["text"]
+        await talk.press("button-generate", joined)
+        await talk.person.wait(lambda _: len(talk.engine.asked) == 2)
+        if word != REFUSED:
+            await talk.scores(2)
+        else:
+            await talk.person.wait(lambda _: len(talk.said("match-refused")) == 2)
+        sent = await talk.person.album([picture("green"), picture("white")])
+        asked = await card(talk, talk.translate("card-whether-new"), after=sent[0]["message_id"])
+        await talk.press("button-is-new", asked)
+        number = asked["message_id"]
+        kept = await talk.person.wait(lambda one: one["message_id"] == number and len(buttons(one)) == 3)
+        assert photos(talk, 2) in kept["text"]
+        await talk.person.album([picture("grey"), picture("brown")])
+        whole = await card(talk, photos(talk, 4), after=number)
+        assert talk.translate("card-whether-new") not in whole["text"]
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
 def test_after_a_refusal_another_listing_can_be_begun(tmp_path: Path, language: str) -> None:
     """The refused one stays as it is; its buttons go."""
 

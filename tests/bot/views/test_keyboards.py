@@ -22,6 +22,8 @@ EACH = [
     keyboards.Generate(listing=BIG),
     keyboards.ClearDraft(listing=BIG),
     keyboards.StartNew(listing=BIG),
+    keyboards.KeepNew(listing=BIG),
+    keyboards.JoinPrevious(listing=BIG),
     keyboards.DropPhoto(listing=BIG, message=BIG),
     keyboards.CancelRequest(request=BIG),
     keyboards.ShowModels(),

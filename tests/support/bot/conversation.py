@@ -193,6 +193,10 @@ class Talk:
         """What the bot has said with this fragment, apart from cards."""
         return [m["text"] for m in self.bots if fragment in m.get("text", "") and "reply_markup" not in m]
 
+    def said(self, code: str) -> list[Json]:
+        """The bot's messages with this sentence."""
+        return [message for message in self.bots if self.translate(code) in message.get("text", "")]
+
     @property
     def bots(self) -> list[Json]:
         """The bot's messages as they look now."""
