@@ -21,7 +21,7 @@ from inference.errors import CheckpointError, first_line
 from inference.facts.photos import PhotoClassifier
 from inference.listing.job import Job
 from inference.listing.types import Description, Diversity, OnProgress
-from inference.masking import mask, unmask
+from inference.masking import mask, measure_kept, unmask
 from inference.moderation.checks import Checks, Evidence
 from inference.moderation.photo_index import encode_photos
 from inference.scoring import EncodedText, compute_scores, select_photos
@@ -139,7 +139,9 @@ def score(jobs: Sequence[Job], clip: Clip) -> None:
     """Score the generated texts against photos and attributes."""
     texts = _encode_texts(clip, [job.text or "" for job in jobs])
     for job, text in zip(jobs, texts, strict=True):
-        job.scores = compute_scores(job.features, job.source, text)
+        # With blanks in their place the numbers are left to the seller.
+        kept = None if job.numbers == "blanks" else measure_kept(job.listing.attributes.text, job.text or "")
+        job.scores = compute_scores(job.features, job.source, text, kept)
 
 
 @contextmanager

@@ -22,8 +22,13 @@ class EncodedText(NamedTuple):
     tokens: Tensor
 
 
-def compute_scores(features: ImageFeatures, source: EncodedText | None, result: EncodedText) -> Scores:
-    """Return all scores of a description, floats in [0, 1]; None where there is no photo or no source text."""
+def compute_scores(
+    features: ImageFeatures, source: EncodedText | None, result: EncodedText, numbers_kept: float | None = None
+) -> Scores:
+    """Return all scores of a description, floats in [0, 1]; None where there is no photo or no source text.
+
+    numbers_kept: what `masking.measure_kept` says of the texts, None for a source without numbers.
+    """
     clipscores = clipscore(features.embeddings, result.embedding)
     similarities = photo_similarities(features.embeddings)
     return Scores(
@@ -33,6 +38,7 @@ def compute_scores(features: ImageFeatures, source: EncodedText | None, result: 
         photo_similarity_max=_max(similarities),
         source_similarity=None if source is None else float(clipscore(source.embedding[None], result.embedding)[0]),
         bertscore=None if source is None else bertscore(result.tokens, source.tokens),
+        numbers_kept=numbers_kept,
     )
 
 

@@ -28,6 +28,7 @@ SCORES: Final = {
     "photo_similarity_max": Message("score-photo-similarity-max"),
     "source_similarity": Message("score-source-similarity"),
     "bertscore": Message("score-bertscore"),
+    "numbers_kept": Message("score-numbers-kept"),
 }
 _SCORE_ROWS: Final = SCORES | {"diversity": Message("score-many-things")}
 TIMINGS: Final = {

@@ -116,7 +116,11 @@ class Diversity:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Quality of a description as similarities in [0, 1]; None where there is nothing to compare."""
+    """Quality of a description as similarities and shares in [0, 1]; None where there is nothing to compare.
+
+    numbers_kept: the share of the seller's numbers that stand in the text under the right label. Similarities cannot
+    tell 500 from 9000.
+    """
 
     clipscore_mean: float | None = None
     clipscore_max: float | None = None
@@ -124,6 +128,7 @@ class Scores:
     photo_similarity_max: float | None = None
     source_similarity: float | None = None
     bertscore: float | None = None
+    numbers_kept: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

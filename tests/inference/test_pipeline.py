@@ -166,7 +166,7 @@ def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: K
     result = only(describe_all(submission(2, FIELDS), policy=build_strict_rule()))
     assert (result.text, result.draft, result.masked, result.diversity) == (None, None, None, None)
     assert not result.moderation.passed
-    assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
+    assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 7
     assert captioner.batches == 0
     assert result.timings.generate_s == result.timings.score_s == 0.0
 
@@ -299,7 +299,7 @@ def test_a_draft_without_a_word_is_refused(describe_all: Describe, captioner: Kn
         assert result.text is None
         assert result.moderation.checks[1].reason == Message("written-empty")
         assert not result.moderation.passed
-        assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 6
+        assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 7
 
 
 def test_a_captioner_that_fails_is_named(

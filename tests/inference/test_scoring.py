@@ -89,13 +89,14 @@ def test_scores_of_a_listing_by_hand() -> None:
     """Mean and maximum over photos and over pairs, and the texts' own similarity."""
     source = EncodedText(torch.tensor([0.0, 1.0, 0.0]), torch.eye(4)[:3])
     result = EncodedText(torch.tensor([0.8, 0.6, 0.0]), torch.eye(4)[:3])
-    scores = compute_scores(build_features(UNIT[:3]), source, result)
+    scores = compute_scores(build_features(UNIT[:3]), source, result, 0.75)
     assert scores.clipscore_mean == pytest.approx((0.8 + 0.6 + 0.96) / 3)
     assert scores.clipscore_max == pytest.approx(0.96)
     assert scores.photo_similarity_mean == pytest.approx((0.0 + 0.6 + 0.8) / 3)
     assert scores.photo_similarity_max == pytest.approx(0.8)
     assert scores.source_similarity == pytest.approx(0.6)
     assert scores.bertscore == pytest.approx(1.0)
+    assert scores.numbers_kept == 0.75
 
 
 def test_scores_without_counterpart_are_null() -> None:

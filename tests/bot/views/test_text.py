@@ -31,7 +31,7 @@ WRITTEN = Generation(
     masked=None,
     mode="text",
     diversity=None,
-    scores={"clipscore_mean": 0.3123, "bertscore": None},
+    scores={"clipscore_mean": 0.3123, "bertscore": None, "numbers_kept": 0.5},
     timings={"total_s": 1.5},
     moderation=(),
     photo_sha256=(),
@@ -108,6 +108,7 @@ class TestTexts:
         assert shown.startswith("?\n\n<blockquote expandable>")
         assert translate(Message("score-clipscore-mean"), language) in shown
         assert translate(Message("score-bertscore"), language) not in shown
+        assert translate(Message("score-numbers-kept"), language) in shown
         assert ("0,31" if language == "ru" else "0.31") in shown
 
     def test_each_reason_is_said_once(self) -> None:

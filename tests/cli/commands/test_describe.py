@@ -39,6 +39,7 @@ def test_json_has_the_shape_that_others_rely_on(opisalka: Opisalka, photo: Path)
             "photo_similarity_max": None,
             "source_similarity": None,
             "bertscore": None,
+            "numbers_kept": None,
         },
         "timings": {"validate_s": 0.01, "moderate_s": 0.2, "generate_s": 0.3, "score_s": 0.1, "total_s": 0.61},
     }
