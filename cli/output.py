@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from bot.views.text import SCORES, TIMINGS
 from inference.errors import Message
+from inference.facts.types import Fact
 from inference.listing.types import Description, Moderation
 from locales.translate import Translate
 
@@ -23,10 +24,16 @@ def to_json(description: Description, translate: Translate) -> dict[str, object]
         "diversity": diversity and {"score": round(diversity.score, DIGITS), "token": diversity.token},
         "masked": description.masked,
         "draft": description.draft,
+        "facts": [_fact_to_json(fact) for fact in description.facts],
+        "claims": [asdict(claim) for claim in description.claims],
         "moderation": _moderation_to_json(description.moderation, translate),
         "scores": _round(asdict(description.scores)),
         "timings": _round(asdict(description.timings)),
     }
+
+
+def _fact_to_json(fact: Fact) -> dict[str, object]:
+    return {**asdict(fact), "probability": round(fact.probability, DIGITS)}
 
 
 def format_page(description: Description, translate: Translate) -> str:
@@ -46,10 +53,10 @@ def format_page(description: Description, translate: Translate) -> str:
     )
 
 
-def format_rejection(moderation: Moderation, translate: Translate) -> str:
-    """Return the reasons of the checks that failed, one a line."""
-    failed = (check.reason for check in moderation.checks if not check.passed)
-    return "\n".join(translate(reason) for reason in failed if reason is not None)
+def format_reasons(moderation: Moderation, translate: Translate) -> str:
+    """Return why there is no text, one reason a line: those of the checks that failed, else those of all checks."""
+    failed = [check for check in moderation.checks if not check.passed] or moderation.checks
+    return "\n".join(translate(check.reason) for check in failed if check.reason is not None)
 
 
 def _moderation_to_json(moderation: Moderation, translate: Translate) -> dict[str, object]:

@@ -11,17 +11,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
+from itertools import islice
 from time import perf_counter
 from typing import Literal
 
 from inference.captioners.base import Captioner, Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
-from inference.errors import CheckpointError, first_line
+from inference.errors import CheckpointError, Message, first_line
+from inference.facts.album import build_sheets
 from inference.facts.photos import PhotoClassifier
+from inference.facts.seller import read_seller_facts
+from inference.facts.writer import write_text
 from inference.listing.job import Job
 from inference.listing.types import Description, Diversity, OnProgress
-from inference.masking import mask, measure_kept, unmask
+from inference.masking import mask, mask_against, measure_kept, unmask
 from inference.moderation.checks import Checks, Evidence
 from inference.moderation.photo_index import encode_photos
 from inference.scoring import EncodedText, compute_scores, select_photos
@@ -53,13 +57,14 @@ def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lamb
     on_progress("writing")
     passed = [job for job in jobs if job.moderation.passed]
     with _measure(passed, "generate_s"):
-        mask_numbers(passed)
         classify_diversity(passed, models.diversity)
+        read_facts(passed, models.photo_classifier)
+        mask_numbers(passed)
         caption(passed, models.captioner)
-        unmask_numbers(passed, models.checks)
+        write(passed, models.checks)
         review(passed, models.checks)
     on_progress("scoring")
-    passed = [job for job in passed if job.moderation.passed]
+    passed = [job for job in passed if job.moderation.passed and job.text]
     with _measure(passed, "score_s"):
         score(passed, models.clip)
     return [_build_description(job, models.captioner.name) for job in jobs]
@@ -92,13 +97,6 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
         job.moderation = moderation
 
 
-def mask_numbers(jobs: Sequence[Job]) -> None:
-    """Replace the numbers of the attributes with mask tokens."""
-    for job in jobs:
-        text = job.listing.attributes.text
-        job.masked = mask(text) if text else None
-
-
 def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> None:
     """Score how likely each listing with photos offers different things."""
     for job in jobs:
@@ -106,11 +104,29 @@ def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> 
             job.diversity = Diversity(classifier.score(job.features, job.source.embedding if job.source else None))
 
 
+def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
+    """Read facts from the seller's words and from all photos as one batch, and merge them for each listing."""
+    photos = iter(classifier.predict([photo.image for job in jobs for photo in job.listing.photos]))
+    for job in jobs:
+        seller = read_seller_facts(job.listing.attributes, job.item)
+        shown = list(islice(photos, len(job.listing.photos)))
+        is_set = job.diversity is not None and job.diversity.is_set
+        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=is_set)
+
+
+def mask_numbers(jobs: Sequence[Job]) -> None:
+    """Replace the numbers of the attributes with mask tokens."""
+    for job in jobs:
+        text = job.listing.attributes.text
+        job.masked = mask(text) if text else None
+
+
 def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
     """Generate the drafts of all jobs as one batch. Raises `CheckpointError` when the captioner fails."""
+    jobs = [job for job in jobs if job.listing.photos or captioner.reads_attributes]
     if not jobs:
         return
-    prompts = [_build_prompt(job, captioner.max_photos) for job in jobs]
+    prompts = [_build_prompt(job, captioner) for job in jobs]
     try:
         drafts = captioner.generate(prompts)
     # Weights that do not fit their configuration or processor fail in as many ways as there are models.
@@ -121,18 +137,25 @@ def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
         job.draft = _UNPRINTABLE.sub("", draft)
 
 
-def unmask_numbers(jobs: Sequence[Job], checks: Checks) -> None:
-    """Turn the drafts into texts: put the seller's numbers back, erase all others, and contacts if so configured."""
+def write(jobs: Sequence[Job], checks: Checks) -> None:
+    """Write the texts: what of the drafts the facts support, then the seller's own facts by rule.
+
+    The draft that is kept has mask tokens in place of the seller's numbers, the text the numbers or blanks; contacts
+    are erased if so configured.
+    """
     for job in jobs:
         values = job.masked.values if job.masked else {}
-        job.text = checks.apply_contact_policy(unmask(job.draft or "", values, job.numbers))
+        written = write_text(job.draft or "", job.sheets, job.listing.attributes, job.seed)
+        job.draft, job.claims = mask_against(written.text, values), written.claims
+        text = written.text if job.numbers == "values" else unmask(job.draft, values, job.numbers)
+        job.text = checks.apply_contact_policy(text)
 
 
 def review(jobs: Sequence[Job], checks: Checks) -> None:
-    """Moderate the generated texts."""
-    moderations = checks.review([job.moderation for job in jobs], [job.text or "" for job in jobs])
-    for job, moderation in zip(jobs, moderations, strict=True):
-        job.moderation = moderation
+    """Moderate the generated texts. A listing of which nothing is known gets no text, and a reason that says so."""
+    texts = checks.review([job.moderation for job in jobs], [job.text or "" for job in jobs])
+    for job, moderation in zip(jobs, texts, strict=True):
+        job.moderation = moderation if job.text else moderation.add_reason("text", Message("nothing-described"))
 
 
 def score(jobs: Sequence[Job], clip: Clip) -> None:
@@ -161,25 +184,26 @@ def _encode_texts(clip: Clip, texts: Sequence[str]) -> list[EncodedText]:
     ]
 
 
-def _build_prompt(job: Job, max_photos: int) -> Prompt:
+def _build_prompt(job: Job, captioner: Captioner) -> Prompt:
     images, features = tuple(photo.image for photo in job.listing.photos), job.features
-    if len(images) > max_photos:
-        kept = select_photos(features.embeddings, job.source.embedding if job.source else None, max_photos)
+    if len(images) > captioner.max_photos:
+        kept = select_photos(features.embeddings, job.source.embedding if job.source else None, captioner.max_photos)
         images = tuple(images[index] for index in kept)
         features = ImageFeatures(features.embeddings[kept], features.states[kept])
     return Prompt(
         images=images,
         features=features,
-        masked=job.masked.text if job.masked else "",
+        masked=job.masked.text if job.masked and captioner.reads_attributes else "",
         token=job.diversity.token if job.diversity else "<SINGLE>",
-        mask_tokens=frozenset(job.masked.values) if job.masked else frozenset(),
+        mask_tokens=frozenset(job.masked.values) if job.masked and captioner.reads_attributes else frozenset(),
         seed=job.seed,
+        sheets=job.sheets,
     )
 
 
 def _build_description(job: Job, checkpoint: str) -> Description:
     return Description(
-        text=job.text if job.moderation.passed else None,
+        text=job.text if job.moderation.passed and job.text else None,
         checkpoint=checkpoint,
         mode=job.listing.mode,
         diversity=job.diversity,
@@ -188,4 +212,6 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         moderation=job.moderation,
         scores=job.scores,
         timings=replace(job.timings, total_s=sum(astuple(job.timings))),
+        facts=tuple(dict.fromkeys(fact for sheet in job.sheets for fact in sheet.facts)),
+        claims=job.claims,
     )

@@ -82,9 +82,9 @@ async def deliver(
         check.reason
         for result in results
         for check in result.moderation.checks
-        if check.reason is not None and not check.passed
+        if check.reason is not None and not (check.passed and result.text)
     ]
-    if not all(result.moderation.passed for result in results):
+    if not all(result.text for result in results):
         await uow.tx.requests.finish(request.id, "rejected", uow.now)
         text = format_refusal(reasons, chat.translate, is_case=listing.case is not None)
         await _show_refusal(chat, listing, text, reasons)
@@ -173,7 +173,7 @@ def _build_ways_on(chat: Chat, listing: ListingRecord, reasons: Sequence[Message
     numbers = dict.fromkeys(number for reason in reasons for number in _parse_photo_numbers(reason))
     draft = build_draft(listing, chat.uow.rules.file_limit_mb)
     photos = [(number, draft.photos[number - 1].message_id) for number in numbers if 0 < number <= len(draft.photos)]
-    has_no_words = any(reason.code == "written-empty" for reason in reasons)
+    has_no_words = any(reason.code == "nothing-described" for reason in reasons)
     return build_refusal_keyboard(
         listing.id,
         photos,

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from cli.output import format_page, format_rejection, to_json
+from cli.output import format_page, format_reasons, to_json
 from cli.parser import Parser, non_negative_int
 from inference.checkpoints.registry import get_card
 from inference.errors import Message
@@ -47,11 +47,13 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
         print(json.dumps(to_json(result, translate), ensure_ascii=False))
     else:
         _print(result, translate)
-    return 0 if result.moderation.passed else 3
+    if not result.moderation.passed:
+        return 3
+    return 0 if result.text else 2
 
 
 def _print(description: Description, translate: Translate) -> None:
-    if description.moderation.passed:
+    if description.text:
         print(format_page(description, translate))
     else:
-        print(format_rejection(description.moderation, translate), file=sys.stderr)
+        print(format_reasons(description.moderation, translate), file=sys.stderr)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from cli.cases import Expectation, compare, download_missing, validate_expectations
-from cli.output import format_page, format_rejection
+from cli.output import format_page, format_reasons
 from cli.parser import ROOT, Parser
 from inference.errors import InvalidInput, Message, catch_invalid, map_valid
 from inference.listing.cases import Case, get_case, list_cases, load_submission
@@ -63,9 +63,7 @@ def _run_case(case: Case, arguments: argparse.Namespace, translate: Translate) -
 def _format_outcome(result: Description | InvalidInput, translate: Translate) -> str:
     if isinstance(result, InvalidInput):
         return translate(result.message)
-    if result.moderation.passed:
-        return format_page(result, translate)
-    return format_rejection(result.moderation, translate)
+    return format_page(result, translate) if result.text else format_reasons(result.moderation, translate)
 
 
 def _format_expectation(expectation: Expectation) -> str:

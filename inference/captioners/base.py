@@ -15,6 +15,7 @@ from inference.checkpoints.formats import Family
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.devices import Device
 from inference.errors import CheckpointError
+from inference.facts.sheet import FactSheet
 from inference.listing.types import DiversityToken
 
 
@@ -23,7 +24,8 @@ class Prompt:
     """What a captioner reads of one listing.
 
     views: what the dual encoder saw in the images, for families that read it instead of the pixels;
-    masked: the attributes with tokens for numbers, empty where there are none; seed: makes the text repeatable.
+    masked: the attributes with tokens for numbers, empty where there are none; seed: makes the text repeatable;
+    sheets: what is known of the thing, or of each thing of a set.
     """
 
     images: tuple[Image.Image, ...]
@@ -32,13 +34,18 @@ class Prompt:
     token: DiversityToken
     mask_tokens: frozenset[str] = field(default_factory=frozenset)
     seed: int = 0
+    sheets: tuple[FactSheet, ...] = ()
 
 
 class Captioner(Protocol):
-    """Writes drafts: texts whose numbers are mask tokens."""
+    """Writes drafts: texts whose numbers are mask tokens.
+
+    reads_attributes: whether it reads the seller's words, and may write without photos; else it writes the look only.
+    """
 
     name: str
     max_photos: int
+    reads_attributes: bool
 
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
         """One draft a prompt, always as a batch; a draft does not depend on the other prompts."""

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from inference.masking.morphology import get_noun_lemmas, is_dictionary_word, lemmatize
+from inference.masking.morphology import get_noun_lemmas, get_part_of_speech, is_dictionary_word, lemmatize
+
+WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 
 _FOLDER: Final = Path(__file__).parent / "lexicon"
-_WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _ADJECTIVE: Final = re.compile(r"(?:[ыиоая]й|[ая]я|[оеы]е|ие|[ои]го|его|[оеую]му|[ую]ю|[оеыи]м|[ыи]х|[ыи]ми)\Z")
 _INVARIABLE: Final = frozenset({"хаки", "меланж", "беж", "айвори", "фуксия", "индиго", "пудра", "бордо"})
+_WORD_END: Final = re.compile(r"\w*")
 _NEGATION: Final = re.compile(r"\b(?:без|не|нет)\s+(?:\w+\s+)?$")
+_GENERAL_KINDS: Final = frozenset({"clothes", "footwear", "goods"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,135 +36,200 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A value of a group: how to recognise it, and how a caption says it ("" if it never does by itself)."""
-
-    pattern: re.Pattern[str]
-    say: str
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
-    """A property; the values of an exclusive one rule each other out."""
+    """A property of things.
 
-    exclusive: bool
-    values: Mapping[str, Value]
+    values: name → pattern over folded text. say: name → wordings of a caption, none for what is never said from a
+    photo. kinds: of the things that can have it. is_exclusive: its values rule each other out. is_seller_only: no
+    photo shows it.
+    """
 
-
-@cache
-def groups() -> Mapping[str, Group]:
-    """Return the properties of `groups.toml` by name."""
-    return {
-        name: Group(
-            table["exclusive"],
-            {v: Value(re.compile("|".join(row["patterns"])), row["say"]) for v, row in table["values"].items()},
-        )
-        for name, table in _load("groups").items()
-    }
-
-
-@cache
-def nouns() -> Mapping[str, frozenset[str]]:
-    """Return each noun that names a thing, folded by `fold`, with the kinds that it may be of."""
-    found: dict[str, set[str]] = {}
-    for kind, table in _load("things")["kinds"].items():
-        for word in table["nouns"].split():
-            found.setdefault(fold(word), set()).add(kind)
-    return {word: frozenset(kinds) for word, kinds in found.items()}
+    values: Mapping[str, re.Pattern[str]]
+    say: Mapping[str, tuple[str, ...]]
+    kinds: frozenset[str]
+    is_exclusive: bool
+    is_seller_only: bool = False
 
 
 def fold(text: str) -> str:
-    """Return the text in lower case with `ё` as `е`: how tables and texts are compared."""
+    """Return the text in lower case with `ё` as `е`: the form in which tables and texts are compared."""
     return text.lower().replace("ё", "е")
 
 
-def find_things(text: str) -> Iterator[Mention]:
+@cache
+def load_groups() -> Mapping[str, Group]:
+    """Return all properties by name: those of `groups.toml`, which photos can show, then those of `seller.toml`."""
+    visible = {
+        name: Group(
+            _compile(table["values"]),
+            {value: tuple(row["say"]) for value, row in table["values"].items()},
+            frozenset(table["of"].split()),
+            table["exclusive"],
+        )
+        for name, table in _load("groups").items()
+    }
+    stated = {
+        name: Group(_compile(table["values"]), {}, frozenset({"goods"}), False, is_seller_only=True)
+        for name, table in _load("seller").items()
+    }
+    return visible | stated
+
+
+def _compile(values: Mapping[str, Any]) -> dict[str, re.Pattern[str]]:
+    return {value: re.compile("|".join(row["patterns"])) for value, row in values.items()}
+
+
+def find_items(text: str) -> Iterator[Mention]:
     """Yield the nouns of the text that name things, in order, as mentions of the group `item`."""
-    english = _load("things")["english"]
-    for word in _WORD.finditer(text):
-        folded = fold(word[0])
-        lemma = next((lemma for lemma in lemmatize(word[0]) if lemma in nouns()), None) or english.get(folded)
-        if lemma and (folded in english or lemma in get_noun_lemmas(word[0]) or folded in nouns()):
-            yield Mention("item", spelling(fold(lemma)), word.start(), word.end())
+    for word in WORD.finditer(text):
+        noun = find_noun(word[0])
+        if noun:
+            yield Mention("item", noun, word.start(), word.end())
+
+
+def find_noun(word: str) -> str:
+    """Return the noun of the lexicon that the word is a form of, as the dictionary writes it; "" for any other word."""
+    english = _load("things")["english"].get(word.lower())
+    if english:
+        return str(english)
+    nouns, folded = _load_nouns(), fold(word)
+    if folded in nouns:
+        return nouns[folded]
+    known = get_noun_lemmas(word)
+    return next((nouns[lemma] for lemma in lemmatize(word) if lemma in nouns and lemma in known), "")
 
 
 @cache
-def _spellings() -> Mapping[str, str]:
-    return {fold(word): word for table in _load("things")["kinds"].values() for word in table["nouns"].split()}
+def _load_nouns() -> Mapping[str, str]:
+    """Return each noun that names a thing: folded → as the dictionary writes it.
 
-
-def spelling(noun: str) -> str:
-    """Return a folded noun as the dictionary writes it («шлепанцы» → «шлёпанцы»)."""
-    return _spellings().get(noun, noun)
+    Clothes and shoes that are listed in the plural («слипоны») are known by the singular as well.
+    """
+    kinds = _load("things")["kinds"]
+    nouns = {fold(word): word for table in kinds.values() for word in table["nouns"].split()}
+    worn = [
+        word
+        for table in kinds.values()
+        if table["above"] in _GENERAL_KINDS - {"goods"}
+        for word in table["nouns"].split()
+    ]
+    return {lemma: word for word in worn for lemma in lemmatize(word)} | nouns
 
 
 def find_values(text: str) -> Iterator[Mention]:
-    """Yield the properties that the text names, overlapping ones included, by group."""
+    """Yield the properties that the text names, by group; those that it denies («без рисунка») are left out."""
     folded = fold(text)
-    for name, group in groups().items():
-        for value, row in group.values.items():
-            for found in row.pattern.finditer(folded):
-                if not _NEGATION.search(folded, max(0, found.start() - 12), found.start()):
-                    yield Mention(name, value, found.start(), found.end())
+    for name, group in load_groups().items():
+        for value, pattern in group.values.items():
+            for found in pattern.finditer(folded):
+                if not _NEGATION.search(folded, max(0, found.start() - 16), found.start()):
+                    yield Mention(name, value, found.start(), _WORD_END.match(folded, found.end()).end())  # type: ignore[union-attr]
 
 
 def find_colours(text: str) -> Iterator[Mention]:
     """Yield the colour words of the text, in order, as mentions of the group `colour`."""
-    for word in _WORD.finditer(text):
-        if colour_families(word[0]):
+    for word in WORD.finditer(text):
+        if get_colour_families(word[0]):
             yield Mention("colour", word[0].lower(), word.start(), word.end())
 
 
 @cache
-def _colour_stems() -> Sequence[tuple[str, str]]:
-    return [(stem, name) for name, stems in _load("colours")["families"].items() for stem in stems.split()]
-
-
-def colour_families(word: str) -> frozenset[str]:
+def get_colour_families(word: str) -> frozenset[str]:
     """Return the families of a colour word («тёмно-синяя» → blue); none for any other word."""
-    tail = fold(word).split("-")
-    if not _ADJECTIVE.search(tail[-1]) and tail[-1] not in _INVARIABLE:
+    parts = fold(word).split("-")
+    if not _ADJECTIVE.search(parts[-1]) and parts[-1] not in _INVARIABLE:
         return frozenset()
-    return frozenset(name for stem, name in _colour_stems() for part in tail if part.startswith(stem) and part != stem)
+    stems = [(stem, name) for name, row in _load("colours")["families"].items() for stem in row.split()]
+    return frozenset(
+        name
+        for stem, name in stems
+        for part in parts
+        if part.startswith(stem) and (part != stem or part in _INVARIABLE)
+    )
 
 
-def kinds_of(noun: str) -> frozenset[str]:
-    """Return the kinds of a noun and all kinds above them; none for an unknown noun."""
-    kinds = set(nouns().get(fold(noun), ()))
-    table = _load("things")["kinds"]
-    pending = list(kinds)
-    while pending:
-        above = table[pending.pop()]["above"]
-        if above and above not in kinds:
-            kinds.add(above)
-            pending.append(above)
-    return frozenset(kinds)
-
-
-def kinds_of_category(text: str) -> frozenset[str] | None:
-    """Return the kinds that a seller's category allows; None where it is no category, empty where it allows all."""
-    for row in _load("things")["categories"]:
-        if re.search(row["pattern"], fold(text)):
-            return frozenset(row["kinds"])
-    return None
-
-
-def gender_of(noun: str) -> str | None:
-    """Return the gender of a noun that the dictionary does not know (masc, femn, neut, plur); None for the others."""
-    found: str | None = _load("things")["genders"].get(noun)
-    return found
-
-
-def is_word(word: str) -> bool:
-    """Return whether the dictionary or the lexicon knows the word; forms that are only predicted do not count."""
-    return is_dictionary_word(word) or any(fold(lemma) in nouns() for lemma in lemmatize(word))
+def are_alike(first: str, second: str) -> bool:
+    """Return True for two colour words that are easily mixed up, such as «тёмно-синий» and «чёрный»."""
+    one, other = get_colour_families(first), get_colour_families(second)
+    rows = (set(row.split()) for row in _load("colours")["alike"].values())
+    return bool(one & other) or any(one & row and other & row for row in rows)
 
 
 @cache
-def _load(name: str) -> dict[str, Any]:
-    return tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))
+def get_kinds(noun: str) -> frozenset[str]:
+    """Return the kinds of a noun and all kinds above them; none for an unknown noun."""
+    table, folded = _load("things")["kinds"], fold(noun)
+    pending = [kind for kind, row in table.items() if folded in fold(row["nouns"]).split()]
+    kinds: set[str] = set()
+    while pending:
+        kind = pending.pop()
+        kinds.add(kind)
+        if table[kind]["above"]:
+            pending.append(table[kind]["above"])
+    return frozenset(kinds)
+
+
+def get_specific_kinds(noun: str) -> frozenset[str]:
+    """Return the kinds of a noun without the general ones: two nouns that share one may name the same thing."""
+    return get_kinds(noun) - _GENERAL_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A section of a classifieds site: the kinds of its things (none for all), and the noun for one of them, or ""."""
+
+    kinds: frozenset[str]
+    noun: str
+
+
+def find_category(text: str) -> Category | None:
+    """Return the category that a field's value names; None where it names a thing by itself."""
+    folded = fold(text).strip()
+    for row in _load("things")["categories"]:
+        if re.search(row["pattern"], folded):
+            return Category(frozenset(row["kinds"]), row.get("noun", ""))
+    return None
+
+
+def get_gender(noun: str) -> str:
+    """Return the gender of a noun that the dictionary does not know (masc, femn, neut, plur); "" for the others."""
+    return str(_load("things")["genders"].get(noun, ""))
+
+
+@cache
+def is_russian_word(word: str) -> bool:
+    """Return True if the dictionary or the lexicon knows the word; forms that are only predicted do not count.
+
+    Of two words joined by a hyphen the first must be the beginning of a compound («тёмно-синий»).
+    """
+    head, dash, tail = word.rpartition("-")
+    if dash and not is_dictionary_word(word) and not find_noun(word):
+        return fold(head).endswith(("о", "е")) and is_russian_word(tail) and fold(head)[:4] != fold(tail)[:4]
+    return is_dictionary_word(word) or any(fold(lemma) in _load_nouns() for lemma in lemmatize(word))
+
+
+@cache
+def is_neutral_word(word: str) -> bool:
+    """Return True for a word that claims nothing by itself: parts of a thing, places on it, words that only join."""
+    table = _load("neutral")
+    return any(lemma in _neutral_words() for lemma in lemmatize(word)) or fold(word) in table["joining"].split()
+
+
+@cache
+def _neutral_words() -> frozenset[str]:
+    return frozenset(fold(" ".join(_load("neutral").values())).split())
+
+
+def is_adjective(word: str) -> bool:
+    """Return True for an adjective or participle that can be left out of a phrase."""
+    return get_part_of_speech(word) in ("ADJF", "PRTF")
 
 
 def load_fields() -> dict[str, Any]:
     """Return the table of fields: patterns of names, Russian labels, Russian values."""
     return _load("fields")
+
+
+@cache
+def _load(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))

@@ -74,6 +74,7 @@ class PhotoClassifier(nn.Module):
     def __init__(self, config: PhotoClassifierConfig) -> None:
         super().__init__()
         self.config = config
+        self.thresholds: Mapping[str, float] = {}  # `group.value` or `group` → probability from which it is said
         self.trunk = EfficientNetLite(EfficientNetLiteConfig(config.width, config.depth))
         size = self.trunk.hidden_size
         self.attention = nn.Linear(size, 1)
@@ -89,6 +90,7 @@ class PhotoClassifier(nn.Module):
         classifier = cls(PhotoClassifierConfig(**table))
         weights = load_file(card.folder / "model.safetensors")
         classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        classifier.thresholds = dict(card.calibration)
         classifier.eval()
         _fuse_batch_norms(classifier.trunk)
         return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Source = Literal["field", "text", "photo"]
-Verdict = Literal["seller", "seen", "unsure", "contradicts"]
+Decision = Literal["seller", "seen", "unsure", "contradicts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a clause of a text says about the thing, and whether the facts support it."""
+    """A clause of a text that says something about the thing.
+
+    verdict: the seller said it, the photo shows it, nobody knows, or it contradicts. kept: whether the text has it.
+    """
 
     text: str
     group: str
     value: str
-    verdict: Verdict
+    verdict: Decision
     kept: bool

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from inference.facts.types import Claim
 from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Scores, Timings
 
 if TYPE_CHECKING:
     from inference.clip.dual_encoder import ImageFeatures
+    from inference.facts.sheet import FactSheet
     from inference.scoring import EncodedText
 
 
@@ -18,20 +20,25 @@ class Job:
 
     numbers: whether the text holds the seller's numbers or blanks.
     seed: makes the text repeatable, independent of the other jobs of a batch.
+    item: the thing as the seller named it when asked, "" otherwise; it outranks fields and photos.
     timings: seconds; validation fills in its own.
     features: of the listing's photos; set together with `source` and `moderation` by the first step.
     source: the encoded attributes, None where there are none.
+    sheets: the facts of the one thing, or of each thing of a set.
     """
 
     listing: Listing
     numbers: Numbers = "values"
     seed: int = 0
+    item: str = ""
     timings: Timings = field(default_factory=Timings)
     features: ImageFeatures = field(init=False, repr=False)
     source: EncodedText | None = field(init=False, repr=False)
     moderation: Moderation = field(init=False, repr=False)
     masked: Masked | None = field(init=False, repr=False, default=None)
     diversity: Diversity | None = field(init=False, repr=False, default=None)
+    sheets: tuple[FactSheet, ...] = field(init=False, repr=False, default=())
+    claims: tuple[Claim, ...] = field(init=False, repr=False, default=())
     draft: str | None = field(init=False, repr=False, default=None)
     text: str | None = field(init=False, repr=False, default=None)
     scores: Scores = field(init=False, repr=False, default_factory=Scores)

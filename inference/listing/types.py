@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from PIL import Image
 
 from inference.errors import Message
+from inference.facts.types import Claim, Fact
 
 Mode = Literal["photos+text", "photos", "text"]
 Numbers = Literal["values", "blanks"]
@@ -101,6 +102,12 @@ class Moderation:
         """True when every check passed."""
         return all(check.passed for check in self.checks)
 
+    def add_reason(self, name: str, reason: Message) -> Moderation:
+        """Return the verdicts with a reason on the one of that name; it passes or fails as before."""
+        return Moderation(
+            tuple(replace(check, reason=reason) if check.name == name else check for check in self.checks)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Diversity:
@@ -109,9 +116,14 @@ class Diversity:
     score: float
 
     @property
+    def is_set(self) -> bool:
+        """True for many things."""
+        return self.score >= 0.5
+
+    @property
     def token(self) -> DiversityToken:
         """The hidden token for the captioner."""
-        return "<VARIATIVE>" if self.score >= 0.5 else "<SINGLE>"
+        return "<VARIATIVE>" if self.is_set else "<SINGLE>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """The result for one listing. `text` is None when moderation rejected the listing or the generated text."""
+    """The result for one listing.
+
+    `text` is None when moderation rejected the listing or the generated text, and when nothing is known of the thing.
+    """
 
     text: str | None
     checkpoint: str
@@ -155,3 +170,5 @@ class Description:
     moderation: Moderation
     scores: Scores
     timings: Timings
+    facts: tuple[Fact, ...] = ()
+    claims: tuple[Claim, ...] = ()

@@ -62,7 +62,7 @@ def inflect_adjective(adjective: str, noun: str) -> str:
     Of «тёмно-синий» only the last part changes; phrases like «цвета хаки» are returned unchanged.
     """
     head, dash, last = adjective.rpartition("-")
-    first, second = next(iter(_parse(last)), None), next(iter(_parse(noun)), None)
+    first, second = next(iter(_parse(last)), None), _parse_nominative(noun)
     if first is None or second is None or first.tag.POS != "ADJF":
         return adjective
     grammemes = {"plur"} if second.tag.number == "plur" else {"sing", second.tag.gender or "masc"}
@@ -70,19 +70,20 @@ def inflect_adjective(adjective: str, noun: str) -> str:
     return f"{head}{dash}{form.word}" if form else adjective
 
 
-def is_dictionary_word(word: str) -> bool:
-    """Return whether the dictionary holds a form of the word; predictions for unknown words do not count.
+def _parse_nominative(noun: str) -> Parse | None:
+    """Return the reading of a noun as a nominative: «майка» is also a genitive of «майк»."""
+    parses = _parse(noun)
+    nominative = (parse for parse in parses if parse.tag.POS == "NOUN" and parse.tag.case == "nomn")
+    return next(nominative, next(iter(parses), None))
 
-    Of a word with hyphens («тёмно-синий») each part may be known by itself.
-    """
-    analyzer = _get_analyzer()
-    return analyzer.word_is_known(word.lower()) or (
-        "-" in word and all(analyzer.word_is_known(part.lower()) for part in word.split("-") if part)
-    )
+
+def is_dictionary_word(word: str) -> bool:
+    """Return True if the dictionary holds the form itself; predictions for unknown words do not count."""
+    return bool(_get_analyzer().word_is_known(word.lower()))
 
 
 def get_noun_lemmas(word: str) -> frozenset[str]:
-    """Return the lemmas, with `ё` as `е`, under which the word may be a noun."""
+    """Return the lemmas, in lower case with `ё` as `е`, of all readings of the word as a noun."""
     return frozenset(
         str(parse.normal_form).lower().replace("ё", "е") for parse in _parse(word) if parse.tag.POS == "NOUN"
     )
@@ -93,3 +94,10 @@ def inflect(word: str, grammemes: set[str]) -> str | None:
     parses = _parse(word)
     form = parses[0].inflect(frozenset(grammemes)) if parses and is_dictionary_word(word) else None
     return str(form.word) if form else None
+
+
+def get_cases(word: str) -> frozenset[str]:
+    """Return the cases that a dictionary word can stand in, as OpenCorpora tags; none for words without case."""
+    if not is_dictionary_word(word):
+        return frozenset()
+    return frozenset(str(parse.tag.case) for parse in _parse(word) if parse.tag.case)

@@ -111,9 +111,9 @@ class Checks:
         return contacts.erase(text) if self.contact_policy == "erase" else text
 
     def review(self, moderations: Sequence[Moderation], texts: Sequence[str]) -> list[Moderation]:
-        """Return the verdicts after generation: a generated text that is toxic or has no words is refused."""
+        """Return the verdicts after generation: a generated text that is toxic is refused."""
         verdicts = self.toxicity_classifier.judge(texts)
-        return [_review(*each) for each in zip(moderations, texts, verdicts, strict=True)]
+        return [_review(*each) for each in zip(moderations, verdicts, strict=True)]
 
     def _judge_match(self, evidence: Evidence) -> Verdict:
         log_odds = evidence.out_of_domain
@@ -136,10 +136,8 @@ def _has_person(detections: Sequence[Detection]) -> bool:
     return any(each.score >= PERSON_SCORE and each.label.startswith(PERSON_LABELS) for each in detections)
 
 
-def _review(moderation: Moderation, text: str, verdict: Verdict) -> Moderation:
-    has_words = any(map(str.isalnum, text))
-    if verdict.passed and has_words:
+def _review(moderation: Moderation, verdict: Verdict) -> Moderation:
+    if verdict.passed:
         return moderation
-    reason = Message("written-refused" if has_words else "written-empty")
-    refusal = replace(verdict, passed=False, reason=reason)
+    refusal = replace(verdict, passed=False, reason=Message("written-refused"))
     return Moderation(tuple(refusal if check.name == "text" else check for check in moderation.checks))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from inference.captioners.base import Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, InvalidInput, Message, catch_invalid, map_valid
+from inference.facts.photos import PhotoClassifier
 from inference.listing.types import Description, Numbers, Submission, Timings, Upload, Verdict
 from inference.listing.validation import build_job
 from inference.moderation.checks import Checks
@@ -22,10 +25,10 @@ from inference.moderation.nudity import Detection, NudityDetector
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.texts import ToxicityClassifier
 from inference.pipeline import Models, describe
-from tests.support.doubles import KnownCaptioner
+from tests.support.doubles import KnownCaptioner, KnownClassifier
 from tests.support.models import tiny
 
-FIELDS = "Куртка: синяя\nЦена: 5000 руб.\nРазмер: 44"
+FIELDS = "Предмет одежды: куртка\nЦвет: синий\nЦена: 5000 руб.\nРазмер: 44"
 
 
 def submission(photos: int, attributes: str = "", first: int = 0) -> Submission:
@@ -40,11 +43,18 @@ def captioner() -> KnownCaptioner:
 
 @pytest.fixture
 def models(tiny_clip: Clip, tiny_checks: Checks, captioner: KnownCaptioner) -> Models:
-    """Everything but the captioner has random weights; every pair of photos and text matches."""
+    """Known facts and drafts, random weights for everything else; every pair of photos and text matches."""
     torch.manual_seed(0)
-    classifier = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
+    diversity = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
     policy = MatchPolicy(-1.0, frozenset({"куртка", "платье"}), photo_threshold=-1.0)
-    return Models(tiny_clip, captioner, classifier, tiny.photo_classifier(), replace(tiny_checks, match_policy=policy))
+    classifier = cast(PhotoClassifier, KnownClassifier())
+    return Models(tiny_clip, captioner, diversity, classifier, replace(tiny_checks, match_policy=policy))
+
+
+@pytest.fixture(autouse=True)
+def single_things(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every listing offers one thing."""
+    monkeypatch.setattr(models.diversity, "score", lambda views, text: 0.1)
 
 
 Describe = Callable[..., list[Description | InvalidInput]]
@@ -79,27 +89,43 @@ def build_strict_rule(threshold: float = 1.1) -> MatchPolicy:
 
 
 def test_photos_and_text(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """Every field is set, the numbers are the seller's, and the captioner gets tokens instead of them."""
-    captioner.draft = "Тёплая куртка. Размер <SIZE>. Цена <PRICE> руб."
+    """The look is the captioner's as far as the facts go, the rest is the seller's; the captioner gets tokens."""
+    captioner.draft = "Синяя куртка с капюшоном. Размер <SIZE>. Цена <PRICE> руб."
     result = only(describe_all(submission(3, FIELDS)))
     assert (result.mode, result.checkpoint) == ("photos+text", "known")
-    assert result.masked == "Куртка: синяя\nЦена: <PRICE> руб.\nРазмер: <SIZE>"
-    assert result.draft == captioner.draft
-    assert result.text == "Тёплая куртка. Размер 44. Цена 5000 руб."
+    assert result.masked == "Предмет одежды: куртка\nЦвет: синий\nЦена: <PRICE> руб.\nРазмер: <SIZE>"
+    assert result.text is not None
+    assert result.text.startswith("Синяя куртка с капюшоном. ")
+    assert result.draft == result.text.replace("5000", "<PRICE>").replace("44", "<SIZE>")
+    assert result.text.count("5000 руб.") == result.text.count("44") == 1
     assert result.diversity is not None
-    assert 0 <= result.diversity.score <= 1
     assert None not in [getattr(result.scores, name) for name in result.scores.__slots__]
     prompt = captioner.prompts[0]
     assert prompt.masked == result.masked
     assert prompt.mask_tokens == {"<PRICE>", "<SIZE>"}
     assert prompt.token == result.diversity.token
     assert (len(prompt.images), len(prompt.features)) == (3, 3)
+    assert prompt.sheets[0].item == "куртка"
+
+
+def test_facts_and_claims_say_where_they_come_from(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    captioner.draft = "Синяя куртка с капюшоном, короткий рукав, почти новая."
+    result = only(describe_all(submission(1, "Цвет: синий")))
+    assert [(fact.group, fact.value, fact.source) for fact in result.facts[:2]] == [
+        ("colour", "синий", "field"),
+        ("hood", "есть", "photo"),
+    ]
+    verdicts = {(claim.group, claim.value): (claim.verdict, claim.kept) for claim in result.claims}
+    assert verdicts["item", "куртка"] == verdicts["hood", "есть"] == ("seen", True)
+    assert verdicts["colour", "синяя"] == ("seller", True)
+    assert verdicts["sleeve", "короткий"] == verdicts["condition", "как новое"] == ("unsure", False)
+    assert result.text == "Синяя куртка с капюшоном."
 
 
 def test_photos_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """Without text there are no mask, no source to compare with and no match."""
     result = only(describe_all(submission(2)))
-    assert (result.mode, result.masked, result.text) == ("photos", None, captioner.draft)
+    assert (result.mode, result.masked, result.text) == ("photos", None, "Синяя куртка с капюшоном.")
     assert result.diversity is not None
     assert (result.scores.source_similarity, result.scores.bertscore) == (None, None)
     assert result.scores.clipscore_mean is not None
@@ -110,14 +136,24 @@ def test_photos_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
 
 def test_text_only(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """Without photos the captioner gets the text alone, and photo scores are null."""
-    captioner.draft = "Куртка за <PRICE>."
-    result = only(describe_all(submission(0, FIELDS)))
-    assert (result.mode, result.text, result.diversity) == ("text", "Куртка за 5000.", None)
+    result = only(describe_all(submission(0, "Куртка, за 5000")))
+    assert (result.mode, result.text, result.diversity) == ("text", "Куртка, за 5000.", None)
     assert (result.scores.clipscore_mean, result.scores.photo_similarity_max) == (None, None)
     assert result.scores.source_similarity is not None
     assert result.scores.bertscore is not None
     assert (len(captioner.prompts[0].images), len(captioner.prompts[0].features)) == (0, 0)
     assert [prompt.token for prompt in captioner.prompts] == ["<SINGLE>"]
+
+
+def test_a_captioner_of_looks_gets_neither_fields_nor_listings_without_photos(
+    describe_all: Describe, captioner: KnownCaptioner
+) -> None:
+    captioner.reads_attributes = False
+    with_photo, without = describe_all(submission(1, FIELDS), submission(0, FIELDS))
+    assert [prompt.masked for prompt in captioner.prompts] == [""]
+    for result in (with_photo, without):
+        assert isinstance(result, Description)
+        assert "5000 руб." in (result.text or "")
 
 
 def test_nothing_at_all(describe_all: Describe, captioner: KnownCaptioner) -> None:
@@ -149,16 +185,10 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
     assert [prompt.masked for prompt in captioner.prompts] == [
         "Платье: белое",
         "",
-        "Куртка: синяя\nЦена: <PRICE> руб.\nРазмер: <SIZE>",
+        "Предмет одежды: куртка\nЦвет: синий\nЦена: <PRICE> руб.\nРазмер: <SIZE>",
     ]
     modes = [each.mode for each in results if isinstance(each, Description)]
     assert modes == ["photos+text", "photos+text", "photos", "text"]
-
-
-def test_unprintable_characters_are_removed_from_drafts(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    """Replacement characters of a letter cut in half, and control characters; line breaks stay."""
-    captioner.draft = "Тёплая\x08 куртка.\nНа молнии\ufffd"
-    assert only(describe_all(submission(1))).draft == "Тёплая куртка.\nНа молнии"
 
 
 def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: KnownCaptioner) -> None:
@@ -192,30 +222,29 @@ def test_match_compares_the_photos_with_the_seller_s_own_text(describe_all: Desc
 
 
 @pytest.mark.parametrize(
-    ("draft", "text"),
+    "draft",
     [
-        ("Куртка. Цена <PRICE>. Рост <HEIGHT>.", "Куртка. Цена 5000."),
-        ("Куртка за 7000 руб. Размер <SIZE>.", "Куртка. Размер 44."),
-        ("Куртка, размер <SIZE_2>, за <PRICE>.", "Куртка, за 5000."),
+        "Куртка. Цена <PRICE>. Рост <HEIGHT>.",
+        "Куртка за 7000 руб. Размер <SIZE>.",
+        "Куртка, размер <SIZE_2>, за <PRICE>.",
+        "Куртка с капюшоном 48, на 2 пуговицах.",
+        "Тёплая\x08 куртка.\nНа молнии\ufffd",
     ],
 )
-def test_numbers_that_the_captioner_invents_are_erased(
-    describe_all: Describe, captioner: KnownCaptioner, draft: str, text: str
+def test_numbers_and_words_that_the_captioner_invents_are_left_out(
+    describe_all: Describe, captioner: KnownCaptioner, draft: str
 ) -> None:
-    """Unknown tokens and digits are erased, the seller's numbers and the draft stay."""
+    """The look names the thing; the numbers are the seller's, each said once."""
     captioner.draft = draft
-    result = only(describe_all(submission(1, FIELDS)))
-    assert (result.draft, result.text) == (draft, text)
-
-
-def test_without_a_text_every_number_is_invented(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    captioner.draft = "Куртка. Цена <PRICE> руб., размер 48."
-    assert only(describe_all(submission(1))).text == "Куртка."
+    text = only(describe_all(submission(1, FIELDS))).text or ""
+    assert text.startswith("Синяя куртка с капюшоном.")
+    assert sorted(re.findall(r"\d+", text)) == ["44", "5000"]
+    assert only(describe_all(submission(1))).text == "Синяя куртка с капюшоном."
 
 
 def test_numbers_can_be_left_blank(describe_all: Describe, captioner: KnownCaptioner) -> None:
-    captioner.draft = "Цена <PRICE> руб."
-    assert only(describe_all(submission(0, FIELDS), numbers="blanks")).text == "Цена __ руб."
+    text = only(describe_all(submission(0, "Куртка, размер 44, цена 5000 руб."), numbers="blanks")).text
+    assert text == "Куртка, размер __, цена __ руб."
 
 
 def test_the_seed_reaches_the_captioner(describe_all: Describe, captioner: KnownCaptioner) -> None:
@@ -291,15 +320,25 @@ def test_the_time_of_validation_is_the_listing_s_own(models: Models) -> None:
 
 
 @pytest.mark.parametrize("draft", ["", "<PHONE>", "\ufffd\ufffd", " …\n\u200b—"])
-def test_a_draft_without_a_word_is_refused(describe_all: Describe, captioner: KnownCaptioner, draft: str) -> None:
-    """An empty text has no scores and its own reason."""
+def test_a_draft_without_a_word_is_written_from_the_facts(
+    describe_all: Describe, captioner: KnownCaptioner, draft: str
+) -> None:
     captioner.draft = draft
-    for result in describe_all(submission(1, FIELDS), submission(1)):
+    with_fields, photo_only = describe_all(submission(1, FIELDS), submission(1))
+    for result in (with_fields, photo_only):
         assert isinstance(result, Description)
-        assert result.text is None
-        assert result.moderation.checks[1].reason == Message("written-empty")
-        assert not result.moderation.passed
-        assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 7
+        assert (result.text or "").startswith("Синяя куртка с капюшоном.")
+        assert result.moderation.passed
+
+
+@pytest.mark.parametrize("text", ["Здравствуйте!", "Добрый день, вы тут?", "test"])
+def test_a_greeting_is_no_listing(describe_all: Describe, text: str) -> None:
+    """There is no text, all checks pass, and the reason says what is missing."""
+    result = only(describe_all(submission(0, text)))
+    assert result.text is None
+    assert result.moderation.passed
+    assert result.moderation.checks[1].reason == Message("nothing-described")
+    assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 7
 
 
 def test_a_captioner_that_fails_is_named(
@@ -348,33 +387,29 @@ class RejectingTexts(ToxicityClassifier):
         return [Verdict("text", passed=self.word not in text, score=0.5) for text in texts]
 
 
-def test_generated_texts_are_moderated(describe_all: Describe, captioner: KnownCaptioner, models: Models) -> None:
+def test_generated_texts_are_moderated(describe_all: Describe, models: Models) -> None:
     """A rude generated text is rejected, with a reason that does not blame the seller."""
-    captioner.draft = "Куртка дурацкая."
-    texts = RejectingTexts("дурацкая")
+    texts = RejectingTexts("Синяя куртка")
     rude, plain = describe_all(
         submission(1, FIELDS), submission(1), checks=replace(models.checks, toxicity_classifier=texts)
     )
-    assert isinstance(rude, Description)
-    assert texts.texts == [FIELDS, "", "Куртка дурацкая.", "Куртка дурацкая."]
+    assert texts.texts[:2] == [FIELDS, ""]
+    assert [text.partition(".")[0] for text in texts.texts[2:]] == ["Синяя куртка с капюшоном"] * 2
     for result in (rude, plain):
         assert isinstance(result, Description)
         assert (result.text, result.moderation.passed) == (None, False)
         assert result.moderation.checks[1].reason == Message("written-refused")
 
 
-def test_contacts_are_warned_of_or_erased_as_configured(
-    describe_all: Describe, captioner: KnownCaptioner, models: Models
-) -> None:
-    captioner.draft = "Тёплая куртка. Пишите на vk.com/shop."
-    fields = f"{FIELDS}\nСсылка: vk.com/shop"
+def test_contacts_are_warned_of_or_erased_as_configured(describe_all: Describe, models: Models) -> None:
+    fields = "Тёплая куртка. Пишите на vk.com/shop"
     warned, erased, silent = (
-        only(describe_all(submission(1, fields), checks=replace(models.checks, contact_policy=policy)))
+        only(describe_all(submission(0, fields), checks=replace(models.checks, contact_policy=policy)))
         for policy in ("warn", "erase", "off")
     )
-    assert warned.moderation.checks[1].reason == Message("contact-link")
+    assert warned.moderation.checks[1].reason == Message("contact-messenger")
     assert warned.moderation.passed
-    assert warned.text == silent.text == captioner.draft
+    assert warned.text == silent.text == "Тёплая куртка. Пишите на vk.com/shop."
     assert erased.text == "Тёплая куртка."
     assert silent.moderation.checks[1].reason is None
 

@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from inference.errors import CheckpointError, Message
+from inference.facts.photos import PhotoFacts
 from inference.listing.job import Job
 from inference.listing.types import (
     Description,
@@ -22,6 +23,8 @@ from inference.listing.types import (
 )
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from inference.captioners.base import Prompt
 
 NOUN = "Куртка"
@@ -30,6 +33,8 @@ REFUSED = "котлета"
 
 class KnownCaptioner:
     """Generates `draft` for every prompt; records the prompts and the number of batches."""
+
+    reads_attributes = True
 
     def __init__(self) -> None:
         self.name, self.max_photos = "known", 10
@@ -41,6 +46,25 @@ class KnownCaptioner:
         self.batches += 1
         self.prompts += prompts
         return [self.draft] * len(prompts)
+
+
+class KnownClassifier:
+    """Reads the same facts on every photo: a blue jacket with a hood."""
+
+    thresholds: Mapping[str, float] = {}
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.facts = {
+            "item": {"куртка": 0.9, "платье": 0.1},
+            "colour": {"синий": 0.8, "белый": 0.1},
+            "hood": {"есть": 0.95},
+            "sleeve": {"длинный": 0.2},
+        }
+
+    def predict(self, images: Sequence[Image]) -> list[PhotoFacts]:
+        self.batches.append(len(images))
+        return [PhotoFacts(self.facts)] * len(images)
 
 
 class PretendDescriber:

@@ -42,6 +42,8 @@ class Settings:
 class Blip2Captioner:
     """A loaded checkpoint of the family `blip2`."""
 
+    reads_attributes = True
+
     def __init__(
         self, model: Blip2, writer: Writer, preprocessor: ImagePreprocessor, settings: Settings, card: Card
     ) -> None:

@@ -53,6 +53,8 @@ class ChatCaptioner:
     max_photos: the card's limit, lowered to what fits into the context window beside request and text.
     """
 
+    reads_attributes = True
+
     def __init__(
         self, model: Any, processor: Any, settings: Settings, generation: GenerationSettings, card: Card
     ) -> None:

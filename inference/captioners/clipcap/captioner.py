@@ -49,6 +49,8 @@ class Settings:
 class ClipCapCaptioner:
     """A loaded checkpoint of the family `clipcap`."""
 
+    reads_attributes = True
+
     def __init__(self, model: ClipCap, writer: Writer, clip: Clip, device: Device, card: Card) -> None:
         self.name = card.name
         self._model = model.to(device.name, device.dtype)

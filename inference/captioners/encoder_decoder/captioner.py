@@ -46,6 +46,8 @@ class Settings:
 class EncoderDecoderCaptioner:
     """A loaded checkpoint of the family `encoder-decoder`."""
 
+    reads_attributes = True
+
     def __init__(
         self,
         model: VisionEncoderDecoderModel,

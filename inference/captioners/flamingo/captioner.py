@@ -47,6 +47,8 @@ class Settings:
 class FlamingoCaptioner:
     """A loaded checkpoint of the family `flamingo`."""
 
+    reads_attributes = True
+
     def __init__(
         self, model: Flamingo, writer: Writer, preprocessor: ImagePreprocessor, settings: Settings, card: Card
     ) -> None:

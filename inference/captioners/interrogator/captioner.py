@@ -115,6 +115,8 @@ class Interrogator:
     reuse_features: True where the prompts' image features come from this encoder.
     """
 
+    reads_attributes = True
+
     def __init__(
         self, card: Card, captioner: Captioner, clip: Clip, tables: Tables, settings: Settings, *, reuse_features: bool
     ) -> None:

@@ -21,6 +21,8 @@ from inference.clip.dual_encoder import Clip
 class PrefixCaptioner:
     """A checkpoint of the family `prefix`; it takes the image features of the dual encoder that it was trained with."""
 
+    reads_attributes = False
+
     def __init__(self, model: Decoder, tokenizer: Tokenizer, clip: Clip, name: str, max_photos: int) -> None:
         self.name = name
         self.max_photos = max_photos

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from inference.captioners.base import Prompt
-from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, get_token_ids
+from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, describe_things, get_token_ids
 from inference.captioners.prefix.model import CACHE_STRIDE, Cache, Decoder
 
 NEVER = float("-inf")
@@ -68,6 +68,11 @@ class DraftTokenizer:
         bias[[self._mask_ids[name] for name in prompt.mask_tokens if name in self._mask_ids]] = 0.0
         return bias
 
+    def encode_things(self, prompt: Prompt) -> list[int]:
+        """Return the ids of the list of things that a prompt's facts give, with [TEXT]; none where they give none."""
+        things = describe_things(prompt.sheets) if prompt.sheets else ""
+        return [*self.tokenizer.encode(things).ids, self.text_id] if things else []
+
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of token ids, mask tokens included."""
         return self.tokenizer.decode(list(ids), skip_special_tokens=False).strip()
@@ -85,7 +90,7 @@ def generate_drafts(
     """Sample `sampling.drafts` drafts per prompt.
 
     rows: the token ids of each prompt; states: (photos, photo_vectors, photo_width) of all photos in order, which fill
-    the places of `image_token_id`.
+    the places of `image_token_id`. The list of things is the one that the facts give, generated where they give none.
     """
     lengths = torch.tensor([len(row) for row in rows])
     input_ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
@@ -98,9 +103,9 @@ def generate_drafts(
     uniforms = torch.cat([_draw_uniforms(prompt.seed, count, sampling) for prompt in prompts])
     cache = cache.repeat(count, CACHE_STRIDE)
     things_uniforms, text_uniforms = uniforms.split((sampling.max_things_tokens, sampling.max_text_tokens), dim=1)
-    state = _generate_things(
-        model, tokenizer, last.repeat_interleave(count, 0), cache, max_things, things_uniforms, sampling
-    )
+    given = [tokenizer.encode_things(prompt) for prompt in prompts for _ in range(count)]
+    last = last.repeat_interleave(count, 0)
+    state = _generate_things(model, tokenizer, last, cache, max_things, things_uniforms, given, sampling)
     bias = torch.stack([tokenizer.build_bias(prompt, row) for prompt, row in zip(prompts, rows, strict=True)])
     sampler = _TextSampler(model, tokenizer, sampling, bias.repeat_interleave(count, 0), text_uniforms)
     drafts = sampler.run(state, cache)
@@ -136,11 +141,13 @@ def _generate_things(
     cache: Cache,
     max_things: Tensor,
     uniforms: Tensor,
+    given: Sequence[Sequence[int]],
     sampling: Sampling,
 ) -> Tensor:
-    """Generate the list of things of each row, including [TEXT], and return the states (batch, width) behind it.
+    """Write the list of things of each row, including [TEXT], and return the states (batch, width) behind it.
 
-    max_things: (batch,), the limit of each row before its [TEXT].
+    max_things: (batch,), the limit of each row before its [TEXT]. given: the ids of each row's list, including [TEXT];
+    the model generates a list for a row without.
     """
     bias = tokenizer.banned.clone()
     bias[tokenizer.text_id] = 0.0
@@ -150,6 +157,9 @@ def _generate_things(
         ids, _ = _sample(
             model.compute_logits(state).add_(bias), uniforms[:, min(number, uniforms.shape[1] - 1)], sampling
         )
+        for row, forced in enumerate(given):
+            if forced:
+                ids[row] = forced[min(number, len(forced) - 1)]
         ids[ended | (max_things <= number)] = tokenizer.text_id
         state = model.step(ids, cache)
         # A finished row still takes part in the batch, but its cache does not advance.

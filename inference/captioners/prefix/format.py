@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
+from inference.facts.sheet import FactSheet
 from inference.listing.types import DiversityToken
 from inference.masking import TOKEN_KINDS
 
@@ -31,6 +32,24 @@ IMAGE_TOKENS = tuple(f"<IMG_{number}>" for number in range(1, MAX_PHOTOS + 1))
 SPECIAL_TOKENS = (START, ATTRIBUTES, THINGS, TEXT, END, PHOTO, "<SINGLE>", "<VARIATIVE>", *IMAGE_TOKENS, *MASK_TOKENS)
 
 _TOKEN = re.compile(r"<[A-Z_]+(?:_\d+)?>")
+
+
+# The training notes' words for values of the lexicon.
+_PATTERNS = {"цветы": "цветочный", "животный": "принт", "камуфляж": "принт", "варёный": "однотонный"}
+_PLAIN = "однотонный"
+_LIKELY = 0.5
+
+
+def describe_things(sheets: Sequence[FactSheet]) -> str:
+    """Return the list of things as the model was trained to write it; "" where a thing is not known."""
+    things = [f"{sheet.item}; {', '.join(sheet.colours)}; {_find_pattern(sheet)}" for sheet in sheets]
+    return " | ".join(things) if all(sheet.item and sheet.colours for sheet in sheets) else ""
+
+
+def _find_pattern(sheet: FactSheet) -> str:
+    likely = (fact.value for fact in sheet.facts if fact.group == "pattern" and fact.probability >= _LIKELY)
+    value = next(likely, _PLAIN)
+    return _PATTERNS.get(value, value)
 
 
 def drop_unknown_tokens(masked: str) -> str:

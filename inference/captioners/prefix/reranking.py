@@ -1,4 +1,4 @@
-"""Pick the best of several drafts: first by the seller's numbers, then by likeness to the photos and consensus."""
+"""Pick the best of several drafts: by the claims that the facts support, likeness to the photos, and consensus."""
 
 from __future__ import annotations
 
@@ -11,22 +11,13 @@ from torch import Tensor
 
 from inference.captioners.base import Prompt
 from inference.captioners.prefix.decoding import Draft
-from inference.captioners.prefix.grounding import (
-    STEM_LENGTH,
-    count_claims,
-    extract_stems,
-    find_misplaced_tokens,
-    ground,
-)
 from inference.clip.dual_encoder import Clip
+from inference.facts.claims import count_support
 
-# Weights of a draft's mean log-probability, its similarity to the photos, and its overlap with the other drafts.
-LIKELIHOOD, CLIPSCORE, CONSENSUS = 1.0, 20.0, 10.0
-# Price and size must be in the text; omitting another token of the input costs less.
-REQUIRED_TOKENS = ("<PRICE>", "<SIZE>")
-REQUIRED_COST, OMISSION_COST = 50.0, 10.0
-# A token behind a word of another field; a claim that no field makes; the gain of repeating the words of the fields.
-MISPLACED_COST, CLAIM_COST, ECHO_GAIN = 10.0, 5.0, 10.0
+# Weights of a draft's supported claims, its mean log-probability, its similarity to the photos, and its overlap with
+# the other drafts.
+SUPPORT, LIKELIHOOD, CLIPSCORE, CONSENSUS = 2.0, 1.0, 20.0, 10.0
+STEM_LENGTH = 5
 
 
 def pick_best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]]) -> list[str]:
@@ -37,32 +28,14 @@ def pick_best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[D
 
 
 def _pick_best(prompt: Prompt, drafts: Sequence[Draft], embeddings: Tensor) -> str:
+    texts = [draft.text for draft in drafts]
     scores = LIKELIHOOD * torch.tensor([draft.log_prob for draft in drafts])
-    scores += CONSENSUS * compute_consensus([draft.text for draft in drafts])
+    scores += CONSENSUS * compute_consensus(texts)
     if len(prompt.features):
         scores += CLIPSCORE * (embeddings @ prompt.features.embeddings.mean(0))
-    scores -= torch.tensor(
-        [_compute_omission_cost(prompt, d.text) + compute_grounding_cost(prompt.masked, d.text) for d in drafts]
-    )
-    return ground(prompt.masked, drafts[int(scores.argmax())].text, has_photos=bool(len(prompt.features)))
-
-
-def _compute_omission_cost(prompt: Prompt, text: str) -> float:
-    missing = [token for token in prompt.mask_tokens if token not in text]
-    return sum(REQUIRED_COST if token in REQUIRED_TOKENS else OMISSION_COST for token in missing)
-
-
-def compute_grounding_cost(masked: str, text: str) -> float:
-    """Return the cost of contradicting the fields, less the gain of repeating their words."""
-    if not masked:
-        return 0.0
-    field_stems = frozenset(extract_stems(masked))
-    echoed = len(field_stems.intersection(extract_stems(text))) / max(1, len(field_stems))
-    return (
-        MISPLACED_COST * len(find_misplaced_tokens(masked, text))
-        + CLAIM_COST * count_claims(masked, text)
-        - ECHO_GAIN * echoed
-    )
+    if prompt.sheets:
+        scores += SUPPORT * torch.tensor([count_support(text, prompt.sheets) for text in texts], dtype=torch.float)
+    return texts[int(scores.argmax())]
 
 
 def compute_consensus(texts: Sequence[str]) -> Tensor:

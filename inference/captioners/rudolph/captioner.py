@@ -68,6 +68,8 @@ class RudolphCaptioner:
     for a card with settings that the family does not have.
     """
 
+    reads_attributes = True
+
     def __init__(self, model: Rudolph, vqgan: Vqgan, tokenizer: RudolphTokenizer, card: Card, device: Device) -> None:
         self.name = card.name
         self.max_photos = card.max_photos

@@ -41,6 +41,8 @@ class Settings:
 class SoftPromptCaptioner:
     """A checkpoint of the family `soft-prompt`."""
 
+    reads_attributes = True
+
     def __init__(
         self, model: SoftPrompt, decoder: Decoder, preprocessor: ImagePreprocessor, device: Device, card: Card
     ) -> None:

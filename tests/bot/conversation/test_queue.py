@@ -461,7 +461,7 @@ def test_the_bot_s_own_model_that_fails_to_write_is_a_bug(tmp_path: Path, caplog
 def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
-        refusal = await talk.hear("written-empty")
+        refusal = await talk.hear("nothing-described")
         assert buttons(refusal) == ways_on(talk, "button-others")
         await card(talk, WORDLESS)
         await talk.press("button-others", refusal)
@@ -474,6 +474,6 @@ def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, l
 def test_where_there_is_no_other_model_none_is_offered(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
-        assert buttons(await talk.hear("written-empty")) == ways_on(talk)
+        assert buttons(await talk.hear("nothing-described")) == ways_on(talk)
 
     converse(script, tmp_path, names=("mini",))

@@ -24,6 +24,8 @@ def test_json_has_the_shape_that_others_rely_on(opisalka: Opisalka, photo: Path)
         "diversity": {"score": 0.0712, "token": "<SINGLE>"},
         "masked": "Цена: <PRICE>",
         "draft": "Куртка. <PRICE>",
+        "facts": [],
+        "claims": [],
         "moderation": {
             "passed": True,
             "checks": [

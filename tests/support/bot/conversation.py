@@ -97,7 +97,7 @@ class FakeEngine:
             _written(WORDLESS not in text),
             _match(self.refuses_all or REFUSED in text),
         )
-        passed = all(verdict.passed for verdict in verdicts)
+        passed = all(verdict.passed for verdict in verdicts) and WORDLESS not in text
         return Description(
             text=f"{checkpoint} пишет: {text} ({len(listing.photos)}, {seed})" if passed else None,
             checkpoint=checkpoint,
@@ -117,7 +117,7 @@ def _photos(bad: bool) -> Verdict:
 
 
 def _written(has_words: bool) -> Verdict:
-    return Verdict("text", passed=has_words, reason=None if has_words else Message("written-empty"))
+    return Verdict("text", reason=None if has_words else Message("nothing-described"))
 
 
 def _match(bad: bool) -> Verdict:

@@ -41,6 +41,7 @@ class Completer:
 
     name = "completer"
     max_photos = 10
+    reads_attributes = True
 
     def __init__(self, model: LanguageModel, generation: GenerationSettings = QUICK) -> None:
         self.model = model

@@ -31,6 +31,7 @@ class FixedCaptioner:
     """Returns fixed texts, with photos and with fields."""
 
     name = "mini"
+    reads_attributes = True
 
     def __init__(self, caption: str, rest: str = "", max_photos: int = 10) -> None:
         self.caption, self.rest, self.max_photos = caption, rest, max_photos

@@ -1,7 +1,8 @@
-"""Reranking of drafts: the seller's numbers first, then the photos, then consensus."""
+"""Reranking of drafts: supported claims first, then the photos, then consensus."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,6 +14,8 @@ from inference.captioners.base import Prompt
 from inference.captioners.prefix.decoding import Draft
 from inference.captioners.prefix.reranking import compute_consensus, pick_best
 from inference.clip.dual_encoder import Clip
+from inference.facts.sheet import FactSheet
+from inference.facts.types import Fact
 from tests.support.models import tiny
 
 WORDS = st.sampled_from(["куртка", "синяя", "на", "молнии", "платье", "<PRICE>", "<SIZE_2>", "."])
@@ -24,18 +27,12 @@ def prompt(clip: Clip, *tokens: str, photos: int = 0) -> Prompt:
     return Prompt(images, clip.encode_images(images), " ".join(tokens), "<SINGLE>", frozenset(tokens))
 
 
-def test_price_and_size_win_over_a_likelier_draft(tiny_clip: Clip) -> None:
-    """A draft that leaves the price out must be better in everything else by far."""
-    drafts = [Draft("Куртка тёплая.", -0.2), Draft("Куртка за <PRICE>.", -3.0), Draft("Куртка тёплая!", -0.3)]
-    assert pick_best(tiny_clip, [prompt(tiny_clip, "<PRICE>")], [drafts]) == ["Куртка за <PRICE>."]
-
-
-def test_the_draft_with_most_of_the_seller_s_numbers_wins(tiny_clip: Clip) -> None:
-    """Numbers other than price and size count too, but less."""
-    query = prompt(tiny_clip, "<PRICE>", "<SIZE>", "<WEIGHT>", "<AGE>")
-    drafts = [Draft("<WEIGHT> <AGE> <PRICE>", -1.0), Draft("<PRICE> <SIZE>", -1.0), Draft("<SIZE> <PRICE> <AGE>", -1.0)]
-    assert pick_best(tiny_clip, [query], [drafts]) == ["<SIZE> <PRICE> <AGE>"]
-    assert pick_best(tiny_clip, [query], [drafts[:2]]) == ["<PRICE> <SIZE>"]
+def test_the_draft_whose_claims_the_facts_support_wins(tiny_clip: Clip) -> None:
+    """A claim that nobody makes costs more than likelihood gains."""
+    sheet = FactSheet.merge((), [Fact("item", "куртка", "photo", 0.9), Fact("hood", "есть", "photo", 0.9)], {})
+    drafts = [Draft("Куртка на молнии.", -0.2), Draft("Куртка с капюшоном.", -1.5), Draft("Платье.", -0.1)]
+    query = replace(prompt(tiny_clip), sheets=(sheet,))
+    assert pick_best(tiny_clip, [query], [drafts]) == ["Куртка с капюшоном."]
 
 
 def test_of_drafts_alike_in_the_rest_the_likelier_one_wins(tiny_clip: Clip) -> None:
@@ -60,8 +57,8 @@ def test_the_draft_that_the_others_agree_with_wins(tiny_clip: Clip) -> None:
 def test_each_prompt_gets_its_own_draft(tiny_clip: Clip) -> None:
     """Prompts with different numbers of drafts and photos do not mix."""
     query = [prompt(tiny_clip, photos=1), prompt(tiny_clip, "<PRICE>", photos=2), prompt(tiny_clip)]
-    drafts = [[Draft("Куртка", -1.0)], [Draft("Платье", -1.0), Draft("За <PRICE>", -1.0)], [Draft("Шапка", -1.0)]]
-    assert pick_best(tiny_clip, query, drafts) == ["Куртка", "За <PRICE>", "Шапка"]
+    drafts = [[Draft("Куртка", -1.0)], [Draft("Платье", -9.0), Draft("Юбка", -1.0)], [Draft("Шапка", -1.0)]]
+    assert pick_best(tiny_clip, query, drafts) == ["Куртка", "Юбка", "Шапка"]
 
 
 def test_equal_texts_agree_wholly_and_different_ones_not_at_all() -> None:

@@ -1,0 +1,119 @@
+"""Turn what the classifier reads on the photos of an album into facts: of one thing, or of each thing of a set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from inference.facts.lexicon import find_category, find_items, fold, get_colour_families, get_specific_kinds
+from inference.facts.sheet import FactSheet
+from inference.facts.types import Fact
+
+# Values that are less likely are no facts; of the groups with one right value at most so many are kept.
+MIN_PROBABILITY: Final = 0.1
+MAX_ALTERNATIVES: Final = 5
+# A single photo of a set names further things from this probability on.
+ALSO_SHOWN: Final = 0.2
+_ONE_VALUE: Final = ("item", "colour", "audience")
+
+
+class PhotoFacts(Protocol):
+    """The probabilities that the classifier gives for one photo: group → value → probability in [0, 1]."""
+
+    @property
+    def probabilities(self) -> Mapping[str, Mapping[str, float]]:
+        """Return them."""
+        ...
+
+
+def build_sheets(
+    seller: Sequence[Fact], photos: Sequence[PhotoFacts], thresholds: Mapping[str, float], *, is_set: bool
+) -> tuple[FactSheet, ...]:
+    """Return the merged facts of one thing, or of each thing of a set.
+
+    A seller who names one thing sells one, however different the photos look.
+    """
+    things = split_things(photos) if photos and is_set and _allows_set(seller) else [pool_photos(photos)]
+    return tuple(FactSheet.merge(seller, thing, thresholds) for thing in things)
+
+
+def _allows_set(seller: Sequence[Fact]) -> bool:
+    stated = [fact for fact in seller if fact.group == "item" and fact.source == "field"]
+    category = find_category(stated[0].words) if stated else None
+    names = {fold(item.value) for fact in stated for item in find_items(fact.words)}
+    return not stated or len(names) > 1 or (category is not None and not category.kinds)
+
+
+def pool_photos(photos: Sequence[PhotoFacts]) -> list[Fact]:
+    """Return the facts of one thing that all photos show, the likeliest of each group first.
+
+    Item, colour and audience take the mean of the photos. Of other properties the mean of the two surest photos counts:
+    a hood is seen from the front or from behind, seldom in every view.
+    """
+    if not photos:
+        return []
+    values: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for photo in photos:
+        for group, row in photo.probabilities.items():
+            for value, probability in row.items():
+                values[group, value].append(probability)
+    facts = [Fact(group, value, "photo", _pool(group, each)) for (group, value), each in values.items()]
+    facts.sort(key=lambda fact: -fact.probability)
+    return [fact for fact in facts if fact.probability >= MIN_PROBABILITY or _is_leading(fact, facts)]
+
+
+def _pool(group: str, probabilities: Sequence[float]) -> float:
+    best = probabilities if group in _ONE_VALUE else sorted(probabilities)[-2:]
+    return sum(best) / len(best)
+
+
+def _is_leading(fact: Fact, facts: Sequence[Fact]) -> bool:
+    """Return True for the likeliest items and colours: a category may leave only an unlikely one."""
+    if fact.group not in _ONE_VALUE:
+        return False
+    same = [other for other in facts if other.group == fact.group]
+    return fact in same[:MAX_ALTERNATIVES]
+
+
+def split_things(photos: Sequence[PhotoFacts]) -> list[list[Fact]]:
+    """Return the facts of each different thing of a set, in the order of the photos.
+
+    Photos that show the same kind of thing in the same colour show one thing. A single photo of a set may show several:
+    its likely items are taken apart.
+    """
+    if len(photos) == 1:
+        return _split_photo(photos[0])
+    things: list[list[PhotoFacts]] = []
+    for photo in photos:
+        same = next((thing for thing in things if _show_same(thing[0], photo)), None)
+        if same is None:
+            things.append([photo])
+        else:
+            same.append(photo)
+    return [pool_photos(thing) for thing in things]
+
+
+def _split_photo(photo: PhotoFacts) -> list[list[Fact]]:
+    facts = pool_photos([photo])
+    items = [fact for fact in facts if fact.group == "item"]
+    shown = items[:1] + [fact for fact in items[1:] if fact.probability >= ALSO_SHOWN]
+    different = [
+        fact
+        for number, fact in enumerate(shown)
+        if all(not get_specific_kinds(fact.value) & get_specific_kinds(other.value) for other in shown[:number])
+    ]
+    if len(different) == 1:
+        return [facts]
+    return [[fact] for fact in different]  # whose colour and sleeves the photo shows cannot be told
+
+
+def _show_same(first: PhotoFacts, second: PhotoFacts) -> bool:
+    (item, colour), (other, other_colour) = (
+        tuple(max(photo.probabilities[group].items(), key=lambda pair: pair[1])[0] for group in ("item", "colour"))
+        for photo in (first, second)
+    )
+    return bool(
+        get_specific_kinds(item) & get_specific_kinds(other)
+        and (get_colour_families(colour) & get_colour_families(other_colour) or colour == other_colour)
+    )

@@ -1,0 +1,134 @@
+"""Say the look of a thing from the facts alone: its name, its colour, and what the photos surely show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from random import Random
+from typing import Final
+
+from inference.facts.lexicon import (
+    find_category,
+    find_items,
+    find_noun,
+    fold,
+    get_colour_families,
+    get_gender,
+    load_groups,
+)
+from inference.facts.sheet import FactSheet
+from inference.facts.types import Claim
+from inference.masking.morphology import inflect, inflect_adjective
+
+MAX_CLAIMS: Final = 4
+NOUN_FIRST: Final = 0.3  # share of names like «Футболка синяя»
+# Nouns that stand in for those whose gender the dictionary does not know.
+_STAND_INS: Final = {"masc": "предмет", "femn": "вещь", "neut": "изделие", "plur": "вещи"}
+_SET_BEGINNINGS: Final = ("Продаю вместе", "В наборе", "Комплектом")
+
+
+def name_thing(sheet: FactSheet, seed: int = 0) -> str:
+    """Return the name of the thing with its colour: «Тёмно-синяя футболка», «Платье летнее, красное».
+
+    The seller's own words stay; a category gives way to the noun that the photos show. "" where nothing is known.
+    seed: chooses between «Синяя футболка» and «Футболка синяя».
+    """
+    draw = Random(f"name {seed}")
+    stated = [fact.words for fact in sheet.get_stated("item") if fact.source == "field"]
+    names = [words for words in stated if find_category(words) is None]
+    item, colours = sheet.item, sheet.colours
+    if not names:
+        category = find_category(stated[0]) if stated else None
+        if category and not category.kinds:  # «Пакет вещей»
+            return capitalize(
+                stated[0] if not item or item in fold(stated[0]) else f"{stated[0]}: {_add_colour(item, colours, draw)}"
+            )
+        name = item or (category.noun if category else "") or (stated[0] if stated else "")
+        return capitalize(_add_colour(name, colours, draw))
+    main, *others = sorted(names, key=lambda name: not any(find_items(name)))
+    models = [name for name in dict.fromkeys(others) if fold(name) not in fold(main)]
+    name = " ".join((main, *models))
+    if name == main and find_noun(main) and len(main.split()) == 1:
+        return capitalize(_add_colour(main.lower(), colours, draw))
+    return capitalize(
+        ", ".join((name, *(agree(colour, item or main) for colour in colours[:1] if not _has_colour(name))))
+    )
+
+
+def _has_colour(text: str) -> bool:
+    return any(get_colour_families(word) for word in text.split())
+
+
+def _add_colour(name: str, colours: Sequence[str], draw: Random) -> str:
+    """Return a noun with its colours: «чёрная футболка», «футболка чёрная с белым»."""
+    if not name or not colours or _has_colour(name):
+        return name
+    first, second = agree(colours[0], name), next((inflect(colour, {"neut", "ablt"}) for colour in colours[1:2]), None)
+    if second:
+        return f"{name} {first} с {second}"
+    return f"{name} {first}" if draw.random() < NOUN_FIRST else f"{first} {name}"
+
+
+def agree(adjective: str, noun: str) -> str:
+    """Return the adjective in the gender and number of a noun, also of one that the dictionary lacks."""
+    return inflect_adjective(adjective, _STAND_INS.get(get_gender(noun), noun))
+
+
+def compose_look(
+    sheet: FactSheet, clauses: Sequence[str] = (), claims: Sequence[Claim] = (), seed: int = 0
+) -> tuple[str, list[Claim]]:
+    """Return a sentence, without its full stop, that names the thing and says what the photos surely show.
+
+    clauses, claims: what a captioner wrote and the check left, the first clause with the name. Further clauses say what
+    is sure and not said yet, until there are `MAX_CLAIMS`. seed: varies the wording.
+    """
+    name = name_thing(sheet, seed)
+    head = clauses[0] if clauses else name
+    if not head:
+        return "", list(claims)
+    said = frozenset((claim.group, claim.value) for claim in claims if claim.kept)
+    room = MAX_CLAIMS - sum(group not in ("item", "colour") for group, _ in said)
+    added = list(list_clauses(sheet, said, seed))[: max(0, room)]
+    rest = [*clauses[1:], *(clause for clause, _ in added)]
+    if rest and head == name and rest[0].startswith(("с ", "в ", "на ", "без ")) and " с " not in head:
+        head = f"{head} {rest.pop(0)}"
+    return ", ".join((head, *map(lower_first, rest))), [*claims, *(claim for _, claim in added)]
+
+
+def list_clauses(sheet: FactSheet, said: Collection[tuple[str, str]], seed: int = 0) -> Iterator[tuple[str, Claim]]:
+    """Yield clauses for what the photos surely show and the text has not said yet, the surest first.
+
+    seed: chooses the wording.
+    """
+    draw = Random(f"clauses {seed}")
+    groups = {group for group, _ in said}
+    for fact in sheet.list_sure():
+        group = load_groups()[fact.group]
+        wordings = group.say.get(fact.value, ())
+        is_new = (fact.group not in groups) if group.is_exclusive else (fact.group, fact.value) not in said
+        is_named = any(fold(words)[:5] in fold(sheet.item) for words in wordings)  # «джинсовая ткань» of «джинсы»
+        if wordings and is_new and not is_named and not sheet.get_stated(fact.group):
+            groups.add(fact.group)
+            clause = agree(draw.choice(wordings), sheet.item)
+            yield clause, Claim(clause, fact.group, fact.value, "seen", kept=True)
+
+
+def compose_set(phrases: Sequence[str], beginning: str, seed: int) -> str:
+    """Return a sentence, without its full stop, that lists the things of a set.
+
+    phrases: one for each thing; equal ones are said once. beginning: the seller's words for the set, "" without.
+    """
+    *first, last = dict.fromkeys(phrases)
+    listed = f"{', '.join(first)} и {last}" if first else last
+    return f"{beginning or _SET_BEGINNINGS[seed % len(_SET_BEGINNINGS)]}: {listed}"
+
+
+def capitalize(text: str) -> str:
+    """Return the text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """Return the text with the first letter of an ordinary word in lower case; abbreviations and names stay."""
+    first = text.split(maxsplit=1)[0] if text else ""
+    is_ordinary = (first[1:].islower() and not first[:1].isascii()) or len(first) == 1
+    return text[:1].lower() + text[1:] if is_ordinary else text
