@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from inference.masking import words
 from inference.masking.morphology import lemmatize
 from inference.masking.numbers import YEARS, Number
-from inference.masking.prices import is_about_old_price, settle_prices
+from inference.masking.settle import is_about_old_price, settle_kinds
 
 TOKEN_KINDS: tuple[str, ...] = (
     "PRICE",
@@ -49,6 +49,7 @@ _SIZE_SHAPES = frozenset({"jeans", "latin", "loose", "cup"})
 # Numbers that stay the seller's phrase: they are no value of any kind, or two kinds are as likely.
 _UNKNOWN_SHAPES = frozenset({"token", "struck", "offer"})
 
+_SHORTEST_ARTICLE = 3  # «Шанель №5» has none
 _SIGNS = frozenset("-−–+")
 
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*|[%₽$€№+]"
@@ -61,6 +62,8 @@ _TIME = re.compile(r"\d?\d:[0-5]\d(?!\d)")
 _SCREEN = re.compile(r"[2458]K\Z")  # «4K» is a resolution
 _SO_MANY = re.compile(r"\bза\s\Z", re.IGNORECASE)
 _COST = re.compile(r"(?:\s?(?:шт|штук\w*|пары|вещи))?\s?[—–:=-]\s?\d")
+_COSTS = re.compile(r"\s?[—–:=-]\s?")
+_FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
 _CHILD = re.compile(r"\b(?:на|возраст\w*|мальчик\w*|девочк\w*|малыш\w*|реб[её]н\w*|дет\w*)\W", re.IGNORECASE)
 _FOREIGN_MONEY = re.compile(
     r"доллар|usd|\$|евро(?!п)|eur|€|тенге|₸|гривн|₴|юан|бел\.?\s?руб|byn|сомах|сумах|лари|драм|у\.\s?е", re.IGNORECASE
@@ -85,7 +88,7 @@ def classify_numbers(text: str, numbers: Sequence[Number]) -> list[str]:
         is_listed = _LISTED.fullmatch(text, number.end, following.start)
         if is_unknown and is_listed and _is_plausible(kinds[index + 1], number):
             kinds[index] = kinds[index + 1]
-    return settle_prices(text, numbers, kinds)
+    return settle_kinds(text, numbers, kinds)
 
 
 def _classify(text: str, number: Number, line: int, before: int, previous: str | None) -> str:
@@ -101,8 +104,17 @@ def _classify(text: str, number: Number, line: int, before: int, previous: str |
     label = _find_label(left)
     if number.shape == "phone" and label not in ("ARTICLE", "UNK_VAL"):
         return "PHONE"
-    if _SO_MANY.search(between) and number.unit is None and _COST.match(text, number.end) and number.amounts[0] <= 10:
+    if (
+        _SO_MANY.search(between)
+        and number.unit is None
+        and _COST.match(text, number.end)
+        and number.amounts[:1] <= (10,)
+    ):
         return "QUANTITY"
+    if previous == "QUANTITY" and number.unit is None and _COSTS.fullmatch(between) and number.amounts >= (50,):
+        return "PRICE"
+    if _FRACTION.fullmatch(number.text) and label != "SIZE":
+        return "UNK_VAL"
     unit = _find_unit_kind(text, number, label, left, previous)
     if label and (unit is None or unit in _UNITS_OF.get(label, ())) and _is_plausible(label, number):
         return "UNK_VAL" if label == "PRICE" and unit is None and _FOREIGN_MONEY.search(left) else label
@@ -118,7 +130,8 @@ def _classify(text: str, number: Number, line: int, before: int, previous: str |
 def _extract_words(between: str, after_number: bool) -> str:
     """Return the text between two numbers without the unit of the first one and without finished clauses."""
     unit = _WORD_AFTER.match(between) if after_number else None
-    if unit and words.get_unit_kind(unit[1]) and _WORDS.search(between, unit.end(1)):
+    kind = words.get_unit_kind(unit[1]) if unit else None
+    if unit and kind and (kind not in ("SIZE", "HEIGHT") or _WORDS.search(between, unit.end(1))):
         between = between[unit.end(1) :]
     return _CLAUSE_END.split(between)[-1]
 
@@ -214,9 +227,9 @@ def _inherit_kind(line: str, left: str, label: str | None, number: Number, previ
         return kind
     if number.shape == "sides":
         return "LENGTH"
-    if "№" in left:
+    if "№" in left and len(number.text) >= _SHORTEST_ARTICLE:
         return "ARTICLE"
-    is_span_of_years = number.shape == "range" and len(number.amounts) == 2 and min(number.amounts) in YEARS
+    is_span_of_years = number.shape in ("range", "list") and len(number.amounts) == 2 and min(number.amounts) in YEARS
     return "YEAR" if is_span_of_years and _is_year(number) else "UNK_VAL"
 
 
@@ -224,7 +237,7 @@ def _is_plausible(kind: str, number: Number) -> bool:
     if kind == "YEAR":
         return _is_year(number)
     if kind == "PHONE":
-        return number.shape not in ("range", "sides", "code") and len(re.sub(r"\D", "", number.text)) >= 5
+        return number.shape not in ("range", "list", "sides", "code") and len(re.sub(r"\D", "", number.text)) >= 5
     if number.shape == "code":
         return kind in ("ARTICLE", "SIZE")
     if number.shape == "sides":
@@ -238,6 +251,8 @@ def _is_year(number: Number) -> bool:
     if number.shape == "date":
         return re.search(r"(?:19|20)\d\d\Z", number.text) is not None
     first, *others = number.amounts or (0.0,)
+    if number.unit and number.unit.name in ("г", "год") and not number.has_unit:
+        return True
     return (
         first in YEARS
         and number.factor == 1

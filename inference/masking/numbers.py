@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from inference.masking.numerals import find_prices_in_words
-from inference.masking.shapes import AMOUNT, DASH, DIGIT, NUMBER, PLAIN, SPACE, TIMES, read_amount
+from inference.masking.shapes import AMOUNT, DIGIT, NUMBER, PLAIN, SPACE, TIMES, read_amount
 from inference.masking.units import Measure, Unit, find_currency_before, match_measure
 
 # Units that ads and models add themselves, so that they stay beside the token: «<PRICE> руб.», «<LENGTH> см».
@@ -17,7 +17,8 @@ _AMOUNT, _PLAIN = re.compile(AMOUNT), re.compile(PLAIN)
 _NEXT = rf"(?=[+−–-]?{DIGIT})[+−–-]?"
 # What joins two amounts into one value: sides, or the ends of a range.
 _BY = re.compile(rf"{SPACE}?{TIMES}{SPACE}?[ШВГДшвгд]?(?={DIGIT})|{SPACE}на{SPACE}(?={DIGIT})")
-_GLUED = re.compile(rf"{DASH}(?={DIGIT})")
+_GLUED = re.compile(rf"[-‐‑‒–—−](?={DIGIT})")
+_SLASH = re.compile(rf"{SPACE}?/{SPACE}?(?={DIGIT})")
 _SPACED = re.compile(
     rf"{SPACE}?(?:\.\.\.?|…){SPACE}?(?={DIGIT})|{SPACE}[-–—]{SPACE}?(?={DIGIT})|[-–—]{SPACE}(?={DIGIT})"
 )
@@ -31,6 +32,7 @@ _WIDEST_SMALL = 2
 _NEXT_NUMBER = re.compile(r"[\s:№—–-]{0,3}[\d<]")
 _PLACE = re.compile(r"\.?\s?[А-ЯЁ][а-яё]")
 YEARS = range(1950, 2040)
+_YEARS_WITH_UNIT = range(1800, 2100)
 
 # A dash is a minus before a share, a temperature or the end of a range, elsewhere punctuation: «Цена -500».
 _MINUS = re.compile(r"(?:(?<![^\s(:])|\A)[−–-]\Z")
@@ -39,20 +41,23 @@ _BELOW_ZERO = re.compile(rf"(?<![^\W_])(?:до|от|при){SPACE}(?:[+−–-]|
 _LOWERED = re.compile(r"(?:сни[жз]|уцен|сбав|скину|скид|уступ|упал|подешев)\w*[^\n.;!?\d]{0,25}\Z", re.IGNORECASE)
 
 # The sum from which delivery is free, and the things for which a discount is given, belong to the value.
-_ABOUT_ORDER = r"(?:,?\s(?:доставка|при|если|вы|заказ\w*|покупк\w*|сумм\w*|на|в|чек\w*|корзин\w*|любой|общей))*"
+_ABOUT_ORDER = r"(?:,?\s(?:доставка|для|при|если|вы|заказ\w*|покупк\w*|сумм\w*|на|в|чек\w*|корзин\w*|любой|общей))*"
 _FREE_FROM = re.compile(
     rf"бесплатн\w*{_ABOUT_ORDER}\s(?:от|свыше|более|больше|выше|дороже|с)\s(?:суммы\s)?\Z", re.IGNORECASE
 )
-_FROM_SUM = re.compile(r"(?<!\w)(?:при|на)?(?:\s?(?:заказе|покупке|сумму))?\s?(?:от|свыше|более)\s\Z", re.IGNORECASE)
+_FROM_SUM = re.compile(
+    r"(?<!\w)(?:(?:при\s)?(?:заказ\w*|покупк\w*|сумм\w*)\s)?(?:от|свыше|более|больше|на(?:\sсумму)?(?:\sот)?)\s\Z",
+    re.IGNORECASE,
+)
 _IS_FREE = re.compile(r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:[—–:-]\s?)?(?:доставка\s)?бесплатн\w*", re.IGNORECASE)
 _FOR_THINGS = re.compile(
-    r"\s(?:(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?|от|за)\s\d+(?:-?[хти]{1,2})?"
+    r"\s(?:(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?|от|за)\s\d+(?:-?[хти]{1,2})?(?:\sи\s(?:более|больше))?"
     r"\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*",
     re.IGNORECASE,
 )
 
 _ABBREVIATION = re.compile(
-    r"(?:тыс|тр?|т\.?\s?р|руб|млн|млрд|мес|шт|дн|нед|мин|гр|г|уп|чел|стр|дюйм|у\.?\s?е)\Z", re.IGNORECASE
+    r"(?:тыс|тр?|т\.?\s?р|руб|млн|млрд|мес|шт|дн|нед|мин|гр|г|уп|чел|стр|дюйм|у\.?\s?е|\.\s?р)\Z", re.IGNORECASE
 )
 _STOP_INSIDE = re.compile(r"\.(?:\s?[,;)(/–—-]|\s[а-яё]|[^\S\n]*(?:\n|\Z))")
 
@@ -79,7 +84,7 @@ class Number:
     """One value of an ad.
 
     text: the phrase as it was typed, ad[start:end].
-    shape: the pattern that found it («phone», «code», «amount» …), «range», «sides», «free» or «words».
+    shape: the pattern that found it («phone», «code», «amount» …), «range», «list», «sides», «free» or «words».
     amounts: the amounts of the phrase, multipliers included, in order; none for shapes without any.
     unit: the unit, be it a part of the phrase or the word behind it; of «40EU/26см» the first.
     has_unit: whether the unit is a part of the phrase.
@@ -212,7 +217,7 @@ def _read_side(text: str, start: int) -> _Side:
     )
     if is_next_label or (measure.unit and measure.unit.name == "г" and _PLACE.match(text, measure.end)):
         measure = Measure(1, None, match.end(), match.end())
-    is_year = measure.unit is not None and measure.unit.name in ("г", "год") and amount in YEARS
+    is_year = measure.unit is not None and measure.unit.name in ("г", "год") and amount in _YEARS_WITH_UNIT
     stays_outside = measure.unit is None or measure.unit.name in OUTSIDE or is_year
     is_priced = measure.factor > 1 and measure.unit is not None and measure.unit.kind == "PRICE"
     inner_end = measure.multiplier_end if stays_outside and not is_priced else measure.end
@@ -237,11 +242,13 @@ def _read_next_side(text: str, sides: list[_Side], floor: int, shape: str) -> tu
     for end in dict.fromkeys((last.end, last.inner_end, last.amount_end)):
         if shape != "range" and (joiner := _BY.match(text, end)):
             return "sides", _read_side(text, joiner.end())
+        if shape in ("amount", "range", "list") and (joiner := _SLASH.match(text, end)):
+            return "list", _read_side(text, joiner.end())
         if shape != "amount":
             continue
         if joiner := _GLUED.match(text, end):
             side = _read_side(text, joiner.end())
-            return ("range", side) if _have_one_unit(last, side) or joiner[0] == "/" else None
+            return ("range", side) if _have_one_unit(last, side) else None
         if joiner := _SPACED.match(text, end):
             side = _read_side(text, joiner.end())
             return ("range", side) if _have_one_unit(last, side) and _are_ends(last, side) else None
@@ -288,7 +295,7 @@ def _find_start(text: str, start: int, floor: int, shape: str) -> tuple[int, Uni
     if below:
         return start - 1 if text[start - 1] in "+−–-" else text.rindex("минус", floor, start), None
     currency = find_currency_before(text, floor, start)
-    if currency:
+    if currency and not _SIZE_DIRECTLY_BEFORE.search(text, floor, currency[0]):
         return currency
     is_share = re.match(rf"{PLAIN}{SPACE}?(?:%|°|градус)", text[start : start + _MAX_DISTANCE]) is not None
     return (start - 1 if is_share and _MINUS.search(text, floor, start) else start), None

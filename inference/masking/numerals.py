@@ -38,7 +38,7 @@ _NUMERALS: dict[str, float] = {
     r"сем(?:ьдесят|идесяти)": 70,
     r"вос(?:емьдесят|ьмидесяти)": 80,
     r"девяност[оа]": 90,
-    r"ст[оа]|сотн[яию]|сотк[аиу]|стольник\w?": 100,
+    r"ст[оа]|сотн[яию]|сотен|сотк[аиу]|стольник\w?": 100,
     r"двести|двухсот": 200,
     r"триста|тр[её]хсот": 300,
     r"четыр(?:еста|[её]хсот)": 400,
@@ -48,6 +48,7 @@ _NUMERALS: dict[str, float] = {
     r"вос(?:емьсот|ьмисот)": 800,
     r"девят(?:ьсот|исот)": 900,
     r"полу?тысячи": 500,
+    r"полмиллиона": 500_000,
     r"тысяч\w*|тыс\.?|тыщ\w*|косар\w*": 1_000,
     r"миллион\w*|млн|лям\w*": 1_000_000,
 }
@@ -86,7 +87,9 @@ def read_numeral(words: str) -> float:
     total = pending = 0.0
     for word in re.findall(_WORD, words, re.IGNORECASE):
         value = next(value for pattern, value in _WORDS.items() if pattern.fullmatch(word))
-        if value >= 1_000:
+        if value == 100 and pending and word[:3].lower() == "сот":
+            pending *= value
+        elif value >= 1_000 and value != 500_000:
             total += (pending or 1) * value
             pending = 0.0
         else:

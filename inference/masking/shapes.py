@@ -23,15 +23,15 @@ KEYCAP = "\ufe0f?\u20e3\ufe0f?"
 _THOUSANDS = rf"(?:{SPACE}|['’ʼ‘`´_·.])"
 _GROUPED = rf"{DIGIT}{{1,3}}(?:{_THOUSANDS}{DIGIT}{{3}})+(?!{DIGIT}|{STRIKE})(?:[.,]{DIGIT}{{1,2}}(?!{DIGIT}))?"
 PLAIN = rf"{DIGIT}+(?:[.,:]{DIGIT}+)*"
-_PART = rf"(?:{SPACE}(?:[1-9]/[2-9](?!\d)|[¼-¾⅐-⅞])|{SPACE}с{SPACE}половиной(?!\w))"
+_PART = rf"(?:(?:{SPACE}и)?{SPACE}(?:[1-9]/[2-9](?!\d)|[¼-¾⅐-⅞])|{SPACE}с{SPACE}половиной(?!\w))"
 AMOUNT = rf"(?:(?:{DIGIT}{KEYCAP}{SPACE}?)*{DIGIT}{KEYCAP}|{_GROUPED}|{PLAIN}{_PART}?)"
 
-_PHONE_GAP = rf"(?:[()–.-]|{SPACE}){{0,4}}"
+_PHONE_GAP = rf"(?:[()/–.-]|{SPACE}){{0,4}}"
 _PHONE = "|".join(
     (
         # With the code of a country, or 8 and the code of a place: 10 to 12 digits more, in any pieces.
         rf"\+{SPACE}?[1-9]{_PHONE_GAP}(?:\d{_PHONE_GAP}){{9,11}}\d",
-        rf"(?<![\d+.,])[78](?={SPACE}?[(.-]?{SPACE}?[3489]\d\d){_PHONE_GAP}(?:\d{_PHONE_GAP}){{9}}\d",
+        rf"(?<![\d+.,])[78](?={SPACE}?[(./-]?{SPACE}?[3489]\d\d){_PHONE_GAP}(?:\d{_PHONE_GAP}){{9}}\d",
         # A mobile phone without its first digit: «903 123 45 67», «(903)1234567».
         rf"(?<![\d+])(?:\(9\d\d\){SPACE}?|9\d\d[ -])\d{{3}}[ -]?\d\d[ -]?\d\d",
     )
@@ -42,18 +42,25 @@ _LOOSE = r"(?:[2-9]?[xхXХ]{1,4}[sсlлSСLЛ]|[smlмлSMLСМЛ])"
 # «H&M», «L'Oreal», «S.Oliver» and «S-образный» contain no size, «р.L» does.
 _OPEN = r"(?<![\w&'’])(?<!& )(?:(?<!\.)|(?<=р\.)|(?<=разм\.))"
 _CLOSE = r"(?![\w'’]| ?&|\.\w|\. Oliver|-[^\W\d_]{2})"
-_CUP = r"(?<![\w.,])(?:[6-9][05]|1[01][05])[A-HАВСЕ]{1,2}(?:/[A-H])?(?!\w)"
+_CUP = (
+    r"(?<![\w.,])(?:[6-9][05]|1[01][05])(?:[A-HАВСЕ]{1,2}(?:/[A-H])?(?!\w)"
+    rf"|{SPACE}[A-HВС](?=[,;)/\n]|\.?\Z))"
+)
 
 _SIZE_PREFIX = r"(?:eur?|us|uk|rus?|it|fr|int|size|no|[rp]|[sml]|x+[sl]|art)"
 _CODE = rf"(?<![\w.])(?!{_SIZE_PREFIX}-?\d)[A-Za-z]+(?:-[A-Za-z]+)?-?\d[\dA-Za-z]*(?:-[\dA-Za-z]+)*(?!\w)"
 _DATE = r"(?<![\d.,])\d\d?\.\d\d?\.(?:\d\d){1,2}(?![\d.]\d|\d)"
 _SERIES = r"(?<![\d.,])\d+(?:[-‐–]\d+){2,}(?![.,]?\d)"
-_FEET = rf"(?<![\d'’])[3-7]{SPACE}?['’′]{SPACE}?\d{{1,2}}(?:[\"”″]|'')?(?!\d)"
+_FEET = (
+    rf"(?<![\d'’])[3-7](?:{SPACE}?['’′]{SPACE}?\d{{1,2}}(?:[\"”″]|'')?(?!\d)"
+    rf"|{SPACE}?(?:фут\w*|ft){SPACE}\d{{1,2}}{SPACE}?(?:дюйм\w*|in))"
+)
 _OFFER = rf"(?<![\d,.])\d\d?{SPACE}по{SPACE}цене{SPACE}\d\d?(?!\d)|(?<!\d)\d\+\d(?:{SPACE}?={SPACE}?\d)?(?!\d)"
-_SETS = rf"(?<![\d,.])\d{SPACE}в{SPACE}\d(?![\d:.,/-])"
+_SETS = rf"(?<![\d,.])\d{SPACE}в{SPACE}\d(?![\d:/-]|[.,]\d)"
 _STRUCK = "|".join(
     (
-        rf"(?=(?:[^\n<]{STRIKE}){{0,60}}{DIGIT}{STRIKE})(?:[^\n<]{STRIKE})+",
+        rf"(?<=[\s:(]){STRIKE}(?:[^\s<]{STRIKE})*{DIGIT}(?!{STRIKE})",
+        rf"(?=(?:[^\n<]{STRIKE}){{0,60}}{DIGIT}{STRIKE})[^\s<]{STRIKE}(?:[^\n<]{STRIKE})*",
         r"~{1,2}(?=[^\s~])[^~\n<]{0,20}\d[^~\n<]{0,20}(?<=\S)~{1,2}(?!\d)",
         r"<(?:s|del|strike)>[^<\n]{0,20}\d[^<\n]{0,20}</(?:s|del|strike)>",
     )

@@ -48,6 +48,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("дюйм", "LENGTH", r"дюйм\w*|inch(?:es)?|[\"”″]|''"),
     Unit("фут", "LENGTH", r"фут(?:а|ов|ы)?|ft|feet"),
     Unit("кг", "WEIGHT", r"кг|килограмм\w*|kg"),
+    Unit("г/м²", "UNK_VAL", r"гр?/(?:м[²2]|кв\.?\s?м)"),
     Unit("г", "WEIGHT", r"гр|грамм\w*|г|gr?"),
     Unit("год", "AGE", r"лет|год(?:а|у|ов|ы|ом|ам)?|годик\w*|(?<=-)лет\w+|years?"),
     Unit("мес", "AGE", r"мес(?:яц\w*|ячн\w*)?|months?|mos?"),

@@ -1,4 +1,4 @@
-"""Tell the price that is asked from old prices, prices in a shop, sizes written «46 р.» and lone numbers."""
+"""Settle the kinds that only the whole ad tells: old prices, sizes written «46 р.», numbers without a word."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 from inference.masking.numbers import Number
-from inference.masking.words import is_short_rouble
+from inference.masking.words import get_hint_kind, is_short_rouble
 
 # Words before a price that is not asked, with nothing but a few words between.
 _OLD_BEFORE = re.compile(
     r"(?<!\w)(?:был[аои]?|раньше|прежде|прежн\w+|стар\w+\s(?:цен\w+|стоимост\w+)|старая|до\sскидки|вместо|изначальн\w+"
-    r"|первоначальн\w+|(?:на|по)\s(?:бирк\w+|ценник\w+|чек\w*)|в\s(?:магазин\w+|рознице|бутике|салоне|тц)"
+    r"|первоначальн\w+|(?:на|по)\s(?:бирк\w+|ценник\w+|чек\w*)|в\s(?:магазин\w+|рознице|бутике|салоне|тц|цум\w*|гум\w*)"
     r"|на\s(?:сайте|wb|вб|озон\w*|ozon|вайлдбер\w+)|розничн\w+|рыночн\w+|магазинн\w+|стоил[аои]?|обошл[аио]\w*"
     r"|купил\w*|куплен\w*|покупал\w*|приобр\w+|брал[аи]?|взял[аи]?|заказывал\w*|закупочн\w+|was|old\sprice|retail)(?!\w)"
     r"[^\n;!?]{0,30}\Z"
@@ -34,7 +34,8 @@ _NEW_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _NEW_AFTER = re.compile(
-    r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:за\s)?нов(?:ая|ые|ое|ый|ую)(?!\w)(?![\s—–:-]{0,3}(?:за\s)?\d)", re.IGNORECASE
+    r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:(?:за|сто[ия]т|стоил\w)\s)?нов(?:ая|ые|ое|ый|ую)(?!\w)(?![\s—–:-]{0,3}(?:за\s)?\d)",
+    re.IGNORECASE,
 )
 # Between an old price and the one asked: «2̶5̶0̶0̶ 1800», «снизила с 3000 до 2000», «старая 2000, новая 1200».
 _THEN_ASKED = re.compile(
@@ -48,24 +49,30 @@ _MONEY_WORD = re.compile(
 )
 
 _SIZES = frozenset({*range(16, 75), *range(80, 177, 6)})
+_COMMON_SIZES = frozenset(range(38, 65, 2))
 _ITEM_BEFORE = re.compile(r"[^\W\d_][^\n]*[,;.)]\s?\Z|[^\W\d_][^\n]*\s[—–-]\s\Z")
 _ITEM_AFTER = re.compile(r"\s?(?:[,;.!?)]|торг|\n|\Z)")
 _CHEAPEST = 50
 _LEAST_PRICE = 100
 
 
-def settle_prices(text: str, numbers: Sequence[Number], kinds: Sequence[str]) -> list[str]:
+def settle_kinds(text: str, numbers: Sequence[Number], kinds: Sequence[str]) -> list[str]:
     """Return the kinds with every price that is not asked as an UNK_VAL, so that nobody writes it as the price.
 
-    «37 р.» becomes a SIZE where it is one, and a lone round number at the end of an ad without any price its PRICE.
+    «37 р.» becomes a SIZE where it is one. Numbers that are items of their own become the SIZE of a garment and the
+    PRICE of an ad that names none: «Парка, 50-52, 8 000».
     """
     settled = list(kinds)
-    _settle_sizes(text, numbers, settled)
+    _settle_short_roubles(text, numbers, settled)
     _settle_old_prices(text, numbers, settled)
-    if "PRICE" not in kinds:
-        lone = [index for index, number in enumerate(numbers) if settled[index] == "UNK_VAL" and _is_lone(text, number)]
-        if len(lone) == 1:
-            settled[lone[0]] = "PRICE"
+    for kind, may_be in (("SIZE", _may_be_lone_size), ("PRICE", _may_be_lone_price)):
+        lone = [
+            index
+            for index, number in enumerate(numbers)
+            if settled[index] == "UNK_VAL" and may_be(text, number) and _is_item(text, number)
+        ]
+        if len(lone) == 1 and kind not in kinds:
+            settled[lone[0]] = kind
     return settled
 
 
@@ -74,7 +81,7 @@ def is_about_old_price(before: str) -> bool:
     return _OLD_BEFORE.search(_ASKED.split(_CLAUSE.split(before)[-1])[-1]) is not None
 
 
-def _settle_sizes(text: str, numbers: Sequence[Number], kinds: list[str]) -> None:
+def _settle_short_roubles(text: str, numbers: Sequence[Number], kinds: list[str]) -> None:
     """Turn «46-48 р.» into sizes; a single number that may be either is one only beside another price."""
     prices = [index for index, kind in enumerate(kinds) if kind == "PRICE"]
     doubtful = [index for index in prices if _may_be_size(text, numbers[index])]
@@ -104,7 +111,7 @@ def _settle_old_prices(text: str, numbers: Sequence[Number], kinds: list[str]) -
         after_old = number.shape == "struck"
         if follows_old and _may_be_price(number):
             kinds[index] = "PRICE"
-        elif kinds[index] in ("PRICE", "DISCOUNT") and not (number.unit and number.unit.name == "%"):
+        elif kinds[index] in ("PRICE", "DISCOUNT", "UNK_VAL") and _may_be_price(number):
             before = _ASKED.split(_CLAUSE.split(text[end : number.start])[-1])[-1]
             after_old = bool(_OLD_BEFORE.search(before) or _OLD_AFTER.match(text, number.end))
             if after_old:
@@ -120,20 +127,24 @@ def _settle_old_prices(text: str, numbers: Sequence[Number], kinds: list[str]) -
 
 def _may_be_price(number: Number) -> bool:
     is_money = number.unit is None or number.unit.kind == "PRICE"
-    return bool(number.amounts) and number.shape != "sides" and is_money and number.amounts[0] >= _CHEAPEST
-
-
-def _is_lone(text: str, number: Number) -> bool:
-    """Return True for a round number that is an item of its own: «Куртка, размер 50, 7 500»."""
-    if number.shape != "amount" or number.unit or not number.text[-1].isdigit():
-        return False
-    line = text.rfind("\n", 0, number.start) + 1
-    before = text[line : number.start]
-    is_grouped = re.search(r"\d\D\d{3}\Z", number.text) is not None
-    is_round = number.amounts[0] >= _LEAST_PRICE and (is_grouped or number.amounts[0] % 50 == 0)
     return (
-        is_round
-        and ":" not in before
-        and bool(_ITEM_BEFORE.search(before))
-        and bool(_ITEM_AFTER.match(text, number.end))
+        bool(number.amounts) and number.shape not in ("sides", "free") and is_money and number.amounts[0] >= _CHEAPEST
     )
+
+
+def _is_item(text: str, number: Number) -> bool:
+    """Return True for a number between commas of a free text, with words before it: «Куртка, 50-52, 7 500»."""
+    before = text[text.rfind("\n", 0, number.start) + 1 : number.start]
+    return ":" not in before and bool(_ITEM_BEFORE.search(before)) and bool(_ITEM_AFTER.match(text, number.end))
+
+
+def _may_be_lone_size(text: str, number: Number) -> bool:
+    is_garment = any(get_hint_kind(word) == "SIZE" for word in re.findall(r"[^\W\d_]+", text[: number.start])[:8])
+    return is_garment and not number.unit and bool(number.amounts) and _COMMON_SIZES.issuperset(number.amounts)
+
+
+def _may_be_lone_price(text: str, number: Number) -> bool:
+    if number.shape != "amount" or number.unit or not text[number.end - 1].isdigit():
+        return False
+    is_grouped = re.search(r"\d\D\d{3}\Z", number.text) is not None
+    return number.amounts[0] >= _LEAST_PRICE and (is_grouped or number.amounts[0] % 50 == 0)
