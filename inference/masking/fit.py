@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from inference.masking.kinds import find_labels
 from inference.masking.mask import get_kind
 from inference.masking.numbers import Number, find_numbers
-from inference.masking.units import Unit, match_measure
+from inference.masking.numbers.units import Unit, match_measure
 
 UNKNOWN = "<TORN>"  # not a kind, so no input has a value for it
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from inference.masking.keys import Key, make_key
 from inference.masking.kinds import classify_numbers, find_labels
 from inference.masking.numbers import find_numbers
+from inference.masking.numbers.keys import Key, make_key
 
 
 class _Statement(NamedTuple):
@@ -22,7 +22,8 @@ def measure_kept(source: str, text: str) -> float | None:
     """Return the share of the numbers of `source` that `text` repeats under the right label, in [0, 1].
 
     A number is a value with its unit and its kind: «цена 500» is not kept by «размер 500», «60 евро» not by «60 руб.».
-    Spellings may differ, and a value that the source repeats counts once. None for a source without numbers.
+    Spellings may differ, and a value that the source repeats counts once; what the seller struck through need not be
+    kept. None for a source without numbers.
     """
     said, written = set(_read_statements(source)), set(_read_statements(text))
     kept = [any(_repeats(each, other) for other in written) for each in said]
@@ -32,7 +33,7 @@ def measure_kept(source: str, text: str) -> float | None:
 def _read_statements(text: str) -> Iterator[_Statement]:
     numbers = list(find_numbers(text))
     for number, kind, label in zip(numbers, classify_numbers(text, numbers), find_labels(text, numbers), strict=True):
-        if number.shape != "token":
+        if number.shape not in ("token", "struck"):
             is_misnamed = label is not None and kind == "UNK_VAL" and not number.has_unit
             yield _Statement(make_key(number), str(label) if is_misnamed else kind, label is not None)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from inference.masking import words
 from inference.masking.morphology import lemmatize
 from inference.masking.numbers import YEARS, Number
-from inference.masking.settle import is_about_old_price, settle_kinds
+from inference.masking.settle import settle_kinds, tells_old_price
 
 TOKEN_KINDS: tuple[str, ...] = (
     "PRICE",
@@ -50,6 +50,7 @@ _SIZE_SHAPES = frozenset({"jeans", "latin", "loose", "cup"})
 _UNKNOWN_SHAPES = frozenset({"token", "struck", "offer"})
 
 _SHORTEST_ARTICLE = 3  # «Шанель №5» has none
+_SIDES = frozenset("ДШВГ")  # «Д 120 Ш 60 В 75»
 _SIGNS = frozenset("-−–+")
 
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*|[%₽$€№+]"
@@ -64,6 +65,8 @@ _SO_MANY = re.compile(r"\bза\s\Z", re.IGNORECASE)
 _COST = re.compile(r"(?:\s?(?:шт|штук\w*|пары|вещи))?\s?[—–:=-]\s?\d")
 _COSTS = re.compile(r"\s?[—–:=-]\s?")
 _FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
+# The name of a field, also where several stand in one line: «Размер: 44. Доставка — почтой, 300 руб.»
+_NAME = re.compile(r"(?:\A|[.!?;]\s)([^\n.:!?;—]{2,40}?)(?::|\s[—–]\s)[^\n:]*\Z", re.IGNORECASE)
 _CHILD = re.compile(r"\b(?:на|возраст\w*|мальчик\w*|девочк\w*|малыш\w*|реб[её]н\w*|дет\w*)\W", re.IGNORECASE)
 _FOREIGN_MONEY = re.compile(
     r"доллар|usd|\$|евро(?!п)|eur|€|тенге|₸|гривн|₴|юан|бел\.?\s?руб|byn|сомах|сумах|лари|драм|у\.\s?е", re.IGNORECASE
@@ -165,6 +168,8 @@ def _find_label(left: str) -> str | None:
 def _get_label_kind(nearest: list[str], index: int) -> str | None:
     if nearest == ["ОТ"]:
         return "GIRTH"
+    if nearest[-1] in _SIDES and index == len(nearest) - 1:
+        return "LENGTH"
     kind = words.get_label_kind(nearest[index])
     is_included = index > 0 and nearest[index - 1].lower() in words.INCLUDING
     return None if kind in ("DELIVERY", "DISCOUNT") and is_included else kind
@@ -183,7 +188,7 @@ def _find_unit_kind(text: str, number: Number, label: str | None, left: str, pre
         return "YEAR"
     is_young = bool(number.amounts) and max(number.amounts) <= 36
     is_child = label == "AGE" or _CHILD.search(left) is not None or (previous == "SIZE" and left.strip() in ("(", ","))
-    if unit in ("г", "м") and number.text.endswith(("г", "м")) and is_young and is_child:
+    if unit in ("г", "м") and number.text.rstrip(".").endswith(("г", "м")) and is_young and is_child:
         return "AGE"
     if unit == "₽" and label == "SIZE" and words.is_short_rouble(text, number.end):
         return None
@@ -221,8 +226,8 @@ def _inherit_kind(line: str, left: str, label: str | None, number: Number, previ
     new_item = re.search(r"[,.]", left) and previous != "SIZE"
     if previous and only_fillers and not new_item and _is_plausible(previous, number):
         return previous
-    name, colon, _ = line.partition(":")
-    kind = _find_label(name.replace(",", " ")) if colon and label is None else None
+    name = _NAME.search(line)
+    kind = _find_label(name[1].replace(",", " ")) if name and label is None else None
     if kind and _is_plausible(kind, number):
         return kind
     if number.shape == "sides":
@@ -269,7 +274,7 @@ def find_labels(text: str, numbers: Sequence[Number]) -> list[str | None]:
         before = max(line, numbers[index - 1].end if index else 0)
         left = _extract_words(text[before : number.start], before > line)
         nearest = [word for word in _split_nearest_words(left) if word.lower() not in words.FILLERS]
-        is_old_price = is_about_old_price(left)
+        is_old_price = tells_old_price(text, number, left)
         is_hinted = bool(nearest) and words.get_hint_kind(nearest[-1]) is not None
         labels.append(None if is_hinted or is_old_price else _find_label(" ".join(nearest[-2:])))
     return labels

@@ -7,10 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from inference.listing.types import Masked
-from inference.masking.keys import Key, make_key, parse_key, split_number
 from inference.masking.kinds import classify_numbers
-from inference.masking.numbers import Number, find_numbers, get_unit_text
-from inference.masking.shapes import TOKEN
+from inference.masking.numbers import Number, find_numbers
+from inference.masking.numbers.keys import Key, make_key, parse_key, split_number
+from inference.masking.numbers.phrases import get_unit_text
+from inference.masking.numbers.shapes import TOKEN
 
 
 def mask(text: str) -> Masked:

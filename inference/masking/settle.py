@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from inference.masking.numbers import Number
+from inference.masking.numbers.shapes import ARROW, ROUBLES
 from inference.masking.words import get_hint_kind, is_short_rouble
 
 # Words before a price that is not asked, with nothing but a few words between.
@@ -19,8 +20,8 @@ _OLD_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _OLD_AFTER = re.compile(
-    r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:\(?(?:был[аои]?|раньше|в\s(?:магазин\w+|рознице|бутике)|на\sсайте|по\sчеку"
-    r"|на\sбирке|до\sскидки|стар\w+\sцен\w+)(?!\w)(?![\s—–:-]{0,3}(?:за\s)?\d)|[-=—–]*(?:>|→|➡|⇒|➔|⟶))",
+    rf"{ROUBLES}?(?:\s?\(?(?:был[аои]?|раньше|в\s(?:магазин\w+|рознице|бутике)|на\sсайте|по\sчеку"
+    rf"|на\sбирке|до\sскидки|стар\w+\sцен\w+)(?!\w)(?![\s—–:-]{{0,3}}(?:за\s)?\d)|{ARROW})",
     re.IGNORECASE,
 )
 # A word that opens a new statement about the price, after which the words before no longer count.
@@ -34,7 +35,7 @@ _NEW_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _NEW_AFTER = re.compile(
-    r"(?:\s?(?:руб\w*|р|₽)(?!\w)\.?)?\s?(?:(?:за|сто[ия]т|стоил\w)\s)?нов(?:ая|ые|ое|ый|ую)(?!\w)(?![\s—–:-]{0,3}(?:за\s)?\d)",
+    rf"{ROUBLES}?\s?(?:(?:за|сто[ия]т|стоил\w)\s)?нов(?:ая|ые|ое|ый|ую)(?!\w)(?![\s—–:-]{{0,3}}(?:за\s)?\d)",
     re.IGNORECASE,
 )
 # Between an old price and the one asked: «2̶5̶0̶0̶ 1800», «снизила с 3000 до 2000», «старая 2000, новая 1200».
@@ -76,9 +77,10 @@ def settle_kinds(text: str, numbers: Sequence[Number], kinds: Sequence[str]) -> 
     return settled
 
 
-def is_about_old_price(before: str) -> bool:
-    """Return True where the words before a number tell of a price that is not asked: «было», «в магазине»."""
-    return _OLD_BEFORE.search(_ASKED.split(_CLAUSE.split(before)[-1])[-1]) is not None
+def tells_old_price(text: str, number: Number, before: str) -> bool:
+    """Return True where the words around a number tell of a price that is not asked: «было», «в магазине»."""
+    before = _ASKED.split(_CLAUSE.split(before)[-1])[-1]
+    return _OLD_BEFORE.search(before) is not None or _OLD_AFTER.match(text, number.end) is not None
 
 
 def _settle_short_roubles(text: str, numbers: Sequence[Number], kinds: list[str]) -> None:
@@ -112,17 +114,22 @@ def _settle_old_prices(text: str, numbers: Sequence[Number], kinds: list[str]) -
         if follows_old and _may_be_price(number):
             kinds[index] = "PRICE"
         elif kinds[index] in ("PRICE", "DISCOUNT", "UNK_VAL") and _may_be_price(number):
-            before = _ASKED.split(_CLAUSE.split(text[end : number.start])[-1])[-1]
-            after_old = bool(_OLD_BEFORE.search(before) or _OLD_AFTER.match(text, number.end))
+            before = text[end : number.start]
+            after_old = tells_old_price(text, number, before)
             if after_old:
                 kinds[index] = "UNK_VAL"
-            elif kinds[index] == "PRICE" and (_NEW_BEFORE.search(before) or _NEW_AFTER.match(text, number.end)):
+            elif kinds[index] == "PRICE" and _tells_price_of_new(text, number, before):
                 weak.append(index)
         if kinds[index] == "PRICE" or after_old:
             end = number.end
     if kinds.count("PRICE") > len(weak):
         for index in weak:
             kinds[index] = "UNK_VAL"
+
+
+def _tells_price_of_new(text: str, number: Number, before: str) -> bool:
+    clause = _CLAUSE.split(before)[-1]
+    return _NEW_BEFORE.search(clause) is not None or _NEW_AFTER.match(text, number.end) is not None
 
 
 def _may_be_price(number: Number) -> bool:

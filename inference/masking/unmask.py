@@ -10,7 +10,7 @@ from inference.masking.erase import GAP, erase_unknown_numbers
 from inference.masking.fit import UNKNOWN, fit_values
 from inference.masking.kinds import TOKEN_KINDS
 from inference.masking.mask import mask_against
-from inference.masking.shapes import DIGIT, TOKEN
+from inference.masking.numbers.shapes import DIGIT, TOKEN
 
 # A < and the start of a kind that do not make a token: «<SIZа_2>», «<PRI». Ads have no words in angle brackets that
 # start so.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from inference.masking.morphology import lemmatize
-from inference.masking.units import get_unit, is_multiplier
+from inference.masking.numbers.units import get_unit, is_multiplier
 
 
 def _invert(rows: Mapping[str, str]) -> dict[str, str]:

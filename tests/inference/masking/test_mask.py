@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inference.listing.types import Masked
 from inference.masking import mask, mask_against, restore
-from inference.masking.shapes import DIGIT
+from inference.masking.numbers.shapes import DIGIT
 
 WORDS = (
     "Цена цена: размер Размер: руб. р 5 42 500 1\u00a0200 44-46 XL M хл W30 L32 < > PRICE <PRICE> <SIZE_2> <IMG_1>"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.masking import TOKEN_KINDS, mask, mask_against, unmask
-from inference.masking.shapes import DIGIT
+from inference.masking.numbers.shapes import DIGIT
 
 LISTINGS = Path(__file__).resolve().parents[4] / "shared/data/clothing/listings.jsonl"
 VALUES = {

@@ -6,9 +6,10 @@ import math
 import re
 from typing import NamedTuple
 
-from inference.masking.numbers import OUTSIDE, Number, find_numbers
-from inference.masking.numerals import read_numeral
-from inference.masking.shapes import DASH, KEYCAP, SPACE, STRIKE, TIMES
+from inference.masking.numbers.find import find_numbers
+from inference.masking.numbers.numerals import read_numeral
+from inference.masking.numbers.shapes import DASH, KEYCAP, SPACE, STRIKE, TIMES
+from inference.masking.numbers.types import OUTSIDE, Number
 
 _LOOK_ALIKES = str.maketrans("ХСМЛВАЕ", "XSMLBAE")
 _SPELLED_BY_LETTERS = ("jeans", "latin", "loose", "code", "cup")

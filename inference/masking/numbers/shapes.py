@@ -17,6 +17,8 @@ SPACE = "[ \u00a0\u2000-\u200a\u202f\u205f\u3000]"
 DASH = "[-‐‑‒–—−/]"
 TIMES = "[xхXХ×*✕✖]"
 STRIKE = "[\u0334-\u0338]"
+ROUBLES = r"(?:[^\S\n]?(?:руб\w*|р|₽)(?!\w)\.?)"
+ARROW = rf"{SPACE}?[-=—–]*(?:>|→|➡\ufe0f?|⇒|➔|⟶)"  # from an old price to the one asked
 KEYCAP = "\ufe0f?\u20e3\ufe0f?"
 
 # Amounts: «1'500», «12 000,50», «5️⃣0️⃣», «38 2/3», «2 с половиной».

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from inference.masking.units import Unit, match_unit
+from inference.masking.numbers.units import Unit, match_unit
 
 # Spellings in every case, and the value that each adds to the words before it; a thousand and more multiplies them.
 _NUMERALS: dict[str, float] = {
