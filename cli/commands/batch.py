@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from cli.output import to_json
 from cli.parser import Parser, non_negative_int, positive_int
+from cli.photos import create_folder, save_photos
 from inference.checkpoints.registry import get_card
 from inference.errors import InvalidInput, Message, catch_invalid, map_valid
 from inference.listing.files import catch_os_errors, load_overrides, load_uploads
@@ -50,6 +51,7 @@ def add(parser: Parser) -> None:
     command.add_option("--checkpoint", Message("help-checkpoint"), metavar="NAME", default="mini")
     command.add_option("--batch-size", Message("help-batch-size"), metavar="N", type=positive_int, default=16)
     command.add_option("--seed", Message("help-seed"), metavar="N", type=non_negative_int, default=0)
+    command.add_option("--save-photos", Message("help-save-photos"), metavar="DIR", type=Path)
     command.add_option("--moderation", Message("help-moderation-settings"), metavar="FILE", type=Path)
 
 
@@ -57,6 +59,8 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Answer the lines that have no answer in OUT."""
     with catch_os_errors(arguments.listings), arguments.listings.open("rb") as listings:
         total = sum(1 for _ in listings)
+    if arguments.save_photos:
+        create_folder(arguments.save_photos)
     with _remove_if_empty(arguments.out):
         done = _truncate_to_answers(arguments.listings, arguments.out)
         if done < total:
@@ -87,10 +91,11 @@ def _append_answers(arguments: argparse.Namespace, translate: Translate, done: i
         tqdm(total=total, initial=done, file=sys.stderr) as progress,
     ):
         lines = islice(listings, done, None)
-        items = (_parse_item(line, arguments.listings.parent, arguments.seed) for line in lines)
+        items = (_parse_item(line, arguments) for line in lines)
         for batch in _prefetch(_split(items, arguments.batch_size)):
             for answer in _describe(describer, batch, translate):
-                out.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                # An id may hold half of a surrogate pair: it is written as the escape that it came as.
+                out.write(json.dumps(answer, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
             out.flush()
             progress.update(len(batch))
 
@@ -135,9 +140,17 @@ def _read_json(line: bytes) -> dict[str, object]:
     return row if isinstance(row, dict) else {}
 
 
-def _parse_item(line: bytes, folder: Path, seed: int) -> _Item:
+def _parse_item(line: bytes, arguments: argparse.Namespace) -> _Item:
     row = _read_json(line)
-    return _Item(row.get("id"), catch_invalid(lambda: build_job(read_submission(row, folder), seed=seed)))
+    return _Item(row.get("id"), catch_invalid(_build_job, row, arguments))
+
+
+def _build_job(row: dict[str, object], arguments: argparse.Namespace) -> Job:
+    """Return the job of a line, with its photos saved where that is asked for. Raises `InvalidInput`."""
+    job = build_job(read_submission(row, arguments.listings.parent), seed=arguments.seed)
+    if arguments.save_photos:
+        save_photos(arguments.save_photos, row.get("id"), job.listing.photos)
+    return job
 
 
 def read_submission(row: dict[str, object], folder: Path) -> Submission:

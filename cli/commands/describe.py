@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cli.output import format_page, format_reasons, to_json
 from cli.parser import Parser, non_negative_int
+from cli.photos import create_folder, save_photos
 from inference.checkpoints.registry import get_card
 from inference.errors import Message
 from inference.listing.files import load_overrides, load_uploads, read_text
@@ -30,6 +31,7 @@ def add(parser: Parser) -> None:
     command.add_option("--numbers", Message("help-numbers"), choices=("values", "blanks"), default="values")
     command.add_option("--seed", Message("help-seed"), metavar="N", type=non_negative_int, default=0)
     command.add_option("--json", Message("help-json"), action="store_true")
+    command.add_option("--save-photos", Message("help-save-photos"), metavar="DIR", type=Path)
     command.add_option("--moderation", Message("help-moderation-settings"), metavar="FILE", type=Path)
 
 
@@ -38,6 +40,9 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
     attributes = read_text(arguments.attributes_file) if arguments.attributes_file else arguments.attributes
     # Validate before the models are loaded, which takes seconds.
     job = build_job(Submission(load_uploads(arguments.photos), attributes), arguments.numbers, arguments.seed)
+    if arguments.save_photos:
+        create_folder(arguments.save_photos)
+        save_photos(arguments.save_photos, 0, job.listing.photos)
     get_card(arguments.checkpoints, "captioner", arguments.checkpoint)
     from inference.serving.loader import load_describer  # torch: not for --help
 

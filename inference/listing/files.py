@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def catch_os_errors(path: Path) -> Iterator[None]:
-    """Turn a failure of the block to open or read `path` into `InvalidInput`."""
+    """Turn a failure of the block to open, read or write `path` into `InvalidInput`."""
     try:
         yield
     except FileNotFoundError as error:
         raise InvalidInput("file-missing", file=str(path)) from error
     except IsADirectoryError as error:
         raise InvalidInput("file-is-folder", file=str(path)) from error
-    except NotADirectoryError as error:
+    except (NotADirectoryError, FileExistsError) as error:
         raise InvalidInput("folder-is-file", file=str(path)) from error
     except UnicodeDecodeError as error:
         raise InvalidInput("file-not-text", file=str(path)) from error
