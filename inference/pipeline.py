@@ -19,7 +19,7 @@ from inference.captioners.base import Captioner, Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, Message, first_line
-from inference.facts.album import build_sheets
+from inference.facts.album import MIN_PROBABILITY, build_sheets
 from inference.facts.photos import PhotoClassifier
 from inference.facts.seller import read_seller_facts
 from inference.facts.writer import write_text
@@ -212,6 +212,6 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         moderation=job.moderation,
         scores=job.scores,
         timings=replace(job.timings, total_s=sum(astuple(job.timings))),
-        facts=tuple(dict.fromkeys(fact for sheet in job.sheets for fact in sheet.facts)),
+        facts=tuple(dict.fromkeys(f for sheet in job.sheets for f in sheet.facts if f.probability >= MIN_PROBABILITY)),
         claims=job.claims,
     )

@@ -10,9 +10,8 @@ from inference.facts.lexicon import find_category, find_items, fold, get_colour_
 from inference.facts.sheet import FactSheet
 from inference.facts.types import Fact
 
-# Values that are less likely are no facts; of the groups with one right value at most so many are kept.
+# Properties that are less likely are no facts. Unlikely items and colours are: a category may leave nothing else.
 MIN_PROBABILITY: Final = 0.1
-MAX_ALTERNATIVES: Final = 5
 # A single photo of a set names further things from this probability on.
 ALSO_SHOWN: Final = 0.2
 _ONE_VALUE: Final = ("item", "colour", "audience")
@@ -39,10 +38,10 @@ def build_sheets(
 
 
 def _allows_set(seller: Sequence[Fact]) -> bool:
+    """Return False where the seller names one thing, in the words of no category."""
     stated = [fact for fact in seller if fact.group == "item" and fact.source == "field"]
-    category = find_category(stated[0].words) if stated else None
     names = {fold(item.value) for fact in stated for item in find_items(fact.words)}
-    return not stated or len(names) > 1 or (category is not None and not category.kinds)
+    return len(names) != 1 or find_category(stated[0].words) is not None
 
 
 def pool_photos(photos: Sequence[PhotoFacts]) -> list[Fact]:
@@ -58,22 +57,16 @@ def pool_photos(photos: Sequence[PhotoFacts]) -> list[Fact]:
         for group, row in photo.probabilities.items():
             for value, probability in row.items():
                 values[group, value].append(probability)
-    facts = [Fact(group, value, "photo", _pool(group, each)) for (group, value), each in values.items()]
+    facts = [Fact(group, value, "photo", _pool(group, each, len(photos))) for (group, value), each in values.items()]
     facts.sort(key=lambda fact: -fact.probability)
-    return [fact for fact in facts if fact.probability >= MIN_PROBABILITY or _is_leading(fact, facts)]
+    return [fact for fact in facts if fact.probability >= MIN_PROBABILITY or fact.group in _ONE_VALUE]
 
 
-def _pool(group: str, probabilities: Sequence[float]) -> float:
-    best = probabilities if group in _ONE_VALUE else sorted(probabilities)[-2:]
+def _pool(group: str, probabilities: Sequence[float], photos: int) -> float:
+    if group in _ONE_VALUE:
+        return sum(probabilities) / photos
+    best = sorted(probabilities)[-2:]
     return sum(best) / len(best)
-
-
-def _is_leading(fact: Fact, facts: Sequence[Fact]) -> bool:
-    """Return True for the likeliest items and colours: a category may leave only an unlikely one."""
-    if fact.group not in _ONE_VALUE:
-        return False
-    same = [other for other in facts if other.group == fact.group]
-    return fact in same[:MAX_ALTERNATIVES]
 
 
 def split_things(photos: Sequence[PhotoFacts]) -> list[list[Fact]]:

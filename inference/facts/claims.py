@@ -21,10 +21,12 @@ from inference.facts.lexicon import (
     find_items,
     find_values,
     fold,
+    get_colour_families,
     get_kinds,
     get_specific_kinds,
     is_adjective,
     is_neutral_word,
+    load_groups,
 )
 from inference.facts.sheet import FactSheet
 from inference.facts.types import Claim, Decision
@@ -133,29 +135,38 @@ def _check_head(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: 
     tail = clause[item.end :].strip()
     tail_judged = [(mention, sheet.judge(mention)) for mention in find_mentions(tail)]
     has_own_colour = tail_judged and tail_judged[0][0].group == "colour" and tail_judged[0][0].start == 0
-    kept = "" if has_own_colour else _repair(tail, tail_judged, sheet)
+    kept = "" if has_own_colour else _repair(tail, tail_judged, sheet, sheet.colours[1:])
     name = name_thing(sheet, seed)
     return f"{name}, {kept}" if kept and " с " in name else f"{name} {kept}".strip()
 
 
 def _check_clause(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: FactSheet, checked: Checked) -> str:
     """Return what stays of a clause behind the first; "" if nothing does."""
-    kept = _repair(clause, judged, sheet)
+    kept = _repair(clause, judged, sheet, sheet.colours[1:])
     claims = {(mention.group, mention.value) for mention in find_mentions(kept) if mention.group != "colour"}
     is_new = not claims <= checked.said and not _stems(kept) <= _stems(" ".join(checked.clauses))
     return kept if claims and is_new else ""
 
 
 def _is_supported(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: FactSheet) -> bool:
-    return all(verdict in _SUPPORTED for _, verdict in judged) and _repair(clause, judged, sheet) == clause
+    return (
+        all(verdict in _SUPPORTED for _, verdict in judged) and _repair(clause, judged, sheet, sheet.colours) == clause
+    )
 
 
-def _repair(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: FactSheet) -> str:
-    """Return a clause without adjectives that nobody knows; "" where that does not mend it."""
+def _repair(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: FactSheet, colours: Sequence[str]) -> str:
+    """Return a clause without adjectives that nobody knows; "" where that does not mend it.
+
+    colours: those that the clause may name; of the other colour words nobody knows what they are the colour of.
+    """
     is_false = any(verdict not in _SUPPORTED and mention.group != "colour" for mention, verdict in judged)
-    if is_false or _NUMBER.search(clause):  # the seller's numbers are said by rule
+    is_sellers = any(m.group in load_groups() and load_groups()[m.group].is_seller_only for m, _ in judged)
+    claimed = [(mention.group, mention.value) for mention, _ in judged if mention.group != "colour"]
+    is_repeated = len(set(claimed)) < len(claimed)
+    # What only the seller knows, and all numbers, are said by rule.
+    if is_false or is_sellers or is_repeated or _NUMBER.search(clause):
         return ""
-    supported = [mention for mention, verdict in judged if verdict in _SUPPORTED]
+    supported = [mention for mention, _ in judged if mention.group != "colour" or _is_one_of(mention.value, colours)]
     kept: list[str] = []
     end = 0
     for word in WORD.finditer(clause):
@@ -171,6 +182,12 @@ def _repair(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: Fact
     words = [fold(word) for word in WORD.findall(text)]
     is_whole = bool(words) and words[-1] not in _JOINING and len(set(words)) == len(words)
     return text if is_whole and any(supported) and reads_well(text) else ""
+
+
+def _is_one_of(word: str, colours: Sequence[str]) -> bool:
+    """Return True for a word of one of the colours; «чёрно-белый» is of two."""
+    families = get_colour_families(word)
+    return any(families <= get_colour_families(colour) for colour in colours)
 
 
 def reads_well(text: str) -> bool:

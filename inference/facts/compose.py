@@ -37,21 +37,23 @@ def name_thing(sheet: FactSheet, seed: int = 0) -> str:
     names = [words for words in stated if find_category(words) is None]
     item, colours = sheet.item, sheet.colours
     if not names:
-        category = find_category(stated[0]) if stated else None
-        if category and not category.kinds:  # «Пакет вещей»
-            return capitalize(
-                stated[0] if not item or item in fold(stated[0]) else f"{stated[0]}: {_add_colour(item, colours, draw)}"
-            )
-        name = item or (category.noun if category else "") or (stated[0] if stated else "")
-        return capitalize(_add_colour(name, colours, draw))
+        return capitalize(_name_category(stated[0] if stated else "", sheet, draw))
     main, *others = sorted(names, key=lambda name: not any(find_items(name)))
     models = [name for name in dict.fromkeys(others) if fold(name) not in fold(main)]
+    if not models and find_noun(main):  # a single word
+        return capitalize(_add_colour(find_noun(main) if main.isascii() else main.lower(), colours, draw))
     name = " ".join((main, *models))
-    if name == main and find_noun(main) and len(main.split()) == 1:
-        return capitalize(_add_colour(main.lower(), colours, draw))
-    return capitalize(
-        ", ".join((name, *(agree(colour, item or main) for colour in colours[:1] if not _has_colour(name))))
-    )
+    said = colours[:1] if not _has_colour(name) else ()
+    return capitalize(", ".join((name, *(agree(colour, item or main) for colour in said))))
+
+
+def _name_category(words: str, sheet: FactSheet, draw: Random) -> str:
+    """Return the name of a thing of a category: «белая футболка», «Пакет вещей: белая футболка»."""
+    category = find_category(words) if words else None
+    item = _add_colour(sheet.item, sheet.colours, draw)
+    if category is None or category.kinds or category.says_nothing:
+        return item or (category.noun if category else "") or words
+    return f"{words}: {item}" if item and sheet.item not in fold(words) else words
 
 
 def _has_colour(text: str) -> bool:
@@ -60,7 +62,7 @@ def _has_colour(text: str) -> bool:
 
 def _add_colour(name: str, colours: Sequence[str], draw: Random) -> str:
     """Return a noun with its colours: «чёрная футболка», «футболка чёрная с белым»."""
-    if not name or not colours or _has_colour(name):
+    if not find_noun(name) or not colours or _has_colour(name):
         return name
     first, second = agree(colours[0], name), next((inflect(colour, {"neut", "ablt"}) for colour in colours[1:2]), None)
     if second:
@@ -108,7 +110,8 @@ def list_clauses(sheet: FactSheet, said: Collection[tuple[str, str]], seed: int 
         is_named = any(fold(words)[:5] in fold(sheet.item) for words in wordings)  # «джинсовая ткань» of «джинсы»
         if wordings and is_new and not is_named and not sheet.get_stated(fact.group):
             groups.add(fact.group)
-            clause = agree(draw.choice(wordings), sheet.item)
+            words = draw.choice(wordings)
+            clause = words if " " in words else agree(words, sheet.item)
             yield clause, Claim(clause, fact.group, fact.value, "seen", kept=True)
 
 
@@ -119,7 +122,9 @@ def compose_set(phrases: Sequence[str], beginning: str, seed: int) -> str:
     """
     *first, last = dict.fromkeys(phrases)
     listed = f"{', '.join(first)} и {last}" if first else last
-    return f"{beginning or _SET_BEGINNINGS[seed % len(_SET_BEGINNINGS)]}: {listed}"
+    category = find_category(beginning)
+    opening = "" if category and category.says_nothing else beginning
+    return f"{opening or _SET_BEGINNINGS[seed % len(_SET_BEGINNINGS)]}: {listed}"
 
 
 def capitalize(text: str) -> str:

@@ -40,13 +40,13 @@ class Group:
     """A property of things.
 
     values: name → pattern over folded text. say: name → wordings of a caption, none for what is never said from a
-    photo. kinds: of the things that can have it. is_exclusive: its values rule each other out. is_seller_only: no
-    photo shows it.
+    photo. kinds: name → kinds of the things that can have it. is_exclusive: its values rule each other out.
+    is_seller_only: no photo shows it.
     """
 
     values: Mapping[str, re.Pattern[str]]
     say: Mapping[str, tuple[str, ...]]
-    kinds: frozenset[str]
+    kinds: Mapping[str, frozenset[str]]
     is_exclusive: bool
     is_seller_only: bool = False
 
@@ -63,13 +63,13 @@ def load_groups() -> Mapping[str, Group]:
         name: Group(
             _compile(table["values"]),
             {value: tuple(row["say"]) for value, row in table["values"].items()},
-            frozenset(table["of"].split()),
+            {value: frozenset(row.get("of", table["of"]).split()) for value, row in table["values"].items()},
             table["exclusive"],
         )
         for name, table in _load("groups").items()
     }
     stated = {
-        name: Group(_compile(table["values"]), {}, frozenset({"goods"}), False, is_seller_only=True)
+        name: Group(_compile(table["values"]), {}, {}, False, is_seller_only=True)
         for name, table in _load("seller").items()
     }
     return visible | stated
@@ -176,10 +176,14 @@ def get_specific_kinds(noun: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A section of a classifieds site: the kinds of its things (none for all), and the noun for one of them, or ""."""
+    """A section of a classifieds site: the kinds of its things (none for all), and the noun for one of them, or "".
+
+    says_nothing: its words («Другое») tell a buyer nothing.
+    """
 
     kinds: frozenset[str]
     noun: str
+    says_nothing: bool
 
 
 def find_category(text: str) -> Category | None:
@@ -187,7 +191,7 @@ def find_category(text: str) -> Category | None:
     folded = fold(text).strip()
     for row in _load("things")["categories"]:
         if re.search(row["pattern"], folded):
-            return Category(frozenset(row["kinds"]), row.get("noun", ""))
+            return Category(frozenset(row["kinds"]), row.get("noun", ""), row.get("says_nothing", False))
     return None
 
 

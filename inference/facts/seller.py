@@ -13,6 +13,7 @@ from inference.facts.lexicon import (
     find_noun,
     find_values,
     fold,
+    get_kinds,
     load_fields,
     load_groups,
 )
@@ -43,7 +44,8 @@ def read_seller_facts(attributes: Attributes, item: str = "") -> tuple[Fact, ...
 
 def _read(name: str, value: str) -> Iterator[Fact]:
     group = get_group(name)
-    if noun := find_noun(name):  # «Куртка: синяя»
+    noun = find_noun(name) if "clothes" in get_kinds(find_noun(name)) else ""
+    if noun:  # «Куртка: синяя»
         yield Fact("item", noun, "field", words=name)
     if group == "text":
         yield from _read_text(value)

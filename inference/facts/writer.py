@@ -6,7 +6,7 @@ The module knows no models: it gets a draft about the look and facts, and return
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inference.facts.claims import check_set, check_text, find_mentions
@@ -16,7 +16,7 @@ from inference.facts.prose import end_sentence, is_greeting, tidy_text
 from inference.facts.realise import realise_fields
 from inference.facts.seller import get_group
 from inference.facts.sheet import FactSheet
-from inference.facts.types import Claim
+from inference.facts.types import Claim, Fact
 from inference.listing.types import Attributes
 
 MAX_ADDED_CLAIMS: Final = 3
@@ -69,10 +69,16 @@ def _has_item_field(attributes: Attributes) -> bool:
 def _write_look(draft: str, sheets: Sequence[FactSheet], seed: int) -> tuple[str, list[Claim]]:
     if len(sheets) > 1:
         category = next((fact.words for fact in sheets[0].get_stated("item")), "")
-        phrases, claims = check_set(draft, sheets)
-        return compose_set(phrases, category, seed), claims
+        phrases, claims = check_set(draft, [replace(sheet, facts=_drop_items(sheet)) for sheet in sheets])
+        if phrases:
+            return compose_set(phrases, category, seed), claims
     checked = check_text(draft, sheets[0], seed)
     return compose_look(sheets[0], checked.clauses, checked.claims, seed)
+
+
+def _drop_items(sheet: FactSheet) -> tuple[Fact, ...]:
+    """Return the facts without the seller's words for the whole set, so that each thing is named by its photos."""
+    return tuple(fact for fact in sheet.facts if fact.group != "item" or fact.source == "photo")
 
 
 def _add_to_story(sheet: FactSheet, story: str, seed: int) -> tuple[str, list[Claim]]:

@@ -48,6 +48,7 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     assert {"футболка", "джинсы"} <= set(clip_card.knows)
     assert "match_threshold" in clip_card.calibration
     tiny.save_toxicity_card(root / "toxicity" / "mini")
+    tiny.save_photo_card(root / "facts" / "mini")
     describer = load_describer(root)
     assert isinstance(describer.models.captioner, PrefixCaptioner)
     describer.models.captioner.sampling = Sampling(drafts=2, max_things_tokens=5, max_text_tokens=10)

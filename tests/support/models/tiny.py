@@ -134,9 +134,14 @@ def save_root(root: Path) -> None:
         Card(folder=root / "captioner" / "mini", family="prefix", version="1", max_photos=10, requires=("clip/mini",))
     )
     save_card(Card(folder=root / "diversity" / "mini", family="album", version="1", requires=("clip/mini",)))
-    save_photo_classifier(photo_classifier(), root / "facts" / "mini")
-    save_card(Card(folder=root / "facts" / "mini", family="efficientnet-lite", version="1"))
+    save_photo_card(root / "facts" / "mini")
     save_toxicity_card(root / "toxicity" / "mini")
+
+
+def save_photo_card(folder: Path) -> None:
+    """Save an untrained classifier of photos."""
+    save_photo_classifier(photo_classifier(), folder)
+    save_card(Card(folder=folder, family="efficientnet-lite", version="1"))
 
 
 def save_toxicity_card(folder: Path) -> None:

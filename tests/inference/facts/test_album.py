@@ -1,0 +1,66 @@
+"""Photos of one thing are pooled, photos of different things are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.facts.album import build_sheets, pool_photos, split_things
+from inference.facts.photos import PhotoFacts
+from inference.facts.seller import read_seller_facts
+from inference.listing.attributes import parse_attributes
+
+
+def photo(item: str, colour: str, hood: float = 0.0, also: str = "шапка", share: float = 0.8) -> PhotoFacts:
+    return PhotoFacts(
+        {"item": {item: share, also: 1 - share}, "colour": {colour: 0.9, "серый": 0.1}, "hood": {"есть": hood}}
+    )
+
+
+def test_items_are_averaged_and_properties_take_the_two_surest_photos() -> None:
+    facts = pool_photos([photo("куртка", "синий", 0.9), photo("куртка", "синий", 0.8), photo("пальто", "синий", 0.1)])
+    found = {(fact.group, fact.value): fact.probability for fact in facts}
+    assert found["item", "куртка"] == pytest.approx(1.6 / 3)
+    assert found["hood", "есть"] == pytest.approx(0.85)
+    assert found["colour", "синий"] == pytest.approx(0.9)
+
+
+def test_the_likeliest_comes_first_and_unlikely_properties_are_no_facts() -> None:
+    facts = pool_photos([photo("куртка", "синий", 0.05)])
+    assert [fact.value for fact in facts] == ["синий", "куртка", "шапка", "серый"]
+
+
+def test_photos_of_the_same_kind_and_colour_show_one_thing() -> None:
+    photos = [
+        photo("куртка", "синий"),
+        photo("пальто", "тёмно-синий"),
+        photo("платье", "синий"),
+        photo("куртка", "белый"),
+    ]
+    assert [thing[0].value for thing in split_things(photos)] == ["синий", "синий", "белый"]
+
+
+def test_one_photo_of_a_set_names_its_likely_items() -> None:
+    things = split_things([photo("куртка", "синий", also="джинсы", share=0.6)])
+    assert [[fact.value for fact in thing] for thing in things] == [["куртка"], ["джинсы"]]
+    assert len(split_things([photo("куртка", "синий", also="пальто", share=0.6)])) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "things"),
+    [
+        ("", 2),
+        ("Предмет одежды: Пакет вещей", 2),
+        ("Предмет одежды: Куртка", 1),
+        ("Предмет одежды: Куртка и платье", 2),
+    ],
+)
+def test_a_seller_who_names_one_thing_sells_one(text: str, things: int) -> None:
+    photos = [photo("куртка", "синий"), photo("платье", "белый")]
+    seller = read_seller_facts(parse_attributes(text))
+    assert len(build_sheets(seller, photos, {}, is_set=True)) == things
+    assert len(build_sheets(seller, photos, {}, is_set=False)) == 1
+
+
+def test_without_photos_there_are_the_seller_s_facts() -> None:
+    (sheet,) = build_sheets(read_seller_facts(parse_attributes("Предмет одежды: Куртка")), [], {}, is_set=False)
+    assert sheet.item == "куртка"

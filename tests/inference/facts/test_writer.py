@@ -1,0 +1,96 @@
+"""A text names the thing, says what is sure, and keeps everything that the seller said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from inference.facts.seller import read_seller_facts
+from inference.facts.sheet import FactSheet
+from inference.facts.types import Fact
+from inference.facts.writer import has_something_to_sell, write_text
+from inference.listing.attributes import parse_attributes
+
+DRESS = (
+    Fact("item", "платье", "photo", 0.9),
+    Fact("colour", "тёмно-синий", "photo", 0.9),
+    Fact("sleeve", "короткий", "photo", 0.9),
+)
+SKIRT = (Fact("item", "юбка", "photo", 0.9), Fact("colour", "белый", "photo", 0.9))
+
+
+def write(text: str = "", draft: str = "", photo: Sequence[Fact] = (), seed: int = 1) -> str:
+    attributes = parse_attributes(text)
+    sheet = FactSheet.merge(read_seller_facts(attributes), photo, {})
+    return write_text(draft, [sheet], attributes, seed).text
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("", "Тёмно-синее платье"),
+        ("Предмет одежды: Платья", "Тёмно-синее платье"),
+        ("Предмет одежды: Платье летнее", "Платье летнее, тёмно-синее"),
+        ("Цвет: красный", "Красное платье"),
+        ("Предмет одежды: Юбка", "Тёмно-синяя юбка"),
+        ("Предмет одежды: Куртка\nНазвание: The North Face 1996", "Куртка The North Face 1996, тёмно-синяя"),
+        ("Предмет одежды: Пакет вещей", "Пакет вещей: тёмно-синее платье"),
+        ("Предмет одежды: Другое", "Тёмно-синее платье"),
+    ],
+)
+def test_the_thing_is_named_first(text: str, begins: str) -> None:
+    assert write(text, photo=DRESS).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Услуга: Ремонт обуви", "Ремонт обуви."),
+        ("Название: Термос-бутылка\nЦвет: чёрный", "Термос-бутылка, чёрный."),
+        ("Предмет одежды: Топы и футболки", "Топы и футболки."),
+        ("Предмет одежды: Платья", "Платье."),
+        ("Item: T-shirt", "Футболка."),
+        ("футболка М, 500₽, торг", "Футболка М, 500₽, торг."),
+    ],
+)
+def test_the_seller_s_words_alone_give_a_text(text: str, written: str) -> None:
+    assert write(text) == written
+
+
+def test_free_text_stays_and_gets_what_the_photos_add() -> None:
+    assert write("платье Zara, 44", photo=DRESS) == "Платье Zara, 44. Короткий рукав."
+    assert write("платье с длинным рукавом", photo=DRESS) == "Платье с длинным рукавом."
+
+
+def test_the_look_leads_where_the_text_names_nothing() -> None:
+    assert write("Отдам в хорошие руки", photo=SKIRT) == "Белая юбка. Отдам в хорошие руки."
+
+
+def test_a_supported_draft_is_kept() -> None:
+    assert write(draft="Тёмно-синее платье, рукав короткий, V-образный вырез", photo=DRESS) == (
+        "Тёмно-синее платье, рукав короткий."
+    )
+
+
+def test_other_seeds_give_other_texts() -> None:
+    assert len({write("Цена: 500", photo=DRESS, seed=seed) for seed in range(20)}) > 5
+
+
+def test_a_set_names_each_thing_once() -> None:
+    attributes = parse_attributes("Предмет одежды: Пакет вещей\nРазмер: 44")
+    seller = read_seller_facts(attributes)
+    sheets = [FactSheet.merge(seller, photo, {}) for photo in (DRESS, SKIRT, SKIRT)]
+    text = write_text("", sheets, attributes, 3).text
+    assert text.startswith("Пакет вещей: тёмно-синее платье и белая юбка.")
+    assert "44" in text
+
+
+def test_nothing_known_gives_no_text() -> None:
+    assert write("Здравствуйте!") == ""
+    assert write() == ""
+
+
+@pytest.mark.parametrize(("text", "sells"), [("Привет", False), ("", False), ("Цена: 500", True), ("Платье", True)])
+def test_a_greeting_sells_nothing(text: str, sells: bool) -> None:
+    assert has_something_to_sell(parse_attributes(text)) is sells
