@@ -59,6 +59,7 @@ def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lamb
     with _measure(passed, "generate_s"):
         classify_diversity(passed, models.diversity)
         read_facts(passed, models.photo_classifier)
+        passed = [job for job in passed if not job.only_facts]
         mask_numbers(passed)
         caption(passed, models.captioner)
         write(passed, models.checks)

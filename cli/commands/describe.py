@@ -29,6 +29,7 @@ def add(parser: Parser) -> None:
     )
     command.add_option("--checkpoint", Message("help-checkpoint"), metavar="NAME", default="mini")
     command.add_option("--numbers", Message("help-numbers"), choices=("values", "blanks"), default="values")
+    command.add_option("--item", Message("help-item"), metavar="WORD", default="")
     command.add_option("--seed", Message("help-seed"), metavar="N", type=non_negative_int, default=0)
     command.add_option("--json", Message("help-json"), action="store_true")
     command.add_option("--save-photos", Message("help-save-photos"), metavar="DIR", type=Path)
@@ -39,7 +40,9 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
     """Describe the listing and print the result; return 3 when moderation rejects it."""
     attributes = read_text(arguments.attributes_file) if arguments.attributes_file else arguments.attributes
     # Validate before the models are loaded, which takes seconds.
-    job = build_job(Submission(load_uploads(arguments.photos), attributes), arguments.numbers, arguments.seed)
+    job = build_job(
+        Submission(load_uploads(arguments.photos), attributes), arguments.numbers, arguments.seed, arguments.item
+    )
     if arguments.save_photos:
         create_folder(arguments.save_photos)
         save_photos(arguments.save_photos, 0, job.listing.photos)

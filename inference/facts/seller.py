@@ -38,8 +38,15 @@ def read_seller_facts(attributes: Attributes, item: str = "") -> tuple[Fact, ...
 
     item: the thing as the seller corrected it, which outranks all fields.
     """
-    corrected = [Fact("item", item, "field", words=item)] if item else []
-    return (*corrected, *(fact for name, value in attributes.items for fact in _read(name, value)))
+    facts = tuple(fact for name, value in attributes.items for fact in _read(name, value))
+    if not item:
+        return facts
+    return (Fact("item", item, "field", words=item), *(fact for fact in facts if not _names_a_kind(fact)))
+
+
+def _names_a_kind(fact: Fact) -> bool:
+    """Return True for a known noun or a category, False for a title such as «The North Face 1996»."""
+    return fact.group == "item" and bool(find_noun(fact.value) or find_category(fact.words))
 
 
 def _read(name: str, value: str) -> Iterator[Fact]:

@@ -97,7 +97,7 @@ class FactSheet:
             for fact in self.facts
             if fact.source == "photo"
             and fact.group in load_groups()
-            and load_groups()[fact.group].kinds[fact.value] & get_kinds(item)
+            and load_groups()[fact.group].kinds.get(fact.value, frozenset()) & get_kinds(item)
             and self.judge(Mention(fact.group, fact.value, 0, 0)) == "seen"
         ]
 

@@ -21,6 +21,7 @@ class Job:
     numbers: whether the text holds the seller's numbers or blanks.
     seed: makes the text repeatable, independent of the other jobs of a batch.
     item: the thing as the seller named it when asked, "" otherwise; it outranks fields and photos.
+    only_facts: the listing is judged and its facts are read, but nothing is written.
     timings: seconds; validation fills in its own.
     features: of the listing's photos; set together with `source` and `moderation` by the first step.
     source: the encoded attributes, None where there are none.
@@ -31,6 +32,7 @@ class Job:
     numbers: Numbers = "values"
     seed: int = 0
     item: str = ""
+    only_facts: bool = False
     timings: Timings = field(default_factory=Timings)
     features: ImageFeatures = field(init=False, repr=False)
     source: EncodedText | None = field(init=False, repr=False)

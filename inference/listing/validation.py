@@ -94,14 +94,17 @@ class _File:
         return {"name": self.name, "number": self.number}
 
 
-def build_job(submission: Submission, numbers: Numbers = "values", seed: int = 0, item: str = "") -> Job:
+def build_job(
+    submission: Submission, numbers: Numbers = "values", seed: int = 0, item: str = "", *, only_facts: bool = False
+) -> Job:
     """Validate a submission and return the job that describes it, with the seconds that validation took.
 
     Raises `InvalidInput` as `validate` does.
     """
     start = perf_counter()
     listing = validate(submission)
-    return Job(listing, numbers, seed, item, Timings(validate_s=perf_counter() - start))
+    timings = Timings(validate_s=perf_counter() - start)
+    return Job(listing, numbers, seed, item, only_facts, timings)
 
 
 def validate(submission: Submission) -> Listing:

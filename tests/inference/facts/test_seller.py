@@ -62,6 +62,6 @@ def test_only_the_first_thing_of_a_text_is_for_sale() -> None:
     assert items == [("item", "платье", "text")]
 
 
-def test_the_corrected_item_comes_first() -> None:
-    facts = read_seller_facts(parse_attributes("Предмет одежды: Куртка"), "платье")
-    assert [fact.value for fact in facts if fact.group == "item"] == ["платье", "куртка"]
+def test_the_corrected_item_replaces_what_the_seller_wrote_before() -> None:
+    facts = read_seller_facts(parse_attributes("Предмет одежды: Куртка\nНазвание: Zara 1996"), "платье")
+    assert [fact.value for fact in facts if fact.group == "item"] == ["платье", "Zara 1996"]

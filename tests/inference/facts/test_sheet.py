@@ -18,6 +18,7 @@ PHOTO = (
     Fact("sleeve", "короткий", "photo", 0.9),
     Fact("hood", "есть", "photo", 0.2),
     Fact("details", "каблук", "photo", 0.9),
+    Fact("audience", "женский", "photo", 0.9),
 )
 
 
