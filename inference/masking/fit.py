@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from inference.masking.kinds import find_labels
 from inference.masking.mask import get_kind
+from inference.masking.misnamed import find_false_labels
 from inference.masking.numbers import Number, find_numbers
+from inference.masking.numbers.shapes import TOKEN
 from inference.masking.numbers.units import Unit, match_measure
+from inference.masking.words import is_short_rouble
 
 UNKNOWN = "<TORN>"  # not a kind, so no input has a value for it
 
@@ -26,23 +28,6 @@ _NATURAL: Mapping[str, frozenset[str]] = {
     "YEAR": frozenset({"год", "г"}),
 }
 _LEAST_CENTIMETRES = {"HEIGHT": 40, "GIRTH": 20, "SIZE": 76}  # «рост 1,70» has no centimetres, nor has «размер 46»
-# Kinds that may stand behind a label of another kind, or a label that no other kind may follow.
-_ALLOWED: Mapping[str, frozenset[str]] = {
-    "PHONE": frozenset(),
-    "ARTICLE": frozenset(),
-    "WEIGHT": frozenset(),
-    "AGE": frozenset({"SIZE"}),
-    "QUANTITY": frozenset({"SIZE"}),
-    "PRICE": frozenset({"QUANTITY", "DISCOUNT"}),
-    "DISCOUNT": frozenset({"QUANTITY", "PERCENT", "PRICE"}),
-    "DELIVERY": frozenset(),
-    **dict.fromkeys(
-        ("SIZE", "LENGTH", "GIRTH", "HEIGHT"),
-        frozenset({"SIZE", "LENGTH", "GIRTH", "HEIGHT", "AGE", "QUANTITY", "UNK_VAL"}),
-    ),
-}
-# Labels that a value with its own unit may follow: «доставка 2 дня», «размер на 5 лет».
-_LOOSE_LABELS = frozenset({"DELIVERY", "DISCOUNT", "SIZE", "LENGTH", "GIRTH", "HEIGHT"})
 _FOREIGN_SIGN = re.compile(r"[$€£¥₸₴₾₺₼₪₹₩฿][^\S\n]?\Z")
 _PREPOSITIONS = re.compile(r"(?<!\w)(?:(?:бесплатн\w*|от|со?|до|за|по|около|в)[^\S\n])+\Z", re.IGNORECASE)
 _HAS_PREPOSITION = re.compile(r"(?:от|со?|до|при|на|свыше|более|бесплатн\w*)\s", re.IGNORECASE)
@@ -55,24 +40,36 @@ def fit_values(text: str, values: Mapping[str, str]) -> str:
     A unit, multiplier, sign or preposition goes where the value has its own or the seller gave none; a token behind a
     label of another kind («Телефон: <UNK_VAL>») becomes an unknown token.
     """
-    numbers = list(find_numbers(text))
+    misnamed = _find_misnamed(text, values)
     result = ""
     end = 0
-    for number, label in zip(numbers, find_labels(text, numbers), strict=True):
-        if number.text not in values:
+    for token in TOKEN.finditer(text):
+        if token[0] not in values:
             continue
-        kind, value = get_kind(number.text), values[number.text]
+        kind, value = get_kind(token[0]), values[token[0]]
         own = next(find_numbers(value), None)
-        result += _drop_before(text[end : number.start], kind, value, own)
-        result += UNKNOWN if _contradicts(label, kind, own) else number.text
-        end = _find_end(text, number.end, kind, own)
+        result += _drop_before(text[end : token.start()], kind, value, own)
+        result += UNKNOWN if token.start() in misnamed else token[0]
+        end = _find_end(text, token.end(), kind, own)
     return result + text[end:]
 
 
-def _contradicts(label: str | None, kind: str, own: Number | None) -> bool:
-    if label is None or label == kind or label not in _ALLOWED:
-        return False
-    return kind not in _ALLOWED[label] and not (label in _LOOSE_LABELS and _has_unit(own))
+def _find_misnamed(text: str, values: Mapping[str, str]) -> set[int]:
+    """Return the places of the tokens whose value the words before it call something else."""
+    places: dict[tuple[int, int], tuple[int, str]] = {}
+    restored = ""
+    end = 0
+    for token in TOKEN.finditer(text):
+        restored += text[end : token.start()]
+        start = len(restored)
+        restored += values.get(token[0], token[0])
+        places[start, len(restored)] = token.start(), get_kind(token[0])
+        end = token.end()
+    restored += text[end:]
+    numbers = [number for number in find_numbers(restored) if (number.start, number.end) in places]
+    found = [places[number.start, number.end] for number in numbers]
+    labels = find_false_labels(restored, numbers, [kind for _, kind in found])
+    return {place for (place, _), label in zip(found, labels, strict=True) if label}
 
 
 def _drop_before(text: str, kind: str, value: str, own: Number | None) -> str:
@@ -89,7 +86,8 @@ def _drop_before(text: str, kind: str, value: str, own: Number | None) -> str:
 def _find_end(text: str, end: int, kind: str, own: Number | None) -> int:
     """Return where the draft goes on behind a token, past a multiplier and a unit that are not the seller's."""
     measure = match_measure(text, end)
-    if measure.end == end or (measure.unit and measure.unit.name in ("размер", "рост")):
+    is_size = kind == "SIZE" and is_short_rouble(text, end)
+    if measure.end == end or is_size or (measure.unit and measure.unit.name in ("размер", "рост")):
         return end
     if measure.unit and _is_natural(measure.unit, kind, own):
         return end if measure.factor == 1 else measure.multiplier_end

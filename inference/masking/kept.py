@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from inference.masking.kinds import classify_numbers, find_labels
-from inference.masking.numbers import find_numbers
-from inference.masking.numbers.keys import Key, make_key
-
-
-class _Statement(NamedTuple):
-    """A value and the kind as which a text gives it; named where a label stands before it."""
-
-    key: Key
-    kind: str
-    is_named: bool
+from inference.masking.kinds import classify_numbers
+from inference.masking.misnamed import find_false_labels
+from inference.masking.numbers import Key, find_numbers, make_key
 
 
 def measure_kept(source: str, text: str) -> float | None:
@@ -26,20 +17,19 @@ def measure_kept(source: str, text: str) -> float | None:
     kept. None for a source without numbers.
     """
     said, written = set(_read_statements(source)), set(_read_statements(text))
-    kept = [any(_repeats(each, other) for other in written) for each in said]
+    kept = [any(_repeats(key, kind, *other) for other in written) for key, kind in said]
     return sum(kept) / len(kept) if kept else None
 
 
-def _read_statements(text: str) -> Iterator[_Statement]:
+def _read_statements(text: str) -> Iterator[tuple[Key, str]]:
+    """Yield each value with its kind, or with the label that stands before it wrongly."""
     numbers = list(find_numbers(text))
-    for number, kind, label in zip(numbers, classify_numbers(text, numbers), find_labels(text, numbers), strict=True):
+    kinds = classify_numbers(text, numbers)
+    for number, kind, false_label in zip(numbers, kinds, find_false_labels(text, numbers, kinds), strict=True):
         if number.shape not in ("token", "struck"):
-            is_misnamed = label is not None and kind == "UNK_VAL" and not number.has_unit
-            yield _Statement(make_key(number), str(label) if is_misnamed else kind, label is not None)
+            yield make_key(number), false_label or kind
 
 
-def _repeats(said: _Statement, written: _Statement) -> bool:
+def _repeats(key: Key, kind: str, other_key: Key, other_kind: str) -> bool:
     """Return True for the same value of the same kind; a value without a unit may get the unit of its kind."""
-    has_same_value = said.key == written.key or (said.key.value == written.key.value and not said.key.unit)
-    is_free = said.kind == "UNK_VAL" and not written.is_named
-    return has_same_value and (said.kind == written.kind or is_free)
+    return kind == other_kind and (key == other_key or (key.value == other_key.value and not key.unit))

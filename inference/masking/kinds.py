@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from inference.masking import words
-from inference.masking.morphology import lemmatize
+from inference.masking.context import Context, are_fillers, find_words, read_contexts
 from inference.masking.numbers import YEARS, Number
-from inference.masking.settle import settle_kinds, tells_old_price
+from inference.masking.settle import settle_kinds
 
 TOKEN_KINDS: tuple[str, ...] = (
     "PRICE",
@@ -31,7 +32,7 @@ TOKEN_KINDS: tuple[str, ...] = (
 # The units that may follow a number of a kind; any other unit overrules the words before the number.
 _UNITS_OF: Mapping[str, frozenset[str]] = {
     "PRICE": frozenset({"PRICE"}),
-    "SIZE": frozenset({"SIZE", "LENGTH", "HEIGHT", "AGE"}),
+    "SIZE": frozenset({"SIZE", "LENGTH", "HEIGHT"}),
     "LENGTH": frozenset({"LENGTH"}),
     "GIRTH": frozenset({"LENGTH"}),
     "HEIGHT": frozenset({"LENGTH", "HEIGHT"}),
@@ -45,28 +46,31 @@ _UNITS_OF: Mapping[str, frozenset[str]] = {
 }
 _LARGEST = {"SIZE": 200, "HEIGHT": 230, "AGE": 120, "PERCENT": 100, "LENGTH": 1000, "GIRTH": 300, "QUANTITY": 100}
 _GARMENT_SIZES = range(16, 75)
-_SIZE_SHAPES = frozenset({"jeans", "latin", "loose", "cup"})
-# Numbers that stay the seller's phrase: they are no value of any kind, or two kinds are as likely.
-_UNKNOWN_SHAPES = frozenset({"token", "struck", "offer"})
-
+_MOST_THINGS = 10  # «за 2 — 2800»
+_LEAST_PRICE = 50
+_OLDEST_CHILD = 36  # months
 _SHORTEST_ARTICLE = 3  # «Шанель №5» has none
-_SIDES = frozenset("ДШВГ")  # «Д 120 Ш 60 В 75»
-_SIGNS = frozenset("-−–+")
+_NEAR_SIZES = 6
 
-_WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*|[%₽$€№+]"
-_WORDS = re.compile(_WORD)
-_WORD_AFTER = re.compile(rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-?[^\S\n]*({_WORD})")
-_CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})(?<!разм|обхв|глуб)\.(?=\s)")
-_FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
-_LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[/—–-])[^\S\n]*")
+# Shapes that tell the kind. Those that are UNK_VAL stay the seller's phrase: no value of any kind, or two as likely.
+_KINDS_OF_SHAPES: Mapping[str, str] = {
+    **dict.fromkeys(("token", "struck", "offer"), "UNK_VAL"),
+    **dict.fromkeys(("jeans", "latin", "loose", "cup"), "SIZE"),
+    "free": "DELIVERY",
+}
+_SIGNS = frozenset("-−–+")
 _TIME = re.compile(r"\d?\d:[0-5]\d(?!\d)")
 _SCREEN = re.compile(r"[2458]K\Z")  # «4K» is a resolution
+_FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
+_DAY = re.compile(r"[0-3]?\d\.(?:0[1-9]|1[0-2])")  # «скидка до 31.12»
+_TIL = re.compile(r"(?<!\w)(?:до|с|по)\s\Z", re.IGNORECASE)
+
 _SO_MANY = re.compile(r"\bза\s\Z", re.IGNORECASE)
 _COST = re.compile(r"(?:\s?(?:шт|штук\w*|пары|вещи))?\s?[—–:=-]\s?\d")
+_FOR_SUM = re.compile(r"\sза\s\d{2}")
 _COSTS = re.compile(r"\s?[—–:=-]\s?")
-_FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
-# The name of a field, also where several stand in one line: «Размер: 44. Доставка — почтой, 300 руб.»
-_NAME = re.compile(r"(?:\A|[.!?;]\s)([^\n.:!?;—]{2,40}?)(?::|\s[—–]\s)[^\n:]*\Z", re.IGNORECASE)
+_FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
+_LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[/—–-])[^\S\n]*")
 _CHILD = re.compile(r"\b(?:на|возраст\w*|мальчик\w*|девочк\w*|малыш\w*|реб[её]н\w*|дет\w*)\W", re.IGNORECASE)
 _FOREIGN_MONEY = re.compile(
     r"доллар|usd|\$|евро(?!п)|eur|€|тенге|₸|гривн|₴|юан|бел\.?\s?руб|byn|сомах|сумах|лари|драм|у\.\s?е", re.IGNORECASE
@@ -78,136 +82,164 @@ def classify_numbers(text: str, numbers: Sequence[Number]) -> list[str]:
 
     A number that no word and no unit explains is an UNK_VAL, and so is a price that is not the one asked.
     """
+    return settle_kinds(text, numbers, explain_numbers(text, numbers))
+
+
+def explain_numbers(text: str, numbers: Sequence[Number]) -> list[str]:
+    """Return the kind of each number by the words next to it, with old prices among the PRICEs."""
     kinds: list[str] = []
-    for index, number in enumerate(numbers):
-        line = max(text.rfind("\n", 0, number.start), text.rfind(";", 0, number.start)) + 1
-        before = numbers[index - 1].end if index else 0
-        follows_value = before > line and numbers[index - 1].shape not in _UNKNOWN_SHAPES
-        previous = kinds[-1] if follows_value else None
-        kinds.append(_classify(text, number, line, max(line, before), previous))
+    for index, context in enumerate(read_contexts(text, numbers)):
+        follows_value = context.before > context.line and _KINDS_OF_SHAPES.get(numbers[index - 1].shape) != "UNK_VAL"
+        previous = kinds[-1] if follows_value and not context.starts_clause else None
+        kinds.append(_explain(replace(context, previous=previous)))
     for index in reversed(range(len(numbers) - 1)):
-        number, following = numbers[index : index + 2]
-        is_unknown = kinds[index] == "UNK_VAL" and number.shape not in _UNKNOWN_SHAPES and not number.unit
-        is_listed = _LISTED.fullmatch(text, number.end, following.start)
-        if is_unknown and is_listed and _is_plausible(kinds[index + 1], number):
-            kinds[index] = kinds[index + 1]
-    return settle_kinds(text, numbers, kinds)
+        following, kind = numbers[index + 1], kinds[index + 1]
+        if kinds[index] == "UNK_VAL" and _is_listed_with(text, numbers[index], following, kind):
+            kinds[index] = kind
+    return kinds
 
 
-def _classify(text: str, number: Number, line: int, before: int, previous: str | None) -> str:
-    if number.shape in _UNKNOWN_SHAPES or _TIME.search(number.text):
-        return "UNK_VAL"
-    if number.shape in _SIZE_SHAPES:
-        return "SIZE"
-    if number.shape == "free":
-        return "DELIVERY"
-    between = text[before : number.start]
-    left = _extract_words(between, previous is not None)
-    previous = None if _CLAUSE_END.search(between) else previous
-    label = _find_label(left)
-    if number.shape == "phone" and label not in ("ARTICLE", "UNK_VAL"):
+def _is_listed_with(text: str, number: Number, following: Number, kind: str) -> bool:
+    """Return True for the first of «44 и 46 размер», «42-44, 44-46 размеры»: the kind of the second holds for both."""
+    if number.shape in _KINDS_OF_SHAPES or number.unit or not _is_plausible(kind, number):
+        return False
+    is_near = (
+        bool(number.amounts and following.amounts) and abs(number.amounts[0] - following.amounts[0]) <= _NEAR_SIZES
+    )
+    are_sizes = kind == "SIZE" and is_near and text[number.end : following.start].strip() == ","
+    return are_sizes or _LISTED.fullmatch(text, number.end, following.start) is not None
+
+
+def _explain(context: Context) -> str:
+    return next((kind for rule in _RULES if (kind := rule(context))), "UNK_VAL")
+
+
+def _by_shape(context: Context) -> str | None:
+    if context.number.shape == "phone" and context.label not in ("ARTICLE", "UNK_VAL"):
         return "PHONE"
-    if (
-        _SO_MANY.search(between)
-        and number.unit is None
-        and _COST.match(text, number.end)
-        and number.amounts[:1] <= (10,)
-    ):
-        return "QUANTITY"
-    if previous == "QUANTITY" and number.unit is None and _COSTS.fullmatch(between) and number.amounts >= (50,):
+    return "UNK_VAL" if _TIME.search(context.number.text) else _KINDS_OF_SHAPES.get(context.number.shape)
+
+
+def _by_count(context: Context) -> str | None:
+    """Recognise the 2 of «за 2 — 2800», «800 за 2» and «2 за 800», and the 2800."""
+    number = context.number
+    if number.unit is not None or not number.amounts:
+        return None
+    if context.previous == "QUANTITY" and _COSTS.fullmatch(context.between) and number.amounts[0] >= _LEAST_PRICE:
         return "PRICE"
-    if _FRACTION.fullmatch(number.text) and label != "SIZE":
-        return "UNK_VAL"
-    unit = _find_unit_kind(text, number, label, left, previous)
-    if label and (unit is None or unit in _UNITS_OF.get(label, ())) and _is_plausible(label, number):
-        return "UNK_VAL" if label == "PRICE" and unit is None and _FOREIGN_MONEY.search(left) else label
-    if unit in (None, "PRICE") and _FEE_AFTER.match(text, number.end):
-        return "DELIVERY"
-    if unit:
-        return _refine_unit(unit, text, number, line)
-    if number.text[0] in _SIGNS:
-        return "UNK_VAL"
-    return _find_hint(left, number) or _inherit_kind(text[line : number.start], left, label, number, previous)
+    is_sold = _SO_MANY.search(context.between) and (
+        context.previous == "PRICE" or _COST.match(context.text, number.end)
+    )
+    is_few = number.amounts[0] <= _MOST_THINGS
+    return "QUANTITY" if is_few and (is_sold or _FOR_SUM.match(context.text, number.end)) else None
 
 
-def _extract_words(between: str, after_number: bool) -> str:
-    """Return the text between two numbers without the unit of the first one and without finished clauses."""
-    unit = _WORD_AFTER.match(between) if after_number else None
-    kind = words.get_unit_kind(unit[1]) if unit else None
-    if unit and kind and (kind not in ("SIZE", "HEIGHT") or _WORDS.search(between, unit.end(1))):
-        between = between[unit.end(1) :]
-    return _CLAUSE_END.split(between)[-1]
+def _by_form(context: Context) -> str | None:
+    """Recognise days («до 31.12») and simple fractions («рукав 3/4»), which labels would mistake."""
+    is_dated = _TIL.search(context.between) and context.label in (None, "DISCOUNT", "DELIVERY")
+    is_day = is_dated and _DAY.fullmatch(context.number.text)
+    is_fraction = _FRACTION.fullmatch(context.number.text) and context.label != "SIZE"
+    return "UNK_VAL" if is_day or is_fraction else None
 
 
-def _split_nearest_words(left: str) -> list[str]:
-    """Return the words after the last comma or bracket, with those before if they are fillers: «доставка (от 150»."""
-    *earlier, last = re.split(r"[,(]", re.sub(r"\([^()]*\)", " ", left))
-    own = _WORDS.findall(last)
-    return _WORDS.findall(earlier[-1]) + own if earlier and own and _are_fillers(own) else own
+def _by_label(context: Context) -> str | None:
+    label, unit = context.label, _get_unit_kind(context)
+    if label is None or not _is_plausible(label, context.number):
+        return None
+    if label == "PRICE" and unit is None and _FOREIGN_MONEY.search(context.left):
+        return "UNK_VAL"  # «Цена в долларах: 50»: roubles would be wrong
+    return label if unit is None or unit in _UNITS_OF.get(label, ()) else None
 
 
-def _are_fillers(nearest: list[str]) -> bool:
-    return all(word.lower() in words.FILLERS for word in nearest)
+def _by_fee(context: Context) -> str | None:
+    unit, number = _get_unit_kind(context), context.number
+    if unit not in (None, "PRICE"):
+        return None
+    is_money = unit == "PRICE" or (context.label is None and _find_hint(context) == "PRICE")
+    is_fee = _FEE_AFTER.match(context.text, number.end) or (is_money and context.name_label == "DELIVERY")
+    return "DELIVERY" if is_fee else None
 
 
-def _find_label(left: str) -> str | None:
-    """Return the kind of the nearest label; «ширина в груди» is a LENGTH, «стоимость доставки» a DELIVERY."""
-    nearest = _split_nearest_words(left)
-    label: str | None = None
-    for index in reversed(range(len(nearest))):
-        kind = _get_label_kind(nearest, index)
-        if kind in ("LENGTH", "GIRTH") and label in ("LENGTH", "GIRTH"):
-            label = kind if words.MEASURES.intersection(lemmatize(nearest[index])) else label
-        elif kind == "DELIVERY" and label == "PRICE":
-            label = kind
-        else:
-            label = label or kind
-    return label
+def _by_unit(context: Context) -> str | None:
+    """Return the kind of the unit; the words around a percentage distinguish a discount from a share."""
+    unit, number = _get_unit_kind(context), context.number
+    if unit != "PERCENT":
+        return unit
+    rest = re.split(r"[\n,;.!?(\d]", context.text[number.end : number.end + 60])[0]
+    named = map(words.get_label_kind, find_words(context.clause + rest))
+    is_conditional = number.text.count(" ") > 1
+    return "DISCOUNT" if number.text[0] in _SIGNS or is_conditional or "DISCOUNT" in named else unit
 
 
-def _get_label_kind(nearest: list[str], index: int) -> str | None:
-    if nearest == ["ОТ"]:
-        return "GIRTH"
-    if nearest[-1] in _SIDES and index == len(nearest) - 1:
+def _by_hint(context: Context) -> str | None:
+    return "UNK_VAL" if context.number.text[0] in _SIGNS else _find_hint(context)
+
+
+def _by_line(context: Context) -> str | None:
+    """Return the kind of the previous number if only words like «и», «до» are between, else that of the line's name."""
+    number, left = context.number, context.left
+    new_item = re.search(r"[,.]", left) and context.previous != "SIZE"
+    inherited = context.previous if are_fillers(find_words(left)) and not new_item else None
+    named = context.name_label if context.label is None else None
+    return next((kind for kind in (inherited, named) if kind and _is_plausible(kind, number)), None)
+
+
+def _by_default(context: Context) -> str | None:
+    number = context.number
+    if number.shape == "sides":
         return "LENGTH"
-    kind = words.get_label_kind(nearest[index])
-    is_included = index > 0 and nearest[index - 1].lower() in words.INCLUDING
-    return None if kind in ("DELIVERY", "DISCOUNT") and is_included else kind
+    if "№" in context.left and len(number.text) >= _SHORTEST_ARTICLE:
+        return "ARTICLE"
+    is_span = number.shape in ("range", "list") and len(number.amounts) == 2 and min(number.amounts) in YEARS
+    return "YEAR" if is_span and _is_year(number) else None
 
 
-def _find_unit_kind(text: str, number: Number, label: str | None, left: str, previous: str | None) -> str | None:
+_RULES: tuple[Callable[[Context], str | None], ...] = (
+    _by_shape,
+    _by_count,
+    _by_form,
+    _by_label,
+    _by_fee,
+    _by_unit,
+    _by_hint,
+    _by_line,
+    _by_default,
+)
+
+
+def _get_unit_kind(context: Context) -> str | None:
     """Return the kind that the unit of a number tells; a letter of several meanings is read by the words before."""
-    if number.unit is None:
-        if number.factor > 1:
-            return "UNK_VAL" if _SCREEN.search(number.text) and label != "PRICE" else "PRICE"
-        after = _WORD_AFTER.match(text, number.end)
-        is_counted = after is not None and words.get_hint_kind(after[1]) == "SIZE"
-        return "QUANTITY" if is_counted and number.amounts and number.amounts[0] < _GARMENT_SIZES.start else None
+    number, label = context.number, context.label
+    if number.unit is None or (number.shape == "list" and label == "SIZE"):
+        return _get_counted_kind(context)
     unit, kind = number.unit.name, number.unit.kind
     if unit in ("г", "год") and _is_year(number):
         return "YEAR"
-    is_young = bool(number.amounts) and max(number.amounts) <= 36
-    is_child = label == "AGE" or _CHILD.search(left) is not None or (previous == "SIZE" and left.strip() in ("(", ","))
-    if unit in ("г", "м") and number.text.rstrip(".").endswith(("г", "м")) and is_young and is_child:
+    if unit in ("г", "м") and number.text.rstrip(".").endswith(("г", "м")) and _is_of_child(context):
         return "AGE"
-    if unit == "₽" and label == "SIZE" and words.is_short_rouble(text, number.end):
+    if unit == "₽" and label == "SIZE" and words.is_short_rouble(context.text, number.end):
         return None
     return "SIZE" if unit == "€" and label == "SIZE" else kind
 
 
-def _refine_unit(unit: str, text: str, number: Number, line: int) -> str:
-    """Distinguish a discount from a share by the words around a percentage."""
-    if unit != "PERCENT":
-        return unit
-    clause = _CLAUSE_END.split(text[line : number.start])[-1]
-    rest = re.split(r"[\n,;.!?(\d]", text[number.end : number.end + 60])[0]
-    named = map(words.get_label_kind, _WORDS.findall(clause + rest))
-    is_discount = number.text[0] in _SIGNS or number.text.count(" ") > 1 or "DISCOUNT" in named
-    return "DISCOUNT" if is_discount else unit
+def _get_counted_kind(context: Context) -> str | None:
+    """Return the kind of a number without a unit: a multiplier makes a price, a garment behind it a quantity."""
+    number = context.number
+    if number.factor > 1:
+        return "UNK_VAL" if _SCREEN.search(number.text) and context.label != "PRICE" else "PRICE"
+    is_few = bool(number.amounts) and number.amounts[0] < _GARMENT_SIZES.start
+    return "QUANTITY" if is_few and words.get_hint_kind(context.next_word) == "SIZE" else None
 
 
-def _find_hint(left: str, number: Number) -> str | None:
-    nearest = _split_nearest_words(left)
+def _is_of_child(context: Context) -> bool:
+    """Return True where «г» and «м» are years and months: «на 2-3 г», «74 (9 м)»."""
+    is_young = bool(context.number.amounts) and max(context.number.amounts) <= _OLDEST_CHILD
+    follows_size = context.previous == "SIZE" and context.left.strip() in ("(", ",")
+    return is_young and (context.label == "AGE" or follows_size or _CHILD.search(context.left) is not None)
+
+
+def _find_hint(context: Context) -> str | None:
+    nearest, number = context.nearest, context.number
     for index in reversed(range(len(nearest))):
         kind = words.get_hint_kind(nearest[index])
         fits = {
@@ -218,24 +250,6 @@ def _find_hint(left: str, number: Number) -> str | None:
         if kind and fits[kind]:
             return kind
     return None
-
-
-def _inherit_kind(line: str, left: str, label: str | None, number: Number, previous: str | None) -> str:
-    """Return the kind of the previous number if only words like «и», «до» are between, else that of the line's name."""
-    only_fillers = _are_fillers(_WORDS.findall(left))
-    new_item = re.search(r"[,.]", left) and previous != "SIZE"
-    if previous and only_fillers and not new_item and _is_plausible(previous, number):
-        return previous
-    name = _NAME.search(line)
-    kind = _find_label(name[1].replace(",", " ")) if name and label is None else None
-    if kind and _is_plausible(kind, number):
-        return kind
-    if number.shape == "sides":
-        return "LENGTH"
-    if "№" in left and len(number.text) >= _SHORTEST_ARTICLE:
-        return "ARTICLE"
-    is_span_of_years = number.shape in ("range", "list") and len(number.amounts) == 2 and min(number.amounts) in YEARS
-    return "YEAR" if is_span_of_years and _is_year(number) else "UNK_VAL"
 
 
 def _is_plausible(kind: str, number: Number) -> bool:
@@ -264,17 +278,3 @@ def _is_year(number: Number) -> bool:
         and len(others) < 2
         and all(each in YEARS or each < 100 for each in others)
     )
-
-
-def find_labels(text: str, numbers: Sequence[Number]) -> list[str | None]:
-    """Return the kind that the words right before each number announce: at most one word is between, and no hint."""
-    labels: list[str | None] = []
-    for index, number in enumerate(numbers):
-        line = max(text.rfind("\n", 0, number.start), text.rfind(";", 0, number.start)) + 1
-        before = max(line, numbers[index - 1].end if index else 0)
-        left = _extract_words(text[before : number.start], before > line)
-        nearest = [word for word in _split_nearest_words(left) if word.lower() not in words.FILLERS]
-        is_old_price = tells_old_price(text, number, left)
-        is_hinted = bool(nearest) and words.get_hint_kind(nearest[-1]) is not None
-        labels.append(None if is_hinted or is_old_price else _find_label(" ".join(nearest[-2:])))
-    return labels

@@ -17,7 +17,7 @@ _SIZE_BEFORE = re.compile(
 )
 _SIZE_AFTER = re.compile(r"\W{0,2}(?:размер\w*|р-р\w*)\b", re.IGNORECASE)
 _PHONE_BEFORE = re.compile(
-    r"(?<!\w)(?:тел(?:ефон\w*)?|моб(?:ильн\w*)?|номер\w*|звон\w+|ватсап\w*|вотсап\w*|whats\s?app|вайбер\w*|viber|phone)"
+    r"(?<!\w)(?:тел(?:ефон\w*)?|моб(?:ильн\w*)?|номер\sтел\w*|звон\w+|ватсап\w*|вотсап\w*|whats\s?app|вайбер\w*|viber|phone)"
     r"[.:№+\s—–-]{1,4}\Z",
     re.IGNORECASE,
 )

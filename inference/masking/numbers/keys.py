@@ -40,7 +40,7 @@ def make_key(number: Number) -> Key:
 def parse_key(value: str) -> Key:
     """Return the key of a value that stands alone."""
     number = next(find_numbers(value), None)
-    if number and (number.start, number.end) == (0, len(value)):
+    if number and number.end == len(value) and not re.search(r"[^\W_]", value[: number.start].replace("минус", "")):
         return make_key(number)
     if numeral := read_numeral(value):
         return Key(_format_amount(numeral))

@@ -14,12 +14,12 @@ _AMOUNT, _PLAIN = re.compile(AMOUNT), re.compile(PLAIN)
 
 # What joins two amounts into one value. «list» holds spellings of one value («40EU/26см») or sizes («42/44»).
 _BY = re.compile(rf"{SPACE}?{TIMES}{SPACE}?[ШВГДшвгд]?(?={DIGIT})|{SPACE}на{SPACE}(?={DIGIT})")
-_SLASH = re.compile(rf"{SPACE}?/{SPACE}?(?={DIGIT})")
-_DASH = re.compile(rf"[-‐‑‒–—−](?={DIGIT})")
+_SLASH = re.compile(rf"\.?{SPACE}?/{SPACE}?(?={DIGIT})")
+_DASH = re.compile(rf"\.?[-‐‑‒–—−](?={DIGIT})")
 _SPACED_DASH = re.compile(
-    rf"{SPACE}?(?:\.\.\.?|…){SPACE}?(?={DIGIT})|{SPACE}[-–—]{SPACE}?(?={DIGIT})|[-–—]{SPACE}(?={DIGIT})"
+    rf"{SPACE}?(?:\.\.\.?|…){SPACE}?(?={DIGIT})|\.?{SPACE}[-–—]{SPACE}?(?={DIGIT})|\.?[-–—]{SPACE}(?={DIGIT})"
 )
-_UP_TO = re.compile(rf"{SPACE}(?:до{SPACE}(?=[+−–-]?{DIGIT})[+−–-]?|по{SPACE}(?={DIGIT}))")
+_UP_TO = re.compile(rf"\.?{SPACE}(?:до{SPACE}(?=[+−–-]?{DIGIT})[+−–-]?|по{SPACE}(?={DIGIT}))", re.IGNORECASE)
 _FROM = re.compile(rf"(?<![^\W_])(?:от|с|со){SPACE}(?:[+−–-]|минус{SPACE})?\Z", re.IGNORECASE)
 _WIDEST = 5  # ends of a range further apart than this factor are two values: «46 - 1500»
 _WIDEST_SMALL = 2
@@ -42,16 +42,18 @@ _BELOW_ZERO = re.compile(rf"(?<![^\W_])(?:до|от|при){SPACE}([+−–-]|м
 # The sum from which delivery is free, and the things for which a discount is given, belong to the value.
 _ABOUT_ORDER = r"(?:,?\s(?:доставка|для|при|если|вы|заказ\w*|покупк\w*|сумм\w*|на|в|чек\w*|корзин\w*|любой|общей))*"
 _FREE_FROM = re.compile(
-    rf"бесплатн\w*{_ABOUT_ORDER}\s(?:от|свыше|более|больше|выше|дороже|с)\s(?:суммы\s)?\Z", re.IGNORECASE
+    rf"бесплатн\w*{_ABOUT_ORDER}\s\(?(?:от|свыше|более|больше|выше|дороже|с)\s(?:суммы\s)?\Z", re.IGNORECASE
 )
+_CLOSING = re.compile(rf"{ROUBLES}?\)", re.IGNORECASE)
 _FROM_SUM = re.compile(
     r"(?<!\w)(?:(?:при\s)?(?:заказ\w*|покупк\w*|сумм\w*)\s)?(?:от|свыше|более|больше|на(?:\sсумму)?(?:\sот)?)\s\Z",
     re.IGNORECASE,
 )
 _IS_FREE = re.compile(rf"{ROUBLES}?\s?(?:[—–:-]\s?)?(?:доставка\s)?бесплатн\w*", re.IGNORECASE)
 _FOR_THINGS = re.compile(
-    r"\s(?:(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?|от|за)\s\d+(?:-?[хти]{1,2})?(?:\sи\s(?:более|больше))?"
-    r"\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*",
+    r",?\s(?:(?P<order>(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?)|от|за)\s\d+(?:-?[хти]{1,2})?"
+    r"(?:\sи\s(?:более|больше))?"
+    r"(?:\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*|(?(order)(?=[^\S\n]*(?:[,.;)\n]|\Z))|(?!)))",
     re.IGNORECASE,
 )
 _MAX_DISTANCE = 80  # characters, longer than any condition
@@ -186,8 +188,9 @@ def _is_spelled_range(text: str, floor: int, first: _Side, second: _Side, joiner
         return False
     if first.amount in YEARS and second.amount in YEARS and first.amount <= second.amount:
         return True
-    has_one_unit = _have_one_unit(first, second) or second.unit is None
-    return has_one_unit and (begin is not None or ("до" in joiner[0].lower() and _are_ends(first, second)))
+    if begin is None:
+        return "до" in joiner[0].lower() and _have_one_unit(first, second) and _are_ends(first, second)
+    return _have_one_unit(first, second) or second.unit is None
 
 
 def _scale(sides: Sequence[_Side]) -> tuple[float, ...]:
@@ -214,7 +217,8 @@ def _find_start(text: str, start: int, shape: str, floor: int) -> tuple[int, Uni
 def _add_condition(text: str, number: Number, unit_end: int, floor: int) -> Number:
     """Return the number with the words that it is nothing without: «бесплатно от 3000», «5 % при покупке 2 вещей»."""
     if free_from := _FREE_FROM.search(text, floor, number.start):
-        return _stretch(text, number, free_from.start(), number.end, "free")
+        bracket = _CLOSING.match(text, number.end) if "(" in free_from[0] else None
+        return _stretch(text, number, free_from.start(), bracket.end() if bracket else number.end, "free")
     from_sum, is_free = _FROM_SUM.search(text, floor, number.start), _IS_FREE.match(text, number.end)
     if from_sum and is_free:
         return _stretch(text, number, from_sum.start(), is_free.end(), "free")
