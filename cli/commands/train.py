@@ -24,6 +24,7 @@ def add(parser: Parser) -> None:
     _add_clip(train)
     _add_captioner(train)
     _add_diversity(train)
+    _add_facts(train)
     _add_foreign(train)
     _add_interrogator(train)
     _add_toxicity(train)
@@ -50,6 +51,12 @@ def _add_diversity(train: Parser) -> None:
     stage = train.add_command("diversity", Message("help-train-diversity"), train_diversity)
     _add_common(stage, steps=1500)
     stage.add_option("--clip", Message("help-clip"), metavar="DIR", type=Path, default=CLIP)
+
+
+def _add_facts(train: Parser) -> None:
+    stage = train.add_command("facts", Message("help-train-facts"), train_facts)
+    _add_common(stage, steps=804)
+    stage.add_option("--others", Message("help-others"), metavar="DIR", type=Path, required=True)
 
 
 def _add_foreign(train: Parser) -> None:
@@ -93,6 +100,15 @@ def train_clip(arguments: argparse.Namespace, translate: Translate) -> int:
     work = arguments.work / "clip"
     steps, teacher_steps = arguments.steps, arguments.teacher_steps
     stages.train_clip(sources, arguments.teacher, arguments.out, work, steps, teacher_steps, arguments.seed)
+    return 0
+
+
+def train_facts(arguments: argparse.Namespace, translate: Translate) -> int:
+    """Train the classifier that reads facts from photos."""
+    sources = _find_sources(arguments, arguments.others)
+    from training import stages
+
+    stages.train_facts(sources, arguments.out, arguments.work / "facts", arguments.steps, arguments.seed)
     return 0
 
 

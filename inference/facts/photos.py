@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -31,9 +31,11 @@ class PhotoFacts:
     """Calibrated probabilities of one photo: group → value → probability in [0, 1].
 
     The values of each of `SOFTMAX_GROUPS` sum to 1; those of all other groups are independent of each other.
+    garment: probability that the photo shows a garment or shoes at all; the card's `garment` is the least that counts.
     """
 
     probabilities: Mapping[str, Mapping[str, float]]
+    garment: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,16 @@ class PhotoClassifierConfig:
 
 
 class Logits(NamedTuple):
-    """Logits of a batch, each (batch, labels): of each of `SOFTMAX_GROUPS`, and of all properties side by side."""
+    """Logits of a batch, each (batch, labels): of each of `SOFTMAX_GROUPS`, and of all properties side by side.
+
+    garment: (batch, 1), whether there is any garment.
+    """
 
     item: Tensor
     colour: Tensor
     audience: Tensor
     properties: Tensor
+    garment: Tensor
 
 
 class PhotoClassifier(nn.Module):
@@ -82,6 +88,7 @@ class PhotoClassifier(nn.Module):
         self.dropout = nn.Dropout(_DROPOUT)
         self.item, self.colour, self.audience = (nn.Linear(size, len(config.labels[group])) for group in SOFTMAX_GROUPS)
         self.properties = nn.Linear(size, sum(map(len, config.properties.values())))
+        self.garment = nn.Linear(size, 1)
 
     @classmethod
     def load(cls, card: Card) -> PhotoClassifier:
@@ -101,14 +108,27 @@ class PhotoClassifier(nn.Module):
         weights = self.attention(features).softmax(1)
         attended = self.dropout((features * weights).sum(1))
         averaged = self.dropout(features.mean(1))
-        return Logits(self.item(averaged), self.colour(attended), self.audience(averaged), self.properties(averaged))
+        return Logits(
+            self.item(averaged),
+            self.colour(attended),
+            self.audience(averaged),
+            self.properties(averaged),
+            self.garment(averaged),
+        )
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Image.Image]) -> list[PhotoFacts]:
         """Return the facts of each RGB image; all images are one batch."""
         if not images:
             return []
-        return read_logits(self(self.preprocess(images)), self.config)
+        logits = self(self.preprocess(images))
+        groups = compute_probabilities(logits, self.config)
+        labels, garment = self.config.labels, logits.garment[:, 0].sigmoid().tolist()
+        rows = [
+            {group: dict(zip(labels[group], row, strict=True)) for group, row in zip(groups, photo, strict=True)}
+            for photo in zip(*(values.tolist() for values in groups.values()), strict=True)
+        ]
+        return [PhotoFacts(row, shown) for row, shown in zip(rows, garment, strict=True)]
 
     def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
         """Return the central squares of RGB images as pixels, (images, 3, image size, image size) float32."""
@@ -120,27 +140,24 @@ class PhotoClassifier(nn.Module):
         return squares.preprocess(images).contiguous(memory_format=torch.channels_last)
 
 
-def read_logits(logits: Logits, config: PhotoClassifierConfig) -> list[PhotoFacts]:
-    """Return the calibrated probabilities of each photo of a batch."""
-    groups = dict(_split_by_group(logits, config))
-    probabilities = {group: _normalize(group, values, config).tolist() for group, values in groups.items()}
-    return [
-        PhotoFacts(
-            {group: dict(zip(config.labels[group], rows[number], strict=True)) for group, rows in probabilities.items()}
-        )
-        for number in range(len(logits.item))
-    ]
-
-
-def _split_by_group(logits: Logits, config: PhotoClassifierConfig) -> Iterator[tuple[str, Tensor]]:
-    yield from zip(SOFTMAX_GROUPS, (logits.item, logits.colour, logits.audience), strict=True)
+def split_logits(logits: Logits, config: PhotoClassifierConfig) -> dict[str, Tensor]:
+    """Return group → logits (batch, values)."""
     sizes = [len(values) for values in config.properties.values()]
-    yield from zip(config.properties, logits.properties.split(sizes, dim=1), strict=True)
+    properties = zip(config.properties, logits.properties.split(sizes, dim=1), strict=True)
+    return {"item": logits.item, "colour": logits.colour, "audience": logits.audience, **dict(properties)}
 
 
-def _normalize(group: str, logits: Tensor, config: PhotoClassifierConfig) -> Tensor:
-    scaled = logits.float() / config.temperatures.get(group, 1.0)
-    return scaled.softmax(1) if group in SOFTMAX_GROUPS else scaled.sigmoid()
+def compute_probabilities(logits: Logits, config: PhotoClassifierConfig) -> dict[str, Tensor]:
+    """Return group → calibrated probabilities (batch, values) float32."""
+    return {
+        group: normalize(group, values.float() / config.temperatures.get(group, 1.0))
+        for group, values in split_logits(logits, config).items()
+    }
+
+
+def normalize(group: str, logits: Tensor) -> Tensor:
+    """Return the probabilities of a group's logits, both (batch, values)."""
+    return logits.softmax(1) if group in SOFTMAX_GROUPS else logits.sigmoid()
 
 
 def _fuse_batch_norms(trunk: nn.Module) -> None:

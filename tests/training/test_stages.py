@@ -11,11 +11,15 @@ from safetensors.torch import save_file
 from inference.captioners.prefix.captioner import PrefixCaptioner
 from inference.captioners.prefix.decoding import Sampling
 from inference.checkpoints.registry import get_card, list_cards, verify
+from inference.facts.photos import PhotoClassifier
 from inference.listing.types import Description, Submission, Upload
 from inference.listing.validation import build_job
 from inference.serving.loader import load_describer
 from tests.support.models import tiny
 from training import stages
+from training.facts import garment
+from training.facts import labels as facts_labels
+from training.facts import train as facts_train
 from training.stages import DataFolders, collect_reading_texts
 from training.teacher import MobileNetV2
 
@@ -56,6 +60,26 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     result = describer.describe([build_job(Submission((Upload(photo.read_bytes()),), "Цена: 5000"))])[0]
     assert isinstance(result, Description)
     assert result.text is not None
+
+
+def test_facts_are_trained_and_calibrated(data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stage writes a checkpoint that loads, with thresholds and figures of the held-out senders."""
+    monkeypatch.setattr(stages, "FACTS_SIZES", (0.1, 0.1, 64))
+    monkeypatch.setattr(facts_train, "load_imagenet_weights", lambda classifier: None)
+    monkeypatch.setattr(facts_train, "BATCH", 4)
+    monkeypatch.setattr(facts_labels, "MIN_COLOURS", 2)
+    monkeypatch.setattr(garment, "DRAWINGS", 2)
+    for number, name in enumerate(("banana", "juice", "milk")):
+        tiny.picture(number).save(tmp_path / f"{name}.png")
+    sources, root = DataFolders(data_set, tmp_path), tmp_path / "checkpoints"
+    stages.train_facts(sources, root / "facts" / "mini", tmp_path / "runs", 2, 0)
+    card = get_card(root, "facts", "mini")
+    verify(card)
+    assert {"item", "garment", "sleeve.короткий"} <= set(card.calibration)
+    assert {"item", "family", "claims_right", "garment_auc"} <= set(card.figures)
+    assert PhotoClassifier.load(card).config.temperatures.keys() >= {"item", "colour", "sleeve"}
+    again = stages.calibrate_facts(sources, card, 0.9)
+    assert again.calibration == card.calibration
 
 
 def test_the_reading_tokenizer_learns_from_training_texts_alone(data_set: Path, tmp_path: Path) -> None:

@@ -12,13 +12,15 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def augment(pixels: Tensor, size: int, smallest: float) -> Tensor:
+def augment(pixels: Tensor, size: int, smallest: float, aspects: Tensor | None = None) -> Tensor:
     """Return randomly cropped, warped and relit photos, (batch, 3, size, size) float32 in [-1, 1].
 
     pixels: (batch, 3, height, width) uint8; size: pixels; smallest: least share of the area that a crop shows, in (0,
-    1].
+    1]; aspects: (batch,) width by height of the photos before they were squeezed, which the crops restore.
     """
-    grid = functional.affine_grid(_poses(len(pixels), smallest, pixels.device), [len(pixels), 3, size, size], False)
+    if aspects is None:
+        aspects = torch.ones(len(pixels), device=pixels.device)
+    grid = functional.affine_grid(_poses(smallest, aspects), [len(pixels), 3, size, size], False)
     scaled = pixels.float() / 127.5 - 1
     return jitter_light(functional.grid_sample(scaled, grid, padding_mode="reflection", align_corners=False))
 
@@ -27,11 +29,14 @@ def _uniform(low: float, high: float, count: int, device: torch.device) -> Tenso
     return torch.rand(count, device=device) * (high - low) + low
 
 
-def _poses(count: int, smallest: float, device: torch.device) -> Tensor:
+def _poses(smallest: float, aspects: Tensor) -> Tensor:
     """Return affine maps (count, 2, 3) from the view to the photo: crop, stretch, mirror, rotation."""
+    count, device = len(aspects), aspects.device
     scale = _uniform(smallest, 1.0, count, device).sqrt()
     stretch = torch.exp(_uniform(-0.2, 0.2, count, device))
-    width, height = (scale * stretch).clamp(max=1.05), (scale / stretch).clamp(max=1.05)
+    # In shares of the photo: a square crop of a tall photo has more of its width than of its height.
+    width = (scale * stretch / aspects.sqrt()).clamp(max=1.05)
+    height = (scale / stretch * aspects.sqrt()).clamp(max=1.05)
     mirror = torch.where(torch.rand(count, device=device) < 0.5, -1.0, 1.0)
     angle = torch.randn(count, device=device) * math.radians(7)
     # Rotations by 90°, because some sellers' photos lie on their side.
@@ -40,8 +45,8 @@ def _poses(count: int, smallest: float, device: torch.device) -> Tensor:
     y = _uniform(-1, 1, count, device) * (1 - height).clamp(min=0)
     cos, sin = angle.cos(), angle.sin()
     rows = (
-        torch.stack((cos * width * mirror, -sin * height, x), 1),
-        torch.stack((sin * width * mirror, cos * height, y), 1),
+        torch.stack((cos * width * mirror, -sin * height / aspects, x), 1),
+        torch.stack((sin * width * mirror * aspects, cos * height, y), 1),
     )
     return torch.stack(rows, 1)
 

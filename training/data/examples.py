@@ -36,7 +36,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class PhotoLabels:
-    """The labels of one photo (`photos.tsv`); the main colour comes first in `colors`."""
+    """The labels of one photo (`photos.tsv`); the main colour comes first in `colors`.
+
+    second_caption: of another person; empty for most photos. sender: who took the photo, a number.
+    """
 
     split: str
     item: str
@@ -45,6 +48,8 @@ class PhotoLabels:
     audience: str
     caption: str
     features: str = ""
+    second_caption: str = ""
+    sender: str = ""
 
 
 def load_examples(path: Path) -> list[Example]:
@@ -76,6 +81,8 @@ def load_photo_labels(folder: Path) -> dict[str, PhotoLabels]:
             audience=row["audience"],
             caption=row["caption"],
             features=row.get("features", ""),
+            second_caption=row.get("caption2") or "",
+            sender=row.get("sender", ""),
         )
         for row in rows
     }
