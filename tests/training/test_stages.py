@@ -75,7 +75,7 @@ def test_facts_are_trained_and_calibrated(data_set: Path, tmp_path: Path, monkey
     stages.train_facts(sources, root / "facts" / "mini", tmp_path / "runs", 2, 0)
     card = get_card(root, "facts", "mini")
     verify(card)
-    assert {"item", "garment", "sleeve.короткий"} <= set(card.calibration)
+    assert {"audience", "garment", "sleeve.короткий"} <= set(card.calibration)
     assert {"item", "family", "claims_right", "garment_auc"} <= set(card.figures)
     assert PhotoClassifier.load(card).config.temperatures.keys() >= {"item", "colour", "sleeve"}
     again = stages.calibrate_facts(sources, card, 0.9)

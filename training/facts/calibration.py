@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from evaluation.ranking import roc_auc
-from inference.facts.lexicon import colour_families, groups, nouns
+from inference.facts.lexicon import get_colour_families, get_specific_kinds, load_groups
 from inference.facts.photos import (
     SOFTMAX_GROUPS,
     Logits,
@@ -120,18 +120,17 @@ def _measure_loss(group: str, logits: Tensor, truth: Tensor) -> float:
 def choose_thresholds(sample: Sample, config: PhotoClassifierConfig, precision: float) -> dict[str, float]:
     """Return the least probability at which claims have the precision, by `group.value`; `NEVER` for those without.
 
-    Items, colours and audiences have one threshold a group, for the likeliest value. Those of other values hold for
-    the group as a whole and for the value alone.
+    A threshold holds for the group as a whole and for the value alone. The audience has one, for its likeliest value;
+    item and colour are said in any case.
     """
-    chosen: dict[str, float] = {}
-    for group, probabilities in compute_probabilities(sample.logits, config).items():
-        truth = sample.truth[group]
-        if group in SOFTMAX_GROUPS:
-            best, value = probabilities.max(1)
-            chosen[group] = find_threshold(best, truth[torch.arange(len(value)), value], precision)
-            continue
+    groups = compute_probabilities(sample.logits, config)
+    best, value = groups["audience"].max(1)
+    right = sample.truth["audience"][torch.arange(len(value)), value]
+    chosen = {"audience": find_threshold(best, right, precision)}
+    for group, values in config.properties.items():
+        probabilities, truth = groups[group], sample.truth[group]
         least = find_threshold(probabilities.flatten(), truth.flatten(), precision)
-        for number, name in enumerate(config.labels[group]):
+        for number, name in enumerate(values):
             own = find_threshold(probabilities[:, number], truth[:, number], precision, _PRIOR)
             chosen[f"{group}.{name}"] = max(least, own)
     return chosen
@@ -156,18 +155,22 @@ def find_threshold(probabilities: Tensor, truth: Tensor, precision: float, prior
 def select_claims(
     sample: Sample, config: PhotoClassifierConfig, thresholds: Mapping[str, float]
 ) -> list[dict[tuple[str, str], bool]]:
-    """Return (group, value) → right of each photo's claims: of exclusive groups the likeliest value only."""
+    """Return (group, value) → right of each photo's claims: of exclusive groups the likeliest value only.
+
+    Values that captions have no words for are no claims.
+    """
     claims: list[dict[tuple[str, str], bool]] = [{} for _ in sample.rows]
-    for group, probabilities in compute_probabilities(sample.logits, config).items():
-        if group in SOFTMAX_GROUPS:
-            continue
-        values = config.labels[group]
+    groups = compute_probabilities(sample.logits, config)
+    for group, values in config.properties.items():
+        probabilities, lexicon = groups[group], load_groups()[group]
         least = torch.tensor([thresholds[f"{group}.{value}"] for value in values])
         for row, (said, truth) in enumerate(zip(probabilities, sample.truth[group], strict=True)):
             over = (said >= least).nonzero().flatten().tolist()
-            if groups()[group].exclusive and over:
+            if lexicon.is_exclusive and over:
                 over = [max(over, key=said.__getitem__)]
-            claims[row] |= {(group, values[number]): bool(truth[number]) for number in over}
+            claims[row] |= {
+                (group, values[number]): bool(truth[number]) for number in over if lexicon.say[values[number]]
+            }
     return claims
 
 
@@ -197,13 +200,13 @@ def measure(sample: Sample, config: PhotoClassifierConfig, thresholds: Mapping[s
 
 def is_same_kind(first: str, second: str) -> bool:
     """Return whether two nouns are equal or name a thing of the same kind: «футболка» and «майка»."""
-    return first == second or bool(nouns().get(first, frozenset()) & nouns().get(second, frozenset()))
+    return first == second or bool(get_specific_kinds(first) & get_specific_kinds(second))
 
 
 def is_same_colour(said: Iterable[str], row: PhotoLabels) -> bool:
     """Return whether one of the colour words is the main colour of a photo or of its family."""
     main = row.colors[0]
-    return any(colour == main or colour_families(colour) & colour_families(main) for colour in said)
+    return any(colour == main or get_colour_families(colour) & get_colour_families(main) for colour in said)
 
 
 def resample(counts: Sequence[tuple[float, float]], senders: Sequence[str]) -> tuple[float, list[float]]:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from inference.facts.lexicon import find_things, find_values, groups
+from inference.facts.lexicon import find_items, find_values, load_groups
 from training.data.examples import PhotoLabels
 
 # A class needs this many training photos.
@@ -47,13 +47,14 @@ def build_labels(photos: Iterable[PhotoLabels]) -> dict[str, tuple[str, ...]]:
         "item": tuple(item for item, count in items.most_common() if count >= MIN_ITEMS),
         "colour": tuple(colour for colour, count in colours.most_common() if count >= MIN_COLOURS),
         "audience": tuple(audience for audience, _ in audiences.most_common()),
-        **{name: tuple(group.values) for name, group in groups().items()},
+        **{name: tuple(group.values) for name, group in load_groups().items() if not group.is_seller_only},
     }
 
 
 def encode_targets(rows: Sequence[PhotoLabels], labels: Mapping[str, Sequence[str]]) -> Targets:
     """Return the targets of photos over the values of `labels`."""
-    properties = [(group, value) for group in groups() for value in labels.get(group, ())]
+    visible = [name for name, group in load_groups().items() if not group.is_seller_only]
+    properties = [(group, value) for group in visible for value in labels.get(group, ())]
     said = [_find_properties(row) for row in rows]
     return Targets(
         item=_distribute([{name_item(row): 1.0} for row in rows], labels["item"]),
@@ -65,7 +66,7 @@ def encode_targets(rows: Sequence[PhotoLabels], labels: Mapping[str, Sequence[st
 
 def name_item(row: PhotoLabels) -> str:
     """Return the noun of the noted item: «футболка» of «футболка-поло детская»."""
-    noun = next((mention.value for mention in find_things(row.item)), row.item.split()[0].lower())
+    noun = next((mention.value for mention in find_items(row.item)), row.item.split()[0].lower())
     return _SYNONYMS.get(noun, noun)
 
 
