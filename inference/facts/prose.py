@@ -8,10 +8,9 @@ from typing import Final
 
 from inference.facts.compose import capitalize
 from inference.facts.lexicon import WORD, fold
+from inference.masking import write_plainly
 
 _TAG: Final = re.compile(r"</?[a-z][^<>]{0,40}>", re.IGNORECASE)
-_KEYCAP: Final = re.compile("(?<=[0-9#*])[\ufe0f\u20e3]+")
-_STRUCK: Final = re.compile("(?:\\S[\u0335-\u0338])+[\\s,;→>-]*")
 # Pictures, dingbats and signs of decoration; letters, digits, currencies and punctuation are none of them.
 _PICTURE: Final = re.compile(
     "[\u2190-\u21ff\u2300-\u2bff\u2e3a-\u2e3b\u3030\ufe00-\ufe0f\u200d\U0001f000-\U0001faff\u2800]+"
@@ -58,7 +57,7 @@ def tidy_text(text: str) -> str:
 
 def tidy_value(value: str) -> str:
     """Return the value of a field without decoration, and without what the seller struck through."""
-    value = _PICTURE.sub(" ", _KEYCAP.sub("", _STRUCK.sub("", value)))
+    value = _PICTURE.sub(" ", write_plainly(value))
     return " ".join(_TAG.sub(" ", value).split()).strip(" ,;")
 
 
@@ -69,7 +68,7 @@ def end_sentence(text: str) -> str:
 
 def _tidy_lines(text: str) -> Iterator[str]:
     for raw in text.splitlines():
-        line = _TAG.sub(" ", _PICTURE.sub(", ", _KEYCAP.sub("", _STRUCK.sub("", raw))))
+        line = _TAG.sub(" ", _PICTURE.sub(", ", write_plainly(raw)))
         for pattern, full in (*_ABBREVIATIONS, *_REPEATED):
             line = pattern.sub(full, line)
         line = _calm(line.strip(_EDGES).lstrip(".!?… "))

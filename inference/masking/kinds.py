@@ -46,6 +46,7 @@ _UNITS_OF: Mapping[str, frozenset[str]] = {
 }
 _LARGEST = {"SIZE": 200, "HEIGHT": 230, "AGE": 120, "PERCENT": 100, "LENGTH": 1000, "GIRTH": 300, "QUANTITY": 100}
 _GARMENT_SIZES = range(16, 75)
+_LARGEST_ODD_SIZE = 49  # of shoes
 _MOST_THINGS = 10  # «за 2 — 2800»
 _LEAST_PRICE = 50
 _OLDEST_CHILD = 36  # months
@@ -243,13 +244,27 @@ def _find_hint(context: Context) -> str | None:
     for index in reversed(range(len(nearest))):
         kind = words.get_hint_kind(nearest[index])
         fits = {
-            "PRICE": nearest[index].lower() != "по" or index == len(nearest) - 1,
+            "PRICE": _fits_price(nearest[index:], number),
             "YEAR": _is_year(number),
-            "SIZE": bool(number.amounts) and _GARMENT_SIZES.start <= number.amounts[0] < _GARMENT_SIZES.stop,
+            "SIZE": _fits_size(number),
         }
         if kind and fits[kind]:
             return kind
     return None
+
+
+def _fits_price(hinted: Sequence[str], number: Number) -> bool:
+    """Return True for the words of a price: «по 300» without a word between, «сейчас 900», not «сейчас 5»."""
+    hint = hinted[0].lower()
+    is_high = number.amounts >= (_LEAST_PRICE,)
+    return len(hinted) == 1 if hint == "по" else is_high or hint not in ("сейчас", "теперь")
+
+
+def _fits_size(number: Number) -> bool:
+    """Return True for the size of a garment or of shoes; «куртка Area 51» names no size."""
+    if not number.amounts or not _GARMENT_SIZES.start <= number.amounts[0] < _GARMENT_SIZES.stop:
+        return False
+    return number.amounts[0] <= _LARGEST_ODD_SIZE or number.amounts[0] % 2 == 0
 
 
 def _is_plausible(kind: str, number: Number) -> bool:

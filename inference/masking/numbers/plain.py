@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from inference.masking.numbers.find import find_numbers
-from inference.masking.numbers.shapes import ARROW, DIGIT, KEYCAP, ROUBLES, SPACE
+from inference.masking.numbers.shapes import ARROW, DIGIT, KEYCAP, ROUBLES, SPACE, simplify_digit
 
 # What goes with a price that is struck through or crossed out by an arrow: its currency, and what leads to the next.
 _AFTER_OLD = re.compile(rf"{ROUBLES}?(?:{ARROW})?[\s,;/]*", re.IGNORECASE)
@@ -34,10 +33,4 @@ def write_plainly(text: str) -> str:
 
 def _simplify(number: str) -> str:
     number = _KEYCAPS.sub(lambda run: "".join(char for char in run[0] if re.match(DIGIT, char)), number)
-    return "".join(map(_simplify_digit, number))
-
-
-def _simplify_digit(char: str) -> str:
-    """Return the ASCII digit of a character that shows one digit; any other character is returned as it is."""
-    digit = unicodedata.digit(char, None)
-    return char if digit is None or char in "²³¹" else str(digit)
+    return "".join(map(simplify_digit, number))

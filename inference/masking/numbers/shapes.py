@@ -94,6 +94,7 @@ def read_amount(amount: str) -> float:
     Of several numbers with dots or colons («18:00», «1.2.3») the first counts.
     """
     amount = re.sub(rf"(?<=\u20e3)\ufe0f?{SPACE}|\ufe0f|\u20e3|{STRIKE}", "", amount)
+    amount = "".join(map(simplify_digit, amount))
     pieces = re.findall(rf"[1-9]/[2-9]|[¼-¾⅐-⅞]|\d(?:[\d.,]|{_THOUSANDS}(?=\d{{3}}))*", amount)
     parts = [int(piece[0]) / int(piece[2]) for piece in pieces[1:] if "/" in piece]
     parts += [unicodedata.numeric(piece) for piece in pieces if not piece[0].isdecimal()]
@@ -101,8 +102,13 @@ def read_amount(amount: str) -> float:
 
 
 def _read_decimal(digits: str) -> float:
-    plain = "".join(str(int(char)) if char.isdecimal() else char for char in digits)
-    if re.fullmatch(rf"\d{{1,3}}(?:{_THOUSANDS}\d{{3}})+(?:[.,]\d{{1,2}})?", plain):
-        plain = re.sub(rf"{_THOUSANDS}(?=\d{{3}}(?!\d))", "", plain)
-    decimal = re.match(r"\d+(?:[.,]\d+)?", plain)
+    if re.fullmatch(rf"\d{{1,3}}(?:{_THOUSANDS}\d{{3}})+(?:[.,]\d{{1,2}})?", digits):
+        digits = re.sub(rf"{_THOUSANDS}(?=\d{{3}}(?!\d))", "", digits)
+    decimal = re.match(r"\d+(?:[.,]\d+)?", digits)
     return float(decimal[0].replace(",", ".")) if decimal else 0.0
+
+
+def simplify_digit(char: str) -> str:
+    """Return the ASCII digit of a character that shows one («５», «❺», «⁵»); any other character, also «²», stays."""
+    digit = unicodedata.digit(char, None)
+    return char if digit is None or char in "²³¹" else str(digit)
