@@ -59,7 +59,7 @@ def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lamb
     with _measure(passed, "generate_s"):
         classify_diversity(passed, models.diversity)
         read_facts(passed, models.photo_classifier)
-        passed = [job for job in passed if not job.only_facts]
+        passed = [job for job in passed if not job.only_facts and not job.needs_confirmation]
         mask_numbers(passed)
         caption(passed, models.captioner)
         write(passed, models.checks)
@@ -94,8 +94,8 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
                 detections=detections[photos],
             )
         )
-    for job, moderation in zip(jobs, models.checks.judge(evidence), strict=True):
-        job.moderation = moderation
+    for job, moderation, each in zip(jobs, models.checks.judge(evidence), evidence, strict=True):
+        job.moderation, job.out_of_domain = moderation, models.checks.find_out_of_domain(each)
 
 
 def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> None:
@@ -215,4 +215,5 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         timings=replace(job.timings, total_s=sum(astuple(job.timings))),
         facts=tuple(dict.fromkeys(f for sheet in job.sheets for f in sheet.facts if f.probability >= MIN_PROBABILITY)),
         claims=job.claims,
+        needs_confirmation=job.needs_confirmation,
     )

@@ -22,8 +22,10 @@ class Job:
     seed: makes the text repeatable, independent of the other jobs of a batch.
     item: the thing as the seller named it when asked, "" otherwise; it outranks fields and photos.
     only_facts: the listing is judged and its facts are read, but nothing is written.
+    accepts_warnings: False stops the job before anything is written where moderation doubts that the listing is right.
     timings: seconds; validation fills in its own.
-    features: of the listing's photos; set together with `source` and `moderation` by the first step.
+    features: of the listing's photos; set together with `source`, `out_of_domain` and `moderation` by the first step.
+    out_of_domain: for each photo, whether it shows nothing that the models know, so that no fact can be read from it.
     source: the encoded attributes, None where there are none.
     sheets: the facts of the one thing, or of each thing of a set.
     """
@@ -33,10 +35,12 @@ class Job:
     seed: int = 0
     item: str = ""
     only_facts: bool = False
+    accepts_warnings: bool = True
     timings: Timings = field(default_factory=Timings)
     features: ImageFeatures = field(init=False, repr=False)
     source: EncodedText | None = field(init=False, repr=False)
     moderation: Moderation = field(init=False, repr=False)
+    out_of_domain: tuple[bool, ...] = field(init=False, repr=False, default=())
     masked: Masked | None = field(init=False, repr=False, default=None)
     diversity: Diversity | None = field(init=False, repr=False, default=None)
     sheets: tuple[FactSheet, ...] = field(init=False, repr=False, default=())
@@ -44,3 +48,13 @@ class Job:
     draft: str | None = field(init=False, repr=False, default=None)
     text: str | None = field(init=False, repr=False, default=None)
     scores: Scores = field(init=False, repr=False, default_factory=Scores)
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """True where the seller has to confirm the warnings of moderation before a text is written."""
+        return not self.accepts_warnings and self.moderation.passed and bool(self.moderation.doubts)
+
+    @property
+    def is_out_of_domain(self) -> bool:
+        """True where no photo shows anything that the models know; False without photos."""
+        return bool(self.out_of_domain) and all(self.out_of_domain)

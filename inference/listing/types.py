@@ -102,6 +102,19 @@ class Moderation:
         """True when every check passed."""
         return all(check.passed for check in self.checks)
 
+    @property
+    def warnings(self) -> tuple[Message, ...]:
+        """The reasons of the checks that passed with one."""
+        return tuple(check.reason for check in self.checks if check.passed and check.reason is not None)
+
+    @property
+    def doubts(self) -> tuple[Message, ...]:
+        """The warnings that the listing may be wrong, which a seller can confirm: those of its photos and of the match.
+
+        A contact in the text is no doubt: the text is written all the same.
+        """
+        return Moderation(tuple(check for check in self.checks if check.name != "text")).warnings
+
     def add_reason(self, name: str, reason: Message) -> Moderation:
         """Return the verdicts with a reason on the one of that name; it passes or fails as before."""
         return Moderation(
@@ -158,7 +171,8 @@ class Timings:
 class Description:
     """The result for one listing.
 
-    `text` is None when moderation rejected the listing or the generated text, and when nothing is known of the thing.
+    `text` is None when moderation rejected the listing or the generated text, when nothing is known of the thing, and
+    when the warnings of moderation have to be confirmed first (`needs_confirmation`).
     """
 
     text: str | None
@@ -172,3 +186,4 @@ class Description:
     timings: Timings
     facts: tuple[Fact, ...] = ()
     claims: tuple[Claim, ...] = ()
+    needs_confirmation: bool = False

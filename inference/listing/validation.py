@@ -95,16 +95,22 @@ class _File:
 
 
 def build_job(
-    submission: Submission, numbers: Numbers = "values", seed: int = 0, item: str = "", *, only_facts: bool = False
+    submission: Submission,
+    numbers: Numbers = "values",
+    seed: int = 0,
+    item: str = "",
+    *,
+    only_facts: bool = False,
+    accepts_warnings: bool = True,
 ) -> Job:
     """Validate a submission and return the job that describes it, with the seconds that validation took.
 
-    Raises `InvalidInput` as `validate` does.
+    The parameters are those of `Job`. Raises `InvalidInput` as `validate` does.
     """
     start = perf_counter()
     listing = validate(submission)
     timings = Timings(validate_s=perf_counter() - start)
-    return Job(listing, numbers, seed, item, only_facts, timings)
+    return Job(listing, numbers, seed, item, only_facts, accepts_warnings, timings)
 
 
 def validate(submission: Submission) -> Listing:

@@ -31,6 +31,8 @@ from inference.moderation.texts import ToxicityClassifier
 # this score, clothes are likely, so its log-odds are capped.
 PERSON_SCORE, PERSON_LABELS = 0.5, ("FACE", "ARMPITS", "BELLY", "FEMALE_BREAST", "MALE_BREAST")
 PERSON_LOG_ODDS = TYPICAL_LOG_ODDS + 2
+# From these log-odds on a photo shows nothing that the models know.
+OUT_OF_DOMAIN_LOG_ODDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class Checks:
             for evidence, text in zip(batch, texts, strict=True)
         ]
 
+    def find_out_of_domain(self, evidence: Evidence) -> tuple[bool, ...]:
+        """Return for each photo of a listing whether it shows nothing that the models know."""
+        log_odds = self._limit_log_odds(evidence)
+        return () if log_odds is None else tuple((log_odds >= OUT_OF_DOMAIN_LOG_ODDS).tolist())
+
     def apply_contact_policy(self, text: str) -> str:
         """Return a generated text as the seller gets it: without contacts where the policy is to erase them."""
         return contacts.erase(text) if self.contact_policy == "erase" else text
@@ -116,11 +123,16 @@ class Checks:
         return [_review(*each) for each in zip(moderations, verdicts, strict=True)]
 
     def _judge_match(self, evidence: Evidence) -> Verdict:
-        log_odds = evidence.out_of_domain
-        if log_odds is not None:
-            has_person = torch.tensor([_has_person(each) for each in evidence.detections], dtype=torch.bool)
-            log_odds = torch.where(has_person, log_odds.clamp(max=PERSON_LOG_ODDS), log_odds)
+        log_odds = self._limit_log_odds(evidence)
         return self.match_policy.judge(evidence.image_features, evidence.text, evidence.text_embedding, log_odds)
+
+    def _limit_log_odds(self, evidence: Evidence) -> Tensor | None:
+        """Return the out-of-domain log-odds (photos,), capped where a person is seen; None without a detector."""
+        log_odds = evidence.out_of_domain
+        if log_odds is None:
+            return None
+        has_person = torch.tensor([_has_person(each) for each in evidence.detections], dtype=torch.bool)
+        return torch.where(has_person, log_odds.clamp(max=PERSON_LOG_ODDS), log_odds)
 
     def _judge_texts(self, texts: Sequence[str]) -> list[Verdict]:
         verdicts = self.toxicity_classifier.judge(texts)

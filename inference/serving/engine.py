@@ -132,12 +132,14 @@ class Engine:
         seed: int = 0,
         item: str = "",
         only_facts: bool = False,
+        accepts_warnings: bool = True,
         on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
         """Validate and describe one submission; `on_progress` is called with each stage, in the event loop's thread.
 
         item: the thing as the seller named it when asked. only_facts: return the facts without a text.
+        accepts_warnings: False returns no text, with `needs_confirmation`, where moderation doubts the listing.
 
         Raises `InvalidInput`, `CheckpointError`, `TimeoutError` after `timeout_s` seconds, and `RuntimeError` when the
         engine is closed. Cancelling the caller removes its request; closing the engine cancels the waiting requests.
@@ -145,7 +147,9 @@ class Engine:
         if self._is_closed:
             raise RuntimeError("the engine is closed")
         result: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
-        validate = partial(build_job, submission, numbers, seed, item, only_facts=only_facts)
+        validate = partial(
+            build_job, submission, numbers, seed, item, only_facts=only_facts, accepts_warnings=accepts_warnings
+        )
         request = _Request(validate, checkpoint, on_progress or (lambda stage: None), result)
         async with asyncio.timeout(timeout_s):
             request.report("checking")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import pytest
@@ -70,8 +71,10 @@ def describe_all(models: Models) -> Describe:
         checks: Checks = models.checks,
         numbers: Numbers = "values",
         seed: int = 0,
+        accepts_warnings: bool = True,
     ) -> list[Description | InvalidInput]:
-        jobs = [catch_invalid(build_job, each, numbers, seed) for each in submissions]
+        build = partial(build_job, numbers=numbers, seed=seed, accepts_warnings=accepts_warnings)
+        jobs = [catch_invalid(build, each) for each in submissions]
         chosen = replace(models, checks=replace(checks, match_policy=policy) if policy else checks)
         return map_valid(lambda valid: describe(valid, chosen), jobs)
 
@@ -442,6 +445,34 @@ def test_nudity_is_detected_in_all_photos_of_a_batch_at_once(describe_all: Descr
     for result, score in ((passed, 0.0), (none, None)):
         assert isinstance(result, Description)
         assert result.moderation.checks[0] == Verdict("photos", score=score)
+
+
+def test_a_doubt_is_confirmed_before_anything_is_written(
+    describe_all: Describe, models: Models, captioner: KnownCaptioner
+) -> None:
+    """Only where the caller asks for it; the facts are read in either case, and the verdict is the same."""
+    checks = replace(
+        models.checks, nudity_detector=FixedDetector(Detection("FEMALE_BREAST_EXPOSED", 0.3, (0, 0, 5, 5)))
+    )
+    doubtful = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
+    asked = only(describe_all(doubtful, checks=checks, accepts_warnings=False))
+    assert (asked.text, asked.draft, asked.needs_confirmation, captioner.batches) == (None, None, True, 0)
+    assert asked.moderation.passed
+    assert asked.facts
+    assert [reason.code for reason in asked.moderation.doubts] == ["photos-warned"]
+    written = only(describe_all(doubtful, checks=checks))
+    assert written.text
+    assert not written.needs_confirmation
+    assert written.moderation == asked.moderation
+
+
+def test_a_contact_is_warned_of_without_a_question(describe_all: Describe) -> None:
+    text = "Куртка синяя, звоните 8 900 000-00-00"
+    result = only(describe_all(submission(0, text), accepts_warnings=False))
+    assert result.text
+    assert not result.needs_confirmation
+    assert [reason.code for reason in result.moderation.warnings] == ["contact-phone"]
+    assert result.moderation.doubts == ()
 
 
 def test_a_photo_without_clothes_is_named_by_its_number(

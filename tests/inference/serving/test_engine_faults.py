@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inference.errors import CheckpointError, InvalidInput
-from inference.listing.types import Description, Numbers, Stage, Submission
+from inference.listing.types import Description, Stage, Submission
 from inference.listing.validation import build_job
 from inference.serving import engine as engine_module
 from inference.serving import load_worker as load_worker_module
@@ -75,10 +76,10 @@ class TestFaults:
     def test_a_bug_in_validation_fails_its_request_alone(
         self, loader: PretendLoader, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(submission: Submission, numbers: Numbers, seed: int) -> object:
+        def fail(submission: Submission, *arguments: Any, **options: Any) -> object:
             if submission.attributes == "a-bug":
                 raise ZeroDivisionError
-            return build_job(submission, numbers, seed)
+            return build_job(submission, *arguments, **options)
 
         monkeypatch.setattr(engine_module, "build_job", fail)
 
