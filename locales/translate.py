@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cache
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
+from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -49,6 +51,12 @@ def translate(message: Translatable, language: str = "ru") -> str:
         label = _get_template("photo-named" if details.get("name") else "photo-numbered", language)
         details["photo"] = label.format(**details)
     return _get_template(message.code, language, message.details.get("count")).format(**details)
+
+
+def format_time(seconds: float, language: str) -> str:
+    """Return a moment (unix seconds) as day, month, hour and minute, in the time zone of this machine."""
+    moment = datetime.fromtimestamp(seconds).astimezone()
+    return f"{format_date(moment, 'd MMM', locale=language)}, {moment:%H:%M}"
 
 
 def language_of(code: str | None) -> str:

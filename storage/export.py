@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from storage.records import TrainingExample
+from storage.records import DescriptionRecord
 from storage.store import Transaction
 
 Line: TypeAlias = dict[str, Any]
@@ -22,14 +22,13 @@ async def export_listings(tx: Transaction, parse: Parse) -> list[Line]:
     A correction takes precedence over a liked text, a later one over an earlier one.
     """
     best: dict[int, Line] = {}
-    lessons = await tx.feedback.list_training_examples()
-    for lesson in sorted(lessons, key=lambda lesson: lesson.description.correction is not None):
-        description = lesson.description
+    examples = await tx.feedback.list_training_examples()
+    for description in sorted(examples, key=lambda example: example.correction is not None):
         text = description.correction or (description.generation.text if description.vote == 1 else None)
         if text is not None:
             best[description.listing_id] = {
                 "id": f"listing-{description.listing_id}",
-                **_build_attributes(lesson, parse),
+                **_build_attributes(description, parse),
                 "description": text,
                 "gpt_description": None,
                 "diversity_score": description.generation.diversity,
@@ -45,61 +44,59 @@ async def export_pairs(tx: Transaction, parse: Parse) -> list[Line]:
 
     Pairs come from blind comparisons, corrections and votes.
     """
-    lessons = {lesson.description.id: lesson for lesson in await tx.feedback.list_training_examples()}
-    found = [*await _pairs_of_comparisons(tx, lessons, parse), *_pairs_of_corrections(lessons.values(), parse)]
-    found += _pairs_of_votes(lessons.values(), parse)
+    examples = {example.id: example for example in await tx.feedback.list_training_examples()}
+    found = [*await _pairs_of_comparisons(tx, examples, parse), *_pairs_of_corrections(examples.values(), parse)]
+    found += _pairs_of_votes(examples.values(), parse)
     return [line for line in found if line["chosen"] != line["rejected"]]
 
 
-async def _pairs_of_comparisons(tx: Transaction, lessons: dict[int, TrainingExample], parse: Parse) -> list[Line]:
+async def _pairs_of_comparisons(tx: Transaction, examples: dict[int, DescriptionRecord], parse: Parse) -> list[Line]:
     lines = []
     for comparison in await tx.feedback.list_decided_comparisons():
-        shown = [lessons[number] for number in (comparison.first, comparison.second) if number in lessons]
+        shown = [examples[number] for number in (comparison.first, comparison.second) if number in examples]
         if len(shown) == 2:
             better, worse = shown if comparison.choice == "first" else reversed(shown)
-            texts = better.description.generation.text, worse.description.generation.text
-            lines.append(_pair(f"comparison-{comparison.id}", better, parse, *texts))
+            name = f"comparison-{comparison.id}"
+            lines.append(_pair(name, better, parse, better.generation.text, worse.generation.text))
     return lines
 
 
-def _pairs_of_corrections(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
-    for lesson in lessons:
-        description = lesson.description
-        if description.correction is not None:
-            texts = description.correction, description.generation.text
-            yield _pair(f"correction-{description.id}", lesson, parse, *texts)
+def _pairs_of_corrections(examples: Iterable[DescriptionRecord], parse: Parse) -> Iterator[Line]:
+    for example in examples:
+        if example.correction is not None:
+            name = f"correction-{example.id}"
+            yield _pair(name, example, parse, example.correction, example.generation.text)
 
 
-def _pairs_of_votes(lessons: Iterable[TrainingExample], parse: Parse) -> Iterator[Line]:
+def _pairs_of_votes(examples: Iterable[DescriptionRecord], parse: Parse) -> Iterator[Line]:
     """Pair each liked text with each disliked one that was generated from the same notes and photos."""
-    alike: defaultdict[tuple[object, ...], list[TrainingExample]] = defaultdict(list)
-    for lesson in lessons:
-        description = lesson.description
-        alike[description.listing_id, lesson.source, description.generation.photo_sha256].append(lesson)
+    alike: defaultdict[tuple[object, ...], list[DescriptionRecord]] = defaultdict(list)
+    for example in examples:
+        alike[example.listing_id, example.source, example.generation.photo_sha256].append(example)
     for together in alike.values():
-        for liked, disliked in _pair_up(together):
-            better, worse = liked.description, disliked.description
-            yield _pair(f"vote-{better.id}-{worse.id}", liked, parse, better.generation.text, worse.generation.text)
+        for better, worse in _pair_up(together):
+            name = f"vote-{better.id}-{worse.id}"
+            yield _pair(name, better, parse, better.generation.text, worse.generation.text)
 
 
-def _pair_up(lessons: Sequence[TrainingExample]) -> Iterator[tuple[TrainingExample, TrainingExample]]:
-    liked = [lesson for lesson in lessons if lesson.description.vote == 1]
-    disliked = [lesson for lesson in lessons if lesson.description.vote == -1]
+def _pair_up(examples: Sequence[DescriptionRecord]) -> Iterator[tuple[DescriptionRecord, DescriptionRecord]]:
+    liked = [example for example in examples if example.vote == 1]
+    disliked = [example for example in examples if example.vote == -1]
     return ((better, worse) for better in liked for worse in disliked)
 
 
-def _pair(name: str, lesson: TrainingExample, parse: Parse, chosen: str | None, rejected: str | None) -> Line:
+def _pair(name: str, example: DescriptionRecord, parse: Parse, chosen: str | None, rejected: str | None) -> Line:
     source = name.partition("-")[0]
-    return {"id": name, **_build_attributes(lesson, parse), "chosen": chosen, "rejected": rejected, "source": source}
+    return {"id": name, **_build_attributes(example, parse), "chosen": chosen, "rejected": rejected, "source": source}
 
 
-def _build_attributes(lesson: TrainingExample, parse: Parse) -> Line:
+def _build_attributes(example: DescriptionRecord, parse: Parse) -> Line:
     """Return the attributes that a text was generated from; several values of one name are joined."""
     attributes: defaultdict[str, list[str]] = defaultdict(list)
-    for name, value in parse(lesson.source):
+    for name, value in parse(example.source):
         attributes[name].append(value)
     return {
         "photos": [],
-        "photo_sha256": list(lesson.description.generation.photo_sha256),
+        "photo_sha256": list(example.generation.photo_sha256),
         "attributes": {name: "; ".join(values) for name, values in attributes.items()},
     }

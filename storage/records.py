@@ -154,7 +154,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class DescriptionRecord:
-    """A stored text with the user's feedback: `vote` is 1 or -1, `reason` a code."""
+    """A stored text with the user's feedback: `vote` is 1 or -1, `reason` a code.
+
+    `source`: the notes that it was generated from, one per line.
+    """
 
     id: int
     listing_id: int
@@ -166,6 +169,7 @@ class DescriptionRecord:
     reason: str | None
     correction: str | None
     created_at: float
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +182,6 @@ class Comparison:
     first: int
     second: int
     choice: Choice | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingExample:
-    """A description and the notes that it was generated from, one per line."""
-
-    description: DescriptionRecord
-    source: str
 
 
 @dataclass(frozen=True, slots=True)

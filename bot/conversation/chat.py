@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from aiogram.types import InlineKeyboardMarkup
 
-from bot.views.text import escape_html
+from bot.views.text import escape_html, format_model_name
 from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case
@@ -99,6 +99,11 @@ class Chat:
     def checkpoint(self) -> str:
         """The checkpoint that writes: the pinned one, else the user's choice, else the default."""
         return self.uow.rules.pinned or self.chosen_checkpoint or self.uow.rules.default
+
+    def name_model(self, checkpoint: str) -> str:
+        """Return how the user's language calls a checkpoint."""
+        card = next((card for card in self.uow.cards if card.name == checkpoint), None)
+        return checkpoint if card is None else format_model_name(card, self.language)
 
     def list_other_cards(self, checkpoint: str) -> list[Card]:
         """Return the checkpoints that could write instead of this one: none where the owner pinned one."""

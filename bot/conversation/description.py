@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from bot.conversation.chat import Chat
+from bot.conversation.diff import are_alike
 from bot.views.keyboards import ExpandedSection, build_comparison_keyboard, build_feedback_keyboard
 from bot.views.text import CHOICES, format_candidate, format_scores, split_text, to_html
 from inference.errors import Message
@@ -48,14 +49,18 @@ async def show_scores(
 ) -> None:
     """Send or edit the scores, times and buttons of a text."""
     other_cards = chat.list_other_cards(description.generation.checkpoint)
-    keyboard = build_feedback_keyboard(description, chat.translate, other_cards, expanded)
+    keyboard = build_feedback_keyboard(description, chat.translate, chat.language, other_cards, expanded)
     note = to_html(chat.translate, Message("why-bad")) if expanded == "reasons" else ""
     text = format_scores(description.generation, chat.translate, note)
     await chat.send(text, keyboard, slot=f"scores:{description.id}", fresh=fresh)
 
 
 async def show_pair(chat: Chat, request: Request, pair: tuple[DescriptionRecord, DescriptionRecord]) -> None:
-    """Send two texts in random order without names, and ask which one is better."""
+    """Send two texts in random order without names, and ask which one is better; of nearly equal ones send one."""
+    if are_alike(pair[0].generation.text or "", pair[1].generation.text or ""):
+        await chat.send(Message("compare-alike"), priority=0)
+        await show_text(chat, pair[0])
+        return
     first, second = Random(request.id).sample(pair, 2)
     feedback, now = chat.tx.feedback, chat.uow.now
     comparison = await feedback.add_comparison(request.listing_id, request.user_id, first.id, second.id, now)
@@ -69,7 +74,7 @@ async def show_pair(chat: Chat, request: Request, pair: tuple[DescriptionRecord,
 async def reveal_pair(chat: Chat, comparison: Comparison) -> None:
     """Name the checkpoints of a comparison after the choice."""
     pair = [await chat.tx.feedback.get(description_id) for description_id in (comparison.first, comparison.second)]
-    first, second = (description.generation.checkpoint if description else "—" for description in pair)
+    first, second = (chat.name_model(each.generation.checkpoint) if each else "—" for each in pair)
     choice = chat.translate(CHOICES[comparison.choice]) if comparison.choice else "—"
     names = Message("compare-revealed", {"choice": choice, "first": first, "second": second})
     await chat.send(names, slot=_get_vote_slot(comparison))

@@ -1,10 +1,19 @@
-"""Compute the changes between a generated text and its correction, to be stored as training data."""
+"""Compare texts: the changes of a correction, to be stored as training data, and whether two are nearly equal."""
 
 from __future__ import annotations
 
 import json
 import re
 from difflib import SequenceMatcher
+from typing import Final
+
+_ALIKE: Final = 0.9  # of the words, in order
+
+
+def are_alike(first: str, second: str) -> bool:
+    """Return whether a reader would hardly tell two texts apart: nearly all words are the same, in the same order."""
+    one, other = (re.findall(r"\w+", text.lower()) for text in (first, second))
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
 
 
 def diff_texts(before: str, after: str) -> str:

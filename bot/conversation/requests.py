@@ -34,7 +34,7 @@ async def show_draft(chat: Chat, listing: ListingRecord) -> None:
     text = format_card(
         draft, chat.translate, is_rewritten=is_rewritten, asks_whether_new=listing.previous_id is not None
     )
-    model = chat.checkpoint if chat.list_other_cards(chat.checkpoint) else None
+    model = chat.name_model(chat.checkpoint) if chat.list_other_cards(chat.checkpoint) else None
     asks = listing.previous_id is not None
     keyboard = build_draft_keyboard(listing.id, chat.translate, model, is_empty=draft.is_empty, asks_whether_new=asks)
     await chat.send(text, keyboard, slot=slot, moves=True)

@@ -26,25 +26,26 @@ from bot.views.keyboards import (
     build_history_keyboard,
     hash_name,
 )
-from bot.views.text import REASONS, shorten
+from bot.views.text import REASONS, format_past_text
 from inference.errors import Message
 from storage.records import DescriptionRecord
 
 _HISTORY: Final = 10
-_BUTTON_LENGTH: Final = 40  # characters of a text on a button
 
 
 async def vote(_: object, callback_data: Vote, chat: Chat) -> None:
-    """Store the vote; a bad one asks why."""
+    """Store the vote, or withdraw it when it is pressed again; a bad one asks why."""
     description = await _get_own(chat, callback_data.description)
     if description is None:
         return
-    chat.toast(Message("thanks"))
     value = 1 if callback_data.good else -1
-    if description.vote != value:
-        await chat.tx.feedback.set_vote(description.id, chat.user.id, value, None, chat.uow.now)
-    elif callback_data.good:
-        return  # the same again
+    if description.vote == value:
+        await chat.tx.feedback.withdraw_vote(description.id, chat.user.id)
+        chat.toast(Message("vote-withdrawn"))
+        await _refresh_scores(chat, description.id, asks_why=False)
+        return
+    await chat.tx.feedback.set_vote(description.id, chat.user.id, value, None, chat.uow.now)
+    chat.toast(Message("thanks"))
     await _refresh_scores(chat, description.id, asks_why=not callback_data.good)
 
 
@@ -134,9 +135,9 @@ async def write_with(_: object, callback_data: WriteWith, chat: Chat) -> None:
 
 
 async def show_history(_: object, chat: Chat) -> None:
-    """Show the latest texts by their first words."""
+    """Show the latest texts by thing, price and time."""
     recent = await chat.tx.feedback.list_recent(chat.user.id, _HISTORY)
-    texts = [(each.id, shorten(each.generation.text, _BUTTON_LENGTH)) for each in recent if each.generation.text]
+    texts = [(each.id, format_past_text(each, chat.language)) for each in recent if each.generation.text]
     await chat.send(Message("history-title" if texts else "history-empty"), build_history_keyboard(texts))
 
 

@@ -41,12 +41,12 @@ async def choose_model(_: object, callback_data: ChooseModel, chat: Chat) -> Non
         chat.toast(Message("button-stale"))
         return
     if chosen == (chat.user.checkpoint or chat.checkpoint):
-        chat.toast(Message("model-same", {"model": chosen}))
+        chat.toast(Message("model-same", {"model": chat.name_model(chosen)}))
         return
     before = chat.chosen_checkpoint if chat.chosen_checkpoint != chosen else None
     await chat.tx.users.set_checkpoint(chat.user.id, chosen, before)
     chat.user = replace(chat.user, checkpoint=chosen, checkpoint_before=before)
-    chat.toast(Message("model-chosen", {"model": chosen}))
+    chat.toast(Message("model-chosen", {"model": chat.name_model(chosen)}))
     await _send_models(chat)
     listing = await chat.tx.listings.get_current(chat.user.id)
     if listing is not None and listing.card_due_at is None and (listing.photos or listing.notes):
@@ -94,7 +94,7 @@ async def _send_models(chat: Chat, page: int | None = None, *, fresh: bool = Fal
     """Show a page of the list, from 0; by default the page of the chosen checkpoint."""
     rules, slot = chat.uow.rules, f"model:{chat.user.id}"
     if rules.pinned is not None:
-        await chat.send(Message("model-pinned", {"model": rules.pinned}), slot=slot, fresh=fresh)
+        await chat.send(Message("model-pinned", {"model": chat.name_model(rules.pinned)}), slot=slot, fresh=fresh)
         return
     names = [card.name for card in chat.uow.cards]
     last = max(0, len(names) - 1) // MODELS
@@ -108,7 +108,7 @@ async def _send_models(chat: Chat, page: int | None = None, *, fresh: bool = Fal
     ]
     title = bold(chat.translate, Message("model-title"))
     number = to_html(chat.translate, Message("model-page", {"page": page + 1, "pages": last + 1})) if last else ""
-    keyboard = build_models_keyboard(cards, chat.checkpoint, page, last)
+    keyboard = build_models_keyboard(cards, chat.checkpoint, chat.language, page, last)
     await chat.send(join_paragraphs(title, *lines, number), keyboard, slot=slot, fresh=fresh)
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.views.text import CHOICES, REASONS
+from bot.views.text import CHOICES, REASONS, format_model_name
 from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case
@@ -232,12 +232,22 @@ def build_cases_keyboard(cases: Sequence[Case], language: str) -> InlineKeyboard
     )
 
 
-def build_models_keyboard(cards: Sequence[Card], chosen: str, page: int = 0, last: int = 0) -> InlineKeyboardMarkup:
+def build_models_keyboard(
+    cards: Sequence[Card], chosen: str, language: str, page: int = 0, last: int = 0
+) -> InlineKeyboardMarkup:
     """Build the keyboard of a page of checkpoints, the chosen one marked; `page` and `last` count from 0."""
     turns = [_button("←", TurnPage(page=page - 1))] if page > 0 else []
     turns += [_button("→", TurnPage(page=page + 1))] if page < last else []
     return _join_rows(
-        *([_button(_mark(card.name, card.name == chosen), ChooseModel(tag=hash_name(card.name)))] for card in cards),
+        *(
+            [
+                _button(
+                    _mark(format_model_name(card, language), card.name == chosen),
+                    ChooseModel(tag=hash_name(card.name)),
+                )
+            ]
+            for card in cards
+        ),
         *([turns] if turns else []),
     )
 
@@ -255,6 +265,7 @@ def build_languages_keyboard(chosen: str, translate: Translate) -> InlineKeyboar
 def build_feedback_keyboard(
     description: DescriptionRecord,
     translate: Translate,
+    language: str,
     other_cards: Sequence[Card],
     expanded: ExpandedSection | None = None,
 ) -> InlineKeyboardMarkup:
@@ -281,7 +292,7 @@ def build_feedback_keyboard(
         ]
     elif expanded == "models":
         more = [
-            [_button(card.name, WriteWith(description=number, tag=hash_name(card.name)))]
+            [_button(format_model_name(card, language), WriteWith(description=number, tag=hash_name(card.name)))]
             for card in other_cards[:_MAX_MODELS]
         ]
     return _join_rows(votes, *more, rewrites)
@@ -302,7 +313,7 @@ def build_comparison_keyboard(comparison: int, translate: Translate) -> InlineKe
 
 
 def build_history_keyboard(texts: Sequence[tuple[int, str]]) -> InlineKeyboardMarkup:
-    """Build the keyboard of old texts, by their first words."""
+    """Build the keyboard of old texts, by id and caption."""
     return _join_rows(*([_button(text, ShowDescription(description=description))] for description, text in texts))
 
 

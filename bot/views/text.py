@@ -5,19 +5,24 @@ Sentences come from `locales/` as plain text and are escaped here; only `bot/vie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final
 
 from inference.checkpoints.card import Card
-from inference.errors import Message
+from inference.errors import InvalidInput, Message
+from inference.listing.attributes import parse_attributes
 from inference.listing.cases import Case
-from locales.translate import Translate
-from storage.records import CheckpointStats, Choice, Generation, RequestState, Stats
+from locales.translate import Translate, format_time
+from storage.records import CheckpointStats, Choice, DescriptionRecord, Generation, RequestState, Stats
 
 LENGTH: Final = 4096  # limit of `sendMessage`
 CAPTION_LENGTH: Final = 1024  # limit of `sendPhoto`
 _TITLE_LENGTH: Final = 96
+_THING_LENGTH: Final = 24
+_PRICE_LENGTH: Final = 12
+_PRICE_NAMES: Final = ("цена", "стоимость", "price")
 _MODEL_LENGTH: Final = 160  # each of the name, the summary and the facts of a checkpoint
 MODELS: Final = 8  # checkpoints per page, so that the longest descriptions fit a message
 
@@ -128,20 +133,51 @@ def format_case_caption(case: Case, language: str) -> str:
     return join_paragraphs(title, split_text(case.attributes.strip(), CAPTION_LENGTH - len(title) - 2)[0])
 
 
+def format_model_name(card: Card, language: str) -> str:
+    """Return the title of a checkpoint before the name of its folder, as plain text."""
+    title = card.title.get(language)
+    return f"{title} · {card.name}" if title else card.name
+
+
 def format_model(card: Card, speed_s: float | None, translate: Translate, language: str) -> str:
     """Return two lines about a checkpoint: summary, languages, photos, size, measured seconds per text."""
+    megabytes = round(card.size / 1e6, 1)
     facts = [
         *([translate(Message("model-languages", {"languages": ", ".join(card.languages)}))] if card.languages else []),
         translate(
             Message("model-photos", {"count": card.max_photos}) if card.max_photos else Message("model-no-photos")
         ),
-        translate(Message("megabytes", {"megabytes": round(card.size / 1e6, 1)})),
+        *([translate(Message("megabytes", {"megabytes": megabytes}))] if megabytes else []),
     ]
     if speed_s is not None:
         facts.append(translate(Message("model-speed", {"seconds": round(speed_s, 2)})))
-    parts = (card.name, card.summary.get(language, card.family), "; ".join(facts))
+    parts = (format_model_name(card, language), card.summary.get(language, card.family), "; ".join(facts))
     name, summary, details = (escape_html(shorten(part, _MODEL_LENGTH)) for part in parts)
     return f"<b>{name}</b> — {summary}\n{details}"
+
+
+def format_past_text(description: DescriptionRecord, language: str) -> str:
+    """Return what tells an old text from others, as plain text: the thing, the price and the time."""
+    parts = (
+        shorten(_find_thing(description.generation.text or ""), _THING_LENGTH),
+        shorten(_find_price(description.source), _PRICE_LENGTH),
+        format_time(description.created_at, language),
+    )
+    return " · ".join(part for part in parts if part)
+
+
+def _find_thing(text: str) -> str:
+    """Return the first words of a text, up to the first punctuation mark."""
+    return re.split(r"[.,:;!?()\n—–]", text.strip(), maxsplit=1)[0].strip() or text
+
+
+def _find_price(source: str) -> str:
+    """Return the price among the attributes; empty without one, or where they cannot be parsed any more."""
+    try:
+        items = parse_attributes(source).items
+    except InvalidInput:
+        return ""
+    return next((value for name, value in items if name.lower().startswith(_PRICE_NAMES)), "")
 
 
 def shorten(text: str, length: int) -> str:

@@ -65,6 +65,7 @@ class Card:
     max_photos: Annotated[int, Ge(0)] = 0
     risk: str = ""  # of a toxicity classifier: the rule that turns its labels into one risk
     knows: tuple[str, ...] = ()  # lemmas of the things that it was trained to tell apart
+    title: Mapping[str, str] = field(default_factory=dict)  # language → a word or two for people who choose
     summary: Mapping[str, str] = field(default_factory=dict)  # language → one sentence
     settings: Mapping[str, object] = field(default_factory=dict)  # validated by the family
     generation: Mapping[str, object] = field(default_factory=dict)  # validated by `GenerationSettings`

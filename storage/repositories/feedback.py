@@ -7,9 +7,9 @@ from dataclasses import asdict
 from statistics import median
 from typing import Final
 
-from sqlalchemy import Select, Table, select, update
+from sqlalchemy import Select, Table, delete, select, update
 
-from storage.records import Choice, Comparison, DescriptionRecord, Generation, Request, Stats, TrainingExample
+from storage.records import Choice, Comparison, DescriptionRecord, Generation, Request, Stats
 from storage.repositories.base import Repository, Row
 from storage.repositories.stats import StatsQueries
 from storage.tables import comparisons, corrections, descriptions, listings, notes, votes
@@ -25,7 +25,7 @@ _COMPARISON = (
     comparisons.c.choice,
 )
 _WRITTEN = tuple(Generation.__dataclass_fields__)
-_OWN = ("id", "listing_id", "request_id", "user_id", "seed", "created_at", "vote", "reason", "correction")
+_OWN = ("id", "listing_id", "request_id", "user_id", "seed", "created_at", "vote", "reason", "correction", "source")
 
 
 class Feedback(Repository):
@@ -61,6 +61,11 @@ class Feedback(Repository):
         vote = {"value": value, "reason": reason, "voted_at": now}
         return await self._judge(votes, description_id, user_id, vote)
 
+    async def withdraw_vote(self, description_id: int, user_id: int) -> None:
+        """Delete the user's vote and its reason."""
+        own = (votes.c.description_id == description_id) & (votes.c.user_id == user_id)
+        await self._execute(delete(votes).where(own))
+
     async def set_correction(self, description_id: int, user_id: int, text: str, diff: str, now: float) -> bool:
         """Store the user's text, replacing an earlier one; return False if the description is not the user's."""
         correction = {"text": text, "diff": diff, "corrected_at": now}
@@ -95,11 +100,10 @@ class Feedback(Repository):
         """Return the figures of the service."""
         return await StatsQueries(self._connection).load()
 
-    async def list_training_examples(self) -> list[TrainingExample]:
+    async def list_training_examples(self) -> list[DescriptionRecord]:
         """Return all texts about sellers' own listings, oldest first."""
         own = _select_judged().where(descriptions.c.text.is_not(None), descriptions.c.case.is_(None))
-        rows = await self._fetch_all(own.order_by(descriptions.c.id))
-        return [TrainingExample(_description(row), row["source"]) for row in rows]
+        return await self._descriptions(own.order_by(descriptions.c.id))
 
     async def list_decided_comparisons(self) -> list[Comparison]:
         """Return all comparisons in which one text won, oldest first."""

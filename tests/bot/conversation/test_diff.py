@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.diff import diff_texts
+from bot.conversation.diff import are_alike, diff_texts
 
 
 def test_changes_are_words_with_their_places() -> None:
@@ -30,3 +30,10 @@ def test_the_changes_make_one_text_the_other(before: str, after: str) -> None:
         text = text[:start] + new + text[start + len(old) :]
         shift += len(new) - len(old)
     assert text == after
+
+
+def test_texts_are_alike_when_nearly_all_words_are() -> None:
+    text = "Платье летнее тёмно-синее, без рукавов, хлопок. Размер 44, состояние отличное."
+    assert are_alike(text, text.replace("летнее", "лёгкое").upper())
+    assert not are_alike(text, text.replace("Платье летнее", "Юбка").replace("без рукавов", "пояс"))
+    assert are_alike("", "")

@@ -53,13 +53,15 @@ def test_the_text_comes_alone_and_its_scores_folded(tmp_path: Path, language: st
 
 
 @both_languages
-def test_a_vote_is_shown_and_may_be_changed(tmp_path: Path, language: str) -> None:
+def test_a_vote_is_shown_and_may_be_changed_and_withdrawn(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         judged = await answered(talk)
         assert await talk.touch("👍", judged) == talk.translate("thanks")
         await shows(talk, judged, "👍 ✓")
         assert (await description(talk)).vote == 1
-        await talk.touch("👍 ✓", judged)
+        assert await talk.touch("👍 ✓", judged) == talk.translate("vote-withdrawn")
+        await shows(talk, judged, "👍", "👎")
+        assert (await description(talk)).vote is None
         await talk.touch("👎", judged)
         await shows(talk, judged, "👍", "👎 ✓", talk.translate("reason-invented"))
         await talk.press("reason-invented", judged)
@@ -67,7 +69,9 @@ def test_a_vote_is_shown_and_may_be_changed(tmp_path: Path, language: str) -> No
         found = await description(talk)
         assert (found.vote, found.reason) == (-1, "invented")
         await talk.touch("👎 ✓", judged)
-        await shows(talk, judged, f"{talk.translate('reason-invented')} ✓", talk.translate("reason-colour"))
+        await shows(talk, judged, "👍", "👎")
+        found = await description(talk)
+        assert (found.vote, found.reason) == (None, None)
         await talk.touch("👍", judged)
         await shows(talk, judged, "👍 ✓", "👎")
         found = await description(talk)
@@ -191,6 +195,22 @@ def test_two_models_are_compared_blindly(tmp_path: Path, language: str, choice: 
 
 
 @both_languages
+def test_texts_that_are_nearly_equal_are_not_compared(tmp_path: Path, language: str) -> None:
+    """The user is told so and sees one of them, with the buttons of any text."""
+
+    async def script(talk: Talk) -> None:
+        await talk.person.text(" ".join(["хлопок"] * 40))
+        await talk.hear("card-title")
+        await talk.command("compare")
+        told = await talk.hear("compare-alike")
+        await talk.scores()
+        assert len([one for one in talk.bots if "пишет" in one["text"] and one["message_id"] > told["message_id"]]) == 1
+        assert talk.said("compare-question") == []
+
+    converse(script, tmp_path, language)
+
+
+@both_languages
 def test_the_last_listing_is_compared_where_there_is_no_draft(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.command("compare")
@@ -225,8 +245,10 @@ def test_the_past_is_listed_and_shown_again(tmp_path: Path, language: str) -> No
         judged = await answered(talk, "Цена: 200", count=2)
         await talk.command("history")
         listed = await talk.hear("history-title", after=judged["message_id"])
-        assert buttons(listed) == ["mini пишет: Цена: 200 (0, 0)", "mini пишет: Цена: 100 (0, 0)"]
-        await talk.touch("mini пишет: Цена: 100", listed)
+        later, earlier = buttons(listed)
+        assert later.startswith("mini пишет · 200 · ")
+        assert earlier.startswith("mini пишет · 100 · ")
+        await talk.touch(earlier, listed)
         again = await talk.person.wait("Цена: 100", after=listed["message_id"])
         judged = await talk.person.wait(lambda one: "👍" in buttons(one), after=again["message_id"])
         await talk.touch("👍", judged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -76,18 +77,16 @@ def description(**given: object) -> DescriptionRecord:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_votes_are_ticked_and_more_is_unfolded_below_them(language: str) -> None:
-    say = partial(translate, language=language)
-    others = cards("nano", "pico")
-    assert captions(keyboards.build_feedback_keyboard(description(), say, []))[0] == ["👍", "👎", "✏️"]
-    assert len(captions(keyboards.build_feedback_keyboard(description(), say, []))[-1]) == 1
-    assert captions(keyboards.build_feedback_keyboard(description(vote=1, correction="…"), say, others))[0] == [
-        "👍 ✓",
-        "👎",
-        "✏️ ✓",
-    ]
-    reasons = captions(keyboards.build_feedback_keyboard(description(vote=-1, reason="item"), say, others, "reasons"))
+    say, others = partial(translate, language=language), cards("nano", "pico")
+    build = partial(keyboards.build_feedback_keyboard, translate=say, language=language)
+    assert captions(build(description(), other_cards=[]))[0] == ["👍", "👎", "✏️"]
+    assert len(captions(build(description(), other_cards=[]))[-1]) == 1
+    judged = description(vote=1, correction="…")
+    assert captions(build(judged, other_cards=others))[0] == ["👍 ✓", "👎", "✏️ ✓"]
+    disliked = description(vote=-1, reason="item")
+    reasons = captions(build(disliked, other_cards=others, expanded="reasons"))
     assert [row[0].endswith("✓") for row in reasons[1:-1]] == [True, False, False, False, False]
-    models = captions(keyboards.build_feedback_keyboard(description(), say, others, "models"))
+    models = captions(build(description(), other_cards=others, expanded="models"))
     assert models[1:-1] == [["nano"], ["pico"]]
 
 
@@ -98,16 +97,22 @@ def test_cases_are_offered_by_title(language: str) -> None:
 
 
 def test_the_chosen_model_is_ticked() -> None:
-    assert captions(keyboards.build_models_keyboard(cards("mini", "nano"), "nano")) == [["mini"], ["nano ✓"]]
+    assert captions(keyboards.build_models_keyboard(cards("mini", "nano"), "nano", "ru")) == [["mini"], ["nano ✓"]]
+
+
+def test_a_model_is_called_by_its_title_and_its_folder() -> None:
+    titled = replace(cards("mini")[0], title={"ru": "Точнее", "en": "More accurate"})
+    for language, caption in (("ru", "Точнее · mini ✓"), ("en", "More accurate · mini ✓")):
+        assert captions(keyboards.build_models_keyboard([titled], "mini", language)) == [[caption]]
 
 
 def test_models_come_in_pages_with_a_way_to_those_beside() -> None:
     for page, turns in ((0, ["→"]), (1, ["←", "→"]), (2, ["←"])):
-        assert captions(keyboards.build_models_keyboard(cards("mini"), "mini", page, 2)) == [["mini ✓"], turns]
+        assert captions(keyboards.build_models_keyboard(cards("mini"), "mini", "ru", page, 2)) == [["mini ✓"], turns]
 
 
 def test_no_keyboard_has_more_buttons_than_telegram_takes() -> None:
     keyboard = keyboards.build_feedback_keyboard(
-        description(), translate, cards(*(f"{number}" for number in range(200))), "models"
+        description(), translate, "ru", cards(*(f"{number}" for number in range(200))), "models"
     )
     assert sum(map(len, captions(keyboard))) <= 100

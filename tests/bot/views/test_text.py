@@ -19,7 +19,7 @@ from inference.checkpoints.card import Card
 from inference.errors import Message
 from inference.listing.cases import Case, list_cases
 from locales.translate import LANGUAGES, Translate, translate
-from storage.records import CheckpointStats, Generation, Note, PhotoFile, Stats
+from storage.records import CheckpointStats, DescriptionRecord, Generation, Note, PhotoFile, Stats
 from tests.bot.conversation.test_draft import EMPTY, parts, photo
 
 both_languages = pytest.mark.parametrize("language", LANGUAGES)
@@ -158,6 +158,29 @@ class TestLines:
         languages = translate(Message("model-languages", {"languages": "ru"}), language)
         assert languages in shown
         assert languages not in text_views.format_model(replace(card, languages=()), None, say(language), language)
+
+    def test_a_size_is_told_only_where_there_is_one(self, tmp_path: Path) -> None:
+        (tmp_path / "model.safetensors").write_bytes(b"0" * 2_500_000)
+        card = Card(folder=tmp_path, family="f", version="1", files={"model.safetensors": ""})
+        assert "2,5 МБ" in text_views.format_model(card, None, say("ru"), "ru")
+        assert "МБ" not in text_views.format_model(replace(card, files={"x": ""}), None, say("ru"), "ru")
+
+    @pytest.mark.parametrize(
+        ("text", "source", "label"),
+        [
+            ("Платье летнее, синее. Цена: 5000", "Цена: 5000 руб.\nразмер 44", "Платье летнее · 5000 руб."),
+            ("Очень длинное название одной вещи", "price: 5", "Очень длинное название… · 5"),
+            ("Шапка", "тёплая", "Шапка"),
+            ("Шапка", '{"Цена": }', "Шапка"),
+        ],
+    )
+    def test_a_past_text_is_told_by_thing_price_and_time(self, text: str, source: str, label: str) -> None:
+        past = DescriptionRecord(
+            1, 1, 1, 1, 0, replace(WRITTEN, text=text), None, None, None, created_at=1764583200.0, source=source
+        )
+        shown = text_views.format_past_text(past, "ru")
+        assert shown.startswith(f"{label} · 1 дек., ")
+        assert "1 Dec, " in text_views.format_past_text(past, "en")
 
     @both_languages
     def test_statistics_name_what_was_wrong_in_words(self, language: str) -> None:

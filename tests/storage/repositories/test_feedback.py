@@ -69,6 +69,18 @@ async def test_the_notes_that_it_was_written_from_are_kept_with_it(store: Store,
 
 
 @stored
+async def test_a_withdrawn_vote_leaves_nothing(store: Store, url: str) -> None:
+    async with store.transaction() as tx:
+        description = await new_description(tx)
+        await tx.feedback.set_vote(description.id, USER, -1, "invented", NOW)
+        await tx.feedback.withdraw_vote(description.id, OTHER)
+        assert (await _get(tx, description.id)).vote == -1
+        await tx.feedback.withdraw_vote(description.id, USER)
+        assert (await _get(tx, description.id)).vote is None
+    assert await rows_of(url, select(votes)) == []
+
+
+@stored
 async def test_the_last_vote_counts(store: Store, url: str) -> None:
     async with store.transaction() as tx:
         description = await new_description(tx)
