@@ -14,7 +14,7 @@ _OLD_BEFORE = re.compile(
     r"(?<!\w)(?:был[аои]?|раньше|прежде|прежн\w+|стар\w+\s(?:цен\w+|стоимост\w+)|старая|до\sскидки|вместо|изначальн\w+"
     r"|первоначальн\w+|(?:на|по)\s(?:бирк\w+|ценник\w+|чек\w*)|в\s(?:магазин\w+|рознице|бутике|салоне|тц|цум\w*|гум\w*)"
     r"|на\s(?:сайте|wb|вб|озон\w*|ozon|вайлдбер\w+)|розни[цч]\w+|бирки|рыночн\w+|магазинн\w+|стоил[аои]?|обошл[аио]\w*"
-    r"|купил\w*|куплен\w*|покупал\w*|приобр\w+|брал[аи]?|взял[аи]?|заказывал\w*|закупочн\w+|was|old\sprice|retail)(?!\w)"
+    r"|купил\w*|куплен\w*|покупал\w*|приобр\w+|брал[аи]?|взял[аи]?|заказывал\w*|закупочн\w+|себестоимость|(?:за)?плати\w+|заплачен\w*|was|old\sprice|retail)(?!\w)"
     r"[^\n;!?]{0,30}\Z"
     r"|при\sпокупке\s\Z|(?:сни[жз]|уцен|сбав|скину|скид|упал|подешев)\w*[^\n;!?\d]{0,25}\sс\s\Z",
     re.IGNORECASE,
@@ -72,7 +72,7 @@ def settle_kinds(text: str, numbers: Sequence[Number], kinds: Sequence[str]) -> 
             for index, number in enumerate(numbers)
             if settled[index] == "UNK_VAL" and may_be(text, number) and _is_item(text, number)
         ]
-        if len(lone) == 1 and kind not in kinds:
+        if len(lone) == 1 and kind not in settled:
             settled[lone[0]] = kind
     return settled
 

@@ -37,7 +37,7 @@ _LABELS = _invert(
         "PHONE": "телефон тел звонить позвонить whatsapp ватсап вотсап viber вайбер phone",
         "ARTICLE": "артикул арт art код sku article",
         "UNK_VAL": "этаж дом квартира пробег улица ул проспект метро корпус подъезд штрихкод штрих-код ean isbn imei"
-        " инн заказ партия лот трек серийный проба мощность память",
+        " инн регистрационный накладная отправление заказ партия лот трек серийный проба мощность память",
     }
 )
 # Words before a number that count only without stronger evidence around it.

@@ -40,20 +40,26 @@ _SHARE = re.compile(rf"{PLAIN}{SPACE}?(?:%|°|градус)")
 _BELOW_ZERO = re.compile(rf"(?<![^\W_])(?:до|от|при){SPACE}([+−–-]|минус{SPACE})\Z", re.IGNORECASE)
 
 # The sum from which delivery is free, and the things for which a discount is given, belong to the value.
-_ABOUT_ORDER = r"(?:,?\s(?:доставка|для|при|если|вы|заказ\w*|покупк\w*|сумм\w*|на|в|чек\w*|корзин\w*|любой|общей))*"
+_ABOUT_ORDER = (
+    r"(?:,?\s(?:доставка|для|по\s\w+|при|если|вы|заказ\w*|покупк\w*|сумм\w*|на|в|чек\w*|корзин\w*|любой|общей))*"
+)
 _FREE_FROM = re.compile(
     rf"бесплатн\w*{_ABOUT_ORDER}\s\(?(?:от|свыше|более|больше|выше|дороже|с)\s(?:суммы\s)?\Z", re.IGNORECASE
 )
 _CLOSING = re.compile(rf"{ROUBLES}?\)", re.IGNORECASE)
 _FROM_SUM = re.compile(
-    r"(?<!\w)(?:(?:при\s)?(?:заказ\w*|покупк\w*|сумм\w*)\s)?(?:от|свыше|более|больше|на(?:\sсумму)?(?:\sот)?)\s\Z",
+    r"(?<!\w)(?:(?:при\s|если\s)?(?:заказ\w*|покупк\w*|сумм\w*)\s)?(?:от|свыше|более|больше|на(?:\sсумму)?(?:\sот)?)\s\Z",
     re.IGNORECASE,
 )
-_IS_FREE = re.compile(rf"{ROUBLES}?\s?(?:[—–:-]\s?)?(?:доставка\s)?бесплатн\w*", re.IGNORECASE)
+_IS_FREE = re.compile(rf"{ROUBLES}?(?:,\sто)?\s?(?:[—–:-]\s?)?(?:доставка\s)?бесплатн\w*", re.IGNORECASE)
+_ON_ORDER = r"(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?"
+_SO_MANY = r"\s\d+(?:-?[хтиу]{1,2})?(?:\sи\s(?:более|больше))?"
+_THINGS = r"\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*"
+_END = r"(?=[^\S\n]*(?:[,;)\n]|\.?\Z))"
+_FOR_AN_ORDER = re.compile(rf",?\s{_ON_ORDER}{_SO_MANY}(?:{_THINGS}|{_END})", re.IGNORECASE)
 _FOR_THINGS = re.compile(
-    r",?\s(?:(?P<order>(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?)|от|за)\s\d+(?:-?[хти]{1,2})?"
-    r"(?:\sи\s(?:более|больше))?"
-    r"(?:\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*|(?(order)(?=[^\S\n]*(?:[,.;)\n]|\Z))|(?!)))",
+    rf"\s(?:от|за|на){_SO_MANY}{_THINGS}"
+    rf"|,?\s(?:при\s(?:покупке|заказе)\s)?(?:от|на\sсумму(?:\sот)?)\s\d[\d ]{{2,6}}(?!\d){ROUBLES}?{_END}",
     re.IGNORECASE,
 )
 _MAX_DISTANCE = 80  # characters, longer than any condition
@@ -153,7 +159,8 @@ def _belongs_to_value(measure: Measure, amount: float) -> bool:
 def _read_next_side(text: str, last: _Side, shape: str, floor: int) -> tuple[str, _Side] | None:
     """Return the shape and the next amount of a value, or None where the value ends."""
     for end in dict.fromkeys((last.end, last.inner_end, last.amount_end)):
-        if shape in ("amount", "sides") and (joiner := _BY.match(text, end)):
+        may_be_side = last.unit is None or last.unit.kind == "LENGTH"
+        if shape in ("amount", "sides") and may_be_side and (joiner := _BY.match(text, end)):
             return "sides", _read_side(text, joiner.end())
         if shape in ("amount", "range", "list") and (joiner := _SLASH.match(text, end)):
             return "list", _read_side(text, joiner.end())
@@ -222,8 +229,17 @@ def _add_condition(text: str, number: Number, unit_end: int, floor: int) -> Numb
     from_sum, is_free = _FROM_SUM.search(text, floor, number.start), _IS_FREE.match(text, number.end)
     if from_sum and is_free:
         return _stretch(text, number, from_sum.start(), is_free.end(), "free")
-    things = _FOR_THINGS.match(text, unit_end) if number.unit and number.unit.name == "%" else None
-    return _stretch(text, number, number.start, things.end(), number.shape) if things else number
+    condition = _find_discount_condition(text, number, unit_end)
+    return (
+        replace(_stretch(text, number, number.start, condition, number.shape), has_unit=True) if condition else number
+    )
+
+
+def _find_discount_condition(text: str, number: Number, unit_end: int) -> int | None:
+    """Return the end of the things or the sum that a share or a sum of money is taken off for."""
+    unit = number.unit.name if number.unit else None
+    patterns = {"%": (_FOR_AN_ORDER, _FOR_THINGS), "₽": (_FOR_AN_ORDER,)}.get(unit or "", ())
+    return next((found.end() for pattern in patterns if (found := pattern.match(text, unit_end))), None)
 
 
 def _stretch(text: str, number: Number, start: int, end: int, shape: str) -> Number:

@@ -52,10 +52,10 @@ _CUP = (
 _SIZE_PREFIX = r"(?:eur?|us|uk|rus?|it|fr|int|size|no|[rp]|[sml]|x+[sl]|art)"
 _CODE = (
     rf"(?<![\w.])(?:(?!{_SIZE_PREFIX}-?\d)[A-Za-z]+(?:-[A-Za-z]+)?-?|\d+(?!x\d)[A-Za-z]{{1,4}})"
-    r"\d[\dA-Za-z]*(?:-[\dA-Za-z]+)*(?!\w)"
+    r"\d[\dA-Za-z]*(?:-[\dA-Za-z]+)*(?!\w)|(?<![\w.,])\d{2,4}(?-i:[ABCDEFHPRTUZ])(?!\w)"
 )
 _DATE = r"(?<![\d.,])\d\d?\.\d\d?\.(?:\d\d){1,2}(?![\d.]\d|\d)"
-_SERIES = r"(?<![\d.,])\d+(?:[-‐–]\d+){2,}(?![.,]?\d)"
+_SERIES = r"(?<!\d)(?:\d{4}[ -]){3}\d{4}(?!\d)|(?<![\d.,])\d+(?:[-‐–]\d+){2,}(?![.,]?\d)"
 _FEET = (
     rf"(?<![\d'’])[3-7](?:{SPACE}?['’′]{SPACE}?\d{{1,2}}(?:[\"”″]|'')?(?!\d)"
     rf"|{SPACE}?(?:фут\w*|ft){SPACE}\d{{1,2}}{SPACE}?(?:дюйм\w*|in))"
@@ -78,8 +78,8 @@ NUMBER = re.compile(
     rf"|(?P<feet>{_FEET})"
     rf"|(?P<phone>(?:{_PHONE})(?!\d))"
     rf"|(?P<jeans>{_JEANS})"
-    rf"|(?P<code>(?i:{_CODE}))"
     rf"|(?P<cup>{_CUP})"
+    rf"|(?P<code>(?i:{_CODE}))"
     rf"|(?P<latin>{_OPEN}{_LATIN}(?:{DASH}{_LATIN})*{_CLOSE})"
     rf"|(?P<loose>{_OPEN}{_LOOSE}(?:{DASH}{_LOOSE})*{_CLOSE})"
     rf"|(?P<date>{_DATE})"
