@@ -11,7 +11,7 @@ from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
-PRECISION = 0.9
+PRECISION = 0.94
 
 
 def add(parser: Parser) -> None:

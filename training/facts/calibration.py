@@ -34,8 +34,6 @@ from training.facts.labels import Targets, encode_targets, name_item
 NEVER: Final = 1.01  # a threshold that no probability reaches
 MIN_RIGHT: Final = 3
 REFUSED: Final = 0.01  # share of garments that may be taken for something else
-# So many claims of exactly the wanted precision are added to those of a value, because it has few of its own.
-_PRIOR: Final = 4
 _RESAMPLES: Final = 1000
 _DECADES: Final = 0.6  # temperatures are between 1/4 and 4
 _BATCH: Final = 16
@@ -131,21 +129,20 @@ def choose_thresholds(sample: Sample, config: PhotoClassifierConfig, precision: 
         probabilities, truth = groups[group], sample.truth[group]
         least = find_threshold(probabilities.flatten(), truth.flatten(), precision)
         for number, name in enumerate(values):
-            own = find_threshold(probabilities[:, number], truth[:, number], precision, _PRIOR)
+            own = find_threshold(probabilities[:, number], truth[:, number], precision)
             chosen[f"{group}.{name}"] = max(least, own)
     return chosen
 
 
-def find_threshold(probabilities: Tensor, truth: Tensor, precision: float, prior: int = 0) -> float:
+def find_threshold(probabilities: Tensor, truth: Tensor, precision: float) -> float:
     """Return the least probability from which on the share of right claims is at least the precision.
 
-    probabilities, truth: (claims,). prior: claims of exactly that precision that are added. `NEVER` with fewer than
-    `MIN_RIGHT` right ones.
+    probabilities, truth: (claims,). `NEVER` with fewer than `MIN_RIGHT` right ones.
     """
     ordered, order = probabilities.sort(descending=True)
     right = truth[order].cumsum(0)
     said = torch.arange(1, len(order) + 1)
-    enough = ((right + prior * precision) / (said + prior) >= precision) & (right >= MIN_RIGHT)
+    enough = (right / said >= precision) & (right >= MIN_RIGHT)
     if not enough.any():
         return NEVER
     # Rounded down, so that the claim that sets the threshold passes it.

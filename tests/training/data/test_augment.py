@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from training.data.augment import augment, jitter_light, mix_images
+from training.data.augment import _poses, augment, jitter_light, mix_images
 
 
 def photos(count: int, edge: int, seed: int) -> Tensor:
@@ -45,6 +45,16 @@ def test_the_same_seed_augments_equally() -> None:
     first = augment(batch, 16, 0.5)
     torch.manual_seed(5)
     assert torch.equal(augment(batch, 16, 0.5), first)
+
+
+@given(st.floats(0.4, 2.5), st.integers(0, 999))
+def test_crops_of_squeezed_photos_have_right_angles(aspect: float, seed: int) -> None:
+    """In the pixels of the photo before it was squeezed: rotation does not shear."""
+    torch.manual_seed(seed)
+    poses = _poses(0.4, torch.full((8,), aspect))[:, :, :2] * torch.tensor([aspect, 1.0])[:, None]
+    across, down = poses[:, :, 0], poses[:, :, 1]
+    cosine = torch.nn.functional.cosine_similarity(across, down)
+    assert torch.allclose(cosine, torch.zeros(8), atol=1e-4)
 
 
 @pytest.mark.parametrize("rgb", [(200, 40, 40), (40, 60, 200), (40, 160, 60), (230, 200, 60)])

@@ -14,7 +14,7 @@ from training import loop
 from training.data.examples import load_photo_labels
 from training.facts import train as facts_train
 from training.facts.labels import Targets, build_labels, encode_targets
-from training.facts.train import Photos, balance, compute_loss, draw_views, load_photos, mix, train
+from training.facts.train import Photos, balance, compute_loss, draw_views, load_photos, train
 
 STEPS = 4
 
@@ -84,14 +84,6 @@ def test_rare_items_are_drawn_more_often_than_they_occur() -> None:
     assert chances[8] > chances[0]
     assert chances[8] * 2 < chances[0] * 8
     assert chances[10] == chances[8]
-
-
-def test_a_mixture_of_photos_is_one_of_their_targets() -> None:
-    pixels = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
-    mixed, wanted = mix(pixels, Targets(*(torch.eye(2) for _ in range(4))))
-    share = 1 - float(mixed[0])
-    assert 0.5 <= share <= 1
-    assert torch.allclose(wanted.item, torch.tensor([[share, 1 - share], [1 - share, share]]))
 
 
 def build_logits(targets: Targets, scale: float) -> Logits:
