@@ -255,6 +255,7 @@ def _build_rules(settings: Settings) -> Rules:
         album_quiet_s=settings.album_quiet_s,
         album_limit_s=settings.album_limit_s,
         file_limit_mb=settings.file_limit_mb,
+        warnings=settings.moderation_warnings,
         data=settings.data,
         keeps_photos=settings.keep_photos,
         cases=tuple(list_cases(ROOT / "testcases")),

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     model_default: Annotated[str, Field(min_length=1)] = "mini"
     model_pinned: str | None = None
     moderation: Path | None = None
+    moderation_warnings: Literal["ask", "write", "refuse"] = "ask"
     max_batch: Annotated[int, Field(ge=1, le=256)] = 8
     engine_memory_mb: Annotated[int, Field(ge=100)] = 1500
     request_timeout_s: Seconds = 120

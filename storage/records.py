@@ -86,7 +86,10 @@ class ListingRecord:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for a text; `revision` is that of the listing when it was made."""
+    """A request for a text; `revision` is that of the listing when it was made.
+
+    `insists`: the user wants the text in spite of the warnings of moderation.
+    """
 
     id: int
     listing_id: int
@@ -99,6 +102,7 @@ class Request:
     attempts: int
     created_at: float
     error: str | None
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,10 @@ class CheckpointStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Figures of the service; `median_total_s` is over the latest descriptions, in seconds."""
+    """Figures of the service; `median_total_s` is over the latest descriptions, in seconds.
+
+    `warned`: listings that moderation warned of; `insisted`: those that their users wanted written all the same.
+    """
 
     users: int
     blocked: int
@@ -218,3 +225,5 @@ class Stats:
     requests: Mapping[RequestState, int]
     checkpoints: Mapping[str, CheckpointStats]
     median_total_s: float | None
+    warned: int = 0
+    insisted: int = 0

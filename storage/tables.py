@@ -131,6 +131,7 @@ requests = _table(
     Column("error", Text),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
+    Column("insists", Boolean, nullable=False, server_default=false()),
     Index(None, "listing_id"),
     Index(None, "user_id"),
     _some("ix_requests_open", "user_id", "id", where="state IN ('pending', 'running')"),

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from aiogram.types import InlineKeyboardMarkup
 
@@ -35,6 +35,7 @@ class Rules:
     album_quiet_s: float = 1.0
     album_limit_s: float = 8.0
     file_limit_mb: int = 20
+    warnings: Literal["ask", "write", "refuse"] = "ask"  # what a warning of moderation leads to
     data: Path  # contains `export/`, and `photos/<user id>/` where photos are kept
     keeps_photos: bool = False
     cases: tuple[Case, ...] = ()

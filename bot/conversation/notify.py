@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,10 +25,13 @@ from bot.conversation.requests import (
 )
 from bot.views.draft import format_done, format_progress
 from bot.views.keyboards import build_examples_keyboard, build_refusal_keyboard
-from bot.views.text import escape_html, format_refusal
+from bot.views.text import escape_html, format_refusal, format_warning
 from inference.errors import CheckpointError, Message, UserError
 from inference.listing.types import Description, Stage
 from storage.records import ListingRecord, Request, RequestState
+from storage.repositories.requests import WARNED
+
+logger = logging.getLogger(__name__)
 
 _PLACES_SHOWN: Final = 30  # requests further back are shown when they come nearer: each edit costs a message
 
@@ -78,16 +82,8 @@ async def deliver(
         return
     hashes = tuple(photo_sha256)
     stored = [await uow.tx.feedback.add(request, to_record(result, hashes), uow.now) for result in results]
-    reasons = [
-        check.reason
-        for result in results
-        for check in result.moderation.checks
-        if check.reason is not None and not (check.passed and result.text)
-    ]
     if not all(result.text for result in results):
-        await uow.tx.requests.finish(request.id, "rejected", uow.now)
-        text = format_refusal(reasons, chat.translate, is_case=listing.case is not None)
-        await _show_refusal(chat, listing, text, reasons)
+        await _reject(chat, listing, request, results)
         return
     await uow.tx.requests.finish(request.id, "done", uow.now)
     if request.kind == "compare":
@@ -96,6 +92,26 @@ async def deliver(
         await show_text(chat, stored[0])
     warnings = [check.reason for result in results for check in result.moderation.checks if check.reason is not None]
     await chat.send(format_done(warnings, chat.translate), slot=get_card_slot(listing.id))
+
+
+async def _reject(chat: Chat, listing: ListingRecord, request: Request, results: Sequence[Description]) -> None:
+    """Finish a request that moderation refused or warned of, or that nothing could be written about."""
+    doubts = [doubt for result in results if result.needs_confirmation for doubt in result.moderation.doubts]
+    is_warned = bool(doubts) and all(result.moderation.passed for result in results)
+    await chat.tx.requests.finish(request.id, "rejected", chat.uow.now, WARNED if is_warned else None)
+    if is_warned:
+        logger.info("request %d: moderation warns: %s", request.id, ", ".join(doubt.code for doubt in doubts))
+    if is_warned and chat.uow.rules.warnings != "refuse":
+        await _show_refusal(chat, listing, format_warning(doubts, chat.translate), doubts, is_warning=True)
+        return
+    reasons = [
+        check.reason
+        for result in results
+        for check in result.moderation.checks
+        if check.reason is not None and not (check.passed and result.text)
+    ]
+    text = format_refusal(reasons, chat.translate, is_case=listing.case is not None)
+    await _show_refusal(chat, listing, text, reasons)
 
 
 async def refuse(uow: UnitOfWork, request: Request, error: UserError) -> None:
@@ -159,16 +175,21 @@ async def _give_up(uow: UnitOfWork, request: Request, state: RequestState, reaso
         await _show_refusal(chat, listing, escape_html(chat.translate(reason)), [reason])
 
 
-async def _show_refusal(chat: Chat, listing: ListingRecord, text: str, reasons: Sequence[Message]) -> None:
-    """Send the reasons with buttons that could help, and reopen the draft."""
-    keyboard = (
-        build_examples_keyboard(chat.translate) if listing.case is not None else _build_ways_on(chat, listing, reasons)
-    )
+async def _show_refusal(
+    chat: Chat, listing: ListingRecord, text: str, reasons: Sequence[Message], *, is_warning: bool = False
+) -> None:
+    """Send the reasons with buttons that could help, and reopen the draft; a warning can be overruled."""
+    if listing.case is not None:
+        keyboard = build_examples_keyboard(chat.translate)
+    else:
+        keyboard = _build_ways_on(chat, listing, reasons, is_warning=is_warning)
     await chat.send(text, keyboard, priority=0, slot=get_refusal_slot(listing.id), fresh=True)
     await reopen(chat, listing)
 
 
-def _build_ways_on(chat: Chat, listing: ListingRecord, reasons: Sequence[Message]) -> InlineKeyboardMarkup:
+def _build_ways_on(
+    chat: Chat, listing: ListingRecord, reasons: Sequence[Message], *, is_warning: bool
+) -> InlineKeyboardMarkup:
     """Return the buttons of a refusal: what can be mended about the draft, and what else can be done."""
     numbers = dict.fromkeys(number for reason in reasons for number in _parse_photo_numbers(reason))
     draft = build_draft(listing, chat.uow.rules.file_limit_mb)
@@ -180,6 +201,7 @@ def _build_ways_on(chat: Chat, listing: ListingRecord, reasons: Sequence[Message
         chat.translate,
         is_empty=draft.is_empty,
         offers_models=has_no_words and bool(chat.list_other_cards(chat.checkpoint)),
+        is_warning=is_warning,
     )
 
 

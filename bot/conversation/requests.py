@@ -47,17 +47,21 @@ async def submit_request(
     kind: RequestKind = "describe",
     *,
     again: bool = False,
+    insists: bool = False,
 ) -> bool:
     """Enqueue a request for one text per checkpoint and show its place, or say why not; return whether it was enqueued.
 
-    `again`: the listing has a text already, so the progress is shown in a new message.
+    `again`: the listing has a text already, so the progress is shown in a new message. `insists`: in spite of the
+    warnings of moderation, which are not repeated for the same revision of a listing.
     """
     obstacle = await _find_obstacle(chat, listing)
     if obstacle is not None:
         await _show_obstacle(chat, obstacle)
         return False
     seed = await _pick_seed(chat, listing, checkpoints)
-    request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.uow.now)
+    latest = await chat.tx.requests.get_latest(listing.id)
+    insists = insists or (latest is not None and latest.insists and latest.revision == listing.revision)
+    request = await chat.tx.requests.add(listing, kind, checkpoints, seed, chat.uow.now, insists=insists)
     await chat.tx.listings.stop_collecting(listing.id)
     await chat.tx.listings.set_wants_text(listing.id, False)
     await chat.tx.listings.forget_previous(listing.id)

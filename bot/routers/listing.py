@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from aiogram import F, Router
@@ -20,10 +21,13 @@ from bot.views.keyboards import (
     JoinPrevious,
     KeepNew,
     StartNew,
+    WriteAnyway,
     remove_buttons,
 )
 from inference.errors import Message
 from storage.records import ListingRecord
+
+logger = logging.getLogger(__name__)
 
 
 async def collect_message(message: TelegramMessage, chat: Chat) -> None:
@@ -48,6 +52,18 @@ async def generate(_: object, callback_data: Generate, chat: Chat) -> None:
         chat.toast(Message("waiting-for-photos"))
         return
     await submit_request(chat, listing, (chat.checkpoint,))
+
+
+async def write_anyway(_: object, callback_data: WriteAnyway, chat: Chat) -> None:
+    """Submit a listing that moderation warned of, where the owner allows it."""
+    listing = chat.check_own(await chat.tx.listings.get(callback_data.listing))
+    if listing is None:
+        return
+    if chat.uow.rules.warnings == "refuse":
+        chat.toast(Message("button-stale"))
+        return
+    logger.info("listing %d is written in spite of a warning", listing.id)
+    await submit_request(chat, listing, (chat.checkpoint,), insists=True)
 
 
 async def clear_draft(_: object, callback_data: ClearDraft, chat: Chat) -> None:
@@ -147,6 +163,7 @@ def build_router() -> Router:
     router.message.register(collect_message, F.photo | F.document | F.animation | (F.text & ~F.text.startswith("/")))
     router.edited_message.register(amend_message)
     router.callback_query.register(generate, Generate.filter())
+    router.callback_query.register(write_anyway, WriteAnyway.filter())
     router.callback_query.register(clear_draft, ClearDraft.filter())
     router.callback_query.register(start_new, StartNew.filter())
     router.callback_query.register(keep_new, KeepNew.filter())

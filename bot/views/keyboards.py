@@ -32,6 +32,12 @@ class Generate(CallbackData, prefix="generate"):
     listing: int
 
 
+class WriteAnyway(CallbackData, prefix="insist"):
+    """Write a text about this listing in spite of the warnings of moderation."""
+
+    listing: int
+
+
 class ClearDraft(CallbackData, prefix="clear"):
     """Empty this listing."""
 
@@ -200,14 +206,25 @@ def build_waiting_keyboard(request: int, translate: Translate) -> InlineKeyboard
 
 
 def build_refusal_keyboard(
-    listing: int, photos: Sequence[tuple[int, int]], translate: Translate, *, is_empty: bool, offers_models: bool
+    listing: int,
+    photos: Sequence[tuple[int, int]],
+    translate: Translate,
+    *,
+    is_empty: bool,
+    offers_models: bool,
+    is_warning: bool,
 ) -> InlineKeyboardMarkup:
-    """Build the keyboard of a refused draft; `photos`: number and message id of the photos that can be removed."""
+    """Build the keyboard of a refused draft.
+
+    photos: number and message id of the photos that can be removed; is_warning: the user may insist on a text.
+    """
     drops = [
         [_button(translate(Message("button-drop", {"position": number})), DropPhoto(listing=listing, message=message))]
         for number, message in photos
     ]
     again = [] if is_empty else [[_button(translate(Message("button-generate")), Generate(listing=listing))]]
+    if is_warning:
+        again.insert(0, [_button(translate(Message("button-insist")), WriteAnyway(listing=listing))])
     models = [[_button(translate(Message("button-others")), ShowModels())]] if offers_models else []
     new = _button(translate(Message("button-new")), StartNew(listing=listing))
     return _join_rows(*drops, *again, *models, [new, _button(translate(Message("button-cases")), ShowCases())])

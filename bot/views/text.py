@@ -120,6 +120,12 @@ def format_scores(written: Generation, translate: Translate, note: str = "") -> 
     return join_paragraphs(note, f"<blockquote expandable>{folded}</blockquote>")
 
 
+def format_warning(doubts: Iterable[Message], translate: Translate) -> str:
+    """Return what moderation doubts, and that the user may have the text all the same."""
+    sentences = dict.fromkeys(to_html(translate, doubt) for doubt in doubts)
+    return join_paragraphs(*sentences, to_html(translate, Message("warning-question")))
+
+
 def format_refusal(reasons: Iterable[Message], translate: Translate, *, is_case: bool = False) -> str:
     """Return the reasons of a refusal and the purpose of the service; a draft is kept, a case has none."""
     sentences = dict.fromkeys(to_html(translate, reason) for reason in reasons)
@@ -197,6 +203,7 @@ def format_stats(stats: Stats, translate: Translate) -> str:
         bold(translate, Message("stats-title")),
         to_html(translate, Message("stats-counts", counts)),
         escape_html("\n".join([translate(Message("stats-requests")), *states])),
+        to_html(translate, Message("stats-warnings", {"warned": stats.warned, "insisted": stats.insisted})),
         _format_figure(Message("stats-median"), stats.median_total_s, translate),
         *(_format_checkpoint(name, checkpoint, translate) for name, checkpoint in stats.checkpoints.items()),
     )

@@ -50,6 +50,7 @@ class TextEngine(Protocol):
         checkpoint: str,
         *,
         seed: int = 0,
+        accepts_warnings: bool = True,
         on_progress: OnProgress | None = None,
         timeout_s: float = 120,
     ) -> Coroutine[None, None, Description]:
@@ -88,7 +89,7 @@ class JobRunner:
         photos: Sequence[DownloadedPhoto] = ()
         try:
             photos, submission = await self._build_submission(listing)
-            results = await self._describe(request, submission, on_progress)
+            results = await self._describe(request, listing, submission, on_progress)
             handler: Handler = partial(deliver, results=results, photo_sha256=[photo.sha256 for photo in photos])
         except CheckpointError as error:
             error_id, reason = new_error_id(), translate(error.message, "en")
@@ -121,9 +122,17 @@ class JobRunner:
         preloaded = await asyncio.to_thread(load_submission, case)
         return photos, Submission(preloaded.uploads + uploads, draft.text or preloaded.attributes)
 
-    async def _describe(self, request: Request, submission: Submission, on_progress: OnProgress) -> list[Description]:
+    async def _describe(
+        self, request: Request, listing: ListingRecord, submission: Submission, on_progress: OnProgress
+    ) -> list[Description]:
         """Return one description per checkpoint; only the last one reports its stages."""
-        describe = partial(self._engine.describe, submission, seed=request.seed, timeout_s=self._timeout_s)
+        describe = partial(
+            self._engine.describe,
+            submission,
+            seed=request.seed,
+            accepts_warnings=request.insists or listing.case is not None or self._rules.warnings == "write",
+            timeout_s=self._timeout_s,
+        )
         last = len(request.checkpoints) - 1
         return await gather_all(
             describe(checkpoint, on_progress=on_progress if index == last else None)

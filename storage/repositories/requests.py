@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import ColumnElement, Executable, Select, case, func, select, true, update
 
@@ -15,15 +16,26 @@ _OPEN = in_state(requests, "pending", "running")
 _RUNNING = _OPEN & in_state(requests, "running")
 
 
+WARNED: Final = "warned"  # the error of a request that stopped at a warning of moderation
+
+
 class Requests(Repository):
     """Rows of `requests`: `pending` → `running` → `done`, `rejected` or `failed`."""
 
     async def add(
-        self, listing: ListingRecord, kind: RequestKind, checkpoints: Sequence[str], seed: int, now: float
+        self,
+        listing: ListingRecord,
+        kind: RequestKind,
+        checkpoints: Sequence[str],
+        seed: int,
+        now: float,
+        *,
+        insists: bool = False,
     ) -> Request:
         """Add a request for a text (two if `kind` is «compare») about the current revision of the listing."""
         values: Row = {"listing_id": listing.id, "user_id": listing.user_id, "revision": listing.revision, "kind": kind}
         values |= {"checkpoints": list(checkpoints), "seed": seed, "state": "pending", "attempts": 0}
+        values["insists"] = insists
         row = await self._fetch_one(self._insert(requests).values(**values, created_at=now).returning(*_COLUMNS))
         assert row is not None
         return _request(row)

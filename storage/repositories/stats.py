@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from storage.records import CheckpointStats, Stats
 from storage.repositories.base import Repository
+from storage.repositories.requests import WARNED
 from storage.tables import comparisons, corrections, descriptions, listings, requests, users, votes
 
 MEDIAN_WINDOW: Final = 1000
@@ -26,7 +27,14 @@ class StatsQueries(Repository):
             requests=await self._counts(select(requests.c.state, func.count()).group_by(requests.c.state)),
             checkpoints=await self._checkpoints(),
             median_total_s=await self._median_total(),
+            warned=await self._count_listings(requests.c.error == WARNED),
+            insisted=await self._count_listings(requests.c.insists),
         )
+
+    async def _count_listings(self, condition: ColumnElement[bool]) -> int:
+        """Count the listings with such a request."""
+        count: int = await self._scalar(select(func.count(requests.c.listing_id.distinct())).where(condition))
+        return count
 
     async def _checkpoints(self) -> dict[str, CheckpointStats]:
         judged = descriptions.outerjoin(votes).outerjoin(corrections)

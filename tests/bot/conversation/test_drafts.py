@@ -148,6 +148,7 @@ STALE = [
     keyboards.Generate(listing=1),
     keyboards.ClearDraft(listing=1),
     keyboards.StartNew(listing=1),
+    keyboards.WriteAnyway(listing=1),
     keyboards.KeepNew(listing=1),
     keyboards.JoinPrevious(listing=1),
     keyboards.DropPhoto(listing=1, message=1),

@@ -10,6 +10,7 @@ import pytest
 from tests.support.bot.conversation import (
     BAD_PHOTO,
     BROKEN,
+    DOUBTED,
     REFUSED,
     SLOW,
     WORDLESS,
@@ -252,6 +253,42 @@ def test_with_its_only_photo_gone_a_refused_draft_offers_no_text(tmp_path: Path)
         assert buttons(left) == [talk.translate("button-new"), talk.translate("button-cases")]
 
     converse(script, tmp_path)
+
+
+@both_languages
+def test_a_warning_asks_before_a_text_is_written(tmp_path: Path, language: str) -> None:
+    """Once the user insists, the same listing is not asked about again; it is counted for the owner."""
+
+    async def script(talk: Talk) -> None:
+        await ask(talk, DOUBTED)
+        warning = await talk.hear("warning-question")
+        assert talk.translate("match-refused") in warning["text"]
+        assert talk.translate("service-is-for") not in warning["text"]
+        assert buttons(warning) == [talk.translate("button-insist"), *ways_on(talk)]
+        await card(talk, DOUBTED, after=warning["message_id"])
+        await talk.press("button-insist", warning)
+        assert len(await talk.written()) == 1
+        await talk.scores()
+        await talk.press("button-again")
+        assert len(await talk.written(2)) == 2
+        await talk.command("stats")
+        await talk.hear("stats-warnings", warned=1, insisted=1)
+
+    converse(script, tmp_path, language)
+
+
+def test_the_owner_may_let_warnings_refuse_or_be_ignored(tmp_path: Path) -> None:
+    async def refused(talk: Talk) -> None:
+        shown = await ask(talk, DOUBTED)
+        assert buttons(await talk.hear("match-refused")) == ways_on(talk)
+        assert await talk.push(shown, "insist:1") == talk.translate("button-stale")
+
+    async def written(talk: Talk) -> None:
+        await ask(talk, DOUBTED)
+        await talk.written()
+
+    converse(refused, tmp_path / "refuse", moderation_warnings="refuse")
+    converse(written, tmp_path / "write", moderation_warnings="write")
 
 
 @both_languages

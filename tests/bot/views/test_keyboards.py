@@ -23,6 +23,7 @@ EACH = [
     keyboards.Generate(listing=BIG),
     keyboards.ClearDraft(listing=BIG),
     keyboards.StartNew(listing=BIG),
+    keyboards.WriteAnyway(listing=BIG),
     keyboards.KeepNew(listing=BIG),
     keyboards.JoinPrevious(listing=BIG),
     keyboards.DropPhoto(listing=BIG, message=BIG),

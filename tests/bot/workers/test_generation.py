@@ -140,6 +140,7 @@ class LostEngine(FakeEngine):
         checkpoint: str,
         *,
         seed: int = 0,
+        accepts_warnings: bool = True,
         on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:

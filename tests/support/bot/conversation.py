@@ -24,6 +24,7 @@ from sandbox.server import Sandbox
 from sandbox.testing.person import Person
 
 REFUSED = "котлета"  # a text with this word does not match its photos
+DOUBTED = "сомнение"  # moderation doubts that a text with this word matches its photos
 BAD_PHOTO = "второе"  # a text with this word finds the second photo at fault
 SLOW, BROKEN = "вечность", "поломка"
 WORDLESS = "немота"  # about a text with this word nothing is written
@@ -75,6 +76,7 @@ class FakeEngine:
         checkpoint: str,
         *,
         seed: int = 0,
+        accepts_warnings: bool = True,
         on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
@@ -95,9 +97,10 @@ class FakeEngine:
         verdicts = (
             _photos(BAD_PHOTO in text),
             _written(WORDLESS not in text),
-            _match(self.refuses_all or REFUSED in text),
+            _match(self.refuses_all or REFUSED in text, DOUBTED in text),
         )
-        passed = all(verdict.passed for verdict in verdicts) and WORDLESS not in text
+        stops = DOUBTED in text and not accepts_warnings
+        passed = all(verdict.passed for verdict in verdicts) and WORDLESS not in text and not stops
         return Description(
             text=f"{checkpoint} пишет: {text} ({len(listing.photos)}, {seed})" if passed else None,
             checkpoint=checkpoint,
@@ -108,6 +111,7 @@ class FakeEngine:
             moderation=Moderation(verdicts),
             scores=Scores(clipscore_mean=0.3123),
             timings=Timings(0.01, 0.2, 0.5, 0.1, 0.81),
+            needs_confirmation=stops,
         )
 
 
@@ -120,8 +124,8 @@ def _written(has_words: bool) -> Verdict:
     return Verdict("text", reason=None if has_words else Message("nothing-described"))
 
 
-def _match(bad: bool) -> Verdict:
-    return Verdict("match", passed=not bad, score=0.1, reason=Message("match-refused") if bad else None)
+def _match(bad: bool, doubted: bool) -> Verdict:
+    return Verdict("match", passed=not bad, score=0.1, reason=Message("match-refused") if bad or doubted else None)
 
 
 class Talk:
