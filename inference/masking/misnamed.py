@@ -49,8 +49,10 @@ def find_false_labels(text: str, numbers: Sequence[Number], kinds: Sequence[str]
 def _find_near_label(context: Context) -> str | None:
     """Return the kind that the last words before a number announce: at most one word is between, and no hint."""
     nearest = [word for word in context.nearest if word.lower() not in words.FILLERS]
-    is_hinted = bool(nearest) and words.get_hint_kind(nearest[-1]) is not None
-    return None if is_hinted else find_label(nearest[-2:])
+    if nearest and words.get_hint_kind(nearest[-1]):
+        return None
+    label = find_label(nearest[-2:])
+    return label if label != "PHONE" else find_label(nearest[-1:])  # «телефон Nokia 3310» is no call
 
 
 def _contradicts(label: str, kind: str, number: Number) -> bool:

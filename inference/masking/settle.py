@@ -51,6 +51,7 @@ _MONEY_WORD = re.compile(
 
 _SIZES = frozenset({*range(16, 75), *range(80, 177, 6)})
 _COMMON_SIZES = frozenset(range(38, 65, 2))
+_CHILD_SIZES = frozenset(range(80, 177, 6))
 _ITEM_BEFORE = re.compile(r"[^\W\d_][^\n]*[,;.)]\s?\Z|[^\W\d_][^\n]*\s[—–-]\s\Z")
 _ITEM_AFTER = re.compile(r"\s?(?:[,;.!?)]|торг|\n|\Z)")
 _CHEAPEST = 50
@@ -147,7 +148,8 @@ def _is_item(text: str, number: Number) -> bool:
 
 def _may_be_lone_size(text: str, number: Number) -> bool:
     is_garment = any(get_hint_kind(word) == "SIZE" for word in re.findall(r"[^\W\d_]+", text[: number.start])[:8])
-    return is_garment and not number.unit and bool(number.amounts) and _COMMON_SIZES.issuperset(number.amounts)
+    sizes = _COMMON_SIZES | _CHILD_SIZES if number.shape == "range" else _COMMON_SIZES
+    return is_garment and not number.unit and bool(number.amounts) and sizes.issuperset(number.amounts)
 
 
 def _may_be_lone_price(text: str, number: Number) -> bool:

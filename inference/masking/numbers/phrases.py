@@ -52,14 +52,14 @@ _FROM_SUM = re.compile(
     re.IGNORECASE,
 )
 _IS_FREE = re.compile(rf"{ROUBLES}?(?:,\sто)?\s?(?:[—–:-]\s?)?(?:доставка\s)?бесплатн\w*", re.IGNORECASE)
-_ON_ORDER = r"(?:при\s(?:покупке|заказе)|если\s\w+|за\sпокупку)(?:\sот)?"
+_ON_ORDER = r"(?:\sпри\s(?:покупке|заказе)|,?\sесли\s\w+|\sза\sпокупку)(?:\sот)?"
 _SO_MANY = r"\s\d+(?:-?[хтиу]{1,2})?(?:\sи\s(?:более|больше))?"
 _THINGS = r"\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*"
 _END = r"(?=[^\S\n]*(?:[,;)\n]|\.?\Z))"
-_FOR_AN_ORDER = re.compile(rf",?\s{_ON_ORDER}{_SO_MANY}(?:{_THINGS}|{_END})", re.IGNORECASE)
+_FOR_AN_ORDER = re.compile(rf"{_ON_ORDER}{_SO_MANY}(?:{_THINGS}|{_END})", re.IGNORECASE)
 _FOR_THINGS = re.compile(
     rf"\s(?:от|за|на){_SO_MANY}{_THINGS}"
-    rf"|,?\s(?:при\s(?:покупке|заказе)\s)?(?:от|на\sсумму(?:\sот)?)\s\d[\d ]{{2,6}}(?!\d){ROUBLES}?{_END}",
+    rf"|\s(?:при\s(?:покупке|заказе)\s)?(?:от|на\sсумму(?:\sот)?)\s\d[\d ]{{2,6}}(?!\d){ROUBLES}?{_END}",
     re.IGNORECASE,
 )
 _MAX_DISTANCE = 80  # characters, longer than any condition

@@ -61,7 +61,7 @@ _FEET = (
     rf"|{SPACE}?(?:фут\w*|ft){SPACE}\d{{1,2}}{SPACE}?(?:дюйм\w*|in))"
 )
 _OFFER = rf"(?<![\d,.])\d\d?{SPACE}по{SPACE}цене{SPACE}\d\d?(?!\d)|(?<!\d)\d\+\d(?:{SPACE}?={SPACE}?\d)?(?!\d)"
-_SETS = rf"(?<![\d,.])\d{SPACE}в{SPACE}\d(?![\d:/-]|[.,]\d)"
+_SETS = rf"(?<![\d,.])\d{SPACE}(?:в|из){SPACE}\d(?![\d:/-]|[.,]\d)"
 _STRUCK = "|".join(
     (
         rf"(?<=[\s:(]){STRIKE}(?:[^\s<]{STRIKE})*{DIGIT}(?!{STRIKE})",
