@@ -33,6 +33,7 @@ from training.facts import calibration as facts_calibration
 from training.facts import labels as facts_labels
 from training.facts import train as facts_train
 from training.facts.checkpoint import save_config, save_photo_classifier
+from training.facts.drawn import draw_photos
 from training.facts.garment import fit_garment_head
 from training.teacher import FEATURES, MobileNetV2, load_teacher
 
@@ -236,8 +237,9 @@ def train_facts(sources: DataFolders, out: Path, work: Path, steps: int, seed: i
     labels = facts_labels.build_labels(rows[name] for name in names)
     classifier = PhotoClassifier(PhotoClassifierConfig(*FACTS_SIZES, labels, {}))
     facts_train.load_imagenet_weights(classifier)
-    photos = facts_train.load_photos([paths[name] for name in names])
-    targets = facts_labels.encode_targets([rows[name] for name in names], labels)
+    drawn, drawn_targets = draw_photos(sources.drawings, labels, seed)
+    photos = facts_train.load_photos([paths[name] for name in names], drawn)
+    targets = facts_labels.encode_targets([rows[name] for name in names], labels).join(drawn_targets)
     classifier = facts_train.train(classifier, photos, targets, work, steps).cpu()
     others = [path for path, _ in list_negatives(sources.negatives or sources.data) if not is_held_out(path)]
     fit_garment_head(classifier, [paths[name] for name in names], others, seed)

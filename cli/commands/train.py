@@ -55,8 +55,9 @@ def _add_diversity(train: Parser) -> None:
 
 def _add_facts(train: Parser) -> None:
     stage = train.add_command("facts", Message("help-train-facts"), train_facts)
-    _add_common(stage, steps=804)
+    _add_common(stage, steps=1000)
     stage.add_option("--others", Message("help-others"), metavar="DIR", type=Path, required=True)
+    stage.add_option("--drawings", Message("help-drawings"), metavar="N", type=non_negative_int, default=600)
 
 
 def _add_foreign(train: Parser) -> None:
@@ -105,7 +106,7 @@ def train_clip(arguments: argparse.Namespace, translate: Translate) -> int:
 
 def train_facts(arguments: argparse.Namespace, translate: Translate) -> int:
     """Train the classifier that reads facts from photos."""
-    sources = _find_sources(arguments, arguments.others)
+    sources = _find_sources(arguments, arguments.others, arguments.drawings)
     from training import stages
 
     stages.train_facts(sources, arguments.out, arguments.work / "facts", arguments.steps, arguments.seed)

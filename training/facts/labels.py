@@ -36,6 +36,10 @@ class Targets(NamedTuple):
         """Return the targets of some photos; rows: int64 (n,)."""
         return Targets(*(values[rows] for values in self))
 
+    def join(self, others: Targets) -> Targets:
+        """Return these targets with those of other photos behind them."""
+        return Targets(*(torch.cat(pair) for pair in zip(self, others, strict=True)))
+
 
 def build_labels(photos: Iterable[PhotoLabels]) -> dict[str, tuple[str, ...]]:
     """Return group → values: items, colours and audiences of the photos, the most frequent first, and the lexicon's."""
@@ -60,7 +64,9 @@ def encode_targets(rows: Sequence[PhotoLabels], labels: Mapping[str, Sequence[st
         item=_distribute([{name_item(row): 1.0} for row in rows], labels["item"]),
         colour=_distribute([dict(zip(row.colors, _COLOUR_WEIGHTS, strict=False)) for row in rows], labels["colour"]),
         audience=_distribute([{row.audience: 1.0} for row in rows], labels["audience"]),
-        properties=torch.tensor([[float(value in values) for value in properties] for values in said]),
+        properties=torch.tensor([[float(each in stated) for each in properties] for stated in said]).view(
+            len(rows), len(properties)
+        ),
     )
 
 
@@ -77,5 +83,5 @@ def _find_properties(row: PhotoLabels) -> set[tuple[str, str]]:
 
 
 def _distribute(weights: Sequence[Mapping[str, float]], values: Sequence[str]) -> Tensor:
-    table = torch.tensor([[row.get(value, 0.0) for value in values] for row in weights])
+    table = torch.tensor([[row.get(value, 0.0) for value in values] for row in weights]).view(len(weights), len(values))
     return table / table.sum(1, keepdim=True).clamp(min=1e-6)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,16 +43,16 @@ class Photos:
     aspects: Tensor
 
 
-def load_photos(paths: Sequence[Path]) -> Photos:
-    """Load photos upright."""
-
-    def load(path: Path) -> tuple[Tensor, float]:
-        image = load_photo(path)
-        return resize_square(image, STORED), image.width / image.height
-
+def load_photos(paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Photos:
+    """Load photos upright, with drawings behind them."""
     with ThreadPoolExecutor() as pool:
-        squares, aspects = zip(*pool.map(load, paths), strict=True)
+        squeezed = [*pool.map(lambda path: _squeeze(load_photo(path)), paths), *map(_squeeze, drawn)]
+    squares, aspects = zip(*squeezed, strict=True)
     return Photos(torch.stack(squares), torch.tensor(aspects))
+
+
+def _squeeze(image: Image.Image) -> tuple[Tensor, float]:
+    return resize_square(image, STORED), image.width / image.height
 
 
 def load_imagenet_weights(classifier: PhotoClassifier) -> None:
