@@ -17,6 +17,7 @@ _WORD_AFTER = re.compile(rf"(?:-?(?:го|ого|ый|ой|й|х|ти|и|е)\b)?-
 _CLAUSE_END = re.compile(r"[\n;!?]|\.(?=\s+[А-ЯЁA-Z])|(?<=[а-яё]{4})(?<!разм|обхв|глуб)\.(?=\s)")
 # The name of a field, also where several stand in one line: «Размер: 44. Доставка — почтой, 300 руб.»
 _NAME = re.compile(r"(?:\A|[.!?;]\s)([^\n.:!?;—]{2,40}?)(?::|\s[—–]\s)[^\n:]*\Z")
+_NUMBERED = frozenset({"номер", "№"})  # «номер заказа 123456»
 _SIDES = frozenset("ДШВГ")  # «Д 120 Ш 60 В 75»
 
 
@@ -120,6 +121,8 @@ def _get_label_kind(nearest: Sequence[str], index: int) -> str | None:
         return "GIRTH"
     if nearest[index] in _SIDES and index == len(nearest) - 1:
         return "LENGTH"
+    if "заказ" in lemmatize(nearest[index]):
+        return "UNK_VAL" if _NUMBERED.intersection(word.lower() for word in nearest) else None
     kind = words.get_label_kind(nearest[index])
     is_included = index > 0 and nearest[index - 1].lower() in words.INCLUDING
     return None if kind in ("DELIVERY", "DISCOUNT") and is_included else kind

@@ -49,6 +49,7 @@ _GARMENT_SIZES = range(16, 75)
 _LARGEST_ODD_SIZE = 49  # of shoes
 _MOST_THINGS = 10  # «за 2 — 2800»
 _LEAST_PRICE = 50
+_LEAST_SUM = 20  # «за 1 день»
 _OLDEST_CHILD = 36  # months
 _SHORTEST_ARTICLE = 3  # «Шанель №5» has none
 _NEAR_SIZES = 6
@@ -69,6 +70,10 @@ _TIL = re.compile(r"(?<!\w)(?:до|с|по)\s\Z", re.IGNORECASE)
 _SO_MANY = re.compile(r"\bза\s\Z", re.IGNORECASE)
 _COST = re.compile(r"(?:\s?(?:шт|штук\w*|пары|вещи))?\s?[—–:=-]\s?\d")
 _FOR_SUM = re.compile(r"\sза\s\d{2}")
+_FOR_ALL = re.compile(
+    r"\sза\s(?:вс[её]|обе|оба|обо\w+|двое|трое|две|два|три|пару|пакет|комплект|набор|шт\w*|кажд\w+|одн\w+|один)(?!\w)",
+    re.IGNORECASE,
+)
 _COSTS = re.compile(r"\s?[—–:=-]\s?")
 _FEE_AFTER = re.compile(r"[^\n,;!?(\d]{0,9}\b(?:за|на|стоимость|стоит|составит)\s+(?:доставк|пересылк|отправк)")
 _LISTED = re.compile(r"[^\S\n]*(?:до|по|и|или|[/—–-])[^\S\n]*")
@@ -107,7 +112,8 @@ def _is_listed_with(text: str, number: Number, following: Number, kind: str) -> 
     is_near = (
         bool(number.amounts and following.amounts) and abs(number.amounts[0] - following.amounts[0]) <= _NEAR_SIZES
     )
-    are_sizes = kind == "SIZE" and is_near and text[number.end : following.start].strip() == ","
+    between = text[number.end : following.start].strip()
+    are_sizes = kind == "SIZE" and ((is_near and between == ",") or (following.shape == "latin" and between == "("))
     return are_sizes or _LISTED.fullmatch(text, number.end, following.start) is not None
 
 
@@ -133,6 +139,13 @@ def _by_count(context: Context) -> str | None:
     )
     is_few = number.amounts[0] <= _MOST_THINGS
     return "QUANTITY" if is_few and (is_sold or _FOR_SUM.match(context.text, number.end)) else None
+
+
+def _by_offer(context: Context) -> str | None:
+    """Recognise the price of «450 за всё»."""
+    is_sum = context.number.unit is None and context.number.amounts >= (_LEAST_PRICE,)
+    is_offered = is_sum and context.label is None and _FOR_ALL.match(context.text, context.number.end)
+    return "PRICE" if is_offered else None
 
 
 def _by_form(context: Context) -> str | None:
@@ -198,6 +211,7 @@ def _by_default(context: Context) -> str | None:
 _RULES: tuple[Callable[[Context], str | None], ...] = (
     _by_shape,
     _by_count,
+    _by_offer,
     _by_form,
     _by_label,
     _by_fee,
@@ -254,10 +268,12 @@ def _find_hint(context: Context) -> str | None:
 
 
 def _fits_price(hinted: Sequence[str], number: Number) -> bool:
-    """Return True for the words of a price: «по 300» without a word between, «сейчас 900», not «сейчас 5»."""
-    hint = hinted[0].lower()
-    is_high = number.amounts >= (_LEAST_PRICE,)
-    return len(hinted) == 1 if hint == "по" else is_high or hint not in ("сейчас", "теперь")
+    """Return True for the words of a price: «за 300», «сейчас 900», «продам куртку 1500», not «продам ваз 2114»."""
+    hint, between = hinted[0].lower(), [word for word in hinted[1:] if word.lower() not in words.FILLERS]
+    amount = number.amounts[0] if number.amounts else 0.0
+    if hint in ("за", "по"):
+        return not between and amount >= _LEAST_SUM
+    return amount >= _LEAST_PRICE and (not between or "за" in between or amount % _LEAST_PRICE == 0)
 
 
 def _fits_size(number: Number) -> bool:

@@ -147,7 +147,9 @@ def _is_item(text: str, number: Number) -> bool:
 
 
 def _may_be_lone_size(text: str, number: Number) -> bool:
-    is_garment = any(get_hint_kind(word) == "SIZE" for word in re.findall(r"[^\W\d_]+", text[: number.start])[:8])
+    is_garment = number.shape == "range" or any(
+        get_hint_kind(word) == "SIZE" for word in re.findall(r"[^\W\d_]+", text[: number.start])[:8]
+    )
     sizes = _COMMON_SIZES | _CHILD_SIZES if number.shape == "range" else _COMMON_SIZES
     return is_garment and not number.unit and bool(number.amounts) and sizes.issuperset(number.amounts)
 

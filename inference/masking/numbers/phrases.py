@@ -65,7 +65,8 @@ _FOR_THINGS = re.compile(
 _MAX_DISTANCE = 80  # characters, longer than any condition
 
 _ABBREVIATION = re.compile(
-    r"(?:тыс|тр?|т\.?\s?р|руб|млн|млрд|мес|шт|дн|нед|мин|гр|г|уп|чел|стр|дюйм|у\.?\s?е|\.\s?р)\Z", re.IGNORECASE
+    r"(?<![^\W\d_])(?:тыс|тр?|т\.?\s?р|руб|млн|млрд|мес|шт|дн|нед|мин|гр|г|уп|чел|стр|дюйм|у\.?\s?е)\Z|\.\s?р\Z",
+    re.IGNORECASE,
 )
 _STOP_INSIDE = re.compile(r"\.(?:\s?[,;)(/–—-]|\s[а-яё]|[^\S\n]*(?:\n|\Z))")
 
@@ -161,7 +162,8 @@ def _read_next_side(text: str, last: _Side, shape: str, floor: int) -> tuple[str
     for end in dict.fromkeys((last.end, last.inner_end, last.amount_end)):
         may_be_side = last.unit is None or last.unit.kind == "LENGTH"
         if shape in ("amount", "sides") and may_be_side and (joiner := _BY.match(text, end)):
-            return "sides", _read_side(text, joiner.end())
+            side = _read_side(text, joiner.end())
+            return ("sides", side) if side.unit is None or side.unit.kind in ("LENGTH", "SIZE") else None
         if shape in ("amount", "range", "list") and (joiner := _SLASH.match(text, end)):
             return "list", _read_side(text, joiner.end())
         if shape != "amount":
