@@ -48,7 +48,7 @@ def fit_values(text: str, values: Mapping[str, str]) -> str:
             continue
         kind, value = get_kind(token[0]), values[token[0]]
         own = next(find_numbers(value), None)
-        result += _drop_before(text[end : token.start()], kind, value, own)
+        result += _drop_before(text[end : token.start()], value)
         result += UNKNOWN if token.start() in misnamed else token[0]
         end = _find_end(text, token.end(), kind, own)
     return result + text[end:]
@@ -72,7 +72,7 @@ def _find_misnamed(text: str, values: Mapping[str, str]) -> set[int]:
     return {place for (place, _), label in zip(found, labels, strict=True) if label}
 
 
-def _drop_before(text: str, kind: str, value: str, own: Number | None) -> str:
+def _drop_before(text: str, value: str) -> str:
     """Cut signs and prepositions that the value has itself, and signs that it must not have, off the end of a text."""
     if text.endswith("+"):
         text = text[:-1]
@@ -90,7 +90,8 @@ def _find_end(text: str, end: int, kind: str, own: Number | None) -> int:
     if measure.end == end or is_size or (measure.unit and measure.unit.name in ("размер", "рост")):
         return end
     if measure.unit and _is_natural(measure.unit, kind, own):
-        return end if measure.factor == 1 else measure.multiplier_end
+        end = end if measure.factor == 1 else measure.multiplier_end
+        return end + (measure.factor > 1 and text[end : end + 1] == ".")
     end = measure.end
     return end + 1 if text[end : end + 1] == "." and not _SENTENCE_ENDS.match(text, end + 1) else end
 

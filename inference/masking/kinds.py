@@ -10,6 +10,7 @@ from dataclasses import replace
 from inference.masking import words
 from inference.masking.context import Context, are_fillers, find_words, read_contexts
 from inference.masking.numbers import YEARS, Number
+from inference.masking.numbers.shapes import TIME
 from inference.masking.settle import settle_kinds
 
 TOKEN_KINDS: tuple[str, ...] = (
@@ -61,7 +62,6 @@ _KINDS_OF_SHAPES: Mapping[str, str] = {
     "free": "DELIVERY",
 }
 _SIGNS = frozenset("-−–+")
-_TIME = re.compile(r"\d?\d:[0-5]\d(?!\d)")
 _SCREEN = re.compile(r"[2458]K\Z")  # «4K» is a resolution
 _FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
 _DAY = re.compile(r"[0-3]?\d\.(?:0[1-9]|1[0-2])")  # «скидка до 31.12»
@@ -124,7 +124,7 @@ def _explain(context: Context) -> str:
 def _by_shape(context: Context) -> str | None:
     if context.number.shape == "phone" and context.label not in ("ARTICLE", "UNK_VAL"):
         return "PHONE"
-    return "UNK_VAL" if _TIME.search(context.number.text) else _KINDS_OF_SHAPES.get(context.number.shape)
+    return "UNK_VAL" if TIME.search(context.number.text) else _KINDS_OF_SHAPES.get(context.number.shape)
 
 
 def _by_count(context: Context) -> str | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from inference.masking import words
 from inference.masking.context import Context, find_label, read_contexts
 from inference.masking.kinds import explain_numbers
 from inference.masking.numbers import Number
+from inference.masking.numbers.shapes import TIME
 from inference.masking.settle import settle_kinds
 
 # Labels that claim a kind, and the other kinds that may follow them: «цена за 2 шт», «рост: 104-110».
@@ -28,7 +28,6 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
 }
 # Labels that a value which explains itself may follow: «доставка 2 дня», «курьер 10:00-18:00», «размер на 5 лет».
 _LOOSE = frozenset({"DELIVERY", "DISCOUNT", "SIZE", "LENGTH", "GIRTH", "HEIGHT"})
-_TIME = re.compile(r"\d?\d:[0-5]\d(?!\d)")
 
 
 def find_false_labels(text: str, numbers: Sequence[Number], kinds: Sequence[str]) -> list[str | None]:
@@ -48,7 +47,7 @@ def find_false_labels(text: str, numbers: Sequence[Number], kinds: Sequence[str]
 
 def _find_near_label(context: Context) -> str | None:
     """Return the kind that the last words before a number announce: at most one word is between, and no hint."""
-    nearest = [word for word in context.nearest if word.lower() not in words.FILLERS]
+    nearest = [word for word in context.nearest if word[0].isalpha() and word.lower() not in words.FILLERS]
     if nearest and words.get_hint_kind(nearest[-1]):
         return None
     label = find_label(nearest[-2:])
@@ -60,5 +59,5 @@ def _contradicts(label: str, kind: str, number: Number) -> bool:
         return False
     if number.shape == "struck":
         return False
-    explains_itself = number.has_unit or _TIME.search(number.text) is not None
+    explains_itself = number.has_unit or TIME.search(number.text) is not None
     return not (label in _LOOSE and explains_itself)

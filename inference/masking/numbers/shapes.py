@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 TOKEN = re.compile(r"<[A-Z_0-9]+>")
+TIME = re.compile(r"\d?\d:[0-5]\d(?!\d)")
 
 # `\d` matches the decimal digits of every script; these are the other digits, fractions and Roman numerals.
 _NOT_DECIMAL = (
