@@ -20,7 +20,7 @@ from PIL import Image
 from inference.errors import InvalidInput
 from inference.listing.attributes import parse_attributes
 from inference.listing.formats import gif, heic, jpeg, mp4, png, webp
-from inference.listing.formats.pixels import MAX_RATIO, MAX_SIDE
+from inference.listing.formats.pixels import MAX_RATIO, MAX_SIDE, UnusablePhoto
 from inference.listing.job import Job
 from inference.listing.types import Listing, Numbers, Photo, Submission, Timings, Upload
 
@@ -34,7 +34,7 @@ _NAME_LENGTH: Final = 60
 
 
 class Format(Protocol):
-    """A module of `formats`. Its functions raise `InvalidInput`, without a file name, or any error for damaged data."""
+    """A module of `formats`. Its functions raise `UnusablePhoto`, or any error for damaged data."""
 
     def matches(self, data: bytes, /) -> bool:
         """Return True for bytes with the signature of the format."""
@@ -132,7 +132,7 @@ def _name_errors(file: _File) -> Iterator[None]:
     """Turn any error of a decoder into `InvalidInput` that names the file: hostile bytes raise a dozen kinds."""
     try:
         yield
-    except InvalidInput as error:
-        raise InvalidInput(error.message.code, **error.message.details, **file.details) from error
+    except UnusablePhoto as error:
+        raise InvalidInput(error.code, **error.details, **file.details) from error
     except Exception as error:
         raise InvalidInput("photo-damaged", **file.details) from error

@@ -10,9 +10,8 @@ from typing import Final
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
-from inference.errors import InvalidInput
 from inference.listing.formats.frames import select_frame
-from inference.listing.formats.pixels import check_size, to_small_rgb
+from inference.listing.formats.pixels import UnusablePhoto, check_size, to_small_rgb
 
 MAX_MEGAPIXELS: Final = 32
 
@@ -23,12 +22,12 @@ def matches(data: bytes) -> bool:
 
 
 def check(data: bytes) -> None:
-    """Check the size in the header. Raises `InvalidInput`, or any error for damaged data."""
+    """Check the size in the header. Raises `UnusablePhoto`, or any error for damaged data."""
     check_size(_open(data).size, MAX_MEGAPIXELS)
 
 
 def decode(data: bytes) -> Image.Image:
-    """Return the richest frame as a small RGB image. Raises `InvalidInput`, or any error for damaged data."""
+    """Return the richest frame as a small RGB image. Raises `UnusablePhoto`, or any error for damaged data."""
     image = _open(data)
     _check_blocks(data)
     return select_frame(_iter_frames(image), image.size)
@@ -38,7 +37,7 @@ def _open(data: bytes) -> GifImageFile:
     try:
         return GifImageFile(BytesIO(data))
     except Image.DecompressionBombError as error:  # of the first frame
-        raise InvalidInput("photo-too-many-pixels", limit=MAX_MEGAPIXELS) from error
+        raise UnusablePhoto("photo-too-many-pixels", limit=MAX_MEGAPIXELS) from error
 
 
 def _iter_frames(image: GifImageFile) -> Iterator[Image.Image]:
@@ -48,7 +47,7 @@ def _iter_frames(image: GifImageFile) -> Iterator[Image.Image]:
         except EOFError:
             return
         except Image.DecompressionBombError as error:
-            raise InvalidInput("photo-too-many-pixels", limit=MAX_MEGAPIXELS) from error
+            raise UnusablePhoto("photo-too-many-pixels", limit=MAX_MEGAPIXELS) from error
         check_size(image.size, MAX_MEGAPIXELS)  # a frame may be larger than the header says
         image.load()
         yield to_small_rgb(image)

@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from inference.errors import InvalidInput
-from inference.listing.formats.pixels import check_size, fit_size, read_exif, to_small_rgb, turn_upright
+from inference.listing.formats.pixels import UnusablePhoto, check_size, fit_size, read_exif, to_small_rgb, turn_upright
 
 MAX_MEGAPIXELS: Final = 64  # of phones; decoded at a fraction of their size
 
@@ -38,12 +37,12 @@ def matches(data: bytes) -> bool:
 
 
 def check(data: bytes) -> None:
-    """Check what the headers say. Raises `InvalidInput`, or any error for damaged data."""
+    """Check what the headers say. Raises `UnusablePhoto`, or any error for damaged data."""
     size = JpegImageFile(BytesIO(data)).size
     check_size(size, MAX_MEGAPIXELS)
     # Thousands of scans in a small file keep the decoder busy for hours; cameras write one, web sites about ten.
     if data.count(_SCAN) * math.prod(size) > _MAX_SCANNED_MEGAPIXELS * _MEGA:
-        raise InvalidInput("photo-damaged")
+        raise UnusablePhoto("photo-damaged")
 
 
 def decode(data: bytes) -> Image.Image:

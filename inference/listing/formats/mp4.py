@@ -18,7 +18,7 @@ check = check_boxes
 
 
 def decode(data: bytes) -> Image.Image:
-    """Return an upright, small RGB image. Raises `InvalidInput`, or any error for damaged data."""
+    """Return an upright, small RGB image. Raises `UnusablePhoto`, or any error for damaged data."""
     size, picture = decode_isolated("mp4", data, MAX_MEGAPIXELS)
     check_size(size, MAX_MEGAPIXELS)
     if picture is None:

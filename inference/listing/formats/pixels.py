@@ -10,8 +10,6 @@ from typing import Final
 
 from PIL import ExifTags, Image, ImageCms
 
-from inference.errors import InvalidInput
-
 MAX_SIDE: Final = 1024
 MIN_SIDE: Final = 16
 MAX_RATIO: Final = 50  # of the sides; models that resize by the longer one would make the shorter less than a pixel
@@ -36,18 +34,27 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
+class UnusablePhoto(Exception):
+    """A photo whose sender can mend it: the code and the details of an `InvalidInput`, but for the name of the file."""
+
+    def __init__(self, code: str, **details: int) -> None:
+        super().__init__(code, details)
+        self.code = code
+        self.details = details
+
+
 def check_size(size: tuple[int, int], megapixels: int) -> None:
-    """Raise `InvalidInput` for a picture of more megapixels, of a few pixels, or for a narrow strip.
+    """Raise `UnusablePhoto` for a picture of more megapixels, of a few pixels, or for a narrow strip.
 
     size: (width, height), px.
     """
     width, height = size
     if width * height > megapixels * _MEGA:
-        raise InvalidInput("photo-too-many-pixels", limit=megapixels)
+        raise UnusablePhoto("photo-too-many-pixels", limit=megapixels)
     if min(width, height) < MIN_SIDE:
-        raise InvalidInput("photo-too-small", width=width, height=height, limit=MIN_SIDE)
+        raise UnusablePhoto("photo-too-small", width=width, height=height, limit=MIN_SIDE)
     if max(width, height) > MAX_RATIO * min(width, height):
-        raise InvalidInput("photo-too-narrow", width=width, height=height, limit=MAX_RATIO)
+        raise UnusablePhoto("photo-too-narrow", width=width, height=height, limit=MAX_RATIO)
 
 
 def fit_size(size: tuple[int, int]) -> tuple[int, int]:

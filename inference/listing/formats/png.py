@@ -82,7 +82,7 @@ def matches(data: bytes) -> bool:
 
 
 def check(data: bytes) -> None:
-    """Check the size in the header. Raises `InvalidInput`, or any error for damaged data."""
+    """Check the size in the header. Raises `UnusablePhoto`, or any error for damaged data."""
     png = _parse(data)
     check_size(_open(png, png.header, png.pixels).size, MAX_MEGAPIXELS)
 

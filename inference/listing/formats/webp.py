@@ -23,7 +23,7 @@ def matches(data: bytes) -> bool:
 
 
 def check(data: bytes) -> None:
-    """Check the size in the header. Raises `InvalidInput`, or any error for damaged data."""
+    """Check the size in the header. Raises `UnusablePhoto`, or any error for damaged data."""
     check_size(_read_size(data), MAX_MEGAPIXELS)
 
 
