@@ -37,6 +37,7 @@ from bot.workers.polling import Inbox, Polling
 from bot.workers.progress import ProgressReporter
 from bot.workers.sender import Sender
 from bot.workers.signals import Signal, Signals
+from bot.workers.understanding import UnderstandingWorker
 from bot.workers.updates import UpdateWorker
 from bot.workers.webhook import Webhook
 from inference.checkpoints.card import Card
@@ -115,9 +116,9 @@ class App:
 
         lease = LeaseKeeper(open_uow, worker_id, signals, is_alone=is_alone)
         progress = ProgressReporter(open_uow, signals.outbox)
-        generation = GenerationWorker(
-            open_uow, self._build_runner(rules), progress, worker_id, signals, slots=2 * settings.max_batch
-        )
+        runner = self._build_runner(rules)
+        generation = GenerationWorker(open_uow, runner, progress, worker_id, signals, slots=2 * settings.max_batch)
+        understanding = UnderstandingWorker(open_uow, runner, signals)
         limiter = RateLimiter(settings.rate_total, settings.rate_chat)
         sender = Sender(open_uow, self.bot, limiter, worker_id, signals.outbox, generation.get_active_chats)
         draft_cards = DraftCardWorker(open_uow, signals)
@@ -134,6 +135,7 @@ class App:
             stack.push_async_callback(generation.drain, settings.drain_s)
             self._repeat(stack, "generation", partial(generation.step, idle_s), signals.requests)
             self._repeat(stack, "draft cards", partial(draft_cards.step, idle_s), signals.drafts)
+            self._repeat(stack, "facts", partial(understanding.step, idle_s), signals.facts)
             stack.push_async_callback(updates.drain)
             self._repeat(stack, "updates", partial(updates.step, idle_s), signals.inbox)
             inbox = Inbox(self.store, signals.inbox)

@@ -99,9 +99,11 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
 
 
 def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> None:
-    """Score how likely each listing with photos offers different things."""
+    """Score how likely each listing with photos offers different things; a seller who was asked knows."""
     for job in jobs:
-        if job.listing.photos:
+        if job.listing.photos and job.is_set is not None:
+            job.diversity = Diversity(float(job.is_set))
+        elif job.listing.photos:
             job.diversity = Diversity(classifier.score(job.features, job.source.embedding if job.source else None))
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
-from storage.records import DescriptionRecord
+from storage.records import Answer, DescriptionRecord
 from storage.store import Transaction
 
 Line: TypeAlias = dict[str, Any]
@@ -36,6 +36,32 @@ async def export_listings(tx: Transaction, parse: Parse) -> list[Line]:
                 "source": "feedback",
             }
     return [best[listing_id] for listing_id in sorted(best)]
+
+
+async def export_answers(tx: Transaction, parse: Parse) -> list[Line]:
+    """Return a line for each answer about a thing, with what was offered by probability; `parse` parses attributes."""
+    return [
+        {
+            "id": f"answer-{answer.id}",
+            "photos": [],
+            "photo_sha256": list(answer.understanding.photo_sha256),
+            "attributes": _join_attributes(answer.source, parse),
+            "question": answer.question,
+            "answer": answer.value,
+            "offered": _list_offered(answer),
+            "source": "answer",
+        }
+        for answer in await tx.facts.list_answers()
+    ]
+
+
+def _list_offered(answer: Answer) -> dict[str, float]:
+    """Return the values that the photos suggested, with their probabilities."""
+    understanding = answer.understanding
+    if answer.question == "set":
+        return {} if understanding.diversity is None else {"many": understanding.diversity}
+    items = [fact for fact in understanding.facts if fact.group == "item" and fact.source == "photo"]
+    return {fact.value: fact.probability for fact in items}
 
 
 async def export_pairs(tx: Transaction, parse: Parse) -> list[Line]:
@@ -91,12 +117,17 @@ def _pair(name: str, example: DescriptionRecord, parse: Parse, chosen: str | Non
 
 
 def _build_attributes(example: DescriptionRecord, parse: Parse) -> Line:
-    """Return the attributes that a text was generated from; several values of one name are joined."""
-    attributes: defaultdict[str, list[str]] = defaultdict(list)
-    for name, value in parse(example.source):
-        attributes[name].append(value)
+    """Return what a text was generated from."""
     return {
         "photos": [],
         "photo_sha256": list(example.generation.photo_sha256),
-        "attributes": {name: "; ".join(values) for name, values in attributes.items()},
+        "attributes": _join_attributes(example.source, parse),
     }
+
+
+def _join_attributes(source: str, parse: Parse) -> dict[str, str]:
+    """Return the attributes of notes; several values of one name are joined."""
+    attributes: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in parse(source):
+        attributes[name].append(value)
+    return {name: "; ".join(values) for name, values in attributes.items()}

@@ -25,6 +25,7 @@ class User:
     checkpoint_before: str | None
     awaits_correction_of: int | None
     blocked: bool
+    awaits_item_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,48 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownFact:
+    """A fact about the thing for sale; `phrase` is how it is said, `probability` is 1.0 for what the seller says."""
+
+    group: str
+    value: str
+    phrase: str
+    source: Literal["field", "text", "photo"]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """The facts of a draft at one of its revisions; `diversity` is the probability that it offers different things."""
+
+    revision: int
+    facts: tuple[KnownFact, ...] = ()
+    diversity: float | None = None
+    photo_sha256: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A seller's answer to the question «item» (a noun) or «set» («one» or «many»), with what the bot understood.
+
+    `source`: the notes of the listing, one per line.
+    """
+
+    id: int
+    question: Literal["item", "set"]
+    value: str
+    understanding: Understanding
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListingRecord:
     """The photos and notes that a chat has collected, in the order of their messages.
 
     `revision` grows with every change. While a window is open, `card_due_at` is the time when it closes. `case`
     names the preloaded case, if it is one; `wants_text`: the button was pressed before the window closed;
-    `previous_id`: the listing that this one may belong to, as long as the user has not said so.
+    `previous_id`: the listing that this one may belong to, as long as the user has not said so; `item` and `is_set`:
+    what the user answered about the thing; `understanding`: the facts that were read last.
     """
 
     id: int
@@ -82,6 +119,9 @@ class ListingRecord:
     wants_text: bool
     created_at: float
     previous_id: int | None = None
+    item: str | None = None
+    is_set: bool | None = None
+    understanding: Understanding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from storage.connection import build_engine, parse_url, wrap_connection_errors, wrap_transient_errors
 from storage.migrate import migrate
 from storage.records import RecoveryReport
+from storage.repositories.facts import Facts
 from storage.repositories.feedback import Feedback
 from storage.repositories.inbox import Inbox
 from storage.repositories.leases import Leases
@@ -32,6 +33,7 @@ class Transaction:
         self.requests = Requests(connection)
         self.outbox = Outbox(connection)
         self.feedback = Feedback(connection)
+        self.facts = Facts(connection)
         self.leases = Leases(connection)
 
     async def recover(self, now: float, sole_worker_id: str | None = None) -> RecoveryReport:

@@ -72,6 +72,7 @@ users = Table(
     Column("blocked", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("last_message_id", BigInteger),
+    Column("awaits_item_of", BigInteger),
 )
 
 listings = _table(
@@ -86,6 +87,10 @@ listings = _table(
     Column("wants_text", Boolean, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("previous_id", BigInteger),
+    Column("item", Text),
+    Column("is_set", Boolean),
+    Column("understanding", Object),
+    Column("understood_revision", Integer),
     Index(None, "user_id"),
     _some("uq_listings_collecting", "user_id", where="collecting", unique=True),
     _some("ix_listings_due", "card_due_at", where="card_due_at IS NOT NULL"),
@@ -240,6 +245,20 @@ corrections = _table(
     Column("text", Text, nullable=False),
     Column("diff", Text, nullable=False),
     Column("corrected_at", Double, nullable=False),
+    Index(None, "user_id"),
+)
+
+answers = _table(
+    "answers",
+    _id(),
+    _reference("listing_id", "listings.id"),
+    _user(),
+    Column("question", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("understanding", Object, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("answered_at", Double, nullable=False),
+    Index(None, "listing_id"),
     Index(None, "user_id"),
 )
 

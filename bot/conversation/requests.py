@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bot.conversation.chat import Chat
 from bot.conversation.draft import build_draft
 from bot.views.draft import format_card, format_place
+from bot.views.facts import choose_questions, format_facts
 from bot.views.keyboards import build_cases_keyboard, build_draft_keyboard, build_waiting_keyboard
 from inference.errors import Message
 from inference.listing.validation import MAX_PHOTOS
@@ -29,14 +30,20 @@ async def show_draft(chat: Chat, listing: ListingRecord) -> None:
     if not listing.photos and not listing.notes:
         await chat.send(Message("card-empty"), slot=slot, moves=True)
         return
-    is_rewritten = await has_changed(chat, listing) is True
     draft = build_draft(listing, chat.uow.rules.file_limit_mb)
+    asks, questions = listing.previous_id is not None, choose_questions(listing)
     text = format_card(
-        draft, chat.translate, is_rewritten=is_rewritten, asks_whether_new=listing.previous_id is not None
+        draft,
+        chat.translate,
+        is_rewritten=await has_changed(chat, listing) is True,
+        asks_whether_new=asks,
+        facts=format_facts(listing, chat.translate),
+        questions=questions,
     )
     model = chat.name_model(chat.checkpoint) if chat.list_other_cards(chat.checkpoint) else None
-    asks = listing.previous_id is not None
-    keyboard = build_draft_keyboard(listing.id, chat.translate, model, is_empty=draft.is_empty, asks_whether_new=asks)
+    keyboard = build_draft_keyboard(
+        listing.id, chat.translate, model, is_empty=draft.is_empty, asks_whether_new=asks, questions=questions
+    )
     await chat.send(text, keyboard, slot=slot, moves=True)
 
 

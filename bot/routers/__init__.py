@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiogram import Dispatcher
 
-from bot.routers import cases, fallback, feedback, listing, models, owner, privacy, start
+from bot.routers import cases, facts, fallback, feedback, listing, models, owner, privacy, start
 
 __all__ = ["build_dispatcher"]
 
@@ -15,6 +15,6 @@ def build_dispatcher() -> Dispatcher:
     Feed it with `await dispatcher.feed_update(bot, update, chat=chat)`: handlers take the `Chat`, not the `Bot`.
     """
     dispatcher = Dispatcher(disable_fsm=True)
-    for topic in (start, models, cases, feedback, privacy, owner, listing, fallback):
+    for topic in (start, models, cases, feedback, facts, privacy, owner, listing, fallback):
         dispatcher.include_router(topic.build_router())
     return dispatcher

@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 
 async def collect_message(message: TelegramMessage, chat: Chat) -> None:
-    """Add a photo or a text to the draft; it ends the wait for a corrected text."""
-    if chat.user.awaits_correction_of is not None:
+    """Add a photo or a text to the draft; it ends the wait for a corrected text or a name."""
+    if chat.user.awaits_correction_of is not None or chat.user.awaits_item_of is not None:
         await chat.tx.users.await_correction(chat.user.id, None)
     await collect(chat, message)
 

@@ -29,10 +29,11 @@ async def show_stats(_: object, chat: Chat) -> None:
 
 
 async def send_export(_: object, chat: Chat) -> None:
-    """Send the data set and the preference pairs, one file each."""
+    """Send the data set, the answers and the preference pairs, one file each."""
     folder = chat.uow.rules.data / "export"
     files = {
         folder / "listings.jsonl": (await export.export_listings(chat.tx, _parse_items), Message("export-listings")),
+        folder / "answers.jsonl": (await export.export_answers(chat.tx, _parse_items), Message("export-answers")),
         folder / "pairs.jsonl": (await export.export_pairs(chat.tx, _parse_items), Message("export-pairs")),
     }
     if not any(rows for rows, _ in files.values()):

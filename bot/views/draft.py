@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from bot.conversation.draft import Draft
+from bot.views.facts import NO_QUESTIONS, Questions
 from bot.views.text import bold, escape_html, join_paragraphs, shorten, to_html
 from inference.errors import Message
 from inference.listing.types import Stage
@@ -13,7 +14,7 @@ from inference.listing.validation import MAX_PHOTOS
 from locales.translate import Translate
 
 _ROW_LENGTH: Final = 200
-_ATTRIBUTES_LENGTH: Final = 1700  # with tags and escapes: the whole card has to fit 4096 characters
+_ATTRIBUTES_LENGTH: Final = 1200  # with tags and escapes: the whole card has to fit 4096 characters
 _REJECTIONS_LENGTH: Final = 1000
 
 STAGES: Final[Mapping[Stage, Message]] = {
@@ -25,22 +26,35 @@ STAGES: Final[Mapping[Stage, Message]] = {
 
 
 def format_card(
-    draft: Draft, translate: Translate, *, is_rewritten: bool = False, asks_whether_new: bool = False
+    draft: Draft,
+    translate: Translate,
+    *,
+    is_rewritten: bool = False,
+    asks_whether_new: bool = False,
+    facts: str = "",
+    questions: Questions = NO_QUESTIONS,
 ) -> str:
     """Return the card of a draft.
 
-    is_rewritten: the draft has changed since its latest text; asks_whether_new: it may belong to the one before it.
+    is_rewritten: the draft has changed since its latest text; asks_whether_new: it may belong to the one before it;
+    facts: HTML of what is understood; questions: what is asked about it.
     """
+    asked = [
+        *([Message("card-which-item")] if questions.items else []),
+        *([Message("card-one-or-many")] if questions.asks_set else []),
+        *([Message("card-whether-new")] if asks_whether_new else []),
+    ]
     missing = ", ".join(translate(message) for message in draft.missing)
     return join_paragraphs(
         bold(translate, Message("card-title")),
         to_html(translate, Message("card-rewritten")) if is_rewritten else "",
         to_html(translate, Message("card-photos", {"count": len(draft.photos), "limit": MAX_PHOTOS})),
         _fit_rows([_format_attribute(*item) for item in draft.attributes.items], _ATTRIBUTES_LENGTH, translate),
+        facts,
         to_html(translate, draft.problem) if draft.problem else "",
         _fit_rows([f"⚠️ {to_html(translate, message)}" for message in draft.rejections], _REJECTIONS_LENGTH, translate),
         to_html(translate, Message("card-missing", {"things": missing})) if missing else "",
-        bold(translate, Message("card-whether-new")) if asks_whether_new else "",
+        "\n".join(bold(translate, question) for question in asked),
     )
 
 

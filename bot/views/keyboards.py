@@ -12,6 +12,7 @@ from typing import Final, Literal
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
+from bot.views.facts import NO_QUESTIONS, Questions
 from bot.views.text import CHOICES, REASONS, format_model_name
 from inference.checkpoints.card import Card
 from inference.errors import Message
@@ -60,6 +61,26 @@ class JoinPrevious(CallbackData, prefix="join"):
     """Move the content of this listing to the one before it."""
 
     listing: int
+
+
+class ChooseItem(CallbackData, prefix="item"):
+    """Say that the thing of this listing is this item, one of those offered."""
+
+    listing: int
+    tag: str
+
+
+class AskItem(CallbackData, prefix="name"):
+    """Take the next message as the name of the thing of this listing."""
+
+    listing: int
+
+
+class ChooseSet(CallbackData, prefix="set"):
+    """Say whether the photos of this listing show different things."""
+
+    listing: int
+    many: bool
 
 
 class DropPhoto(CallbackData, prefix="drop"):
@@ -181,23 +202,35 @@ def build_draft_keyboard(
     *,
     is_empty: bool = False,
     asks_whether_new: bool = False,
+    questions: Questions = NO_QUESTIONS,
 ) -> InlineKeyboardMarkup:
     """Build the keyboard of a draft card.
 
     model: None where there is no choice; is_empty: there is nothing to write about; asks_whether_new: the draft may
-    belong to the one before it.
+    belong to the one before it; questions: what is asked about the thing.
     """
     answers = [
         _button(translate(Message("button-is-new")), KeepNew(listing=listing)),
         _button(translate(Message("button-join")), JoinPrevious(listing=listing)),
     ]
-    first = [answers] if asks_whether_new else []
+    first = [*([answers] if asks_whether_new else []), *_build_answers(listing, questions, translate)]
     last = [_button(translate(Message("button-clear")), ClearDraft(listing=listing))]
     if is_empty:
         return _join_rows(*first, last, [_button(translate(Message("button-cases")), ShowCases())])
     if model is not None:
         last.append(_button(translate(Message("button-model", {"model": model})), ShowModels()))
     return _join_rows(*first, [_button(translate(Message("button-generate")), Generate(listing=listing))], last)
+
+
+def _build_answers(listing: int, questions: Questions, translate: Translate) -> list[Row]:
+    """Build the rows with the answers about a thing: the likeliest items or another one; one thing or several."""
+    items = [_button(item, ChooseItem(listing=listing, tag=hash_name(item))) for item in questions.items]
+    other = _button(translate(Message("button-other-item")), AskItem(listing=listing))
+    amounts = [
+        _button(translate(Message("button-one-thing")), ChooseSet(listing=listing, many=False)),
+        _button(translate(Message("button-many-things")), ChooseSet(listing=listing, many=True)),
+    ]
+    return [*([[*items, other]] if items else []), *([amounts] if questions.asks_set else [])]
 
 
 def build_waiting_keyboard(request: int, translate: Translate) -> InlineKeyboardMarkup:

@@ -38,6 +38,7 @@ class DraftCardWorker:
         if closed:
             self._signals.outbox.notify()
             self._signals.requests.notify()
+            self._signals.facts.notify()
         return idle_s if next_due is None else min(idle_s, max(0.0, next_due - time.time()))
 
     async def _close_due(self, limit: int) -> tuple[int, float | None]:

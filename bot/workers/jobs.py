@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 from bot.conversation.chat import Rules, UnitOfWork
 from bot.conversation.draft import build_draft
 from bot.conversation.notify import deliver, fail, refuse, replace_model, time_out
+from bot.conversation.understanding import to_understanding
 from bot.logs import new_error_id
 from bot.telegram.downloads import DownloadedPhoto, PhotoDownloader
 from bot.telegram.photo_store import PhotoStore
@@ -21,7 +22,7 @@ from inference.errors import CheckpointError, InvalidInput, UserError
 from inference.listing.cases import load_submission
 from inference.listing.types import Description, Stage, Submission
 from locales.translate import translate
-from storage.records import ListingRecord, Request
+from storage.records import ListingRecord, Request, Understanding
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,10 @@ class TextEngine(Protocol):
         checkpoint: str,
         *,
         seed: int = 0,
+        item: str = "",
+        only_facts: bool = False,
         accepts_warnings: bool = True,
+        is_set: bool | None = None,
         on_progress: OnProgress | None = None,
         timeout_s: float = 120,
     ) -> Coroutine[None, None, Description]:
@@ -105,6 +109,19 @@ class JobRunner:
             handler = partial(fail, error_id=error_id)
         return JobResult(handler, photos)
 
+    async def understand(self, listing: ListingRecord) -> Understanding | None:
+        """Return the facts of a draft; None where they cannot be read, which a text would say why."""
+        try:
+            photos, submission = await self._build_submission(listing)
+            checkpoint = self._rules.pinned or self._rules.default  # any captioner: it writes nothing
+            result = await self._engine.describe(
+                submission, checkpoint, only_facts=True, is_set=listing.is_set, timeout_s=self._timeout_s
+            )
+        except (CheckpointError, UserError, TimeoutError) as error:
+            logger.info("no facts of listing %d: %s", listing.id, type(error).__name__)
+            return None
+        return to_understanding(result, listing.revision, [photo.sha256 for photo in photos])
+
     async def save_photos(self, request: Request, result: JobResult) -> None:
         """Keep the photos of a request, where the owner has decided so."""
         if self._photo_store is not None:
@@ -130,6 +147,8 @@ class JobRunner:
             self._engine.describe,
             submission,
             seed=request.seed,
+            item=listing.item or "",
+            is_set=listing.is_set,
             accepts_warnings=request.insists or listing.case is not None or self._rules.warnings == "write",
             timeout_s=self._timeout_s,
         )

@@ -37,8 +37,9 @@ class Signals:
     drafts: Signal = field(default_factory=Signal)
     requests: Signal = field(default_factory=Signal)
     outbox: Signal = field(default_factory=Signal)
+    facts: Signal = field(default_factory=Signal)
 
     def notify_all(self) -> None:
         """Wake all workers."""
-        for signal in (self.inbox, self.drafts, self.requests, self.outbox):
+        for signal in (self.inbox, self.drafts, self.requests, self.outbox, self.facts):
             signal.notify()

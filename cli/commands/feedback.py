@@ -1,4 +1,4 @@
-"""`opisalka feedback export`: write users' feedback as a data set and as pairs of a better and a worse text."""
+"""`opisalka feedback export`: write users' feedback as a data set, as pairs of texts, and answers about things."""
 
 from __future__ import annotations
 
@@ -32,23 +32,25 @@ def add(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace, translate: Translate) -> int:
-    """Write the data set to OUT, the pairs beside it, and copy stored photos into `photos/`."""
+    """Write the data set to OUT, pairs and answers beside it, and copy stored photos into `photos/`."""
     from bot.settings import load_settings  # pydantic: not for --help
 
     settings = load_settings(bot_token=_PLACEHOLDER)
-    listings, pairs = asyncio.run(_fetch(arguments.database or settings.database))
+    listings, pairs, answers = asyncio.run(_fetch(arguments.database or settings.database))
     out: Path = arguments.out
-    pairs_out = out.with_suffix(f".pairs{out.suffix}")
+    pairs_out, answers_out = (out.with_suffix(f".{kind}{out.suffix}") for kind in ("pairs", "answers"))
     with catch_os_errors(out):
-        _copy_photos([*listings, *pairs], settings.data / "photos", out.parent)
+        _copy_photos([*listings, *pairs, *answers], settings.data / "photos", out.parent)
         _write(out, listings)
         _write(pairs_out, pairs)
+        _write(answers_out, answers)
     print(translate(Message("feedback-listings", {"count": len(listings), "file": str(out)})))
     print(translate(Message("feedback-pairs", {"count": len(pairs), "file": str(pairs_out)})))
+    print(translate(Message("feedback-answers", {"count": len(answers), "file": str(answers_out)})))
     return 0
 
 
-async def _fetch(url: str) -> tuple[list[Line], list[Line]]:
+async def _fetch(url: str) -> tuple[list[Line], list[Line], list[Line]]:
     from storage import export  # SQLAlchemy: not for --help
     from storage.errors import StorageError
     from storage.store import Store
@@ -57,7 +59,11 @@ async def _fetch(url: str) -> tuple[list[Line], list[Line]]:
         store = await Store.open(url, create=False)
         try:
             async with store.transaction() as tx:
-                return await export.export_listings(tx, _parse_items), await export.export_pairs(tx, _parse_items)
+                return (
+                    await export.export_listings(tx, _parse_items),
+                    await export.export_pairs(tx, _parse_items),
+                    await export.export_answers(tx, _parse_items),
+                )
         finally:
             await store.close()
     except StorageError as error:

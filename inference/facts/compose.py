@@ -13,10 +13,11 @@ from inference.facts.lexicon import (
     fold,
     get_colour_families,
     get_gender,
+    is_adjective,
     load_groups,
 )
 from inference.facts.sheet import FactSheet
-from inference.facts.types import Claim
+from inference.facts.types import Claim, Fact
 from inference.masking.morphology import inflect, inflect_adjective
 
 MAX_CLAIMS: Final = 4
@@ -73,6 +74,13 @@ def _add_colour(name: str, colours: Sequence[str], draw: Random) -> str:
 def agree(adjective: str, noun: str) -> str:
     """Return the adjective in the gender and number of a noun, also of one that the dictionary lacks."""
     return inflect_adjective(adjective, _STAND_INS.get(get_gender(noun), noun))
+
+
+def phrase_fact(fact: Fact, item: str) -> str:
+    """Return how a fact is said of an item: «платье», «тёмно-синее», «короткий рукав»; its value where nothing fits."""
+    group = load_groups().get(fact.group)
+    words = next(iter(group.say.get(fact.value, ())), fact.value) if group is not None else fact.value
+    return agree(words, item) if find_noun(item) and " " not in words and is_adjective(words) else words
 
 
 def compose_look(

@@ -21,6 +21,7 @@ class Job:
     numbers: whether the text holds the seller's numbers or blanks.
     seed: makes the text repeatable, independent of the other jobs of a batch.
     item: the thing as the seller named it when asked, "" otherwise; it outranks fields and photos.
+    is_set: whether these are different things, as the seller said when asked; None leaves it to the classifier.
     only_facts: the listing is judged and its facts are read, but nothing is written.
     accepts_warnings: False stops the job before anything is written where moderation doubts that the listing is right.
     timings: seconds; validation fills in its own.
@@ -36,6 +37,7 @@ class Job:
     item: str = ""
     only_facts: bool = False
     accepts_warnings: bool = True
+    is_set: bool | None = None
     timings: Timings = field(default_factory=Timings)
     features: ImageFeatures = field(init=False, repr=False)
     source: EncodedText | None = field(init=False, repr=False)

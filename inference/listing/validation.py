@@ -75,6 +75,7 @@ def build_job(
     *,
     only_facts: bool = False,
     accepts_warnings: bool = True,
+    is_set: bool | None = None,
 ) -> Job:
     """Validate a submission and return the job that describes it, with the seconds that validation took.
 
@@ -83,7 +84,7 @@ def build_job(
     start = perf_counter()
     listing = validate(submission)
     timings = Timings(validate_s=perf_counter() - start)
-    return Job(listing, numbers, seed, item, only_facts, accepts_warnings, timings)
+    return Job(listing, numbers, seed, item, only_facts, accepts_warnings, is_set, timings)
 
 
 def validate(submission: Submission) -> Listing:

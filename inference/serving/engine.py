@@ -133,12 +133,14 @@ class Engine:
         item: str = "",
         only_facts: bool = False,
         accepts_warnings: bool = True,
+        is_set: bool | None = None,
         on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
         """Validate and describe one submission; `on_progress` is called with each stage, in the event loop's thread.
 
-        item: the thing as the seller named it when asked. only_facts: return the facts without a text.
+        item: the thing as the seller named it when asked. is_set: whether these are different things, as the seller
+        said; None leaves it to the classifier. only_facts: return the facts without a text.
         accepts_warnings: False returns no text, with `needs_confirmation`, where moderation doubts the listing.
 
         Raises `InvalidInput`, `CheckpointError`, `TimeoutError` after `timeout_s` seconds, and `RuntimeError` when the
@@ -148,7 +150,14 @@ class Engine:
             raise RuntimeError("the engine is closed")
         result: asyncio.Future[Description] = asyncio.get_running_loop().create_future()
         validate = partial(
-            build_job, submission, numbers, seed, item, only_facts=only_facts, accepts_warnings=accepts_warnings
+            build_job,
+            submission,
+            numbers,
+            seed,
+            item,
+            only_facts=only_facts,
+            accepts_warnings=accepts_warnings,
+            is_set=is_set,
         )
         request = _Request(validate, checkpoint, on_progress or (lambda stage: None), result)
         async with asyncio.timeout(timeout_s):

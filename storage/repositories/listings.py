@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, Table, delete, func, select, union
 
 from storage.records import ListingRecord, Note, PhotoFile
 from storage.repositories.base import Insert, Repository, Row
+from storage.repositories.facts import to_understanding
 from storage.tables import listings, notes, photos
 
 MAX_PHOTOS: Final = 30
@@ -176,4 +177,7 @@ def _newest(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
 def _listing(row: Row, photo_rows: Sequence[Row], note_rows: Sequence[Row]) -> ListingRecord:
     pictures = tuple(PhotoFile(**{column.name: photo[column.name] for column in _PHOTO}) for photo in photo_rows)
     texts = tuple(Note(note["message_id"], note["text"]) for note in note_rows)
-    return ListingRecord(**row, photos=pictures, notes=texts)
+    stored = row["understanding"]
+    understanding = None if stored is None else to_understanding(stored)
+    values = {name: value for name, value in row.items() if name != "understood_revision"}
+    return ListingRecord(**values | {"photos": pictures, "notes": texts, "understanding": understanding})

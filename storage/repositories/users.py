@@ -15,6 +15,7 @@ _COLUMNS = (
     users.c.checkpoint_before,
     users.c.awaits_correction_of,
     users.c.blocked,
+    users.c.awaits_item_of,
 )
 
 
@@ -51,8 +52,12 @@ class Users(Repository):
         await self._set(user_id, checkpoint=users.c.checkpoint_before, checkpoint_before=None)
 
     async def await_correction(self, user_id: int, description_id: int | None) -> None:
-        """Take the user's next text as a correction of this description; None cancels."""
-        await self._set(user_id, awaits_correction_of=description_id)
+        """Take the user's next text as a correction of this description; None cancels any waiting."""
+        await self._set(user_id, awaits_correction_of=description_id, awaits_item_of=None)
+
+    async def await_item(self, user_id: int, listing_id: int) -> None:
+        """Take the user's next text as the name of the thing of this listing."""
+        await self._set(user_id, awaits_correction_of=None, awaits_item_of=listing_id)
 
     async def note_message(self, user_id: int, message_id: int) -> None:
         """Remember the newest message of the chat."""

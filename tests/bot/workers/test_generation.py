@@ -140,10 +140,15 @@ class LostEngine(FakeEngine):
         checkpoint: str,
         *,
         seed: int = 0,
+        item: str = "",
+        only_facts: bool = False,
         accepts_warnings: bool = True,
+        is_set: bool | None = None,
         on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
+        if only_facts:
+            return await super().describe(submission, checkpoint, only_facts=True)
         self.asked.append((checkpoint, seed, submission))
         try:
             await asyncio.Event().wait()

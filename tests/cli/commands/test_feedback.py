@@ -46,6 +46,7 @@ def test_the_data_set_and_its_pairs_are_written(opisalka: Opisalka, data: Path, 
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == (
         f"Записано 1 объявление: {out}\nЗаписана 1 пара «лучше — хуже»: {tmp_path / 'listings.pairs.jsonl'}\n"
+        f"Записано 0 ответов о вещах: {tmp_path / 'listings.answers.jsonl'}\n"
     )
     [line], [pair] = _lines(out), _lines(tmp_path / "listings.pairs.jsonl")
     assert line["description"] == pair["chosen"] == "Куртка, 5000 ₽."

@@ -154,6 +154,9 @@ async def _fill_every_table(tx: Transaction, user_id: int) -> None:
     await tx.feedback.set_vote(description.id, user_id, -1, "invented", NOW)
     await tx.feedback.set_correction(description.id, user_id, "исправлено", "diff", NOW)
     await tx.feedback.add_comparison(other.listing_id, user_id, description.id, other.id, NOW)
+    listing = await tx.listings.get(other.listing_id)
+    assert listing is not None
+    await tx.facts.answer_item(listing, "платье", NOW)
     await tx.users.await_correction(user_id, description.id)
     await tx.inbox.add([(user_id * 2, user_id, "payload"), (user_id * 2 + 1, user_id, "payload")], NOW)
     for slot in (f"card:{user_id}", f"scores:{user_id}"):

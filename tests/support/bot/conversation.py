@@ -16,6 +16,7 @@ from bot import settings
 from bot.app import App
 from inference.checkpoints.card import Card
 from inference.errors import CheckpointError, Message
+from inference.facts.types import Fact
 from inference.listing.cases import Case, list_cases
 from inference.listing.types import Description, Diversity, Moderation, Scores, Stage, Submission, Timings, Verdict
 from inference.listing.validation import validate
@@ -45,6 +46,9 @@ class FakeEngine:
         self.names = list(names)
         self.asked: list[tuple[str, int, Submission]] = []
         self.faults: dict[str, str] = {}  # checkpoint → what is wrong with it
+        self.told: list[tuple[str, bool | None]] = []  # the seller's answers of each call
+        self.facts: tuple[Fact, ...] = ()
+        self.diversity = 0.07
         self.refuses_all = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -76,12 +80,18 @@ class FakeEngine:
         checkpoint: str,
         *,
         seed: int = 0,
+        item: str = "",
+        only_facts: bool = False,
         accepts_warnings: bool = True,
+        is_set: bool | None = None,
         on_progress: Callable[[Stage], None] | None = None,
         timeout_s: float = 120,
     ) -> Description:
         """Check as the real one does, wait for the gate, and write."""
+        if only_facts:
+            return await self._understand(submission, checkpoint)
         self.asked.append((checkpoint, seed, submission))
+        self.told.append((item, is_set))
         if checkpoint in self.faults:
             raise CheckpointError(self.faults[checkpoint], checkpoint=checkpoint, reason="…")
         listing = await asyncio.to_thread(validate, submission)
@@ -112,6 +122,21 @@ class FakeEngine:
             scores=Scores(clipscore_mean=0.3123),
             timings=Timings(0.01, 0.2, 0.5, 0.1, 0.81),
             needs_confirmation=stops,
+        )
+
+    async def _understand(self, submission: Submission, checkpoint: str) -> Description:
+        listing = await asyncio.to_thread(validate, submission)
+        return Description(
+            text=None,
+            checkpoint=checkpoint,
+            mode=listing.mode,
+            diversity=Diversity(self.diversity),
+            masked=None,
+            draft=None,
+            moderation=Moderation(()),
+            scores=Scores(),
+            timings=Timings(),
+            facts=self.facts,
         )
 
 
