@@ -62,6 +62,7 @@ _KINDS_OF_SHAPES: Mapping[str, str] = {
     "free": "DELIVERY",
 }
 _SIGNS = frozenset("-−–+")
+_NUMBER_OF = re.compile(r"\bномер\s(?!тел|моб|для|whats|ватс)[а-яё]+", re.IGNORECASE)  # «номер договора»
 _SCREEN = re.compile(r"[2458]K\Z")  # «4K» is a resolution
 _FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
 _DAY = re.compile(r"[0-3]?\d\.(?:0[1-9]|1[0-2])")  # «скидка до 31.12»
@@ -123,7 +124,7 @@ def _explain(context: Context) -> str:
 
 def _by_shape(context: Context) -> str | None:
     if context.number.shape == "phone" and context.label not in ("ARTICLE", "UNK_VAL"):
-        return "PHONE"
+        return "UNK_VAL" if _NUMBER_OF.search(context.left) else "PHONE"
     return "UNK_VAL" if TIME.search(context.number.text) else _KINDS_OF_SHAPES.get(context.number.shape)
 
 

@@ -56,7 +56,8 @@ _ON_ORDER = r"(?:\sпри\s(?:покупке|заказе)|,?\sесли\s\w+|\s�
 _SO_MANY = r"\s\d+(?:-?[хтиу]{1,2})?(?:\sи\s(?:более|больше))?"
 _THINGS = r"\s?(?:вещ|штук|шт|пар|товар|предмет|позици|единиц)\w*"
 _END = r"(?=[^\S\n]*(?:[,;)\n]|\.?\Z))"
-_FOR_AN_ORDER = re.compile(rf"{_ON_ORDER}{_SO_MANY}(?:{_THINGS}|{_END})", re.IGNORECASE)
+_GOODS = rf"(?:{_THINGS}|\s(?!размер|цен|достав|скид)[а-яё]{{3,}}|{_END})"
+_FOR_AN_ORDER = re.compile(rf"{_ON_ORDER}{_SO_MANY}{_GOODS}", re.IGNORECASE)
 _FOR_THINGS = re.compile(
     rf"\s(?:от|за|на){_SO_MANY}{_THINGS}"
     rf"|\s(?:при\s(?:покупке|заказе)\s)?(?:от|на\sсумму(?:\sот)?)\s\d[\d ]{{2,6}}(?!\d){ROUBLES}?{_END}",

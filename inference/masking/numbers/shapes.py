@@ -50,7 +50,7 @@ _CUP = (
     rf"|{SPACE}[A-HВС](?=[,;)/\n]|\.?\Z))"
 )
 
-_SIZE_PREFIX = r"(?:eur?|us|uk|rus?|it|fr|int|size|no|[rp]|[sml]|x+[sl]|art)"
+_SIZE_PREFIX = r"(?:eur?|us|uk|rus?|it|fr|int|size|no|[rp]|x+[sl]|art)"
 _CODE = (
     rf"(?<![\w.])(?:(?!{_SIZE_PREFIX}-?\d)[A-Za-z]+(?:-[A-Za-z]+)?-?|\d+(?!x\d)[A-Za-z]{{1,4}})"
     r"\d[\dA-Za-z]*(?:-[\dA-Za-z]+)*(?!\w)|(?<![\w.,])\d{2,4}(?-i:[ABCDEFHPRTUZ])(?!\w)"
