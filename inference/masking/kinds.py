@@ -63,6 +63,7 @@ _KINDS_OF_SHAPES: Mapping[str, str] = {
 }
 _SIGNS = frozenset("-−–+")
 _NUMBER_OF = re.compile(r"\bномер\s(?!тел|моб|для|whats|ватс)[а-яё]+", re.IGNORECASE)  # «номер договора»
+_QUOTED = re.compile(r"(?<!\d)[«\"“„][^»\"”“\n]*[^\W\d_][^»\"”“\n]*\Z")  # «футболка "Чикаго 23"»
 _SCREEN = re.compile(r"[2458]K\Z")  # «4K» is a resolution
 _FRACTION = re.compile(r"[1-9]/[2-9]")  # «рукав 3/4»
 _DAY = re.compile(r"[0-3]?\d\.(?:0[1-9]|1[0-2])")  # «скидка до 31.12»
@@ -187,7 +188,8 @@ def _by_unit(context: Context) -> str | None:
 
 
 def _by_hint(context: Context) -> str | None:
-    return "UNK_VAL" if context.number.text[0] in _SIGNS else _find_hint(context)
+    is_title = _QUOTED.search(context.clause) is not None
+    return "UNK_VAL" if context.number.text[0] in _SIGNS or is_title else _find_hint(context)
 
 
 def _by_line(context: Context) -> str | None:

@@ -26,9 +26,10 @@ _WIDEST_SMALL = 2
 # «снизила с 3000 до 2000» tells an old price and a new one.
 _LOWERED = re.compile(r"(?:сни[жз]|уцен|сбав|скину|скид|уступ|упал|подешев)\w*[^\n.;!?\d]{0,25}\Z", re.IGNORECASE)
 
-# «рост 164 размер 42»: the word belongs to the next number; «46 г. Москва»: a town, no grams.
+# «рост 164 размер 42»: the word belongs to the next number; «46 г. Москва»: a town, no grams; «"Чикаго 23"»: no inches.
 _NEXT_NUMBER = re.compile(r"[\s:№—–-]{0,3}[\d<]")
 _PLACE = re.compile(r"\.?\s?[А-ЯЁ][а-яё]")
+_OPEN_QUOTE = re.compile(r"(?<!\d)[\"“„”][^\n\"“„”]*\Z")
 _YEARS_WITH_UNIT = range(1800, 2100)
 # «размер 42 500 руб» is a size and a price.
 _SIZE_BEFORE = re.compile(r"(?:\bразмер\w*|\bр-ре?\w?|\bр\.|\bsize)\W{0,3}\Z", re.IGNORECASE)
@@ -146,7 +147,8 @@ def _read_measure(text: str, end: int) -> Measure:
         return measure
     is_next_label = measure.unit.kind in ("SIZE", "HEIGHT") and _NEXT_NUMBER.match(text, measure.end)
     is_place = measure.unit.name == "г" and _PLACE.match(text, measure.end)
-    return Measure(1, None, end, end) if is_next_label or is_place else measure
+    is_quote = measure.unit.name == "дюйм" and _OPEN_QUOTE.search(text, text.rfind("\n", 0, end) + 1, end)
+    return Measure(1, None, end, end) if is_next_label or is_place or is_quote else measure
 
 
 def _belongs_to_value(measure: Measure, amount: float) -> bool:
