@@ -34,8 +34,10 @@ export class Chat {
   }
 
   #build() {
-    this.list = element("ol", { class: "messages", role: "log", "aria-label": say("messages"), "aria-live": "polite" });
-    this.scroller = element("div", { class: "scroller", tabIndex: -1 }, this.list);
+    this.list = element("ol", { class: "messages" });
+    // The log is around the list: a list that is a log would leave its items without a list.
+    const log = { role: "log", "aria-label": say("messages"), "aria-live": "polite" };
+    this.scroller = element("div", { class: "scroller", tabIndex: 0, ...log }, this.list);
     this.scroller.addEventListener("scroll", () => this.#scrolled());
     this.scroller.addEventListener("pointerdown", () => this.composer.commands.close());
     this.stuck = true;
@@ -146,6 +148,7 @@ export class Chat {
 
   /** Brings the page in step with the history; bubbles that did not change stay untouched. */
   draw() {
+    const focus = this.#focused();
     const lines = this.#lines();
     const keys = new Set(lines.map(([key]) => key));
     for (const [key, { node }] of this.drawn) if (!keys.has(key) && this.drawn.delete(key)) node.remove();
@@ -156,8 +159,33 @@ export class Chat {
       if (node !== there) this.list.insertBefore(node, there);
       above = node;
     }
+    this.#refocus(focus);
     this.#showIfEmpty();
     this.#resized();
+  }
+
+  /** Which bubble has the focus, and which button in it. */
+  #focused() {
+    const { activeElement } = document;
+    if (!this.list.contains(activeElement)) return null;
+    const [key] = [...this.drawn].find(([, { node }]) => node.contains(activeElement)) ?? [];
+    return { key, name: activeElement.dataset.focus };
+  }
+
+  /**
+   * A press may take its button away, or its whole message. The focus goes to the same button, else to the first one of
+   * the message, else to the message; where that is gone, to the last message with buttons.
+   */
+  #refocus(focus) {
+    if (!focus || this.list.contains(document.activeElement)) return;
+    const here = this.drawn.get(focus.key)?.node;
+    const data = focus.name?.slice(focus.name.indexOf(":") + 1);
+    const keyboards = [...this.list.querySelectorAll(".keyboard")];
+    const place = here ?? keyboards.at(-1)?.closest(".message") ?? this.list.lastElementChild;
+    const keys = [...(place?.querySelectorAll(".key[data-focus]") ?? [])];
+    const target = keys.find((key) => key.dataset.focus.endsWith(`:${data}`)) ?? keys[0] ?? place ?? this.scroller;
+    if (target === place) place.tabIndex = -1;
+    target.focus({ preventScroll: true });
   }
 
   #showIfEmpty() {
@@ -185,13 +213,8 @@ export class Chat {
     if (before?.signature === signature) return before.node;
     const node = make();
     this.drawn.set(key, { signature, node });
-    if (!before) {
-      node.classList.toggle("new", this.loaded);
-      return node;
-    }
-    const focus = before.node.contains(document.activeElement) && document.activeElement.dataset.focus;
-    before.node.replaceWith(node);
-    if (focus) node.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus();
+    if (before) before.node.replaceWith(node);
+    else node.classList.toggle("new", this.loaded);
     return node;
   }
 

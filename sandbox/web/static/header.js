@@ -14,8 +14,11 @@ export function header(chat) {
   const draw = () => {
     name.textContent = chat.page.bot.name;
     sign.textContent = chat.page.bot.name.slice(0, 1);
-    line.textContent = doing ?? say("writesAs", { name: chat.person.name });
-    line.classList.toggle("doing", doing !== null);
+    const gone = chat.page.lost || !chat.page.bot.connected;
+    const who = say("writesAs", { name: chat.person.name });
+    line.textContent = gone ? `${say("noConnection")} · ${who}` : (doing ?? who);
+    line.classList.toggle("doing", !gone && doing !== null);
+    line.classList.toggle("gone", gone);
   };
   const status = (text) => {
     doing = text || null;

@@ -19,9 +19,10 @@ class Page {
     this.current = null;
     this.people = new People(this);
     this.columns = element("main", { class: "columns" });
-    this.lost = element("div", { class: "lost", role: "status" });
+    this.lost = false;
+    this.banner = element("div", { class: "lost", role: "status" });
     document.documentElement.lang = language;
-    document.body.append(this.people.node, this.lost, this.columns);
+    document.body.append(this.people.node, this.banner, this.columns);
   }
 
   /** Reads everything anew: at the start and after the connection was lost. */
@@ -148,7 +149,11 @@ class Page {
   }
 
   tellLost(lost) {
-    this.lost.textContent = lost ? say("lost") : "";
+    if (lost === this.lost) return;
+    this.lost = lost;
+    this.banner.textContent = lost ? say("lost") : "";
+    for (const chat of this.chats.values()) chat.changed();
+    this.people.draw();
   }
 }
 

@@ -21,7 +21,7 @@ export class People {
   }
 
   draw() {
-    const { connected } = this.page.bot;
+    const connected = this.page.bot.connected && !this.page.lost;
     const state = say(connected ? "botOnline" : "botOffline");
     if (this.state.textContent !== state) this.state.replaceChildren(state);
     this.state.classList.toggle("online", connected);
