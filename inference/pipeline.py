@@ -15,11 +15,13 @@ from itertools import islice
 from time import perf_counter
 from typing import Literal
 
+from PIL import Image
+
 from inference.captioners.base import Captioner, Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, Message, first_line
-from inference.facts.album import MIN_PROBABILITY, build_sheets
+from inference.facts.album import MIN_PROBABILITY, build_sheets, cut_parts
 from inference.facts.photos import PhotoClassifier
 from inference.facts.seller import read_seller_facts
 from inference.facts.writer import write_text
@@ -108,13 +110,30 @@ def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> 
 
 
 def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
-    """Read facts from the seller's words and from all photos as one batch, and merge them for each listing."""
-    photos = iter(classifier.predict([photo.image for job in jobs for photo in job.listing.photos]))
-    for job in jobs:
+    """Read facts from the seller's words and from all photos as one batch, and merge them for each listing.
+
+    Photos of what the models do not know give no facts; a listing of nothing else is described in the seller's words.
+    """
+    views = [_list_views(job) for job in jobs]
+    predicted = iter(classifier.predict([view for each in views for view in each]))
+    for job, each in zip(jobs, views, strict=True):
+        shown = [
+            facts for facts in islice(predicted, len(each)) if facts.garment >= classifier.thresholds.get("garment", 0)
+        ]
+        if job.listing.photos and not shown:
+            job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
         seller = read_seller_facts(job.listing.attributes, job.item)
-        shown = list(islice(photos, len(job.listing.photos)))
-        is_set = job.diversity is not None and job.diversity.is_set
-        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=is_set)
+        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job))
+
+
+def _list_views(job: Job) -> list[Image.Image]:
+    """Return the images to read facts from: the photos that the models know, a single photo of a set in parts."""
+    images = [photo.image for photo in job.known_photos]
+    return cut_parts(images[0]) if len(images) == 1 and _is_set(job) else images
+
+
+def _is_set(job: Job) -> bool:
+    return job.diversity is not None and job.diversity.is_set
 
 
 def mask_numbers(jobs: Sequence[Job]) -> None:
@@ -126,7 +145,7 @@ def mask_numbers(jobs: Sequence[Job]) -> None:
 
 def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
     """Generate the drafts of all jobs as one batch. Raises `CheckpointError` when the captioner fails."""
-    jobs = [job for job in jobs if job.listing.photos or captioner.reads_attributes]
+    jobs = [job for job in jobs if job.known_photos or captioner.reads_attributes]
     if not jobs:
         return
     prompts = [_build_prompt(job, captioner) for job in jobs]

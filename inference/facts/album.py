@@ -6,14 +6,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from PIL import Image
+
 from inference.facts.lexicon import find_category, find_items, fold, get_colour_families, get_specific_kinds
 from inference.facts.sheet import FactSheet
 from inference.facts.types import Fact
 
 # Properties that are less likely are no facts. Unlikely items and colours are: a category may leave nothing else.
 MIN_PROBABILITY: Final = 0.1
-# A single photo of a set names further things from this probability on.
-ALSO_SHOWN: Final = 0.2
+# A photo of a set shows a thing from this probability of its likeliest item on.
+CLEAR: Final = 0.5
+_PART: Final = 0.55  # of each side of a picture: parts overlap, so that one of them shows a thing whole
 _ONE_VALUE: Final = ("item", "colour", "audience")
 
 
@@ -44,6 +47,17 @@ def _allows_set(seller: Sequence[Fact]) -> bool:
     return len(names) != 1 or find_category(stated[0].words) is not None
 
 
+def cut_parts(image: Image.Image) -> list[Image.Image]:
+    """Return nine overlapping parts of a picture of several things, row by row, and last the whole picture."""
+    width, height = round(image.width * _PART), round(image.height * _PART)
+    corners = [
+        (round((image.width - width) * column / 2), round((image.height - height) * row / 2))
+        for row in range(3)
+        for column in range(3)
+    ]
+    return [*(image.crop((x, y, x + width, y + height)) for x, y in corners), image]
+
+
 def pool_photos(photos: Sequence[PhotoFacts]) -> list[Fact]:
     """Return the facts of one thing that all photos show, the likeliest of each group first.
 
@@ -72,11 +86,11 @@ def _pool(group: str, probabilities: Sequence[float], photos: int) -> float:
 def split_things(photos: Sequence[PhotoFacts]) -> list[list[Fact]]:
     """Return the facts of each different thing of a set, in the order of the photos.
 
-    Photos that show the same kind of thing in the same colour show one thing. A single photo of a set may show several:
-    its likely items are taken apart.
+    Photos that show the same kind of thing in the same colour show one thing. Photos whose thing is not clear, as parts
+    of a picture may be, show none.
     """
-    if len(photos) == 1:
-        return _split_photo(photos[0])
+    clear = [photo for photo in photos if max(photo.probabilities["item"].values()) >= CLEAR]
+    photos = clear or photos[:1]
     things: list[list[PhotoFacts]] = []
     for photo in photos:
         same = next((thing for thing in things if _show_same(thing[0], photo)), None)
@@ -85,20 +99,6 @@ def split_things(photos: Sequence[PhotoFacts]) -> list[list[Fact]]:
         else:
             same.append(photo)
     return [pool_photos(thing) for thing in things]
-
-
-def _split_photo(photo: PhotoFacts) -> list[list[Fact]]:
-    facts = pool_photos([photo])
-    items = [fact for fact in facts if fact.group == "item"]
-    shown = items[:1] + [fact for fact in items[1:] if fact.probability >= ALSO_SHOWN]
-    different = [
-        fact
-        for number, fact in enumerate(shown)
-        if all(not get_specific_kinds(fact.value) & get_specific_kinds(other.value) for other in shown[:number])
-    ]
-    if len(different) == 1:
-        return [facts]
-    return [[fact] for fact in different]  # whose colour and sleeves the photo shows cannot be told
 
 
 def _show_same(first: PhotoFacts, second: PhotoFacts) -> bool:

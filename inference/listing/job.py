@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from inference.facts.types import Claim
-from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Scores, Timings
+from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Photo, Scores, Timings
 
 if TYPE_CHECKING:
     from inference.clip.dual_encoder import ImageFeatures
@@ -55,6 +56,12 @@ class Job:
     def needs_confirmation(self) -> bool:
         """True where the seller has to confirm the warnings of moderation before a text is written."""
         return not self.accepts_warnings and self.moderation.passed and bool(self.moderation.doubts)
+
+    @property
+    def known_photos(self) -> tuple[Photo, ...]:
+        """The photos that show something that the models know."""
+        photos = self.listing.photos
+        return tuple(photo for photo, unknown in zip_longest(photos, self.out_of_domain) if photo and not unknown)
 
     @property
     def is_out_of_domain(self) -> bool:

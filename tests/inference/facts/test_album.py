@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
-from inference.facts.album import build_sheets, pool_photos, split_things
+from inference.facts.album import build_sheets, cut_parts, pool_photos, split_things
 from inference.facts.photos import PhotoFacts
 from inference.facts.seller import read_seller_facts
 from inference.listing.attributes import parse_attributes
@@ -39,10 +40,18 @@ def test_photos_of_the_same_kind_and_colour_show_one_thing() -> None:
     assert [thing[0].value for thing in split_things(photos)] == ["синий", "синий", "белый"]
 
 
-def test_one_photo_of_a_set_names_its_likely_items() -> None:
-    things = split_things([photo("куртка", "синий", also="джинсы", share=0.6)])
-    assert [[fact.value for fact in thing] for thing in things] == [["куртка"], ["джинсы"]]
-    assert len(split_things([photo("куртка", "синий", also="пальто", share=0.6)])) == 1
+def test_a_photo_whose_thing_is_not_clear_shows_none() -> None:
+    photos = [photo("куртка", "синий"), photo("платье", "белый", share=0.4, also="юбка")]
+    assert len(split_things(photos)) == 2
+    assert len(split_things([*photos, photo("носки", "красный", share=0.45, also="чулки")])) == 3
+    unclear = PhotoFacts({"item": {"носки": 0.3, "чулки": 0.3}, "colour": {"красный": 1.0}})
+    assert len(split_things([*photos, unclear])) == 2
+    assert len(split_things([unclear, unclear])) == 1
+
+
+def test_the_parts_of_a_picture_cover_it() -> None:
+    parts = cut_parts(Image.new("RGB", (100, 60)))
+    assert [part.size for part in parts] == [(55, 33)] * 9 + [(100, 60)]
 
 
 @pytest.mark.parametrize(
