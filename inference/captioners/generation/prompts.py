@@ -33,12 +33,14 @@ def build_completion(prompt: Prompt, template: str | None = None) -> str:
 
 
 def build_request(prompt: Prompt) -> str:
-    """Build the request to a model that follows instructions: the style, one thing or many, the fields."""
+    """Build the request to a model that follows instructions: style, one thing or many, its name, the fields."""
     told = load_prompts()
     parts = [told["request"]]
     if prompt.images:
         many = prompt.token == "<VARIATIVE>"  # noqa: S105 - no password
         parts.append(told["request-many" if many else "request-one"])
+    if len(prompt.sheets) == 1 and prompt.sheets[0].item:
+        parts.append(told["request-item"].replace("{item}", prompt.sheets[0].item))
     if prompt.masked:
         parts.append(told["request-fields"].replace("{attributes}", prompt.masked))
     return "\n".join(parts)
