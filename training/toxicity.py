@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -30,18 +31,27 @@ from inference.moderation.spelling import (
 )
 from inference.moderation.texts import FAMILY, ToxicityClassifier
 from training import regression
-from training.data.comments import Comment, Corpus, Source
-from training.data.hard_negatives import BRANDS, INSULTS, WORDS
+from training.data.comments import Corpus, Source
+from training.data.hard_negatives import (
+    BRANDS,
+    INSULTS,
+    WORDS,
+    build_goods,
+    build_insults,
+    find_harmless_nouns,
+)
 
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
 SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"
 UNKNOWN = "[UNK]"
+T = TypeVar("T")
 WINDOW = 96  # letters per window: a longer one dilutes an insult in a long ad
 # Weights in the loss by source; the list of rude lines has noisy labels.
 IMPORTANCE: dict[Source, float] = {"pair": 2.0, "social": 0.5, "rude": 0.5, "ad": 1.0, "fact": 0.5}
 SHOUTED = 0.3  # weight of an ad in capitals
 NAMED = 2.0  # weight of a hard negative
-FACTS, SHOUTED_ADS = 30_000, 15_000
+SOLD = 1.0  # weight of a thing for sale
+FACTS, SHOUTED_ADS, NOUNS = 30_000, 15_000, 8_000
 FREEDOM, STEPS = 15.0, 150
 # Maximum share of neutral ads and descriptions that may be refused.
 REFUSED_SHARE = 0.002
@@ -74,8 +84,12 @@ def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
     shouted = [Sample(each.text.upper(), False, SHOUTED) for each in _sample(ads, SHOUTED_ADS, rnd)]
     names = [Sample(name, False, NAMED) for name in (*BRANDS, *WORDS)]
     names += [Sample(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
-    english = [Sample(insult, True, NAMED) for insult in INSULTS]
-    return plain + shouted + names + english
+    insults = [Sample(insult, True, NAMED) for insult in (*INSULTS, *build_insults())]
+    toxic = [each.text for each in comments if each.toxic]
+    neutral = (each.text for each in texts if not each.toxic)
+    nouns = _sample(find_harmless_nouns(toxic, neutral, corpus.rude), NOUNS, rnd)
+    goods = [Sample(each, False, SOLD) for each in build_goods(nouns, rnd)]
+    return plain + shouted + names + insults + goods
 
 
 def build_letter_tokenizer() -> Tokenizer:
@@ -188,5 +202,5 @@ def calibrate(card: Card, neutral: Sequence[str]) -> Card:
     return save_card(replace(card, calibration={**card.calibration, "toxicity_threshold": threshold}))
 
 
-def _sample(items: Sequence[Comment], count: int, rnd: random.Random) -> list[Comment]:
+def _sample(items: Sequence[T], count: int, rnd: random.Random) -> list[T]:
     return rnd.sample(list(items), min(count, len(items)))

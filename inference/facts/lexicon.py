@@ -99,6 +99,11 @@ def find_noun(word: str) -> str:
     return next((nouns[lemma] for lemma in lemmatize(word) if lemma in nouns and lemma in known), "")
 
 
+def list_nouns() -> list[str]:
+    """Return all nouns that name things."""
+    return [word for table in _load("things")["kinds"].values() for word in table["nouns"].split()]
+
+
 @cache
 def _load_nouns() -> Mapping[str, str]:
     """Return each noun that names a thing: folded → as the dictionary writes it.

@@ -1,6 +1,7 @@
 """Undo the disguises of words that are meant to pass a filter, as plain Russian letters.
 
-Covers look-alike letters and digits, transliteration, spaced and repeated letters, invisible characters and masks.
+Covers look-alike letters and digits, transliteration, spaced and repeated letters, pictures between letters, invisible
+characters and masks. Decoration counts for nothing: tags, pictures and repeated signs are left out.
 Plain Russian text is returned unchanged; foreign words come back transliterated, so the result is for classifiers and
 never shown to users.
 """
@@ -38,17 +39,31 @@ _SEPARATOR = re.compile(r"[^\w]|_")
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}", re.IGNORECASE)
 _SIZES = frozenset("smlxхм")
 _INVISIBLE = frozenset(("Cf", "Mn", "Me", "Co"))  # Unicode categories: joiners, marks on letters, private characters
+_TAG = re.compile(r"</?[a-z][^<>]{0,40}>", re.IGNORECASE)
+_PICTURES = frozenset(("So", "Sk", "Cn"))  # Unicode categories: emoji, braille, marks of their own, unassigned
+# A repeated sign, apart from masks inside a word, and signs that only raise the voice.
+_LOUD = re.compile(r"(?<![^\W\d_])([^\w\s])\1+|([^\w\s])\2+(?![^\W\d_])|[!?…]")
+_WRAPPED = re.compile(r"[\[({|«\"]([^\W\d_])[\])}|»\"]")  # a letter in brackets
 _PI = re.compile(r"3[.,]14(?=[^\W\d_])")
 
 
 def uncover(text: str) -> str:
     """Return a text with its disguised words in plain Russian letters, in time linear in its length."""
-    text = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) not in _INVISIBLE)
+    text = strip_decoration(text)
     text = _PI.sub("пи", text)
     text = _MASK.sub(lambda match: "*" * len(match[0]), text)
     text = _SPACED.sub(_join_letters, text)
     text = _REPEATED.sub(r"\1", text)
     return _WORD.sub(lambda match: _to_russian(match[0]), text)
+
+
+def strip_decoration(text: str) -> str:
+    """Return a text without tags, pictures, invisible characters and repeated or loud signs; words stay as they are."""
+    text = _TAG.sub(" ", unicodedata.normalize("NFKC", text))
+    kept = (char for char in text if unicodedata.category(char) not in _INVISIBLE)
+    text = "".join(" " if unicodedata.category(char) in _PICTURES else char for char in kept)
+    text = _WRAPPED.sub(r"\1", text)
+    return " ".join(_LOUD.sub(" ", text).split())
 
 
 def _to_russian(word: str) -> str:

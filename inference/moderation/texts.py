@@ -20,12 +20,13 @@ import inference.moderation.spelling  # noqa: F401 - registers its architecture 
 from inference.checkpoints.card import Card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
-from inference.moderation.disguises import uncover
+from inference.moderation.disguises import strip_decoration, uncover
 
 BATCH_SIZE = 32
 # Consecutive windows of a long text share this part of a window, so that no phrase is cut in two.
 WINDOW_OVERLAP = 0.25
 FAMILY = "sequence-classifier"
+PIECE_WORDS = 6
 
 
 def max_probability(probabilities: Tensor, labels: Mapping[str, int]) -> Tensor:
@@ -44,6 +45,21 @@ def probability_of_harm(probabilities: Tensor, labels: Mapping[str, int]) -> Ten
 RiskFunction = Callable[[Tensor, Mapping[str, int]], Tensor]
 # A card names one of these in its field `risk`.
 RISK_FUNCTIONS: Mapping[str, RiskFunction] = {"largest": max_probability, "not-harmless": probability_of_harm}
+
+
+def split_pieces(text: str) -> list[str]:
+    """Return the lines of a text, and of a longer line also all runs of `PIECE_WORDS` words, which overlap by half.
+
+    One rude word drowns among the words of other fields.
+    """
+    pieces = []
+    for line in text.splitlines():
+        words = line.split()
+        step = PIECE_WORDS // 2
+        starts = range(0, max(1, len(words) - step), step)
+        pieces += [" ".join(words[start : start + PIECE_WORDS]) for start in starts] if len(words) > PIECE_WORDS else []
+        pieces.append(line)
+    return list(dict.fromkeys(piece for piece in pieces if piece.strip()))
 
 
 class ToxicityClassifier:
@@ -92,9 +108,12 @@ class ToxicityClassifier:
 
     def predict_risks(self, texts: Sequence[str]) -> list[float]:
         """Return the risk of each text in [0, 1]: the highest of its windows, both as written and uncovered."""
-        variants = [sorted({text, uncover(text)}) for text in texts]
         windows = [
-            (index, window) for index, each in enumerate(variants) for text in each for window in self._encode(text)
+            (index, window)
+            for index, text in enumerate(texts)
+            for piece in split_pieces(text)
+            for variant in sorted({strip_decoration(piece), uncover(piece)})
+            for window in self._encode(variant)
         ]
         risks = torch.zeros(len(texts))
         if windows:

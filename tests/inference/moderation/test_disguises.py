@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.moderation.disguises import uncover
+from inference.moderation.disguises import strip_decoration, uncover
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,23 @@ def test_any_text_can_be_uncovered(text: str) -> None:
 
 def test_a_long_text_takes_no_longer_than_its_length() -> None:
     assert len(uncover("а б " * 20_000 + "x" * 20_000 + "*" * 20_000)) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("🔥🔥🔥 Шапка 🔥🔥🔥", "Шапка"),
+        ("Шапка!!!!!!", "Шапка"),
+        ("——— Платье ———", "Платье"),
+        ("<b>Юбка</b> новая", "Юбка новая"),
+        ("Куртка, 5\ufe0f\u20e30\ufe0f\u20e3 размер", "Куртка, 50 размер"),
+        ("Рост 164, цена 500 руб.", "Рост 164, цена 500 руб."),
+    ],
+)
+def test_decoration_counts_for_nothing(text: str, plain: str) -> None:
+    assert strip_decoration(text) == plain
+
+
+@pytest.mark.parametrize("text", ["к🔥о🔥т", "к⠀о⠀т", "к⭐о⭐т", "{к}{о}{т}", "[к] [о] [т]"])
+def test_letters_between_pictures_make_a_word(text: str) -> None:
+    assert uncover(text) == "кот"

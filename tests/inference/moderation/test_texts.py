@@ -14,7 +14,7 @@ from torch import Tensor
 from inference.checkpoints.card import Card, load_card, save_card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
-from inference.moderation.texts import FAMILY, RISK_FUNCTIONS, ToxicityClassifier
+from inference.moderation.texts import FAMILY, RISK_FUNCTIONS, ToxicityClassifier, split_pieces
 from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 
 
@@ -133,3 +133,10 @@ def test_the_embedded_checkpoint_lets_ads_pass(mini: ToxicityClassifier, text: s
 )
 def test_the_embedded_checkpoint_refuses_insults_however_they_are_spelled(mini: ToxicityClassifier, text: str) -> None:
     assert not mini.judge([text])[0].passed
+
+
+def test_long_lines_are_judged_in_overlapping_pieces() -> None:
+    """Each word stands in a short piece, and each line is judged as a whole as well."""
+    pieces = split_pieces("Предмет одежды: Куртка\n" + " ".join(str(number) for number in range(10)))
+    assert pieces == ["Предмет одежды: Куртка", "0 1 2 3 4 5", "3 4 5 6 7 8", "6 7 8 9", "0 1 2 3 4 5 6 7 8 9"]
+    assert split_pieces(" \n") == []
