@@ -26,7 +26,7 @@ from inference.facts.photos import PhotoClassifier
 from inference.facts.seller import read_seller_facts
 from inference.facts.writer import write_text
 from inference.listing.job import Job
-from inference.listing.types import Description, Diversity, OnProgress
+from inference.listing.types import Description, Diversity, Moderation, OnProgress
 from inference.masking import mask, mask_against, measure_kept, unmask
 from inference.moderation.checks import Checks, Evidence
 from inference.moderation.photo_index import encode_photos
@@ -75,7 +75,7 @@ def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lamb
 
 def moderate(jobs: Sequence[Job], models: Models) -> None:
     """Encode the photos and attributes of all jobs, and judge every listing."""
-    images = [photo.image for job in jobs for photo in job.listing.photos]
+    images = [photo.image for job in jobs for photo in job.listing.visible_photos]
     nudity = models.checks.detect_nudity(images)  # runs in its own thread meanwhile
     features, out_of_domain = encode_photos(models.clip, models.checks.out_of_domain_detector, images)
     texts = [job.listing.attributes.text for job in jobs]
@@ -84,7 +84,7 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
     evidence = []
     end = 0
     for job, text in zip(jobs, texts, strict=True):
-        start, end = end, end + len(job.listing.photos)
+        start, end = end, end + len(job.listing.visible_photos)
         photos = slice(start, end)
         job.features, job.source = features[photos], next(sources) if text else None
         evidence.append(
@@ -97,15 +97,15 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
             )
         )
     for job, moderation, each in zip(jobs, models.checks.judge(evidence), evidence, strict=True):
-        job.moderation, job.out_of_domain = moderation, models.checks.find_out_of_domain(each)
+        job.moderation, job.out_of_domain = _name_photos(moderation, job), models.checks.find_out_of_domain(each)
 
 
 def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> None:
     """Score how likely each listing with photos offers different things; a seller who was asked knows."""
     for job in jobs:
-        if job.listing.photos and job.is_set is not None:
+        if job.listing.visible_photos and job.is_set is not None:
             job.diversity = Diversity(float(job.is_set))
-        elif job.listing.photos:
+        elif job.listing.visible_photos:
             job.diversity = Diversity(classifier.score(job.features, job.source.embedding if job.source else None))
 
 
@@ -120,7 +120,7 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
         shown = [
             facts for facts in islice(predicted, len(each)) if facts.garment >= classifier.thresholds.get("garment", 0)
         ]
-        if job.listing.photos and not shown:
+        if job.listing.visible_photos and not shown:
             job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
         seller = read_seller_facts(job.listing.attributes, job.item)
         job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job))
@@ -145,7 +145,7 @@ def mask_numbers(jobs: Sequence[Job]) -> None:
 
 def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
     """Generate the drafts of all jobs as one batch. Raises `CheckpointError` when the captioner fails."""
-    jobs = [job for job in jobs if job.known_photos or captioner.reads_attributes]
+    jobs = [job for job in jobs if job.known_photos or (job.masked and captioner.reads_attributes)]
     if not jobs:
         return
     prompts = [_build_prompt(job, captioner) for job in jobs]
@@ -189,6 +189,16 @@ def score(jobs: Sequence[Job], clip: Clip) -> None:
         job.scores = compute_scores(job.features, job.source, text, kept)
 
 
+def _name_photos(moderation: Moderation, job: Job) -> Moderation:
+    """Return the verdicts with the photo numbers of the listing, and a reason that names its blank photos."""
+    photos = list(enumerate(job.listing.photos, start=1))
+    blank = [str(number) for number, photo in photos if photo.is_blank]
+    moderation = moderation.name_photos([number for number, photo in photos if not photo.is_blank])
+    if not blank or any(check.reason and check.name == "photos" for check in moderation.checks):
+        return moderation
+    return moderation.add_reason("photos", Message("photos-blank", {"count": len(blank), "numbers": ", ".join(blank)}))
+
+
 @contextmanager
 def _measure(jobs: Sequence[Job], name: Literal["moderate_s", "generate_s", "score_s"]) -> Iterator[None]:
     """Record each job's equal share of the seconds that the block takes."""
@@ -207,7 +217,7 @@ def _encode_texts(clip: Clip, texts: Sequence[str]) -> list[EncodedText]:
 
 
 def _build_prompt(job: Job, captioner: Captioner) -> Prompt:
-    images, features = tuple(photo.image for photo in job.listing.photos), job.features
+    images, features = tuple(photo.image for photo in job.listing.visible_photos), job.features
     if len(images) > captioner.max_photos:
         kept = select_photos(features.embeddings, job.source.embedding if job.source else None, captioner.max_photos)
         images = tuple(images[index] for index in kept)

@@ -27,7 +27,7 @@ class Job:
     accepts_warnings: False stops the job before anything is written where moderation doubts that the listing is right.
     timings: seconds; validation fills in its own.
     features: of the listing's photos; set together with `source`, `out_of_domain` and `moderation` by the first step.
-    out_of_domain: for each photo, whether it shows nothing that the models know, so that no fact can be read from it.
+    out_of_domain: for each visible photo, whether it shows nothing that the models know: no fact is read from it.
     source: the encoded attributes, None where there are none.
     sheets: the facts of the one thing, or of each thing of a set.
     """
@@ -60,7 +60,7 @@ class Job:
     @property
     def known_photos(self) -> tuple[Photo, ...]:
         """The photos that show something that the models know."""
-        photos = self.listing.photos
+        photos = self.listing.visible_photos
         return tuple(photo for photo, unknown in zip_longest(photos, self.out_of_domain) if photo and not unknown)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -36,11 +36,15 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One decoded photo: upright RGB, at most 1024 px on its longer side."""
+    """One decoded photo: upright sRGB, at most 1024 px on its longer side.
+
+    is_blank: nothing can be seen on it, as on a white page or with a finger on the lens.
+    """
 
     name: str
     sha256: str
     image: Image.Image
+    is_blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,11 @@ class Listing:
 
     photos: tuple[Photo, ...]
     attributes: Attributes
+
+    @property
+    def visible_photos(self) -> tuple[Photo, ...]:
+        """The photos that show something; the models get no others."""
+        return tuple(photo for photo in self.photos if not photo.is_blank)
 
     @property
     def mode(self) -> Mode:
@@ -115,11 +124,22 @@ class Moderation:
         """
         return Moderation(tuple(check for check in self.checks if check.name != "text")).warnings
 
+    def name_photos(self, numbers: Sequence[int]) -> Moderation:
+        """Return the verdicts with other photo numbers in their reasons: `numbers[0]` for photo 1, and so on."""
+        return Moderation(tuple(replace(check, reason=_name_photos(check.reason, numbers)) for check in self.checks))
+
     def add_reason(self, name: str, reason: Message) -> Moderation:
         """Return the verdicts with a reason on the one of that name; it passes or fails as before."""
         return Moderation(
             tuple(replace(check, reason=reason) if check.name == name else check for check in self.checks)
         )
+
+
+def _name_photos(reason: Message | None, numbers: Sequence[int]) -> Message | None:
+    if reason is None or "numbers" not in reason.details:
+        return reason
+    found = [str(numbers[int(number) - 1]) for number in str(reason.details["numbers"]).split(", ")]
+    return Message(reason.code, {**reason.details, "numbers": ", ".join(found)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from PIL import Image
 from inference.errors import InvalidInput
 from inference.listing.attributes import parse_attributes
 from inference.listing.formats import gif, heic, jpeg, mp4, png, webp
+from inference.listing.formats.blank import is_blank
 from inference.listing.formats.pixels import MAX_RATIO, MAX_SIDE, UnusablePhoto
 from inference.listing.job import Job
 from inference.listing.types import Listing, Numbers, Photo, Submission, Timings, Upload
@@ -125,7 +126,7 @@ def _check_header(file: _File) -> Format:
 def _decode(file: _File, form: Format) -> Photo:
     with _name_errors(file):
         picture = form.decode(file.data)
-    return Photo(file.name, hashlib.sha256(file.data).hexdigest(), picture)
+    return Photo(file.name, hashlib.sha256(file.data).hexdigest(), picture, is_blank(picture))
 
 
 @contextmanager

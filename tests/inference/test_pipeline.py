@@ -517,3 +517,45 @@ def test_a_photo_of_a_person_is_less_out_of_domain(
     detector = FixedDetector(Detection(label, score, (0, 0, 5, 5)))
     somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
     assert only(describe_all(somebody, checks=replace(checks, nudity_detector=detector))).moderation.passed == passed
+
+
+BLANK = Upload(tiny.png(Image.new("RGB", (64, 64), "white")))
+
+
+def get_reason(result: Description, name: str) -> Message | None:
+    return next(check.reason for check in result.moderation.checks if check.name == name)
+
+
+def test_nothing_is_read_from_a_blank_photo(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    result = only(describe_all(Submission((BLANK,))))
+    assert (result.text, result.diversity, result.moderation.passed, result.mode) == (None, None, True, "photos")
+    assert get_reason(result, "photos") == Message("photos-blank", {"count": 1, "numbers": "1"})
+    assert get_reason(result, "text") == Message("nothing-described")
+    assert captioner.prompts == []
+
+
+def test_a_blank_photo_among_others_is_named_and_left_out(describe_all: Describe, captioner: KnownCaptioner) -> None:
+    photos = submission(2).uploads
+    mixed, plain = describe_all(Submission((photos[0], BLANK, photos[1], BLANK), FIELDS), submission(2, FIELDS))
+    assert isinstance(mixed, Description)
+    assert isinstance(plain, Description)
+    assert (mixed.text, mixed.facts) == (plain.text, plain.facts)
+    assert get_reason(mixed, "photos") == Message("photos-blank", {"count": 2, "numbers": "2, 4"})
+    assert len(captioner.prompts[0].images) == 2
+    assert_alike(captioner.prompts[0].features, captioner.prompts[1].features)
+
+
+def test_the_seller_s_words_are_written_beside_a_blank_photo(describe_all: Describe) -> None:
+    result = only(describe_all(Submission((BLANK,), FIELDS)))
+    assert result.text is not None
+    assert "5000 руб." in result.text
+    assert "куртка" in result.text.lower()
+    assert result.diversity is None
+
+
+def test_other_photos_keep_their_numbers_behind_a_blank_one(describe_all: Describe, models: Models) -> None:
+    detector = FixedDetector(Detection("FEMALE_BREAST_EXPOSED", 0.8, (0, 0, 5, 5)))
+    bare = Upload(tiny.png(tiny.picture(3, (61, 48))))
+    checks = replace(models.checks, nudity_detector=detector)
+    result = only(describe_all(Submission((BLANK, bare), FIELDS), checks=checks))
+    assert get_reason(result, "photos") == Message("photos-refused", {"count": 1, "numbers": "2"})
