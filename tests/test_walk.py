@@ -200,15 +200,15 @@ async def request_variant(user: User) -> None:
 async def request_other_model(user: User) -> None:
     """The button under a text uses another model once; /model chooses it for later texts."""
     await user.press("Другой моделью")
-    await user.press("nano", user.scores.last)
+    await user.press("Быстрее · nano", user.scores.last)
     assert PRICE in await user.read_text(3)
     await user.expect_text("nano", user.scores.last)
     await user.write("/model")
     await user.expect_text("Модели")
-    await user.expect_visible(user.button("mini ✓"))
-    await user.press("nano")
-    await user.expect_visible(user.button("nano ✓"))
-    await user.expect_visible(user.button("mini"))
+    await user.expect_visible(user.button("Точнее · mini ✓"))
+    await user.press("Быстрее · nano")
+    await user.expect_visible(user.button("Быстрее · nano ✓"))
+    await user.expect_visible(user.button("Точнее · mini"))
 
 
 async def correct_text(user: User) -> None:
@@ -291,7 +291,9 @@ async def send_a_damaged_photo(user: User) -> None:
     await user.send([photo], "Цена: 990", as_files=True)
     await user.expect_text("Цена: 990")
     await user.press("Сгенерировать")
-    await user.expect_text("Не удалось принять «платье.jpg»: файл повреждён")
+    refusal = user.messages.filter(has_text="Не удалось принять «платье.jpg»: файл повреждён")
+    await user.expect_count(1, refusal)
+    await user.expect_text("Черновик объявления")
     await user.press("Убрать фото 1")
     card = user.messages.filter(has_text="Черновик объявления").last
     await user.expect_text("Фото: 0 из 10", card)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from aiogram import Bot
 from aiogram.types import BufferedInputFile, ReactionTypeEmoji
 
@@ -61,13 +63,16 @@ async def test_texts_and_captions_are_edited_each_by_its_own_method(sandbox: San
 
 @local
 async def test_deleted_messages_are_gone(sandbox: Sandbox, bot: Bot) -> None:
-    """Of both sides; several at once pass over what is not there."""
+    """Of both sides; several at once pass over what is not there. After 48 hours nothing can be deleted."""
     person = await greeted(sandbox)
     first, second = [(await bot.send_message(7, text)).message_id for text in "ab"]
     assert await bot.delete_message(7, first)
     assert await refusal(bot.delete_message(7, first)) == "Bad Request: message to delete not found"
     assert await bot.delete_messages(7, [first, second, person.messages[0]["message_id"]])
     assert person.messages == []
+    old = (await bot.send_message(7, "c")).message_id
+    sandbox.telegram.chats[7].change(old, {"date": int(time.time()) - 49 * 3600})
+    assert await refusal(bot.delete_message(7, old)) == "Bad Request: message can't be deleted for everyone"
     assert (
         await refusal(bot.edit_message_text("x", chat_id=7, message_id=first))
         == "Bad Request: message to edit not found"
