@@ -67,6 +67,7 @@ class Bot:
             "DATA": str(folder),
             "MODEL_DEFAULT": checkpoint,
             "MAX_WAITING": "10000",
+            "MODERATION_WARNINGS": "write",  # nobody is there to insist
             "LOG_LEVEL": "WARNING",
         }
         self._log = (folder / "bot.log").open("ab")

@@ -8,7 +8,12 @@ from bot.conversation.chat import Chat
 from bot.conversation.draft import build_draft
 from bot.views.draft import format_card, format_place
 from bot.views.facts import choose_questions, format_facts
-from bot.views.keyboards import build_cases_keyboard, build_draft_keyboard, build_waiting_keyboard
+from bot.views.keyboards import (
+    build_cases_keyboard,
+    build_draft_keyboard,
+    build_refusal_keyboard,
+    build_waiting_keyboard,
+)
 from inference.errors import Message
 from inference.listing.validation import MAX_PHOTOS
 from storage.records import ListingRecord, Request, RequestKind
@@ -63,7 +68,7 @@ async def submit_request(
     """
     obstacle = await _find_obstacle(chat, listing)
     if obstacle is not None:
-        await _show_obstacle(chat, obstacle)
+        await _show_obstacle(chat, listing, obstacle)
         return False
     seed = await _pick_seed(chat, listing, checkpoints)
     latest = await chat.tx.requests.get_latest(listing.id)
@@ -138,10 +143,15 @@ async def _find_obstacle(chat: Chat, listing: ListingRecord) -> Message | None:
     return None
 
 
-async def _show_obstacle(chat: Chat, obstacle: Message) -> None:
+async def _show_obstacle(chat: Chat, listing: ListingRecord, obstacle: Message) -> None:
+    """Say why a listing cannot be submitted; the card of an open draft follows with its buttons."""
     if obstacle.code == "already-writing":
         chat.toast(obstacle)
     elif obstacle.code == "draft-empty":
         await offer_cases(chat, obstacle)
+    elif listing.collecting and listing.case is None:
+        keyboard = build_refusal_keyboard(listing.id, (), chat.translate)
+        await chat.send(obstacle, keyboard, slot=get_refusal_slot(listing.id), fresh=True)
+        await show_draft(chat, listing)
     else:
         await chat.send(obstacle)

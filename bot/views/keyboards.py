@@ -243,9 +243,9 @@ def build_refusal_keyboard(
     photos: Sequence[tuple[int, int]],
     translate: Translate,
     *,
-    is_empty: bool,
-    offers_models: bool,
-    is_warning: bool,
+    is_empty: bool = False,
+    offers_models: bool = False,
+    is_warning: bool = False,
 ) -> InlineKeyboardMarkup:
     """Build the keyboard of a refused draft.
 

@@ -259,11 +259,11 @@ def test_attributes_that_cannot_be_read_are_explained_and_mended_by_an_edit(tmp_
         problem = talk.translate("attributes-bad-json", line=1, column=14)
         shown = await card(talk, problem)
         await talk.press("button-generate")
-        await talk.person.wait(problem, after=shown["message_id"])
+        told = await talk.person.wait(problem, after=shown["message_id"])
+        assert talk.translate("button-new") in buttons(told)
         assert talk.engine.asked == []
         await talk.person.edit(text["message_id"], '{"Цена": 5000}')
-        await card(talk, "Цена: 5000")
-        await talk.press("button-generate", shown)
+        await talk.press("button-generate", await card(talk, "Цена: 5000"))
         assert await talk.written() == ["mini пишет: Цена: 5000 (0, 0)"]
 
     converse(script, tmp_path, language)

@@ -187,8 +187,10 @@ def test_a_full_queue_is_an_honest_refusal(
         talk.engine.gate.clear()
         for number in (1, 2):
             await ask(talk, f"Цена: {number}00")
-        third = await ask(talk, "Цена: 300")
-        await talk.hear(code, count=count)
+        await ask(talk, "Цена: 300")
+        told = await talk.hear(code, count=count)
+        assert buttons(told) == ways_on(talk)
+        third = await card(talk, "300", after=told["message_id"])
         talk.engine.gate.set()
         await talk.written(2)
         await talk.hear("card-done")
