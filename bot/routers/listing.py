@@ -106,7 +106,8 @@ async def join_previous(_: object, callback_data: JoinPrevious, chat: Chat) -> N
     await chat.tx.listings.move_content(listing.id, previous.id)
     await chat.tx.listings.forget_previous(listing.id)
     await _close_draft(chat, listing, Message("card-joined"))
-    await chat.tx.listings.resume_collecting(previous.id)
+    if await chat.tx.requests.get_open(previous.id) is None:  # else the text that is being written takes it in
+        await chat.tx.listings.resume_collecting(previous.id)
     await mark_changed(chat, replace(previous, collecting=True))
 
 

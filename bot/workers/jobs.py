@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from bot.conversation.chat import Rules, UnitOfWork
 from bot.conversation.draft import build_draft
@@ -25,6 +25,8 @@ from locales.translate import translate
 from storage.records import ListingRecord, Request, Understanding
 
 logger = logging.getLogger(__name__)
+
+_FACTS_TIMEOUT_S: Final = 20.0  # nobody waits for them, and the bot cannot stop while they are read
 
 Handler: TypeAlias = Callable[[UnitOfWork, Request], Awaitable[None]]
 OnProgress: TypeAlias = Callable[[Stage], None]
@@ -115,7 +117,7 @@ class JobRunner:
             photos, submission = await self._build_submission(listing)
             checkpoint = self._rules.pinned or self._rules.default  # any captioner: it writes nothing
             result = await self._engine.describe(
-                submission, checkpoint, only_facts=True, is_set=listing.is_set, timeout_s=self._timeout_s
+                submission, checkpoint, only_facts=True, is_set=listing.is_set, timeout_s=_FACTS_TIMEOUT_S
             )
         except (CheckpointError, UserError, TimeoutError) as error:
             logger.info("no facts of listing %d: %s", listing.id, type(error).__name__)
