@@ -29,7 +29,7 @@ from inference.moderation.spelling import (
     fold_capitals,
     hash_ngrams,
 )
-from inference.moderation.texts import FAMILY, ToxicityClassifier
+from inference.moderation.texts import FAMILY, ToxicityClassifier, split_pieces
 from training import regression
 from training.data.comments import Corpus, Source
 from training.data.hard_negatives import (
@@ -54,7 +54,7 @@ SOLD = 1.0  # weight of a thing for sale
 FACTS, SHOUTED_ADS, NOUNS = 30_000, 15_000, 8_000
 FREEDOM, STEPS = 15.0, 150
 # Maximum share of neutral ads and descriptions that may be refused.
-REFUSED_SHARE = 0.002
+REFUSED_SHARE = 0.001
 AT_ONCE = 256
 COMMAND = "opisalka train toxicity --comments toxicity --texts text --data clothing --out checkpoints/toxicity/mini"
 DATA = (
@@ -81,6 +81,8 @@ def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
     ads, facts = corpus.of("train", "ad"), corpus.of("train", "fact")
     texts = comments + ads + _sample(facts, FACTS, rnd)
     plain = [Sample(each.text, each.toxic, IMPORTANCE[each.source]) for each in texts]
+    # Long ads as they are judged, in pieces; of a rude comment not each piece is rude.
+    pieces = [Sample(piece, False, IMPORTANCE["ad"]) for each in ads for piece in split_pieces(each.text)[:-1]]
     shouted = [Sample(each.text.upper(), False, SHOUTED) for each in _sample(ads, SHOUTED_ADS, rnd)]
     names = [Sample(name, False, NAMED) for name in (*BRANDS, *WORDS)]
     names += [Sample(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
@@ -89,7 +91,7 @@ def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
     neutral = (each.text for each in texts if not each.toxic)
     nouns = _sample(find_harmless_nouns(toxic, neutral, corpus.rude), NOUNS, rnd)
     goods = [Sample(each, False, SOLD) for each in build_goods(nouns, rnd)]
-    return plain + shouted + names + insults + goods
+    return plain + pieces + shouted + names + insults + goods
 
 
 def build_letter_tokenizer() -> Tokenizer:

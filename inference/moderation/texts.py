@@ -1,13 +1,17 @@
 """Decide whether a text insults, with any sequence classifier of the kind `toxicity`.
 
-The module knows logits, labels and the function that reduces them to one risk; which words are rude, only the weights
-know.
+The module knows logits, labels and the function that reduces them to one risk. A few words that are rude in any ad are
+in `rude.toml`; all others only the weights know.
 """
 
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -62,6 +66,21 @@ def split_pieces(text: str) -> list[str]:
     return list(dict.fromkeys(piece for piece in pieces if piece.strip()))
 
 
+@cache
+def _load_rude_words() -> tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...]:
+    rows = tomllib.loads(Path(__file__).with_name("rude.toml").read_text("utf-8"))["words"]
+    return tuple(
+        (re.compile(rf"\b(?:{row['stems']})"), re.compile(rf"\b(?:{row['unless']})") if row["unless"] else None)
+        for row in rows
+    )
+
+
+def holds_rude_word(text: str) -> bool:
+    """Return True for a text with a word that is rude in any ad, disguised or not."""
+    plain = uncover(text).lower().replace("ё", "е")
+    return any(stems.search(plain) and not (unless and unless.search(plain)) for stems, unless in _load_rude_words())
+
+
 class ToxicityClassifier:
     """A sequence classifier, its risk function and the risk in [0, 1] from which a text is refused."""
 
@@ -107,7 +126,10 @@ class ToxicityClassifier:
         return Verdict("text", passed=False, score=risk, reason=Message("text-refused"))
 
     def predict_risks(self, texts: Sequence[str]) -> list[float]:
-        """Return the risk of each text in [0, 1]: the highest of its windows, both as written and uncovered."""
+        """Return the risk of each text in [0, 1]: 1 with a rude word, else the highest of its windows.
+
+        Each window is classified as written and uncovered.
+        """
         windows = [
             (index, window)
             for index, text in enumerate(texts)
@@ -120,7 +142,7 @@ class ToxicityClassifier:
             logits = self.compute_logits([window for _, window in windows])
             window_risks = self.risk_function(logits.sigmoid(), self.labels)
             risks.scatter_reduce_(0, torch.tensor([index for index, _ in windows]), window_risks, "amax")
-        return risks.tolist()
+        return [1.0 if holds_rude_word(text) else risk for text, risk in zip(texts, risks.tolist(), strict=True)]
 
     def _encode(self, text: str) -> list[Encoding]:
         first = self.tokenizer.encode(text)

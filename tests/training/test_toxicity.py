@@ -77,4 +77,4 @@ def test_a_threshold_refuses_no_more_neutral_texts_than_it_may(
     card = train_toxicity(corpus, tmp_path / "toxicity" / "mini", seed=1)
     neutral = [each.text for each in corpus.of("val", "ad")]
     refused = sum(not verdict.passed for verdict in ToxicityClassifier.load(card).judge(neutral))
-    assert refused == len(neutral) / 2
+    assert abs(refused - len(neutral) / 2) <= 1

@@ -14,7 +14,7 @@ from torch import Tensor
 from inference.checkpoints.card import Card, load_card, save_card
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
-from inference.moderation.texts import FAMILY, RISK_FUNCTIONS, ToxicityClassifier, split_pieces
+from inference.moderation.texts import FAMILY, RISK_FUNCTIONS, ToxicityClassifier, holds_rude_word, split_pieces
 from training.toxicity import build_letter_tokenizer, build_model, save_toxicity
 
 
@@ -140,3 +140,15 @@ def test_long_lines_are_judged_in_overlapping_pieces() -> None:
     pieces = split_pieces("Предмет одежды: Куртка\n" + " ".join(str(number) for number in range(10)))
     assert pieces == ["Предмет одежды: Куртка", "0 1 2 3 4 5", "3 4 5 6 7 8", "6 7 8 9", "0 1 2 3 4 5 6 7 8 9"]
     assert split_pieces(" \n") == []
+
+
+@pytest.mark.parametrize("text", ["говно", "Платье, х у й", "су\u200bка ты", "п1зда", "не вещь, а дерьмо"])
+def test_some_words_are_rude_in_any_ad(text: str) -> None:
+    assert holds_rude_word(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Щенки: две суки и кобель", "Застрахуй", "Сучки дерева", "Хула-хуп", "Бляха", "Мандарин"]
+)
+def test_words_that_only_sound_rude_are_not(text: str) -> None:
+    assert not holds_rude_word(text)
