@@ -23,7 +23,7 @@ from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, Message, first_line
 from inference.facts.album import MIN_PROBABILITY, build_sheets, cut_parts
 from inference.facts.photos import PhotoClassifier
-from inference.facts.seller import read_seller_facts
+from inference.facts.seller import names_clothes, read_seller_facts
 from inference.facts.writer import write_text
 from inference.listing.job import Job
 from inference.listing.types import Description, Diversity, Moderation, OnProgress
@@ -117,12 +117,12 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
     views = [_list_views(job) for job in jobs]
     predicted = iter(classifier.predict([view for each in views for view in each]))
     for job, each in zip(jobs, views, strict=True):
-        shown = [
-            facts for facts in islice(predicted, len(each)) if facts.garment >= classifier.thresholds.get("garment", 0)
-        ]
+        seller = read_seller_facts(job.listing.attributes, job.item)
+        # Where the seller names clothes, only the out-of-domain detector leaves photos out: an odd hat is a hat.
+        least = 0.0 if names_clothes(seller) else classifier.thresholds.get("garment", 0.0)
+        shown = [facts for facts in islice(predicted, len(each)) if facts.garment >= least]
         if job.listing.visible_photos and not shown:
             job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
-        seller = read_seller_facts(job.listing.attributes, job.item)
         job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job))
 
 

@@ -11,7 +11,7 @@ from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
-PRECISION = 0.94
+PRECISION = 0.8
 
 
 def add(parser: Parser) -> None:

@@ -164,14 +164,15 @@ def are_alike(first: str, second: str) -> bool:
 def get_kinds(noun: str) -> frozenset[str]:
     """Return the kinds of a noun and all kinds above them; none for an unknown noun."""
     table, folded = _load("things")["kinds"], fold(noun)
-    pending = [kind for kind, row in table.items() if folded in fold(row["nouns"]).split()]
-    kinds: set[str] = set()
-    while pending:
-        kind = pending.pop()
-        kinds.add(kind)
-        if table[kind]["above"]:
-            pending.append(table[kind]["above"])
-    return frozenset(kinds)
+    own = (kind for kind, row in table.items() if folded in fold(row["nouns"]).split())
+    return frozenset().union(*map(get_kinds_above, own))
+
+
+@cache
+def get_kinds_above(kind: str) -> frozenset[str]:
+    """Return a kind and all kinds above it."""
+    above = _load("things")["kinds"][kind]["above"]
+    return frozenset({kind}) | (get_kinds_above(above) if above else frozenset())
 
 
 def get_specific_kinds(noun: str) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from inference.facts.lexicon import (
@@ -14,6 +14,7 @@ from inference.facts.lexicon import (
     find_values,
     fold,
     get_kinds,
+    get_kinds_above,
     load_fields,
     load_groups,
 )
@@ -42,6 +43,18 @@ def read_seller_facts(attributes: Attributes, item: str = "") -> tuple[Fact, ...
     if not item:
         return facts
     return (Fact("item", item, "field", words=item), *(fact for fact in facts if not _names_a_kind(fact)))
+
+
+def names_clothes(facts: Sequence[Fact]) -> bool:
+    """Return True where the seller names clothes or shoes, or a category of them."""
+    for fact in facts:
+        category = find_category(fact.words) if fact.group == "item" else None
+        kinds = (
+            category.kinds if category else get_kinds(find_noun(fact.value)) if fact.group == "item" else frozenset()
+        )
+        if any("clothes" in get_kinds_above(kind) for kind in kinds):
+            return True
+    return False
 
 
 def _names_a_kind(fact: Fact) -> bool:

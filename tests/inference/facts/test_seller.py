@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.facts.seller import get_group, read_seller_facts
+from inference.facts.seller import get_group, names_clothes, read_seller_facts
 from inference.listing.attributes import parse_attributes
 
 
@@ -65,3 +65,18 @@ def test_only_the_first_thing_of_a_text_is_for_sale() -> None:
 def test_the_corrected_item_replaces_what_the_seller_wrote_before() -> None:
     facts = read_seller_facts(parse_attributes("Предмет одежды: Куртка\nНазвание: Zara 1996"), "платье")
     assert [fact.value for fact in facts if fact.group == "item"] == ["платье", "Zara 1996"]
+
+
+@pytest.mark.parametrize(
+    ("text", "clothes"),
+    [
+        ("Предмет одежды: Головные уборы", True),
+        ("Предмет одежды: Куртка", True),
+        ("Платье летнее, размер 44", True),
+        ("Предмет одежды: Пакет вещей", False),
+        ("Название: Лампа", False),
+        ("Цена: 500", False),
+    ],
+)
+def test_clothes_are_told_from_other_things(text: str, clothes: bool) -> None:
+    assert names_clothes(read_seller_facts(parse_attributes(text))) is clothes
