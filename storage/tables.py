@@ -245,7 +245,8 @@ corrections = _table(
     Column("text", Text, nullable=False),
     Column("diff", Text, nullable=False),
     Column("corrected_at", Double, nullable=False),
-    Index(None, "user_id"),
+    Column("message_id", BigInteger),
+    Index(None, "user_id", "message_id"),
 )
 
 answers = _table(

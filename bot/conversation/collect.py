@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiogram.enums import MessageEntityType
 from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
@@ -31,10 +32,20 @@ def extract_photo(message: TelegramMessage) -> PhotoFile | None:
     )
 
 
+def extract_text(message: TelegramMessage) -> str:
+    """Return the text or the caption of a message without what the sender struck through, such as an old price."""
+    text, entities = message.text or message.caption or "", message.entities or message.caption_entities or ()
+    units = text.encode("utf-16-le")  # Telegram counts in units of two bytes
+    struck = [entity for entity in entities if entity.type == MessageEntityType.STRIKETHROUGH]
+    for entity in sorted(struck, key=lambda entity: entity.offset, reverse=True):
+        units = units[: 2 * entity.offset] + units[2 * (entity.offset + entity.length) :]
+    return units.decode("utf-16-le", errors="ignore").strip()
+
+
 async def collect(chat: Chat, message: TelegramMessage) -> None:
     """Add the photo and the text of a message to its listing."""
     listing = await _find_listing(chat, message)
-    photo, text = extract_photo(message), message.text or message.caption
+    photo, text = extract_photo(message), extract_text(message)
     is_added = photo is not None and await chat.tx.listings.add_photo(listing.id, photo)
     if text:
         await chat.tx.listings.set_note(listing.id, Note(message.message_id, text))
@@ -48,7 +59,7 @@ async def amend(chat: Chat, message: TelegramMessage) -> None:
     if listing is None:
         return
     is_amended = await _amend_photo(chat, listing, message)
-    note = Note(message.message_id, message.text or message.caption or "")
+    note = Note(message.message_id, extract_text(message))
     if note.text != next((old.text for old in listing.notes if old.message_id == note.message_id), ""):
         await chat.tx.listings.set_note(listing.id, note)
         is_amended = True

@@ -19,7 +19,9 @@ from storage.records import ListingRecord, PhotoFile
 _MEGABYTE: Final = 1024 * 1024
 _NAME_LENGTH: Final = 60
 _NAMED_EXTRAS: Final = 3  # photos over the limit that get a sentence each
-_FORMATS: Final = ("jpg", "jpeg", "png", "gif")
+_EXTENSIONS: Final = frozenset(
+    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "heic", "heif", "hif", "avif", "bmp", "tif", "tiff"]
+)
 
 # The questions of buyers, and the fragments of words that show that a text answers them.
 _QUESTIONS: Final = (
@@ -85,21 +87,26 @@ def _select_photos(photos: Iterable[PhotoFile], limit_mb: int) -> tuple[list[Pho
 def _check_photo(photo: PhotoFile, number: int, limit_mb: int) -> Message | None:
     """Return why a file is rejected, judged by its metadata alone; its content is validated after the download."""
     where: dict[str, str | int] = {"name": _format_name(photo), "number": number}
-    if photo.kind == "document" and not _is_readable(photo):
-        code = "photo-format" if (photo.mime or "").startswith("image/") else "file-no-image"
-        return Message(code, where)
+    if photo.kind == "document" and not _may_be_image(photo):
+        return Message("file-no-image", where)
     if photo.size is not None and photo.size > limit_mb * _MEGABYTE:
         megabytes = math.ceil(photo.size / _MEGABYTE * 10) / 10
         return Message("photo-too-big", where | {"megabytes": megabytes, "limit": limit_mb})
     return None
 
 
-def _is_readable(photo: PhotoFile) -> bool:
-    """Return whether a document is an image; the name decides where a phone sends no useful mime type."""
-    kind, _, form = (photo.mime or "").lower().partition("/")
-    if kind == "image":
-        return form in (*_FORMATS, "pjpeg")
-    return kind in ("", "application") and (photo.name or "").lower().rpartition(".")[2] in _FORMATS
+def _may_be_image(photo: PhotoFile) -> bool:
+    """Return whether a document may hold an image, so that a look inside decides.
+
+    The name counts where a phone sends no useful mime type, and a file without a name or an extension may be anything.
+    """
+    mime, name = (photo.mime or "").lower().strip(), (photo.name or "").lower().strip()
+    if mime.startswith("image/"):
+        return True
+    extension = name.rpartition(".")[2] if "." in name else ""
+    if not extension:
+        return mime in ("", "application/octet-stream")
+    return mime.partition("/")[0] in ("", "application") and extension in _EXTENSIONS
 
 
 def _describe_extras(photos: list[PhotoFile]) -> Iterator[Message]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from aiogram import Router
-from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
 from bot.conversation.requests import offer_cases, submit_request
+from bot.telegram.commands import TextCommand
 from bot.views.keyboards import RunCase, ShowCases, hash_name
 from bot.views.text import format_case_caption
 from inference.errors import Message
@@ -42,7 +42,7 @@ async def run_case(_: object, callback_data: RunCase, chat: Chat) -> None:
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(show_cases, Command("testcase", ignore_mention=True))
+    router.message.register(show_cases, TextCommand("testcase"))
     router.callback_query.register(show_cases, ShowCases.filter())
     router.callback_query.register(run_case, RunCase.filter())
     return router

@@ -7,6 +7,7 @@ from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
 from bot.conversation.understanding import fix_item, fix_set, get_open_draft
+from bot.telegram.commands import is_command
 from bot.views.facts import choose_questions
 from bot.views.keyboards import AskItem, ChooseItem, ChooseSet, hash_name
 from inference.errors import Message
@@ -57,7 +58,7 @@ async def _is_awaiting_item(_: object, chat: Chat) -> bool:
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(save_item, F.text, ~F.text.startswith("/"), _is_awaiting_item)
+    router.message.register(save_item, F.text, ~F.text.func(is_command), _is_awaiting_item)
     router.callback_query.register(choose_item, ChooseItem.filter())
     router.callback_query.register(ask_item, AskItem.filter())
     router.callback_query.register(choose_set, ChooseSet.filter())

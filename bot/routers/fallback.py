@@ -10,6 +10,7 @@ from aiogram.types import CallbackQuery, ChatMemberUpdated
 from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
+from bot.routers.listing import collect_message
 from inference.errors import Message
 
 # Sent by a person; the other content types are service messages, which need no reply.
@@ -30,6 +31,14 @@ _UNSUPPORTED: Final = {
     ContentType.CHECKLIST,
 }
 
+# The contents among them that may have a caption, which is kept.
+_CAPTIONED: Final = {
+    ContentType.VIDEO: Message("unreadable-video"),
+    ContentType.AUDIO: Message("unreadable-audio"),
+    ContentType.VOICE: Message("unreadable-voice"),
+    ContentType.PAID_MEDIA: Message("unreadable-media"),
+}
+
 
 async def reject_command(_: object, chat: Chat) -> None:
     """Refer an unknown command to the help."""
@@ -37,9 +46,12 @@ async def reject_command(_: object, chat: Chat) -> None:
 
 
 async def reject_content(message: TelegramMessage, chat: Chat) -> None:
-    """Say what the bot accepts; once for a whole album."""
+    """Keep the caption of what cannot be read, and say what the bot accepts; once for a whole album."""
+    if message.caption:
+        await collect_message(message, chat)
     slot = f"unreadable:{chat.user.id}:{message.media_group_id}" if message.media_group_id else None
-    await chat.send(Message("unreadable"), slot=slot)
+    captioned = _CAPTIONED.get(ContentType(message.content_type)) if message.caption else None
+    await chat.send(captioned or Message("unreadable"), slot=slot)
 
 
 async def reject_button(_: CallbackQuery, chat: Chat) -> None:

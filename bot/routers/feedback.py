@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from aiogram import F, Router
-from aiogram.filters import Command
 from aiogram.types import Message as TelegramMessage
 
 from bot.conversation.chat import Chat
+from bot.conversation.collect import extract_text
 from bot.conversation.description import show_scores, show_text
 from bot.conversation.diff import diff_texts
 from bot.conversation.requests import submit_request
+from bot.telegram.commands import TextCommand, is_command
 from bot.views.keyboards import (
     CancelCorrection,
     ChooseReason,
@@ -81,8 +83,16 @@ async def cancel_correction(_: object, chat: Chat) -> None:
     if chat.user.awaits_correction_of is None:
         chat.toast(Message("button-stale"))
         return
-    await chat.tx.users.await_correction(chat.user.id, None)
-    await chat.send(Message("correction-left"), slot=_get_correction_slot(chat))
+    await stop_waiting(chat)
+
+
+async def stop_waiting(chat: Chat) -> None:
+    """Stop waiting for a corrected text, which the question for it then says, or for the name of a thing."""
+    if chat.user.awaits_correction_of is not None:
+        await chat.send(Message("correction-left"), slot=_get_correction_slot(chat))
+    if chat.user.awaits_correction_of is not None or chat.user.awaits_item_of is not None:
+        await chat.tx.users.await_correction(chat.user.id, None)
+        chat.user = replace(chat.user, awaits_correction_of=None, awaits_item_of=None)
 
 
 async def save_correction(message: TelegramMessage, chat: Chat) -> None:
@@ -91,11 +101,14 @@ async def save_correction(message: TelegramMessage, chat: Chat) -> None:
     description = chat.check_own(await chat.tx.feedback.get(chat.user.awaits_correction_of or 0))
     if description is None:
         return
-    text = message.text or ""
-    changes = diff_texts(description.generation.text or "", text)
-    await chat.tx.feedback.set_correction(description.id, chat.user.id, text, changes, chat.uow.now)
-    await chat.send(Message("correction-stored"), slot=_get_correction_slot(chat), fresh=True)
+    await _store_correction(chat, description, message)
     await _refresh_scores(chat, description.id, asks_why=False)
+
+
+async def amend_correction(message: TelegramMessage, chat: Chat, corrected: DescriptionRecord) -> None:
+    """Let a stored correction follow the edit of its message."""
+    if extract_text(message) not in ("", corrected.correction):
+        await _store_correction(chat, corrected, message)
 
 
 async def write_again(_: object, callback_data: WriteAgain, chat: Chat) -> None:
@@ -168,6 +181,19 @@ async def _is_awaiting_correction(_: object, chat: Chat) -> bool:
     return chat.user.awaits_correction_of is not None
 
 
+async def _store_correction(chat: Chat, description: DescriptionRecord, message: TelegramMessage) -> None:
+    text, number = extract_text(message), message.message_id
+    changes = diff_texts(description.generation.text or "", text)
+    await chat.tx.feedback.set_correction(description.id, chat.user.id, text, changes, chat.uow.now, number)
+    await chat.send(Message("correction-stored"), slot=_get_correction_slot(chat), fresh=True)
+
+
+async def _find_corrected(message: TelegramMessage, chat: Chat) -> bool | dict[str, DescriptionRecord]:
+    """Return the description that the message corrected, as an argument for the handler."""
+    corrected = await chat.tx.feedback.get_by_correction(chat.user.id, message.message_id)
+    return False if corrected is None else {"corrected": corrected}
+
+
 def _get_correction_slot(chat: Chat) -> str:
     return f"correction:{chat.user.id}"
 
@@ -175,8 +201,9 @@ def _get_correction_slot(chat: Chat) -> str:
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(show_history, Command("history", ignore_mention=True))
-    router.message.register(save_correction, F.text, ~F.text.startswith("/"), _is_awaiting_correction)
+    router.message.register(show_history, TextCommand("history"))
+    router.message.register(save_correction, F.text, ~F.text.func(is_command), _is_awaiting_correction)
+    router.edited_message.register(amend_correction, _find_corrected)
     for handler, data in (
         (vote, Vote),
         (choose_reason, ChooseReason),

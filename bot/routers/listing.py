@@ -13,6 +13,7 @@ from bot.conversation.chat import Chat
 from bot.conversation.collect import amend, collect, mark_changed
 from bot.conversation.draft import build_draft
 from bot.conversation.requests import get_card_slot, get_refusal_slot, reopen, show_draft, submit_request
+from bot.telegram.commands import is_command
 from bot.views.keyboards import (
     CancelRequest,
     ClearDraft,
@@ -161,7 +162,7 @@ async def _close_draft(chat: Chat, listing: ListingRecord, farewell: Message) ->
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(collect_message, F.photo | F.document | F.animation | (F.text & ~F.text.startswith("/")))
+    router.message.register(collect_message, F.photo | F.document | F.animation | (F.text & ~F.text.func(is_command)))
     router.edited_message.register(amend_message)
     router.callback_query.register(generate, Generate.filter())
     router.callback_query.register(write_anyway, WriteAnyway.filter())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aiogram import Router
-from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
 from bot.conversation.description import reveal_pair
 from bot.conversation.requests import show_draft, submit_request
+from bot.telegram.commands import TextCommand
 from bot.views.keyboards import (
     ChooseBetter,
     ChooseModel,
@@ -115,8 +115,8 @@ async def _send_models(chat: Chat, page: int | None = None, *, fresh: bool = Fal
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(show_models, Command("model", ignore_mention=True))
-    router.message.register(compare_models, Command("compare", ignore_mention=True))
+    router.message.register(show_models, TextCommand("model"))
+    router.message.register(compare_models, TextCommand("compare"))
     router.callback_query.register(show_models, ShowModels.filter())
     router.callback_query.register(turn_page, TurnPage.filter())
     router.callback_query.register(choose_model, ChooseModel.filter())

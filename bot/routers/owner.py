@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aiogram import Router
-from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
+from bot.telegram.commands import TextCommand
 from bot.views.text import format_stats, to_html
 from inference.errors import Message
 from inference.listing.attributes import parse_attributes
@@ -56,6 +56,6 @@ def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(show_stats, Command("stats", ignore_mention=True), is_owner)
-    router.message.register(send_export, Command("export", ignore_mention=True), is_owner)
+    router.message.register(show_stats, TextCommand("stats"), is_owner)
+    router.message.register(send_export, TextCommand("export"), is_owner)
     return router

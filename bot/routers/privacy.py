@@ -6,9 +6,9 @@ import asyncio
 import shutil
 
 from aiogram import Router
-from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
+from bot.telegram.commands import TextCommand
 from bot.views.keyboards import AnswerForget, build_forget_keyboard
 from bot.views.text import join_paragraphs, to_html
 from inference.errors import Message
@@ -49,7 +49,7 @@ def _get_slot(chat: Chat) -> str:
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(show_privacy, Command("privacy", ignore_mention=True))
-    router.message.register(ask_forget, Command("forget", ignore_mention=True))
+    router.message.register(show_privacy, TextCommand("privacy"))
+    router.message.register(ask_forget, TextCommand("forget"))
     router.callback_query.register(answer_forget, AnswerForget.filter())
     return router

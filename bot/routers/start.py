@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aiogram import Router
-from aiogram.filters import Command
 
 from bot.conversation.chat import Chat
-from bot.telegram.commands import list_commands
+from bot.telegram.commands import TextCommand, list_commands
 from bot.views.keyboards import SetLanguage, build_examples_keyboard, build_languages_keyboard
 from bot.views.text import format_commands, join_paragraphs, to_html
 from inference.errors import Message
@@ -50,8 +49,8 @@ async def _send_languages(chat: Chat, *, fresh: bool = False) -> None:
 def build_router() -> Router:
     """Build the router of this module."""
     router = Router()
-    router.message.register(greet, Command("start", ignore_mention=True))
-    router.message.register(show_help, Command("help", ignore_mention=True))
-    router.message.register(show_languages, Command("language", ignore_mention=True))
+    router.message.register(greet, TextCommand("start"))
+    router.message.register(show_help, TextCommand("help"))
+    router.message.register(show_languages, TextCommand("language"))
     router.callback_query.register(set_language, SetLanguage.filter())
     return router

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
+from aiogram.filters import Command
 from aiogram.methods import SetMyCommands
 from aiogram.types import BotCommand, BotCommandScopeChat
+from aiogram.types import Message as TelegramMessage
 
 from inference.errors import Message
 from locales.translate import READ_RUSSIAN, translate
@@ -28,6 +31,30 @@ COMMANDS: Final = {
     "forget": Message("command-forget"),
 }
 OWNER_COMMANDS: Final = {"stats": Message("command-stats"), "export": Message("command-export")}
+
+_COMMAND: Final = re.compile(r"/([a-z][a-z0-9_]{0,31})(?:@\w+)?(?=\s|$)", re.IGNORECASE | re.ASCII)
+
+
+class TextCommand(Command):
+    """Matches a command in any letter case at the beginning of a text; a caption is never a command."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, ignore_case=True, ignore_mention=True)
+
+    async def __call__(self, message: TelegramMessage, bot: Bot) -> bool | dict[str, Any]:
+        """Return whether the message is the command, with its arguments."""
+        return message.text is not None and await super().__call__(message, bot)
+
+
+def is_command(text: str) -> bool:
+    """Return whether a text is a command: one of the bot's, or another name that stands alone, as in «/strat».
+
+    Other texts that begin with a slash are about a thing: «/42/44 размер», «/500 руб за пару».
+    """
+    match = _COMMAND.match(text)
+    if match is None:
+        return False
+    return match[1].lower() in COMMANDS | OWNER_COMMANDS or match.end() == len(text.rstrip())
 
 
 def list_commands(is_owner: bool = False) -> Mapping[str, Message]:

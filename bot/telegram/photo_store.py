@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from bot.telegram.downloads import DownloadedPhoto
+from inference.listing.formats.boxes import is_heic
 from storage.store import Store
 
-_EXTENSIONS: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif"}
+_EXTENSIONS: Final = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp"}
 
 
 class PhotoStore:
@@ -37,10 +38,15 @@ def _write_all(folder: Path, photos: list[DownloadedPhoto]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for photo in photos:
         data = photo.upload.data
-        extension = next((ext for magic, ext in _EXTENSIONS.items() if data.startswith(magic)), "mp4")
-        path = folder / f"{photo.sha256}.{extension}"
+        path = folder / f"{photo.sha256}.{_get_extension(data)}"
         if not path.exists():
             _write_atomically(path, data)
+
+
+def _get_extension(data: bytes) -> str:
+    if is_heic(data):
+        return "heic"
+    return next((extension for magic, extension in _EXTENSIONS.items() if data.startswith(magic)), "mp4")
 
 
 def _write_atomically(path: Path, data: bytes) -> None:

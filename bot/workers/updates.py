@@ -6,11 +6,12 @@ import asyncio
 import json
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import ClientDecodeError, TelegramAPIError
 from aiogram.types import CallbackQuery, Update
+from pydantic import ValidationError
 
 from bot.conversation.chat import Chat, OpenUnitOfWork, UnitOfWork
 from bot.conversation.notify import apologise
@@ -27,6 +28,20 @@ _ATTEMPTS: Final = 2
 _TOAST_LENGTH: Final = 200  # limit of `answerCallbackQuery`
 _ANSWER_TIMEOUT_S: Final = 10
 _NOTIFY_S: Final = 0.1  # under load, the longest delay before other workers are woken
+
+
+def _parse_update(payload: dict[str, Any], bot: Bot) -> Update:
+    """Parse an update, without those parts of its message that are malformed, such as who wrote a forward first.
+
+    Raises `ValidationError` where nothing useful remains.
+    """
+    try:
+        return Update.model_validate(payload, context={"bot": bot})
+    except ValidationError as error:
+        for kind, part in {tuple(map(str, each["loc"][:2])) for each in error.errors() if len(each["loc"]) > 1}:
+            logger.warning("update %s without its malformed %s of %s", payload.get("update_id"), part, kind)
+            payload = {**payload, kind: {name: value for name, value in payload[kind].items() if name != part}}
+        return Update.model_validate(payload, context={"bot": bot})
 
 
 class UpdateWorker:
@@ -73,7 +88,7 @@ class UpdateWorker:
         query: CallbackQuery | None = None
         toasts: list[str] = []
         try:
-            update = Update.model_validate(json.loads(claimed.payload), context={"bot": self._bot})
+            update = _parse_update(json.loads(claimed.payload), self._bot)
             query = update.callback_query
             toasts = await self._feed(claimed, update)
         except StorageError as error:

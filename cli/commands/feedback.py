@@ -19,7 +19,7 @@ from locales.translate import Translate
 Line: TypeAlias = dict[str, Any]
 
 _PLACEHOLDER: Final = "0:none"  # the database URL is a setting of the bot, whose settings require a token
-_SUFFIXES: Final = (".jpg", ".png", ".gif")  # a data set holds no videos
+_SUFFIXES: Final = (".jpg", ".png", ".gif", ".webp")  # what training reads: no videos, no HEIC
 
 
 def add(parser: Parser) -> None:

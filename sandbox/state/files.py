@@ -48,7 +48,7 @@ class _Clip:
 class Files:
     """All files of one sandbox. Each sending gets its own `file_id`; image processing runs in threads.
 
-    `photo`, `document` and `animation` return the part of a message that shows the file.
+    `photo`, `document`, `recording` and `animation` return the part of a message that shows the file.
     """
 
     def __init__(self, folder: Path, download_limit: int = DOWNLOAD_LIMIT) -> None:
@@ -95,6 +95,13 @@ class Files:
         """Store any file unchanged."""
         stored = self._put(data, f"d{fingerprint(data)}", "documents", PurePath(name).suffix, mime)
         return self._part({"document": {"file_name": name, "mime_type": mime, **self._describe_document(stored)}})
+
+    async def recording(self, kind: str, data: bytes, name: str, mime: str) -> Json:
+        """Store a video or an audio unchanged."""
+        stored = self._put(data, f"{kind[0]}{fingerprint(data)}", kind, PurePath(name).suffix, mime)
+        size = {"width": 640, "height": 480} if kind == "video" else {}
+        known = {"file_name": name, "mime_type": mime, "duration": 1, **size}
+        return self._part({kind: {**known, **self._describe_document(stored)}})
 
     async def animation(self, data: bytes, name: str) -> Json:
         """Store a GIF or a video as an animation, with the `document` that Telegram adds for older bots.

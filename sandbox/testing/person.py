@@ -17,12 +17,13 @@ from sandbox.state.telegram import Telegram
 from sandbox.state.types import Json
 
 ALBUM_PARTS = 10
+ALBUM_KINDS = {"video": "photo"}
 Expected = str | Callable[[Json], object]
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file on the user's side. `as_photo`: send it as a photo if it is a picture."""
+    """A file on the user's side. `as_photo`: send it as a photo, a video or an audio if it is one."""
 
     data: bytes
     name: str = "file"
@@ -59,12 +60,16 @@ class Person:
         self._chat.user = {**self._chat.user, "language_code": language}
         self._tell()
 
-    async def text(self, text: str) -> Json:
+    async def text(self, text: str, struck: str = "") -> Json:
         """Send a message; one over 4096 characters is sent in pieces, of which the first is returned.
 
-        Raises `ValueError` if it is empty.
+        The piece `struck` of a short text is struck through. Raises `ValueError` if the text is empty.
         """
         text, _ = trim(text, [])
+        if struck:
+            message = self._write({"text": text, "entities": [strike(text, struck), *detect_entities(text)]})
+            self._telegram.updates.push({"message": message})
+            return message
         if not text:
             raise ValueError("the text is empty")
         pieces = [text[start : start + TEXT_LIMIT] for start in range(0, len(text), TEXT_LIMIT)]
@@ -133,8 +138,13 @@ class Person:
                 group.create_task(self._queue(messages[turn], waits[turn]))
         return messages
 
-    async def edit(self, message_id: int, text: str | None = None, caption: str | None = None) -> Json:
-        """Edit a message of the user. Raises `LookupError` if it does not exist, `ValueError` if nothing remains."""
+    async def edit(
+        self, message_id: int, text: str | None = None, caption: str | None = None, struck: str = ""
+    ) -> Json:
+        """Edit a message of the user; the piece `struck` of it is struck through.
+
+        Raises `LookupError` if it does not exist, `ValueError` if nothing remains.
+        """
         message = self._chat.find(message_id)
         if message is None or message["from"]["id"] != self.id:
             raise LookupError(f"this user wrote no message {message_id}")
@@ -144,7 +154,8 @@ class Person:
             kind, marks, limit = ("text", "entities", TEXT_LIMIT)
         if len(new) > limit or (kind == "text" and not new):
             raise ValueError(f"a {kind} holds {'1' if kind == 'text' else '0'} to {limit} characters")
-        edited = self._chat.change(message_id, {kind: new or None, marks: detect_entities(new) or None})
+        entities = [*([strike(new, struck)] if struck else []), *detect_entities(new)]
+        edited = self._chat.change(message_id, {kind: new or None, marks: entities or None})
         self._telegram.updates.push({"edited_message": edited})
         return edited
 
@@ -194,6 +205,8 @@ class Person:
             if file.as_photo and format_:
                 return await files.photo(file.data)
         mime = file.mime or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        if file.as_photo and mime.startswith(("video/", "audio/")):
+            return await files.recording(mime[:5], file.data, file.name, mime)
         return await files.document(file.data, file.name, mime)
 
     def _contents(self, parts: Sequence[Json], caption: str) -> list[Json]:
@@ -248,6 +261,13 @@ def fits(message: Json, expected: Expected) -> bool:
     return bool(expected(message))
 
 
+def strike(text: str, piece: str) -> Json:
+    """Return the entity that strikes the first `piece` of a text through. Raises `ValueError` where there is none."""
+    before = text[: text.index(piece)]
+    units = [len(each.encode("utf-16-le")) // 2 for each in (before, piece)]
+    return {"type": "strikethrough", "offset": units[0], "length": units[1]}
+
+
 def data_behind(message: Json, button: str) -> str | None:
     """Return the callback data of a button named by its data, its label or the label's beginning; exact ones first."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", ())
@@ -258,10 +278,11 @@ def data_behind(message: Json, button: str) -> str | None:
 
 
 def groups(parts: Sequence[Json]) -> Iterator[list[Json]]:
-    """Group neighbours of one kind, ten at most; an animation stands alone."""
+    """Group neighbours of one kind, ten at most; videos go with photos, and an animation stands alone."""
     group: list[Json] = []
     for part in parts:
-        if group and (kind(part) != kind(group[0]) or kind(part) == "animation" or len(group) == ALBUM_PARTS):
+        other = group and ALBUM_KINDS.get(kind(part), kind(part)) != ALBUM_KINDS.get(kind(group[0]), kind(group[0]))
+        if group and (other or kind(part) == "animation" or len(group) == ALBUM_PARTS):
             yield group
             group = []
         group.append(part)
@@ -270,5 +291,5 @@ def groups(parts: Sequence[Json]) -> Iterator[list[Json]]:
 
 
 def kind(part: Json) -> str:
-    """Return the kind of media of a message part: photo, document or animation."""
+    """Return the kind of media of a message part: photo, document, video, audio or animation."""
     return str(next(iter(part)))

@@ -66,10 +66,20 @@ class Feedback(Repository):
         own = (votes.c.description_id == description_id) & (votes.c.user_id == user_id)
         await self._execute(delete(votes).where(own))
 
-    async def set_correction(self, description_id: int, user_id: int, text: str, diff: str, now: float) -> bool:
-        """Store the user's text, replacing an earlier one; return False if the description is not the user's."""
-        correction = {"text": text, "diff": diff, "corrected_at": now}
+    async def set_correction(
+        self, description_id: int, user_id: int, text: str, diff: str, now: float, message_id: int | None = None
+    ) -> bool:
+        """Store the user's text, replacing an earlier one; return False if the description is not the user's.
+
+        message_id: of the message that the text came in.
+        """
+        correction = {"text": text, "diff": diff, "corrected_at": now, "message_id": message_id}
         return await self._judge(corrections, description_id, user_id, correction)
+
+    async def get_by_correction(self, user_id: int, message_id: int) -> DescriptionRecord | None:
+        """Return the description that a message of the user corrected."""
+        own = (corrections.c.user_id == user_id) & (corrections.c.message_id == message_id)
+        return next(iter(await self._descriptions(_select_judged().where(own))), None)
 
     async def add_comparison(self, listing_id: int, user_id: int, first: int, second: int, now: float) -> Comparison:
         """Store the two descriptions that the user is shown, in this order."""

@@ -30,7 +30,7 @@ def test_what_is_no_command_points_to_the_help(tmp_path: Path, language: str) ->
     """The owner's commands do not exist for others."""
 
     async def script(talk: Talk) -> None:
-        for text in ("/nonsense", "/stats", "/export", "/ 5000"):
+        for text in ("/nonsense", "/Nonsense", "/stats", "/export now"):
             sent = await talk.person.text(text)
             await talk.hear("command-unknown", after=sent["message_id"])
         await talk.command("help")
