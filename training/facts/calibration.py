@@ -33,7 +33,8 @@ from training.facts.labels import Targets, encode_targets, name_item
 
 NEVER: Final = 1.01  # a threshold that no probability reaches
 MIN_RIGHT: Final = 3
-REFUSED: Final = 0.01  # share of garments that may be taken for something else
+LIKELY: Final = 0.5  # the least probability of anything that is said
+REFUSED: Final = 0.004  # share of garments that may be taken for something else
 _RESAMPLES: Final = 1000
 _DECADES: Final = 0.6  # temperatures are between 1/4 and 4
 _BATCH: Final = 16
@@ -116,22 +117,20 @@ def _measure_loss(group: str, logits: Tensor, truth: Tensor) -> float:
 
 
 def choose_thresholds(sample: Sample, config: PhotoClassifierConfig, precision: float) -> dict[str, float]:
-    """Return the least probability at which claims have the precision, by `group.value`; `NEVER` for those without.
+    """Return the least probability at which the claims of all properties together have the precision, by `group.value`.
 
-    A threshold holds for the group as a whole and for the value alone. The audience has one, for its likeliest value;
-    item and colour are said in any case.
+    The temperatures make probabilities of all groups comparable, and rare values have too few photos for a threshold of
+    their own. What is likelier false than true is never said. The audience has its own threshold, for its likeliest
+    value; item and colour are said in any case.
     """
     groups = compute_probabilities(sample.logits, config)
     best, value = groups["audience"].max(1)
     right = sample.truth["audience"][torch.arange(len(value)), value]
-    chosen = {"audience": find_threshold(best, right, precision)}
-    for group, values in config.properties.items():
-        probabilities, truth = groups[group], sample.truth[group]
-        least = find_threshold(probabilities.flatten(), truth.flatten(), precision)
-        for number, name in enumerate(values):
-            own = find_threshold(probabilities[:, number], truth[:, number], precision)
-            chosen[f"{group}.{name}"] = max(least, own)
-    return chosen
+    probabilities = torch.cat([groups[group].flatten() for group in config.properties])
+    truth = torch.cat([sample.truth[group].flatten() for group in config.properties])
+    least = max(LIKELY, find_threshold(probabilities, truth, precision))
+    names = [f"{group}.{value}" for group, values in config.properties.items() for value in values]
+    return {"audience": find_threshold(best, right, precision), **dict.fromkeys(names, least)}
 
 
 def find_threshold(probabilities: Tensor, truth: Tensor, precision: float) -> float:

@@ -94,7 +94,7 @@ def test_the_temperature_undoes_logits_of_a_wrong_scale(scale: float, low: float
 def test_every_group_and_value_gets_a_threshold() -> None:
     thresholds = choose_thresholds(build_sample(200, noise=2.0), CONFIG, 0.9)
     assert thresholds.keys() == {"audience", *VALUES}
-    assert choose_thresholds(build_sample(200, noise=200.0), CONFIG, 0.97)["material.джинса"] == NEVER
+    assert choose_thresholds(build_sample(200, noise=200.0), CONFIG, 0.97)["material.джинса"] > min(thresholds.values())
 
 
 def test_of_an_exclusive_group_one_value_is_said() -> None:
