@@ -18,7 +18,7 @@ from inference.listing.formats.pixels import UnusablePhoto, check_size, fit_size
 MAX_MEGAPIXELS: Final = 64  # of phones; decoded at a fraction of their size
 
 # Scans times pixels: the cost of decoding, which a small file can drive up.
-_MAX_SCANNED_MEGAPIXELS: Final = 10_000
+_MAX_SCANNED_MEGAPIXELS: Final = 2_000
 _MEGA: Final = 1_000_000
 _MAX_UNKNOWN: Final = 0.02  # of the pixels of a file that was cut at its end
 

@@ -29,6 +29,7 @@ _FRAME: Final = struct.Struct(">IIIIIHHBB")  # number, width, height, x, y, dela
 _MAX_METADATA: Final = 4 * 1024**2  # bytes
 _GREY, _COLOUR, _PALETTE = 0, 2, 3
 _MAX_COLOURS: Final = 256
+_MAX_CHUNKS: Final = 100_000  # empty ones cost time; a large picture has some thousands
 
 
 class _Chunk(NamedTuple):
@@ -104,9 +105,11 @@ def _read_exif(png: _Png) -> Image.Exif:
 
 
 def _iter_chunks(data: bytes) -> Iterator[_Chunk]:
-    """Yield the chunks up to the end of the file or to bytes that are no chunk."""
+    """Yield the chunks up to the end of the file or to bytes that are no chunk. Raises `ValueError` for too many."""
     position = len(_SIGNATURE)
-    while position + 8 <= len(data):
+    for _ in range(_MAX_CHUNKS):
+        if position + 8 > len(data):
+            return
         length = int.from_bytes(data[position : position + 4])
         kind = data[position + 4 : position + 8]
         if not kind.isalpha():
@@ -115,6 +118,7 @@ def _iter_chunks(data: bytes) -> Iterator[_Chunk]:
         body = data[position + 8 : end]
         yield _Chunk(kind, body, zlib.crc32(body, zlib.crc32(kind)) == int.from_bytes(data[end : end + 4]))
         position = end + 4
+    raise ValueError("too many chunks")
 
 
 def _parse(data: bytes) -> _Png:
@@ -195,14 +199,14 @@ def _load(png: _Png, header: bytes, pixels: list[bytes]) -> Image.Image:
     transparency = image.info.get("transparency")
     if bits < 16 or colour not in {_GREY, _COLOUR}:
         return image
+    picture: Image.Image = image
     if colour == _GREY:  # which `convert` would clip instead of scale
         samples = np.asarray(image)
         picture = Image.fromarray((samples >> 8).astype(np.uint8))
         opaque = None if transparency is None else samples != transparency
     else:
-        picture = image.convert("RGB")  # not of a file: without the transparent colour, which has 16 bits
-        picture.info.clear()
         opaque = None if transparency is None else _find_opaque(image, _open(png, header, pixels), transparency)
+        picture.info.pop("transparency", None)  # of 16 bits, which would be compared with the 8 that are left
     if opaque is not None:
         picture.putalpha(Image.fromarray(opaque.astype(np.uint8) * np.uint8(255)))
     return picture
@@ -214,11 +218,12 @@ def _find_opaque(high: Image.Image, again: PngImageFile, transparency: tuple[int
     Pillow keeps the high bytes of the samples. So the file is decoded again for the low bytes: those are the high ones
     to a decoder that takes the samples for little-endian.
     """
-    colour = np.array(transparency)
     again.tile = [again.tile[0]._replace(args="RGB;16L")]
     again.load()
-    differs = (np.asarray(high) != colour >> 8) | (np.asarray(again) != colour & 0xFF)
-    opaque: NDArray[np.bool_] = differs.any(axis=2)
+    opaque = np.zeros(high.size[::-1], np.bool_)
+    for channel, value in enumerate(transparency):  # one by one, as the picture may be large
+        opaque |= np.asarray(high.getchannel(channel)) != value >> 8
+        opaque |= np.asarray(again.getchannel(channel)) != value & 0xFF
     return opaque
 
 

@@ -136,6 +136,12 @@ def test_bytes_behind_the_end_are_no_part_of_the_picture() -> None:
     assert is_halves(decode(encode(halves()) + b"PK\3\4" + bytes(1000)))
 
 
+def test_millions_of_chunks_are_refused_at_once() -> None:
+    start = perf_counter()
+    assert refusal(insert(encode(halves()), chunk(b"prVt", b"") * 2_000_000)).code == "photo-damaged"
+    assert perf_counter() - start < 10
+
+
 def test_the_end_chunk_may_be_missing() -> None:
     assert is_halves(decode(encode(halves())[:-12]))
 
