@@ -129,7 +129,7 @@ def _parse(data: bytes) -> _Png:
             case b"IHDR" | b"IEND":
                 png.header = png.header or _make_chunk(kind, body, is_intact)
                 png.is_complete = kind == b"IEND"
-            case b"PLTE":
+            case b"PLTE" if png.header and png.depth[1] == _PALETTE:  # elsewhere it is a suggestion
                 png.palette = png.palette or _make_chunk(kind, body, is_intact)
             case b"IDAT":
                 png.pixels.append(body)

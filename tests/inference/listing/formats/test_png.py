@@ -104,6 +104,14 @@ ODD_METADATA: dict[str, Callable[[], bytes]] = {
     "a private chunk": lambda: chunk(b"prVt", b"anything"),
     "a private chunk with a wrong checksum": lambda: bad_checksum(b"prVt", b"anything"),
     "a suggested palette": lambda: chunk(b"PLTE", bytes(range(30))),
+    "a damaged suggested palette": lambda: bad_checksum(b"PLTE", bytes(30)),
+    "a damaged background": lambda: bad_checksum(b"bKGD", bytes(6)),
+    "a damaged resolution": lambda: bad_checksum(b"pHYs", bytes(9)),
+    "a damaged EXIF": lambda: bad_checksum(b"eXIf", b"MM\0*"),
+    "a damaged transparent colour": lambda: bad_checksum(b"tRNS", struct.pack(">3H", *RED)),
+    "a profile with a wrong checksum": lambda: bad_checksum(b"iCCP", b"icc\0\0" + zlib.compress(b"text")),
+    "an international text of broken UTF-8": lambda: chunk(b"iTXt", b"C\0\0\0\xff\0\xff\0\xff"),
+    "a keyword of control characters": lambda: chunk(b"tEXt", bytes(range(1, 32)) + b"\0text"),
     "a time": lambda: chunk(b"tIME", b"\xff" * 7),
 }
 
