@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace, translate: Translate) -> int:
 
 
 def _print(description: Description, translate: Translate) -> None:
+    """Print the text, and on stderr why there is none or what moderation warns of."""
     if description.text:
         print(format_page(description, translate))
-    else:
-        print(format_reasons(description.moderation, translate), file=sys.stderr)
+    if reasons := format_reasons(description.moderation, translate):
+        print(reasons, file=sys.stderr)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from inference.errors import Message
+from inference.listing.job import Job
+from inference.listing.types import Description
 from tests.cli.conftest import Opisalka
 from tests.support.doubles import REFUSED, PretendDescriber
 
@@ -75,6 +80,21 @@ def test_a_refusal_is_the_object_without_a_text(opisalka: Opisalka) -> None:
 def test_a_refusal_without_json_says_why_on_stderr(opisalka: Opisalka) -> None:
     outcome = opisalka("describe", "--attributes", REFUSED)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (3, "", 1)
+
+
+def test_a_warning_beside_a_text_is_on_stderr(opisalka: Opisalka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a blank photo; the exit code is 0."""
+    describe = PretendDescriber.describe
+
+    def warn(self: PretendDescriber, jobs: Sequence[Job]) -> list[Description]:
+        reason = Message("photos-blank", {"count": 1, "numbers": "2"})
+        return [replace(each, moderation=each.moderation.add_reason("photos", reason)) for each in describe(self, jobs)]
+
+    monkeypatch.setattr(PretendDescriber, "describe", warn)
+    outcome = opisalka("describe", "--attributes", "Цена: 5000")
+    assert (outcome.code, outcome.err.count("\n")) == (0, 1)
+    assert outcome.err.startswith("Фото 2 пустое")
+    assert outcome.out.startswith("Куртка. Цена: 5000")
 
 
 def test_nothing_sent_names_the_fields_and_the_cases(opisalka: Opisalka, engines: list[PretendDescriber]) -> None:
