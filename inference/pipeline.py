@@ -115,21 +115,28 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
     Photos of what the models do not know give no facts; a listing of nothing else is described in the seller's words.
     """
     views = [_list_views(job) for job in jobs]
-    predicted = iter(classifier.predict([view for each in views for view in each]))
+    predicted = iter(classifier.predict([view for each in views for view, _ in each]))
     for job, each in zip(jobs, views, strict=True):
         seller = read_seller_facts(job.listing.attributes, job.item)
-        # Where the seller names clothes, only the out-of-domain detector leaves photos out: an odd hat is a hat.
-        least = 0.0 if names_clothes(seller) else classifier.thresholds.get("garment", 0.0)
-        shown = [facts for facts in islice(predicted, len(each)) if facts.garment >= least]
-        if job.listing.visible_photos and not shown:
+        sells_clothes = names_clothes(seller)
+        shown = [
+            facts
+            for (_, doubted), facts in zip(each, islice(predicted, len(each)), strict=True)
+            if classifier.knows(facts, doubted=doubted) or (sells_clothes and not doubted)
+        ]
+        job.shows_known = bool(shown)
+        if each and not shown:
             job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
         job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job))
 
 
-def _list_views(job: Job) -> list[Image.Image]:
-    """Return the images to read facts from: the photos that the models know, a single photo of a set in parts."""
-    images = [photo.image for photo in job.known_photos]
-    return cut_parts(images[0]) if len(images) == 1 and _is_set(job) else images
+def _list_views(job: Job) -> list[tuple[Image.Image, bool]]:
+    """Return the images to read facts from, a single photo of a set in parts, and whether the detector doubts each."""
+    doubted = job.out_of_domain or (False,) * len(job.listing.visible_photos)
+    views = [(photo.image, doubt) for photo, doubt in zip(job.listing.visible_photos, doubted, strict=True)]
+    if len(views) == 1 and _is_set(job):
+        return [(part, views[0][1]) for part in cut_parts(views[0][0])]
+    return views
 
 
 def _is_set(job: Job) -> bool:
@@ -145,7 +152,7 @@ def mask_numbers(jobs: Sequence[Job]) -> None:
 
 def caption(jobs: Sequence[Job], captioner: Captioner) -> None:
     """Generate the drafts of all jobs as one batch. Raises `CheckpointError` when the captioner fails."""
-    jobs = [job for job in jobs if job.known_photos or (job.masked and captioner.reads_attributes)]
+    jobs = [job for job in jobs if job.shows_known or (job.masked and captioner.reads_attributes)]
     if not jobs:
         return
     prompts = [_build_prompt(job, captioner) for job in jobs]

@@ -118,7 +118,7 @@ def list_clauses(sheet: FactSheet, said: Collection[tuple[str, str]], seed: int 
         is_named = any(fold(words)[:5] in fold(sheet.item) for words in wordings)  # «джинсовая ткань» of «джинсы»
         if wordings and is_new and not is_named and not sheet.get_stated(fact.group):
             groups.add(fact.group)
-            words = draw.choice(wordings)
+            words = draw.choices(wordings, range(len(wordings), 0, -1))[0]  # the commonest wording stands first
             clause = words if " " in words else agree(words, sheet.item)
             yield clause, Claim(clause, fact.group, fact.value, "seen", kept=True)
 

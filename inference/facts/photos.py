@@ -21,6 +21,10 @@ from inference.facts.efficientnet_lite import PIXEL_MEAN, PIXEL_STD, EfficientNe
 FAMILY: Final = "efficientnet-lite"
 SOFTMAX_GROUPS: Final = ("item", "colour", "audience")  # exactly one value of each is right
 
+# Probabilities of the likeliest item from which a thing is named for sure, and below which it is unclear.
+SURE: Final = 0.8
+UNCLEAR: Final = 0.45
+
 _DROPOUT: Final = 0.2
 _RGB_MAX: Final = 255
 _REDUCING_GAP: Final = 3.0  # Pillow's own advice: close to the full filter, at a fraction of its time
@@ -115,6 +119,16 @@ class PhotoClassifier(nn.Module):
             self.properties(averaged),
             self.garment(averaged),
         )
+
+    def knows(self, facts: PhotoFacts, *, doubted: bool) -> bool:
+        """Return True for a photo of clothes or shoes; doubted: another detector finds none.
+
+        A thing that is named for sure is known whatever else is unsure, and a doubt needs an unclear thing beside it:
+        either logit alone misses one true photo in fifty.
+        """
+        clearest = max(facts.probabilities["item"].values())
+        is_garment = facts.garment >= self.thresholds.get("garment", 0.0) or clearest >= SURE
+        return is_garment and not (doubted and clearest < UNCLEAR)
 
     @torch.inference_mode()
     def predict(self, images: Sequence[Image.Image]) -> list[PhotoFacts]:

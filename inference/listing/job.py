@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from inference.facts.types import Claim
-from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Photo, Scores, Timings
+from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Scores, Timings
 
 if TYPE_CHECKING:
     from inference.clip.dual_encoder import ImageFeatures
@@ -27,7 +26,8 @@ class Job:
     accepts_warnings: False stops the job before anything is written where moderation doubts that the listing is right.
     timings: seconds; validation fills in its own.
     features: of the listing's photos; set together with `source`, `out_of_domain` and `moderation` by the first step.
-    out_of_domain: for each visible photo, whether it shows nothing that the models know: no fact is read from it.
+    out_of_domain: for each visible photo, whether the detector finds nothing on it that the models know.
+    shows_known: whether facts were read from any photo.
     source: the encoded attributes, None where there are none.
     sheets: the facts of the one thing, or of each thing of a set.
     """
@@ -44,6 +44,7 @@ class Job:
     source: EncodedText | None = field(init=False, repr=False)
     moderation: Moderation = field(init=False, repr=False)
     out_of_domain: tuple[bool, ...] = field(init=False, repr=False, default=())
+    shows_known: bool = field(init=False, repr=False, default=False)
     masked: Masked | None = field(init=False, repr=False, default=None)
     diversity: Diversity | None = field(init=False, repr=False, default=None)
     sheets: tuple[FactSheet, ...] = field(init=False, repr=False, default=())
@@ -56,12 +57,6 @@ class Job:
     def needs_confirmation(self) -> bool:
         """True where the seller has to confirm the warnings of moderation before a text is written."""
         return not self.accepts_warnings and self.moderation.passed and bool(self.moderation.doubts)
-
-    @property
-    def known_photos(self) -> tuple[Photo, ...]:
-        """The photos that show something that the models know."""
-        photos = self.listing.visible_photos
-        return tuple(photo for photo, unknown in zip_longest(photos, self.out_of_domain) if photo and not unknown)
 
     @property
     def is_out_of_domain(self) -> bool:

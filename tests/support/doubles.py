@@ -62,6 +62,9 @@ class KnownClassifier:
             "sleeve": {"длинный": 0.2},
         }
 
+    def knows(self, facts: PhotoFacts, *, doubted: bool) -> bool:
+        return not doubted
+
     def predict(self, images: Sequence[Image]) -> list[PhotoFacts]:
         self.batches.append(len(images))
         return [PhotoFacts(self.facts)] * len(images)

@@ -73,3 +73,22 @@ def test_the_photo_keeps_its_aspect(classifier: PhotoClassifier) -> None:
     pixels = classifier.preprocess([wide])
     assert pixels.shape == (1, 3, 32, 32)
     assert pixels[0, :, 0, 0].tolist() == pytest.approx([(0 - 127) / 128, (0 - 127) / 128, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("garment", "item", "doubted", "known"),
+    [
+        (0.9, 0.9, False, True),
+        (0.9, 0.9, True, True),
+        (0.9, 0.3, False, True),
+        (0.9, 0.3, True, False),
+        (0.1, 0.6, False, False),
+        (0.1, 0.9, False, True),
+    ],
+)
+def test_a_photo_is_known_by_its_thing_and_two_detectors(
+    classifier: PhotoClassifier, garment: float, item: float, doubted: bool, known: bool
+) -> None:
+    classifier.thresholds = {"garment": 0.4}
+    facts = PhotoFacts({"item": {"куртка": item, "платье": 1 - item if item > 0.5 else 0.2}}, garment)
+    assert classifier.knows(facts, doubted=doubted) is known
