@@ -106,6 +106,13 @@ def test_the_colours_are_those_of_the_profile() -> None:
     assert is_near(decode(encode(image)).getpixel((8, 32)), RED)
 
 
+def test_a_photo_in_tiles_is_put_together() -> None:
+    """As iPhones store it."""
+    data = encode(halves((1600, 1200)), tile_size=512)
+    assert b"grid" in data
+    assert is_halves(decode(data))
+
+
 def test_the_main_picture_of_several_is_read() -> None:
     data = encode(Image.new("RGB", SIZE), halves(), Image.new("RGB", SIZE, "white"), primary_index=1)
     assert is_halves(decode(data))
