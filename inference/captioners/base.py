@@ -1,4 +1,4 @@
-"""Captioners: what they read, what they promise, and which code loads which family of checkpoints."""
+"""The interface of captioners: their prompts, the protocol, and how a checkpoint is loaded."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from inference.listing.types import DiversityToken
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a captioner reads of one listing.
+    """The input of a captioner for one listing.
 
-    views: what the dual encoder saw in the images, for families that read it instead of the pixels;
-    masked: the attributes with tokens for numbers, empty where there are none; seed: makes the text repeatable;
-    sheets: what is known of the thing, or of each thing of a set.
+    features: the dual encoder's features of the images, for families that take them instead of pixels;
+    masked: the seller's text with mask tokens for numbers, empty without text; seed: of the random generator;
+    sheets: the facts about the thing, or about each thing of a set.
     """
 
     images: tuple[Image.Image, ...]
@@ -40,7 +40,8 @@ class Prompt:
 class Captioner(Protocol):
     """Writes drafts: texts whose numbers are mask tokens.
 
-    reads_attributes: whether it reads the seller's words, and may write without photos; else it writes the look only.
+    max_photos: images that it takes of one prompt; reads_attributes: uses the seller's text and can do without photos,
+    otherwise it describes the photos only.
     """
 
     name: str
@@ -48,16 +49,16 @@ class Captioner(Protocol):
     reads_attributes: bool
 
     def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """One draft a prompt, always as a batch; a draft does not depend on the other prompts."""
+        """Generate one draft per prompt, as a batch; a draft does not depend on the other prompts."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoadContext:
-    """What a captioner may stand on besides its own folder.
+    """The resources of a captioner besides its own folder.
 
-    clip: the dual encoder whose views come with every prompt; device: where its own weights belong;
-    load_clip, load_captioner: other checkpoints that its card requires, by name.
+    clip: the dual encoder that computes the features of prompts; device: of the captioner's weights;
+    load_clip, load_captioner: load the checkpoints that its card requires, by name.
     """
 
     clip: Clip

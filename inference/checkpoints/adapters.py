@@ -1,6 +1,6 @@
-"""LoRA adapters that a card names, merged into the weights of its model ("LoRA", Hu et al., 2021).
+"""Merge the LoRA adapters of a card into the weights of its model ("LoRA", Hu et al., 2021).
 
-Behind it stands no adapter any more: the model is as fast and as large as without. Nothing is unpickled.
+The merged model is as fast and as large as the original. Nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from peft import LoraConfig, LoraModel, PeftConfig, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from inference.checkpoints.card import ADAPTER, Card
-from inference.checkpoints.convert import link
-from inference.checkpoints.weights import read, unpickle
+from inference.checkpoints.convert import link_or_copy
+from inference.checkpoints.weights import convert_pickle, load_tensors
 from inference.errors import CheckpointError
 
 WEIGHTS, PICKLE = "adapter_model.safetensors", "adapter_model.bin"
 
-_PREFIX = "base_model.model."  # before every name of a file that PEFT wrote
-_WEIGHT = re.compile(r"\.(lora_\w+(\.\w+)?|weight|bias)$")  # what stands behind the path of a module
-# Paths inside a ViT before transformers 5, in which its modules got new names. PEFT does not know of it: an adapter
-# made before would be left out without a word.
-_MOVED: Final = (
+_PREFIX = "base_model.model."  # of every name that PEFT saves
+_PARAMETER_SUFFIX = re.compile(r"\.(lora_\w+(\.\w+)?|weight|bias)$")  # follows the path of a module
+# transformers 5 renamed the modules of ViT. PEFT does not follow: it would silently ignore an older adapter.
+_VIT_RENAMES: Final = (
     (r"\bencoder\.layer\.", "layers."),
     (r"\battention\.attention\.query\b", "attention.q_proj"),
     (r"\battention\.attention\.key\b", "attention.k_proj"),
@@ -38,101 +37,95 @@ _MOVED: Final = (
 
 
 def merge_adapters(model: nn.Module, card: Card) -> nn.Module:
-    """The model with every adapter of the card merged into it, in the card's order; the model itself is changed.
+    """Merge every adapter of a card into a model, in place and in the card's order, and return the model.
 
     Each adapter is a folder inside the card's folder, as PEFT saves it; the paths of its modules are those in `model`.
-    LoRA on linear, `Conv1D`, convolutional and embedding layers, rank-stabilised or not, DoRA, ranks and factors by
-    module, and whole modules that were trained along. Merge before the weights become narrower than the adapter's.
+    Supports LoRA on linear, `Conv1D`, convolutional and embedding layers, rank stabilisation, DoRA, ranks and alphas
+    by module, and fully trained modules. Merge before casting the weights to a dtype narrower than the adapter's.
 
-    Raises `CheckpointError` naming the adapter for one that is not there, is pickled or does not fit: every weight of
-    its file has to find its place.
+    Raises `CheckpointError` that names an adapter which is missing, pickled, or has weights that the model does not.
     """
     for name in card.adapters:
-        model = _merged(model, card, name)
+        model = _merge_adapter(model, card, name)
     return model
 
 
 def convert_adapters(source: Path, folder: Path) -> tuple[str, ...]:
-    """Copy the adapters that lie in folders of a published one; the names of these folders, for the card.
-
-    What was pickled is written out as safetensors.
-    """
-    given = sorted(path.parent for path in source.glob(f"*/{ADAPTER}"))
-    for each in given:
-        taken = folder / each.name
-        taken.mkdir()
-        link(each / ADAPTER, taken / ADAPTER)
-        if (each / WEIGHTS).is_file():
-            link(each / WEIGHTS, taken / WEIGHTS)
+    """Copy the adapters in subfolders of a published folder, pickles as safetensors; return the subfolders' names."""
+    adapters = sorted(path.parent for path in source.glob(f"*/{ADAPTER}"))
+    for adapter in adapters:
+        target = folder / adapter.name
+        target.mkdir()
+        link_or_copy(adapter / ADAPTER, target / ADAPTER)
+        if (adapter / WEIGHTS).is_file():
+            link_or_copy(adapter / WEIGHTS, target / WEIGHTS)
         else:
-            unpickle(each / PICKLE, taken / WEIGHTS)
-    return tuple(each.name for each in given)
+            convert_pickle(adapter / PICKLE, target / WEIGHTS)
+    return tuple(adapter.name for adapter in adapters)
 
 
-def _merged(model: nn.Module, card: Card, name: str) -> nn.Module:
+def _merge_adapter(model: nn.Module, card: Card, name: str) -> nn.Module:
     folder = card.folder / name
     if not (folder / WEIGHTS).is_file() and (folder / PICKLE).is_file():
         raise CheckpointError("adapter-pickled", checkpoint=card.id, adapter=name)
     if not (folder / WEIGHTS).is_file() or not (folder / ADAPTER).is_file():
         raise CheckpointError("adapter-missing", checkpoint=card.id, adapter=name)
     try:
-        # PEFT warns of what is checked here, and of what it corrects by itself.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _attached(model, folder).merge_and_unload()
-    # A file of another model fails in as many ways as PEFT reads it.
+        # PEFT warns of problems that are checked here or that it corrects.
+        with warnings.catch_warnings(action="ignore"):
+            return _attach_adapter(model, folder).merge_and_unload()
+    # PEFT raises many kinds of exceptions for the adapter of another model.
     except Exception as error:
         raise CheckpointError("adapter-unfit", checkpoint=card.id, adapter=name) from error
 
 
-def _attached(model: nn.Module, folder: Path) -> LoraModel:
-    """The model with the adapter's pairs beside its weights. Raises `ValueError` unless all found their places."""
+def _attach_adapter(model: nn.Module, folder: Path) -> LoraModel:
+    """Return the model with the adapter's matrices beside its weights. Raises `ValueError` for unmatched weights."""
     config = PeftConfig.from_pretrained(str(folder))
     if not isinstance(config, LoraConfig):
         raise ValueError(f"{folder}: no LoRA adapter but {config.peft_type}")
-    published = {name.removeprefix(_PREFIX): weight for name, weight in read(folder).items()}
-    moved = _moved(model, published)
-    _aim(config, published, moved)
-    _untie(model, config.target_modules or ())
-    weights = {moved[name]: weight for name, weight in published.items()}
+    published = {name.removeprefix(_PREFIX): weight for name, weight in load_tensors(folder).items()}
+    names = _map_names(model, published)
+    _retarget_config(config, names)
+    _untie_weights(model, config.target_modules or ())
+    weights = {names[name]: weight for name, weight in published.items()}
     tuner = LoraModel(model, config, "default", state_dict=weights)
     missing, unexpected = cast(tuple[list[str], list[str]], set_peft_model_state_dict(tuner.model, weights))
-    lacking = [name for name in missing if ".lora_" in name]
-    if unexpected or lacking:
-        raise ValueError(f"{folder}: without a place {unexpected}, not in the file {lacking}")
+    missing = [name for name in missing if ".lora_" in name]
+    if unexpected or missing:
+        raise ValueError(f"{folder}: unexpected weights {unexpected}, missing weights {missing}")
     return tuner
 
 
-def _moved(model: nn.Module, published: dict[str, Tensor]) -> dict[str, str]:
-    """Published name of each weight → its name in the model, which differs where the model's modules were renamed."""
+def _map_names(model: nn.Module, published: dict[str, Tensor]) -> dict[str, str]:
+    """Return published name → name in the model for each weight; they differ where modules were renamed."""
     modules = {name for name, _ in model.named_modules()}
-    return {name: name if _path(name) in modules else _today(name) for name in published}
+    return {name: name if _get_module_path(name) in modules else _rename_vit_modules(name) for name in published}
 
 
-def _today(name: str) -> str:
-    for old, new in _MOVED:
+def _rename_vit_modules(name: str) -> str:
+    for old, new in _VIT_RENAMES:
         name = re.sub(old, new, name)
     return name
 
 
-def _path(name: str) -> str:
-    return _WEIGHT.sub("", name)
+def _get_module_path(name: str) -> str:
+    return _PARAMETER_SUFFIX.sub("", name)
 
 
-def _aim(config: LoraConfig, published: dict[str, Tensor], moved: dict[str, str]) -> None:
-    """Name the modules, their ranks and factors as the model does: patterns were written for the published names."""
-    paths = {_path(moved[name]): _path(name) for name in published if ".lora_" in name}
+def _retarget_config(config: LoraConfig, names: dict[str, str]) -> None:
+    """Replace published module names in the config by the model's. names: published → model's name of each weight."""
+    paths = {_get_module_path(new): _get_module_path(name) for name, new in names.items() if ".lora_" in name}
     config.target_modules = list(paths)
-    config.rank_pattern = _by_module(config.rank_pattern or {}, paths)
-    config.alpha_pattern = _by_module(config.alpha_pattern or {}, paths)
-    config.modules_to_save = [_today(name) for name in config.modules_to_save or ()] or None
+    config.rank_pattern = _resolve_patterns(config.rank_pattern or {}, paths)
+    config.alpha_pattern = _resolve_patterns(config.alpha_pattern or {}, paths)
+    config.modules_to_save = [_rename_vit_modules(name) for name in config.modules_to_save or ()] or None
     config.inference_mode = True
 
 
-def _untie(model: nn.Module, paths: Iterable[str]) -> None:
-    """Give each module its own copy of a weight that others use too: an adapter of the head tunes no embedding."""
-    parameters = model.named_parameters(remove_duplicate=False)
-    uses = Counter(id(weight) for _, weight in parameters)
+def _untie_weights(model: nn.Module, paths: Iterable[str]) -> None:
+    """Copy weights that other modules share: an adapter of the output head must not change the embedding."""
+    uses = Counter(id(weight) for _, weight in model.named_parameters(remove_duplicate=False))
     modules = dict(model.named_modules())
     for module in (modules[path] for path in paths if path in modules):
         weight = getattr(module, "weight", None)
@@ -140,11 +133,11 @@ def _untie(model: nn.Module, paths: Iterable[str]) -> None:
             module.weight = nn.Parameter(weight.detach().clone())
 
 
-def _by_module(patterns: dict[str, int], paths: dict[str, str]) -> dict[str, int]:
-    """The patterns, which PEFT holds against the ends of paths, as one for each module that they mean."""
-    values = {new: _first(patterns, published) for new, published in paths.items()}
+def _resolve_patterns(patterns: dict[str, int], paths: dict[str, str]) -> dict[str, int]:
+    """Return one pattern for each module; PEFT matches the given ones with the ends of published paths."""
+    values = {new: _match_pattern(patterns, published) for new, published in paths.items()}
     return {f"^{re.escape(new)}": value for new, value in values.items() if value is not None}
 
 
-def _first(patterns: dict[str, int], path: str) -> int | None:
+def _match_pattern(patterns: dict[str, int], path: str) -> int | None:
     return next((value for end, value in patterns.items() if re.match(rf"(.*\.)?({end})$", path)), None)

@@ -167,7 +167,7 @@ def save_lock(folder: Path, revisions: Mapping[str, str], card: Card) -> None:
 
     revisions: hub repository → commit; empty for files from elsewhere.
     """
-    table = {"revisions": revisions, "files": _hash_files(folder), "asked": _requested(card)}
+    table = {"revisions": revisions, "files": _hash_files(folder), "asked": _list_requested(card)}
     (folder / LOCK).write_text(tomli_w.dumps(table), "utf-8")
 
 
@@ -218,7 +218,7 @@ def _apply_lock(card: Card) -> Card:
         return card
     pins = lock.revisions
     is_moved = any(part["revision"] not in ("", pins.get(part["repo"], part["revision"])) for part in card.download)
-    if is_moved or (lock.asked is not None and list(lock.asked) != _requested(card)):
+    if is_moved or (lock.asked is not None and list(lock.asked) != _list_requested(card)):
         return card  # the files were downloaded for an earlier version of the card
     return replace(card, files=lock.files, download=pin_downloads(card, pins))
 
@@ -228,7 +228,7 @@ def _load_lock(folder: Path) -> _Lock | None:
     return _validate(_Lock, path, _load_table(path)) if path.is_file() else None
 
 
-def _requested(card: Card) -> list[dict[str, object]]:
+def _list_requested(card: Card) -> list[dict[str, object]]:
     """Return the downloads of a card without commits: a card that pins none is locked to the newest one."""
     return [{name: part[name] for name in ("repo", "files", "folder")} for part in card.download]
 

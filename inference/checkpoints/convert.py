@@ -1,7 +1,7 @@
-"""Checkpoints in their publishers' formats, read once and written out as ours.
+"""Convert checkpoints from their publishers' formats into ours.
 
-Nothing is unpickled but tensors and plain values, and the network is not asked. What stands here is the table of
-formats and what all of them have in common; how a format is read stands beside the code that its weights are for.
+Only tensors and plain values are unpickled, and nothing is downloaded. This module has the table of formats and the
+code that they share; the converter of a format is beside the model that its weights are for.
 """
 
 from __future__ import annotations
@@ -38,13 +38,12 @@ from inference.errors import CheckpointError, InvalidInput, first_line
 
 Convert = Callable[[Path, Path], Card]
 
-_NO_SPACE = 1 << 20  # bytes: what fails for want of space seldom leaves none at all
-_NAME = re.compile(r"\w[\w.-]{0,99}")
-_LONGEST = 200  # bytes of a name: file systems take 255, and a pull adds to it
+_MIN_FREE_BYTES = 1 << 20  # a write that fails on a full disk usually leaves a few bytes free
+_VALID_NAME = re.compile(r"\w[\w.-]{0,99}")
+_MAX_NAME_BYTES = 200  # file systems allow 255, and a pull appends a suffix
 
-
-# What a `transformers` folder holds besides weights: configurations, vocabularies, chat templates.
-_BESIDE = ("*.json", "*.txt", "*.model", "*.jinja")
+# The files of a `transformers` folder besides weights: configurations, vocabularies, chat templates.
+_AUXILIARY_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
 
 FORMATS: Mapping[str, Format] = dict(
     sorted(
@@ -56,34 +55,34 @@ FORMATS: Mapping[str, Format] = dict(
 
 
 def import_original(family: str, source: Path, root: Path, name: str) -> Card:
-    """Write the source out as `<root>/<kind>/<name>`; where a public model's card waits there, it stays as it is.
+    """Convert a source to `<root>/<kind>/<name>` and return its card; the card of a public model there is kept.
 
-    Raises `InvalidInput` when that checkpoint or another folder of that name exists or the source lies in it,
-    `CheckpointError` when the source cannot be read.
+    Raises `InvalidInput` if that checkpoint or another folder of that name exists or contains the source,
+    `CheckpointError` if the source cannot be read.
     """
     if not source.exists():
         raise InvalidInput("file-missing", file=str(source))
     kind = FORMATS[family].kind
-    target = place(root, kind, name)
+    target = resolve_target(root, kind, name)
     if source.resolve().is_relative_to(target.resolve()):
         raise InvalidInput("import-inside", source=str(source), checkpoint=f"{kind}/{name}")
-    waiting = load_card(target) if (target / CARD).is_file() else None
-    if waiting.has_files if waiting else target.exists() and not _is_empty(target):
+    shipped = load_card(target) if (target / CARD).is_file() else None
+    if shipped.has_files if shipped else target.exists() and not _is_empty(target):
         raise InvalidInput("checkpoint-exists", checkpoint=f"{kind}/{name}")
-    if waiting and waiting.format != family:
-        raise InvalidInput("checkpoint-format", checkpoint=waiting.id, format=waiting.format, given=family)
-    return settle(target, lambda folder: convert(family, source, folder))
+    if shipped and shipped.format != family:
+        raise InvalidInput("checkpoint-format", checkpoint=shipped.id, format=shipped.format, given=family)
+    return install(target, lambda folder: convert(family, source, folder))
 
 
-def place(root: Path, kind: str, name: str) -> Path:
-    """The folder of a checkpoint that is to come. Raises `InvalidInput` for what is no name of a folder."""
-    if not _NAME.fullmatch(name) or len(name.encode()) > _LONGEST:
+def resolve_target(root: Path, kind: str, name: str) -> Path:
+    """Return the folder of a new checkpoint. Raises `InvalidInput` if the name cannot be that of a folder."""
+    if not _VALID_NAME.fullmatch(name) or len(name.encode()) > _MAX_NAME_BYTES:
         raise InvalidInput("checkpoint-name", name=name)
     return root / kind / name
 
 
 def convert(family: str, source: Path, folder: Path) -> Card:
-    """Write the source out into a folder that is there and empty. Raises `CheckpointError` for what cannot be read."""
+    """Convert a source into an existing empty folder. Raises `CheckpointError` if the source cannot be read."""
     module, _, function = FORMATS[family].convert.partition(":")
     try:
         return cast(Convert, getattr(import_module(module), function))(source, folder)
@@ -93,23 +92,23 @@ def convert(family: str, source: Path, folder: Path) -> Card:
         missing = Path(str(error.filename or error))
         file = missing.relative_to(source).as_posix() if missing.is_relative_to(source) else missing.name
         raise CheckpointError("import-file-missing", source=str(source), file=file) from error
-    # Files of strangers fail in as many ways as libraries read them.
+    # Each library that parses a published file raises its own exceptions.
     except Exception as error:
-        if shutil.disk_usage(folder).free < _NO_SPACE:  # libraries say it in as many ways, too
+        if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:  # libraries do not agree on the exception for this either
             raise CheckpointError("disk-full") from error
-        if broken := _broken(source, error):
+        if broken := _find_broken_file(source, error):
             raise CheckpointError("import-file-broken", file=str(broken)) from error
-        if isinstance(error, UnpicklingError):  # torch's own words advise to run what is in it
+        if isinstance(error, UnpicklingError):  # torch's message recommends to execute the pickle
             raise CheckpointError("import-code", source=str(source)) from error
         raise CheckpointError("import-failed", source=str(source), reason=first_line(error)) from error
 
 
-def only_file(folder: Path, *patterns: str) -> Path:
-    """The one file of a folder that the patterns mean; hidden ones, which macOS leaves beside others, do not count.
+def find_single_file(folder: Path, *patterns: str) -> Path:
+    """Return the only file in a folder that matches one of the patterns; hidden files, which macOS adds, do not count.
 
-    Raises `FileNotFoundError` for none, `CheckpointError` for several.
+    Raises `FileNotFoundError` if none matches, `CheckpointError` if several do.
     """
-    found = sorted({path for each in patterns for path in folder.glob(each) if not path.name.startswith(".")})
+    found = sorted({path for pattern in patterns for path in folder.glob(pattern) if not path.name.startswith(".")})
     if not found:
         raise FileNotFoundError(folder / patterns[0])
     if len(found) > 1:
@@ -117,29 +116,28 @@ def only_file(folder: Path, *patterns: str) -> Path:
     return found[0]
 
 
-def _broken(source: Path, error: Exception) -> Path | None:
-    """The first file of a source that is not what it is called: cut off, or a web page in its place.
+def _find_broken_file(source: Path, error: Exception) -> Path | None:
+    """Return the first file of a source that is truncated or has other contents than its suffix says.
 
-    JSON is looked at only where the error is of JSON: publishers keep logs of other formats under that name.
+    JSON files are checked only after an error of JSON: publishers store logs in other formats under that suffix.
     """
     suffixes = {".safetensors", ".bin", ".pt", ".ckpt"}
-    if any(isinstance(each, json.JSONDecodeError | UnicodeDecodeError) for each in _causes(error)):
+    if any(isinstance(cause, json.JSONDecodeError | UnicodeDecodeError) for cause in _iterate_causes(error)):
         suffixes.add(".json")
     for path in [source] if source.is_file() else sorted(source.rglob("*")):
-        is_read = path.suffix in suffixes and not is_hidden(path.relative_to(source))
-        if is_read and not _is_what_it_is_called(path):
+        if path.suffix in suffixes and not is_hidden(path.relative_to(source)) and not _has_valid_format(path):
             return path
     return None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and those that it was raised from or beside."""
+def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, then the errors that caused it."""
     while error:
         yield error
         error = error.__cause__ or error.__context__
 
 
-def _is_what_it_is_called(path: Path) -> bool:
+def _has_valid_format(path: Path) -> bool:
     try:
         if not path.is_file():
             return True
@@ -150,11 +148,11 @@ def _is_what_it_is_called(path: Path) -> bool:
                 pass
         else:
             with path.open("rb") as file:
-                is_pickle = file.read(1) == b"\x80"  # of PyTorch before 1.6; since then an archive
+                is_pickle = file.read(1) == b"\x80"  # before PyTorch 1.6; later files are zip archives
             return is_pickle or zipfile.is_zipfile(path)
     except (ValueError, SafetensorError):
         return False
-    except OSError:  # what may not be read need not be broken
+    except OSError:  # a file without read permission is not broken
         pass
     return True
 
@@ -163,84 +161,87 @@ def _is_empty(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def settle(target: Path, write: Callable[[Path], Card | None], revisions: Mapping[str, str] | None = None) -> Card:
-    """Let `write` fill a folder, which takes the place of `target` only when it is finished.
+def install(target: Path, write: Callable[[Path], Card | None], revisions: Mapping[str, str] | None = None) -> Card:
+    """Let `write` fill a temporary folder, move it to `target` when it is complete, and return the card.
 
-    A card that is there already stays, and what belongs to it is locked, with the hub's repositories and commits in
-    `revisions`; otherwise the card that `write` returns is sealed. Git does not see what was settled.
+    A card that is at `target` already is kept, and `lock.toml` records the hashes of the files and the commits in
+    `revisions` (hub repository → commit); otherwise the card that `write` returns is saved. Git ignores the files.
     """
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    staging = target.with_name(f".{target.name}.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
     try:
-        card = write(fresh)
-        (fresh / ".gitignore").write_text("*\n")
+        card = write(staging)
+        (staging / ".gitignore").write_text("*\n")
         if (target / CARD).is_file():
-            _move_in(fresh, target, revisions or {})
+            _replace_files(staging, target, revisions or {})
         elif card is not None:
             save_card(card)
-            fresh.rename(target)
+            staging.rename(target)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
     return load_card(target)
 
 
-def _move_in(fresh: Path, target: Path, revisions: Mapping[str, str]) -> None:
-    """Move what was written to the card that waits for it, the lock last: without it nothing counts as there.
+def _replace_files(staging: Path, target: Path, revisions: Mapping[str, str]) -> None:
+    """Move new files to the card at `target`, the lock last: without a lock the checkpoint counts as not installed.
 
-    What was settled there before goes, and so do other weights, which would be read beside the new ones. Everything
-    else is its owner's and stays.
+    Removes the files that were installed before, and other weights, which would be loaded together with the new ones.
+    All other files belong to the user and stay.
     """
-    save_lock(fresh, revisions, load_card(target))
+    save_lock(staging, revisions, load_card(target))
     old = [target / name for name in list_locked_files(target)]
     for path in (*old, *target.glob("[!.]*.safetensors"), target / LOCK):
         path.unlink(missing_ok=True)
-    written = [path for path in fresh.rglob("*") if path.is_file()]
-    for path in sorted(written, key=lambda path: path == fresh / LOCK):
-        new = target / path.relative_to(fresh)
+    written = [path for path in staging.rglob("*") if path.is_file()]
+    for path in sorted(written, key=lambda path: path == staging / LOCK):
+        new = target / path.relative_to(staging)
         new.parent.mkdir(parents=True, exist_ok=True)
         path.replace(new)
 
 
 def copy_transformers(source: Path, folder: Path) -> None:
-    """Write a published `transformers` folder out with safetensors; everything that is no weight stays as it is.
+    """Copy a published `transformers` folder; weights become safetensors, all other files are copied unchanged.
 
-    Safetensors, one file or shards, are linked where the file system can and are never read. Where there are none,
-    each `pytorch_model*.bin` becomes a file of the same shard, one at a time: `model*.safetensors`. Names, shapes and
-    types of the tensors are the publisher's. Raises `FileNotFoundError` for a folder without weights, or with those of
-    an adapter alone.
+    Safetensors, one file or shards, are hard-linked where possible and not read. Without them, each
+    `pytorch_model*.bin` is converted to `model*.safetensors`, one shard at a time, with the publisher's names, shapes
+    and dtypes. Raises `FileNotFoundError` for a folder without weights, or with those of an adapter only.
     """
-    found = sorted(path for path in source.glob("[!.]*.safetensors") if not is_adapter_s(path.name))
+    found = sorted(path for path in source.glob("[!.]*.safetensors") if not is_adapter_file(path.name))
     pickles = [] if found else sorted(source.glob("pytorch_model*.bin"))
     if not found and not pickles:
         raise FileNotFoundError(source / "model.safetensors")
     for path in pickles:
         from inference.checkpoints import weights  # torch: not for --help
 
-        weights.unpickle(path, folder / _safe(path.name))
-    beside = (path for path in source.iterdir() if is_beside(path.name) and not path.name.endswith(".bin.index.json"))
-    for path in (*found, *beside):
-        link(path, folder / path.name)
+        weights.convert_pickle(path, folder / _to_safetensors_name(path.name))
+    for path in source.iterdir():
+        if path in found or (is_auxiliary_file(path.name) and not path.name.endswith(".bin.index.json")):
+            link_or_copy(path, folder / path.name)
     if (index := source / "pytorch_model.bin.index.json").is_file() and pickles:
         table = json.loads(index.read_text("utf-8"))
-        table["weight_map"] = {name: _safe(shard) for name, shard in table["weight_map"].items()}
+        table["weight_map"] = {name: _to_safetensors_name(shard) for name, shard in table["weight_map"].items()}
         (folder / "model.safetensors.index.json").write_text(json.dumps(table, indent=2) + "\n", "utf-8")
 
 
-def is_beside(name: str) -> bool:
-    """Whether a file of a `transformers` folder belongs to the model though it is no weight."""
-    return not is_adapter_s(name) and name[0] != "." and any(PurePath(name).match(pattern) for pattern in _BESIDE)
+def is_auxiliary_file(name: str) -> bool:
+    """Return True for a file that a `transformers` model needs besides its weights."""
+    return (
+        not is_adapter_file(name)
+        and name[0] != "."
+        and any(PurePath(name).match(pattern) for pattern in _AUXILIARY_FILES)
+    )
 
 
-def is_adapter_s(name: str) -> bool:
-    """Whether a file is of a LoRA adapter, as PEFT calls them: it lies beside a model and is no part of it."""
+def is_adapter_file(name: str) -> bool:
+    """Return True for a file of a LoRA adapter, named as by PEFT, which a model does not need."""
     return name == ADAPTER or name.startswith("adapter_model.")
 
 
-def link(source: Path, target: Path) -> None:
-    """Safetensors under another name, a copy where the file system has no two names for one file.
+def link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link safetensors, or copy them if the file system has no hard links.
 
-    Everything else is copied: it is small, and people edit it.
+    Other files are always copied: they are small, and people edit them.
     """
     if source.suffix == ".safetensors":
         with suppress(OSError):
@@ -249,6 +250,6 @@ def link(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _safe(name: str) -> str:
+def _to_safetensors_name(name: str) -> str:
     """`pytorch_model-00001-of-00002.bin` → `model-00001-of-00002.safetensors`."""
     return name.replace("pytorch_model", "model").removesuffix(".bin") + ".safetensors"

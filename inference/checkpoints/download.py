@@ -19,13 +19,21 @@ from filelock import FileLock, Timeout
 
 from inference.checkpoints import hub, registry
 from inference.checkpoints.card import Card, Download, load_card, pin_downloads
-from inference.checkpoints.convert import FORMATS, convert, is_adapter_s, is_beside, link, place, settle
+from inference.checkpoints.convert import (
+    FORMATS,
+    convert,
+    install,
+    is_adapter_file,
+    is_auxiliary_file,
+    link_or_copy,
+    resolve_target,
+)
 from inference.checkpoints.detect import detect_architecture
 from inference.checkpoints.hub import Snapshot
 from inference.checkpoints.registry import KINDS, is_installed
 from inference.errors import CheckpointError, InvalidInput, Message
 
-# The weights of a folder of `transformers`, of which the first that are there are taken.
+# Names of weights in a `transformers` repository: only the files of the first matching pattern are downloaded.
 _WEIGHTS = (
     "model.safetensors",
     "model-*-of-*.safetensors",
@@ -71,36 +79,38 @@ class _Part:
         return ((name, self.folder / name) for name in self.names)
 
 
-def pull(root: Path, asked: str, on_progress: OnProgress, family: str = "", name: str = "", keep: bool = False) -> Card:
+def pull(
+    root: Path, repo_or_name: str, on_progress: OnProgress, family: str = "", name: str = "", keep: bool = False
+) -> Card:
     """Download a public model: the one of a shipped card, or any repository `owner/name` of the hub.
 
-    Downloads the dependencies of its card, too. A checkpoint that is installed stays as it is.
+    Downloads the dependencies of its card, too. An installed checkpoint is not changed.
 
-    family: the format, a key of `FORMATS`, of a repository whose files do not tell it; name: of the new folder; keep:
-    keep the downloaded files after the conversion.
+    family: a key of `FORMATS`, needed if the format cannot be detected; name: of the new folder; keep: do not delete
+    the downloaded files after the conversion.
 
     Raises `InvalidInput` for a wrong name, format or repository and while another process pulls the same checkpoint,
     `CheckpointError` for everything that fails on the way.
     """
-    card = _find_card(root, asked)
+    card = _find_card(root, repo_or_name)
     if card is None:
-        return _pull_plan(_plan_repository(root, asked, family, name), on_progress, keep)
-    for each in (*registry.list_dependencies(card), card):
-        if not each.has_files:
-            _pull_plan(_plan_card(each), on_progress, keep)
+        return _pull_plan(_plan_repository(root, repo_or_name, family, name), on_progress, keep)
+    for required in (*registry.list_dependencies(card), card):
+        if not required.has_files:
+            _pull_plan(_plan_card(required), on_progress, keep)
     return load_card(card.folder)
 
 
 def _pull_plan(plan: _Plan, on_progress: OnProgress, keep: bool) -> Card:
-    with hub.explained(plan.id), _acquire_lock(plan):
+    with hub.convert_errors(plan.id), _acquire_lock(plan):
         parts = list(_iterate_parts(plan))
         _download(plan, parts, on_progress)
         on_progress(Message("pull-converting", {"checkpoint": plan.id}))
-        with hub.silence():
-            done = settle(plan.target, lambda folder: _convert(plan, parts, folder), _map_revisions(parts))
+        with hub.force_offline():
+            card = install(plan.target, lambda folder: _convert(plan, parts, folder), _map_revisions(parts))
         if not keep:
             shutil.rmtree(plan.work)
-    return done
+    return card
 
 
 @contextmanager
@@ -119,17 +129,17 @@ def _acquire_lock(plan: _Plan) -> Iterator[None]:
         lock.release()
 
 
-def _find_card(root: Path, asked: str) -> Card | None:
+def _find_card(root: Path, repo_or_name: str) -> Card | None:
     """Return the card for `name`, `kind/name` or the name of its repository; None for another repository."""
-    named = registry.find_cards(root, asked)
-    if any(card.repo == asked for card in named):
-        del named[1:]
-    waiting = [card for card in named if not is_installed(card)]
-    if len(waiting) > 1:
-        raise InvalidInput("pull-ambiguous", name=asked, known=", ".join(card.id for card in waiting))
-    if not named and (asked.count("/") != 1 or asked.partition("/")[0] in KINDS):
-        raise CheckpointError("pull-unknown", name=asked)
-    return next(iter(waiting or named), None)
+    cards = registry.find_cards(root, repo_or_name)
+    if any(card.repo == repo_or_name for card in cards):
+        del cards[1:]
+    missing = [card for card in cards if not is_installed(card)]
+    if len(missing) > 1:
+        raise InvalidInput("pull-ambiguous", name=repo_or_name, known=", ".join(card.id for card in missing))
+    if not cards and (repo_or_name.count("/") != 1 or repo_or_name.partition("/")[0] in KINDS):
+        raise CheckpointError("pull-unknown", name=repo_or_name)
+    return next(iter(missing or cards), None)
 
 
 def _plan_card(card: Card) -> _Plan:
@@ -139,30 +149,28 @@ def _plan_card(card: Card) -> _Plan:
 
 
 def _plan_repository(root: Path, repo: str, family: str, name: str) -> _Plan:
-    """Plan the download of a repository without a shipped card: its newest commit, the format that its files tell.
+    """Plan the download of a repository without a shipped card: its newest commit, in `family` or the detected format.
 
     Raises `InvalidInput` for a format that joins several repositories, and for a repository of another format.
     """
     if family and FORMATS[family].is_joined:
         raise InvalidInput("pull-joined", format=family)
-    snapshot = hub.snapshot(repo)
+    snapshot = hub.get_snapshot(repo)
     family = family or _detect_format(snapshot)
-    target = place(root, FORMATS[family].kind, name or repo.partition("/")[2].lower())
+    target = resolve_target(root, FORMATS[family].kind, name or repo.partition("/")[2].lower())
     if target.exists():
         raise InvalidInput("pull-exists", checkpoint=f"{target.parent.name}/{target.name}", repo=repo)
     patterns = FORMATS[family].weights
-    weights, beside = _choose_files(snapshot, patterns or _WEIGHTS)
+    weights, auxiliary = _choose_files(snapshot, patterns or _WEIGHTS)
     if not weights:
         raise InvalidInput("pull-weightless", repo=repo, format=family, files=", ".join(patterns or _WEIGHTS))
     if patterns and len(weights) > 1:
         raise CheckpointError("import-several", source=repo, files=", ".join(weights))
-    return _Plan(target, family, ({"repo": repo, "revision": "", "files": [*weights, *beside], "folder": ""},))
+    return _Plan(target, family, ({"repo": repo, "revision": "", "files": [*weights, *auxiliary], "folder": ""},))
 
 
 def _detect_format(snapshot: Snapshot) -> str:
-    """Detect the format from the small files of a repository. Raises `InvalidInput` if they do not tell it for
-    certain.
-    """
+    """Detect the format from the configuration files of a repository. Raises `InvalidInput` if they are ambiguous."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (*_CONFIG_FILES, *_CHAT_FILES):
             if name in snapshot.files:
@@ -175,32 +183,28 @@ def _detect_format(snapshot: Snapshot) -> str:
 
 def _choose_files(snapshot: Snapshot, patterns: Sequence[str] = _WEIGHTS) -> tuple[list[str], list[str]]:
     """Return the weights of a repository, those of the first pattern that matches, and the other files they need."""
-    top = [name for name in snapshot.files if "/" not in name and name[0] != "." and not is_adapter_s(name)]
-
-    def match(pattern: str) -> list[str]:
-        return [name for name in top if PurePosixPath(name).match(pattern)]
-
-    weights: list[str] = next(filter(None, map(match, patterns)), [])
-    return weights, list(filter(is_beside, top))
+    names = [name for name in snapshot.files if "/" not in name and name[0] != "." and not is_adapter_file(name)]
+    matches = ([name for name in names if PurePosixPath(name).match(pattern)] for pattern in patterns)
+    return next(filter(None, matches), []), list(filter(is_auxiliary_file, names))
 
 
 def _iterate_parts(plan: _Plan) -> Iterator[_Part]:
     """Yield the parts with commits: the card's pins, the pins of an interrupted pull, or the newest commits."""
     pins = plan.work / "pins.json"
     pinned = _read_pins(pins)
-    for each in plan.download:
-        repo, names = each["repo"], tuple(each["files"])
-        snapshot = hub.snapshot(repo, each["revision"] or pinned.get(repo, ""))
+    for download in plan.download:
+        repo, names = download["repo"], tuple(download["files"])
+        snapshot = hub.get_snapshot(repo, download["revision"] or pinned.get(repo, ""))
         pinned[repo] = snapshot.revision
-        weights, beside = ([], []) if names else _choose_files(snapshot)
-        yield _Part(snapshot, names or (*weights, *beside), plan.work / "source" / each["folder"])
-    fresh = pins.with_suffix(".new")
-    fresh.write_text(json.dumps(pinned), "utf-8")
-    fresh.replace(pins)
+        weights, auxiliary = ([], []) if names else _choose_files(snapshot)
+        yield _Part(snapshot, names or (*weights, *auxiliary), plan.work / "source" / download["folder"])
+    new_pins = pins.with_suffix(".new")
+    new_pins.write_text(json.dumps(pinned), "utf-8")
+    new_pins.replace(pins)
 
 
 def _read_pins(pins: Path) -> dict[str, str]:
-    """Return repository → commit; empty if an interrupted pull wrote none or only a part."""
+    """Return repository → commit of an interrupted pull; empty if it wrote none, or an incomplete file."""
     try:
         return cast("dict[str, str]", json.loads(pins.read_text("utf-8")))
     except (FileNotFoundError, ValueError):
@@ -209,7 +213,7 @@ def _read_pins(pins: Path) -> dict[str, str]:
 
 def _download(plan: _Plan, parts: Sequence[_Part], on_progress: OnProgress) -> None:
     wanted = [(part.snapshot, name, target) for part in parts for name, target in part.targets()]
-    missing = sum(hub.left(*each) for each in wanted)
+    missing = sum(hub.count_missing_bytes(*each) for each in wanted)
     _check_disk_space(plan, missing + _estimate_converted_bytes(parts))
     sources = ", ".join(f"{part.snapshot.repo}@{part.snapshot.revision[:7]}" for part in parts)
     on_progress(Message("pull-begins", {"sources": sources, "count": len(wanted), "megabytes": missing / 1e6}))
@@ -225,8 +229,8 @@ def _remove_stale_files(source: Path, wanted: Collection[Path]) -> None:
 
 
 def _estimate_converted_bytes(parts: Sequence[_Part]) -> int:
-    """Return the bytes that the checkpoint needs beside the originals; safetensors are linked."""
-    files = (part.snapshot.file(name) for part in parts for name in part.names)
+    """Return the bytes that the checkpoint needs besides the downloads; safetensors are hard-linked."""
+    files = (part.snapshot.get_file(name) for part in parts for name in part.names)
     return sum(file.size for file in files if not file.name.endswith(".safetensors"))
 
 
@@ -243,7 +247,7 @@ def _convert(plan: _Plan, parts: Sequence[_Part], folder: Path) -> Card | None:
         for path in (path for path in source.rglob("*") if path.is_file()):
             target = folder / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
-            link(path, target)
+            link_or_copy(path, target)
         return None
     card = convert(plan.format, source, folder)
     planned = replace(card, folder=folder, format=plan.format, download=plan.download)

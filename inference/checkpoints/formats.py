@@ -30,7 +30,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What a `config.json` of `transformers` tells of a checkpoint: its kind, family, format and number of photos."""
+    """The kind, family, format and number of photos of a checkpoint, as its `config.json` tells them."""
 
     kind: str
     family: str

@@ -1,9 +1,8 @@
-"""The model hub: which files a repository has at a commit, and how they come here whole.
+"""List and download the files of a repository on the model hub.
 
-The hub's own client keeps nothing of a file whose download was interrupted, so what has come is kept here, in
-`<file>.part`, and the next try goes on behind it. Whatever the network, the hub or the disk may do wrong becomes one
-`CheckpointError`. It knows no card. The token, where one is needed, is read by the client (`HF_TOKEN`) and shown to
-nobody.
+The hub's own client discards a file whose download is interrupted; this module keeps it as `<file>.part` and resumes.
+Errors of the network, the hub or the disk become one `CheckpointError`. Knows no cards. The client reads the token, if
+one is needed, from `HF_TOKEN`; it is never shown.
 """
 
 from __future__ import annotations
@@ -34,26 +33,23 @@ from huggingface_hub.utils import build_hf_headers, tqdm  # type: ignore[attr-de
 
 from inference.errors import CheckpointError, InvalidInput
 
-_CHUNK = 1 << 20
-_PAUSE = 30  # seconds between lines of progress
+_LOG_INTERVAL = 30  # seconds between lines of progress
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file as the hub describes it: its bytes, and its SHA-256 or, for a small one that git keeps, its git id."""
+    """A file on the hub: its size in bytes, and its SHA-256 or, if it is small and stored in git, its git id."""
 
     name: str
     size: int
     digest: str
     is_large: bool
 
-    def is_whole(self, path: Path) -> bool:
-        """Whether the file at `path` is this one."""
-        found = hashlib.sha256() if self.is_large else hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
+    def matches(self, path: Path) -> bool:
+        """Return True if the file at `path` has this file's digest."""
+        digest = hashlib.sha256() if self.is_large else hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
         with path.open("rb") as file:
-            while data := file.read(_CHUNK):
-                found.update(data)
-        return found.hexdigest() == self.digest
+            return hashlib.file_digest(file, lambda: digest).hexdigest() == self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,55 +60,53 @@ class Snapshot:
     revision: str
     files: Mapping[str, HubFile]
 
-    def file(self, name: str) -> HubFile:
-        """A file by its name. Raises `CheckpointError` where the repository has none such."""
+    def get_file(self, name: str) -> HubFile:
+        """Return a file by its name. Raises `CheckpointError` if the repository does not have it."""
         if name not in self.files:
             raise CheckpointError("hub-file-missing", repo=self.repo, revision=self.revision[:7], file=name)
         return self.files[name]
 
 
-def snapshot(repo: str, revision: str = "") -> Snapshot:
-    """What the repository holds at a commit, or at the newest one. Raises `CheckpointError`."""
-    logging.getLogger("huggingface_hub").setLevel(
-        logging.ERROR
-    )  # what matters comes as an error, in the user's language
-    with explained(repo):
-        info = HfApi().model_info(
-            repo, revision=revision or None, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
-        )
-    files = (_file(each) for each in info.siblings or ())
+def get_snapshot(repo: str, revision: str = "") -> Snapshot:
+    """List the files of a repository at a commit, by default the newest. Raises `CheckpointError`."""
+    # Errors are raised in the user's language, warnings would only repeat them in English.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    timeout = constants.HF_HUB_ETAG_TIMEOUT
+    with convert_errors(repo):
+        info = HfApi().model_info(repo, revision=revision or None, files_metadata=True, timeout=timeout)
+    files = map(_parse_file, info.siblings or ())
     return Snapshot(repo, info.sha or revision, {file.name: file for file in files})
 
 
 def fetch(source: Snapshot, name: str, target: Path) -> None:
-    """Bring a file to `target`, going on behind what an earlier try has left, and compare it with what the hub says.
+    """Download a file to `target`, resume an interrupted download, and compare its digest with the hub's.
 
-    A bar on stderr shows how far it is, or where that is no terminal a line now and then. Raises `CheckpointError`.
+    Shows a progress bar on stderr, or logs a line every 30 s if that is no terminal. Raises `CheckpointError`.
     """
-    file = source.file(name)
-    if target.is_file() and file.is_whole(target):
+    file = source.get_file(name)
+    if target.is_file() and file.matches(target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _part(file, target)
-    with explained(source.repo):
-        _complete(source, file, part)
-    if not file.is_whole(part):
+    part = _get_partial_path(file, target)
+    with convert_errors(source.repo):
+        _resume_download(source, file, part)
+    if not file.matches(part):
         part.unlink()
         raise CheckpointError("hub-damaged", repo=source.repo, file=name)
     part.replace(target)
 
 
-def left(source: Snapshot, name: str, target: Path) -> int:
-    """Bytes of a file that have not come yet."""
-    file = source.file(name)
-    if _size(target) == file.size:
+def count_missing_bytes(source: Snapshot, name: str, target: Path) -> int:
+    """Return the bytes of a file that are still to be downloaded."""
+    file = source.get_file(name)
+    if _get_size(target) == file.size:
         return 0
-    return file.size - _size(_part(file, target))
+    return file.size - _get_size(_get_partial_path(file, target))
 
 
 @contextmanager
-def silence() -> Iterator[None]:
-    """While it lasts, no library asks the hub."""
+def force_offline() -> Iterator[None]:
+    """Keep all libraries from contacting the hub."""
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     try:
@@ -121,50 +115,55 @@ def silence() -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _complete(source: Snapshot, file: HubFile, part: Path) -> None:
-    come = _size(part)
-    if come > file.size:
+def _resume_download(source: Snapshot, file: HubFile, part: Path) -> None:
+    size = _get_size(part)
+    if size > file.size:
         part.unlink()
-        come = 0
-    url = hf_hub_url(source.repo, file.name, revision=source.revision)
+        size = 0
     part.touch()
     with part.open("r+b") as out:
-        out.seek(come)
+        out.seek(size)
         http_get(
-            url,
+            hf_hub_url(source.repo, file.name, revision=source.revision),
             out,
-            resume_size=come,
+            resume_size=size,
             headers=build_hf_headers(),
             expected_size=file.size,
             displayed_filename=file.name,
-            tqdm_class=None if sys.stderr.isatty() else _Lines,
+            tqdm_class=None if sys.stderr.isatty() else _LogProgress,
         )
 
 
-class _Lines(tqdm):
-    """A bar's words as lines of a log."""
+class _LogProgress(tqdm):
+    """A progress bar that logs lines."""
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        more |= {"disable": False, "leave": False, "miniters": 1, "mininterval": _PAUSE, "delay": _PAUSE}
-        super().__init__(*args, **more)  # type: ignore[no-untyped-call]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {
+            "disable": False,
+            "leave": False,
+            "miniters": 1,
+            "mininterval": _LOG_INTERVAL,
+            "delay": _LOG_INTERVAL,
+        }
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Write where it is; `msg` is empty where the bar would be wiped out."""
+        """Write the progress; `msg` is empty when a bar would be cleared."""
         if msg is None:
             sys.stderr.write(f"{self}\n")
 
 
-def _part(file: HubFile, target: Path) -> Path:
-    """Where what has come of a file is kept; another commit's file of the same name goes elsewhere."""
+def _get_partial_path(file: HubFile, target: Path) -> Path:
+    """Return the path of an unfinished download; it differs for another commit's file of the same name."""
     return target.with_name(f"{target.name}.{file.digest[:8]}.part")
 
 
-def _size(path: Path) -> int:
+def _get_size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _file(sibling: RepoSibling) -> HubFile:
-    """A file of the hub's answer. Raises `CheckpointError` for a name that leads out of the folder."""
+def _parse_file(sibling: RepoSibling) -> HubFile:
+    """Parse a file of the hub's response. Raises `CheckpointError` for a path that leads out of the folder."""
     name = sibling.rfilename
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise CheckpointError("hub-file-odd", file=name)
@@ -173,8 +172,8 @@ def _file(sibling: RepoSibling) -> HubFile:
 
 
 @contextmanager
-def explained(repo: str) -> Iterator[None]:
-    """Turn what the client raises into one sentence. The order matters: its errors are built upon each other."""
+def convert_errors(repo: str) -> Iterator[None]:
+    """Convert the client's exceptions into ours. The order matters: some are subclasses of others."""
     try:
         yield
     except HFValidationError as error:
@@ -186,14 +185,14 @@ def explained(repo: str) -> Iterator[None]:
     except RevisionNotFoundError as error:
         raise CheckpointError("hub-revision-missing", repo=repo) from error
     except HfHubHTTPError as error:
-        raise _refusal(repo, error.response.status_code) from error
+        raise _build_status_error(repo, error.response.status_code) from error
     except (httpx2.HTTPError, OfflineModeIsEnabled) as error:
         raise CheckpointError("hub-unreachable", address=constants.ENDPOINT) from error
     except OSError as error:
-        raise _trouble(repo, error) from error
+        raise _build_os_error(repo, error) from error
 
 
-def _refusal(repo: str, status: int) -> CheckpointError:
+def _build_status_error(repo: str, status: int) -> CheckpointError:
     if status == 401:
         return CheckpointError("hub-token")
     if status == 403:
@@ -201,9 +200,9 @@ def _refusal(repo: str, status: int) -> CheckpointError:
     return CheckpointError("hub-failed", repo=repo, status=status)
 
 
-def _trouble(repo: str, error: OSError) -> CheckpointError:
+def _build_os_error(repo: str, error: OSError) -> CheckpointError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CheckpointError("disk-full")
-    if error.errno is None:  # the client's own: fewer or more bytes came than were announced
+    if error.errno is None:  # raised by the client: fewer or more bytes arrived than announced
         return CheckpointError("hub-cut", repo=repo)
     return CheckpointError("hub-unwritten", file=str(error.filename or repo))

@@ -98,7 +98,7 @@ def check_hashes(card: Card) -> None:
 
     A process hashes an unchanged file only once.
     """
-    _compare(card, lambda path: _cached_sha256(path, path.stat().st_size, path.stat().st_mtime_ns))
+    _compare(card, lambda path: _compute_cached_sha256(path, path.stat().st_size, path.stat().st_mtime_ns))
 
 
 def verify(card: Card) -> None:
@@ -154,5 +154,5 @@ def _compare(card: Card, sha256: Callable[[Path], str]) -> None:
 
 
 @cache
-def _cached_sha256(path: Path, size: int, mtime_ns: int) -> str:
+def _compute_cached_sha256(path: Path, size: int, mtime_ns: int) -> str:
     return compute_sha256(path)

@@ -1,8 +1,8 @@
-"""The weights of a TorchScript archive, without its program.
+"""Load the weights of a TorchScript archive without its program.
 
 Such an archive is a zip: `data.pkl` describes the modules, `data/N` are the bytes of the tensors, `code/` is the
-program. Only the first two are read, and of the pickle nothing but tensors and the places where they hang: whatever
-else it names is refused. OpenAI's own files of CLIP are such archives.
+program. Only the first two are read, and of the pickle only modules and tensors: any other class is refused. OpenAI
+published CLIP as such archives.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ _STORAGES: Final = {
 
 
 class _Module:
-    """A module of the program: its attributes alone."""
+    """A module of the program, reduced to its attributes."""
 
 
-def is_program(path: Path) -> bool:
-    """Whether a file is a TorchScript archive and no plain pickle of tensors."""
-    return zipfile.is_zipfile(path) and bool(_entries(path, "constants.pkl"))
+def is_torchscript(path: Path) -> bool:
+    """Return True for a TorchScript archive, False for a plain pickle of tensors."""
+    return zipfile.is_zipfile(path) and bool(_find_entries(path, "constants.pkl"))
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a TorchScript archive by their names in its state dict.
+def load_state_dict(path: Path) -> dict[str, Tensor]:
+    """Load the state dict of a TorchScript archive; shapes and dtypes are the archive's.
 
-    Raises `pickle.UnpicklingError` for an archive that holds more than modules, tensors and plain values, and for one
-    whose tensors would be larger than it is.
+    Raises `pickle.UnpicklingError` if the archive contains more than modules, tensors and plain values, and if a
+    tensor is larger than its storage.
     """
-    (described,) = _entries(path, "data.pkl")
-    with zipfile.ZipFile(path) as archive, archive.open(described) as file:
-        top = _Reader(file, archive, described.removesuffix(".pkl")).load()
-    return dict(_tensors(top, ""))
+    (entry,) = _find_entries(path, "data.pkl")
+    with zipfile.ZipFile(path) as archive, archive.open(entry) as file:
+        root = _Unpickler(file, archive, entry.removesuffix(".pkl")).load()
+    return dict(_iterate_tensors(root, ""))
 
 
-class _Reader(pickle.Unpickler):
-    """Knows modules, tensors and lists of plain values, and nothing else that could be called."""
+class _Unpickler(pickle.Unpickler):
+    """Unpickles modules, tensors and lists of plain values, and refuses every other class or function."""
 
     def __init__(self, file: Any, archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(file)
@@ -64,12 +64,12 @@ class _Reader(pickle.Unpickler):
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _tensor
+            return _rebuild_tensor
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if module == "torch.jit._pickle":
-            return _values
-        raise pickle.UnpicklingError(f"{module}.{name} is nothing that a state dict holds")
+            return _drop_type
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong in a state dict")
 
     def persistent_load(self, pid: Any) -> Tensor:
         """("storage", type, number, device, length) → (length,)."""
@@ -83,29 +83,29 @@ class _Reader(pickle.Unpickler):
             return torch.zeros(0, dtype=dtype)
         entry = self._archive.getinfo(f"{self._folder}/{number}")
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != length * dtype.itemsize:
-            raise pickle.UnpicklingError(f"storage {number} does not lie there as {length} numbers of {dtype}")
+            raise pickle.UnpicklingError(f"storage {number} does not contain {length} values of {dtype}")
         return torch.frombuffer(bytearray(self._archive.read(entry)), dtype=dtype)
 
 
-def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Tensor:
+def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Tensor:
     if math.prod(size) > storage.numel():
-        raise pickle.UnpicklingError(f"a tensor of {size} is larger than its storage of {storage.numel()} numbers")
+        raise pickle.UnpicklingError(f"a tensor of {size} is larger than its storage of {storage.numel()} values")
     return storage.as_strided(size, stride, offset)
 
 
-def _values(values: object, *_: object) -> object:
-    """A list of numbers or of tensors with the tag of its type, which is of no use here."""
+def _drop_type(values: object, *_: object) -> object:
+    """Return a list of numbers or tensors without the tag of its type."""
     return values
 
 
-def _tensors(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
+def _iterate_tensors(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
     for name, attribute in vars(module).items():
         if isinstance(attribute, Tensor):
             yield prefix + name, attribute
         elif isinstance(attribute, _Module):
-            yield from _tensors(attribute, f"{prefix}{name}.")
+            yield from _iterate_tensors(attribute, f"{prefix}{name}.")
 
 
-def _entries(path: Path, name: str) -> list[str]:
+def _find_entries(path: Path, name: str) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         return [entry for entry in archive.namelist() if entry.count("/") == 1 and entry.endswith(f"/{name}")]

@@ -1,8 +1,8 @@
-"""YouTokenToMe's `bpe.model` as a file of `tokenizers`: the same ids, without the package.
+"""Convert YouTokenToMe's `bpe.model` into a tokenizer of `tokenizers` with the same ids, without the package.
 
-The file is text: how many characters and rules there are; a code point and its id a line; the ids of a rule's left
-side, its right side and the result a line, the first rule first; last the ids of <UNK>, <PAD>, <BOS> and <EOS>, -1 for
-one that the model does without. Format and algorithm: VKCOM/YouTokenToMe at f4162d8, `utils.cpp` and `bpe.cpp`.
+The file is text: the numbers of characters and of merges; a code point and its id a line; the ids of a merge's left
+side, right side and result a line, by rank; last the ids of <UNK>, <PAD>, <BOS> and <EOS>, -1 for one that the model
+does not have. Format and algorithm: VKCOM/YouTokenToMe at f4162d8, `utils.cpp` and `bpe.cpp`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from inference.errors import CheckpointError
 
 UNK, PAD, BOS, EOS = "<UNK>", "<PAD>", "<BOS>", "<EOS>"
 
-# What ends a word: white space of ASCII alone, and the sign that words begin with. A no-break space is a letter.
 _WORD_START: Final = "\u2581"
-_GAP: Final = Regex(rf"[\t\n\x0b\x0c\r {_WORD_START}]+")
+# Only ASCII white space and the sign that begins a word end one: the package treats a no-break space as a letter.
+_WORD_BREAK: Final = Regex(rf"[\t\n\x0b\x0c\r {_WORD_START}]+")
 
 
-def read(path: Path) -> Tokenizer:
-    """The tokenizer of a `bpe.model`: the ids that the package gives with `bos=False, eos=False`.
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Load a `bpe.model` as a tokenizer with the ids that the package gives for `bos=False, eos=False`.
 
-    A run of characters that it does not know becomes one <UNK>, letters keep their case, and a special token's name
-    in a text is text. Decoding gives the package's text too, <UNK> and all: leave out the ids that must not be seen.
-    Raises `CheckpointError` where two ids stand for one string, ValueError for what is no such file.
+    A run of unknown characters becomes one <UNK>, letters keep their case, and the name of a special token in a text
+    is text. Decoding returns the package's text with <UNK> and other special tokens; remove their ids first. Raises
+    `CheckpointError` if two ids stand for one string, `ValueError` for any other file.
     """
-    pieces, rules, special = _read(path)
+    pieces, rules, special = _parse(path)
     vocabulary: dict[str, int] = {}
     for number, piece in (pieces | special).items():
         if vocabulary.setdefault(piece, number) != number:
@@ -36,33 +36,29 @@ def read(path: Path) -> Tokenizer:
     merges = [(pieces[left], pieces[right]) for left, right in rules]
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token=UNK, fuse_unk=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(_GAP, "removed"), pre_tokenizers.Metaspace(_WORD_START, "always")]
+        [pre_tokenizers.Split(_WORD_BREAK, "removed"), pre_tokenizers.Metaspace(_WORD_START, "always")]
     )
     tokenizer.decoder = decoders.Metaspace(_WORD_START, "always")
     return tokenizer
 
 
-def frame(tokenizer: Tokenizer, *, lowercase: bool) -> None:
-    """Put <BOS> and <EOS> around each text, which is first put into lower case where `lowercase` says so."""
-    ends = [(name, tokenizer.token_to_id(name)) for name in (BOS, EOS)]
-    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A {EOS}", special_tokens=ends)
+def add_bos_eos(tokenizer: Tokenizer, *, lowercase: bool) -> None:
+    """Add <BOS> and <EOS> to each text. lowercase: encode texts in lower case."""
+    special = [(name, tokenizer.token_to_id(name)) for name in (BOS, EOS)]
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A {EOS}", special_tokens=special)
     if lowercase:
         tokenizer.normalizer = normalizers.Lowercase()
 
 
-def _read(path: Path) -> tuple[dict[int, str], list[tuple[int, int]], dict[int, str]]:
-    """Id → string, the two sides of each rule by rank, and the special tokens' id → name."""
-    numbers = [int(number) for number in path.read_text("ascii").split()]
-    characters, merges = 2 + 2 * numbers[0], 3 * numbers[1]
-    letters, sides, last = (
-        numbers[2:characters],
-        numbers[characters : characters + merges],
-        numbers[characters + merges :],
-    )
-    special = {number: name for name, number in zip((UNK, PAD, BOS, EOS), last, strict=True) if number >= 0}
-    pieces = {number: chr(letter) for letter, number in zip(letters[::2], letters[1::2], strict=True)}
-    for left, right, result in zip(sides[::3], sides[1::3], sides[2::3], strict=True):
+def _parse(path: Path) -> tuple[dict[int, str], list[tuple[int, int]], dict[int, str]]:
+    """Return id → string, the ids of both sides of each merge by rank, and id → name of the special tokens."""
+    n_characters, n_merges, *numbers = map(int, path.read_text("ascii").split())
+    characters, numbers = numbers[: 2 * n_characters], numbers[2 * n_characters :]
+    merges, ends = numbers[: 3 * n_merges], numbers[3 * n_merges :]
+    special = {number: name for name, number in zip((UNK, PAD, BOS, EOS), ends, strict=True) if number >= 0}
+    pieces = {number: chr(point) for point, number in zip(characters[::2], characters[1::2], strict=True)}
+    for left, right, result in zip(merges[::3], merges[1::3], merges[2::3], strict=True):
         pieces[result] = pieces[left] + pieces[right]
-    if len(pieces | special) != numbers[0] + numbers[1] + len(special):
-        raise ValueError(f"{path}: an id stands twice")
-    return pieces, list(zip(sides[::3], sides[1::3], strict=True)), special
+    if len(pieces | special) != n_characters + n_merges + len(special):
+        raise ValueError(f"{path}: duplicate ids")
+    return pieces, list(zip(merges[::3], merges[1::3], strict=True)), special

@@ -19,8 +19,8 @@ from transformers import AutoConfig, CLIPConfig, CLIPTokenizer, PretrainedConfig
 
 from inference.checkpoints import torchscript, weights, youtokentome
 from inference.checkpoints.card import Card
-from inference.checkpoints.convert import only_file
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.convert import find_single_file
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.clip.architectures import build_config, build_ruclip_config, read_openclip_sizes
 from inference.clip.openai_weights import infer_sizes, rename_weights
 
@@ -34,9 +34,9 @@ _BILINEAR, _BICUBIC = 2, 3  # `PIL.Image.Resampling`
 def convert_ruclip(source: Path, folder: Path) -> Card:
     """Convert a published ruCLIP folder: `config.json`, `bpe.model`, `pytorch_model.bin`. Return its card."""
     sizes = json.loads((source / "config.json").read_text("utf-8"))
-    state = cast("dict[str, Tensor]", weights.read_pickle(source / "pytorch_model.bin"))
-    tokenizer = youtokentome.read(source / "bpe.model")
-    youtokentome.frame(tokenizer, lowercase=True)
+    state = cast("dict[str, Tensor]", weights.load_pickle(source / "pytorch_model.bin"))
+    tokenizer = youtokentome.load_tokenizer(source / "bpe.model")
+    youtokentome.add_bos_eos(tokenizer, lowercase=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     # torchvision's RandomResizedCrop with fixed scale and ratio, as ruCLIP uses it.
     preprocessor = _build_preprocessor_config(
@@ -56,7 +56,7 @@ def convert_openai(source: Path, folder: Path) -> Card:
     openclip_config = source / "open_clip_config.json"
     published = json.loads(openclip_config.read_text("utf-8")) if openclip_config.is_file() else {}
     sizes = read_openclip_sizes(published["model_cfg"]) if published else infer_sizes(state)
-    tokenizer = read_tokenizer(source, CLIPTokenizer, sizes["vocab_size"])
+    tokenizer = load_tokenizer(source, CLIPTokenizer, sizes["vocab_size"])
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     edge = _square(sizes["image_resolution"])
     fit = {"size": {"shortest_edge": edge["height"]}, "crop_size": edge, "do_center_crop": True, "resample": _BICUBIC}
@@ -73,23 +73,25 @@ def convert_transformers(source: Path, folder: Path) -> Card:
     config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     if config.model_type not in ("clip", "siglip"):
         raise ValueError(f"{source}: a {config.model_type} is no dual encoder that is known here")
-    state = {name: weight for name, weight in weights.published(source).items() if not name.endswith("position_ids")}
+    state = {
+        name: weight for name, weight in weights.load_published(source).items() if not name.endswith("position_ids")
+    }
     _load_tokenizer(source, config).save(str(folder / "tokenizer.json"))
     shutil.copyfile(source / PREPROCESSOR, folder / PREPROCESSOR)
     config.save_pretrained(folder)
-    weights.save(state, folder / "model.safetensors")
+    weights.save_tensors(state, folder / "model.safetensors")
     return Card(folder=folder, family=config.model_type, version="1", languages=("en",))
 
 
 def _load_state_dict(source: Path) -> dict[str, Tensor]:
     """Load the weights of a folder: safetensors, TorchScript or a pickle."""
-    state_dict = weights.read(source)
+    state_dict = weights.load_tensors(source)
     if state_dict:
         return state_dict
-    path = only_file(source, "*.pt", "*.bin")
-    if torchscript.is_program(path):
-        return torchscript.read(path)
-    checkpoint = weights.read_pickle(path)
+    path = find_single_file(source, "*.pt", "*.bin")
+    if torchscript.is_torchscript(path):
+        return torchscript.load_state_dict(path)
+    checkpoint = weights.load_pickle(path)
     return cast("dict[str, Tensor]", checkpoint.get("state_dict", checkpoint))
 
 
@@ -100,7 +102,7 @@ def _load_tokenizer(source: Path, config: PretrainedConfig) -> Tokenizer:
     elif config.model_type == "siglip":  # `transformers` cannot convert its SentencePiece file
         raise FileNotFoundError(path)
     else:
-        tokenizer = read_tokenizer(source).backend_tokenizer
+        tokenizer = load_tokenizer(source).backend_tokenizer
     if config.model_type == "siglip":
         _configure_siglip(tokenizer, source)
     return tokenizer
@@ -129,4 +131,4 @@ def _square(edge: int) -> dict[str, int]:
 def _save(folder: Path, config: CLIPConfig, state: dict[str, Tensor], preprocessor: Mapping[str, object]) -> None:
     config.save_pretrained(folder)
     (folder / PREPROCESSOR).write_text(json.dumps(preprocessor, indent=2) + "\n", "utf-8")
-    weights.save(state, folder / "model.safetensors")
+    weights.save_tensors(state, folder / "model.safetensors")

@@ -22,8 +22,8 @@ from transformers import (
 
 from inference.checkpoints import weights
 from inference.checkpoints.card import Card
-from inference.checkpoints.convert import only_file
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.convert import find_single_file
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.moderation.texts import FAMILY
 
 MAX_TOKENS = 512  # context length of the published classifiers
@@ -31,7 +31,7 @@ MAX_TOKENS = 512  # context length of the published classifiers
 
 def convert_detoxify(source: Path, folder: Path) -> Card:
     """Convert a folder with one Lightning `.ckpt` of detoxify, and `config.json` and tokenizer of its base model."""
-    checkpoint = cast(dict[str, Any], weights.read_pickle(only_file(source, "*.ckpt")))
+    checkpoint = cast(dict[str, Any], weights.load_pickle(find_single_file(source, "*.ckpt")))
     config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     labels = checkpoint["config"]["dataset"]["args"]["classes"]
     config.id2label, config.label2id = dict(enumerate(labels)), {label: index for index, label in enumerate(labels)}
@@ -42,7 +42,7 @@ def convert_rubert(source: Path, folder: Path) -> Card:
     """Convert a folder of `cointegrated/rubert-tiny-toxicity` as it is published."""
     config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     name = "cointegrated/rubert-tiny-toxicity"
-    return _save_checkpoint(source, folder, config, weights.published(source), "not-harmless", name)
+    return _save_checkpoint(source, folder, config, weights.load_published(source), "not-harmless", name)
 
 
 def build(config: Mapping[str, Any]) -> PreTrainedModel:
@@ -78,8 +78,8 @@ def _save_checkpoint(
     source: Path, folder: Path, config: PretrainedConfig, state: Mapping[str, Tensor], risk: str, name: str
 ) -> Card:
     config.save_pretrained(folder)
-    weights.save(_select_weights(config, state), folder / "model.safetensors")
-    tokenizer = read_tokenizer(source, rows=config.vocab_size)
+    weights.save_tensors(_select_weights(config, state), folder / "model.safetensors")
+    tokenizer = load_tokenizer(source, vocab_size=config.vocab_size)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     max_tokens = min(MAX_TOKENS, tokenizer.model_max_length, config.max_position_embeddings)
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": max_tokens}) + "\n", "utf-8")

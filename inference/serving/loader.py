@@ -202,10 +202,10 @@ def _count_parameters(card: Card) -> int:
     """Return the number of parameters in the card's files. Raises `CheckpointError` for unreadable headers."""
     for name in card.adapters:
         try:
-            weights.count(card.folder / name)
+            weights.count_parameters(card.folder / name)
         except Exception as error:
             raise CheckpointError("adapter-unfit", checkpoint=card.id, adapter=name) from error
-    return _load_folder(card, weights.count)
+    return _load_folder(card, weights.count_parameters)
 
 
 def _count_linear_parameters(folder: Path) -> int:
@@ -215,7 +215,7 @@ def _count_linear_parameters(folder: Path) -> int:
     """
     return sum(
         math.prod(shape)
-        for name, shape in weights.shapes(folder)
+        for name, shape in weights.read_shapes(folder)
         if len(shape) == 2 and name.endswith(".weight") and not any(part in name for part in _VOCABULARY_LAYERS)
     )
 
@@ -226,7 +226,7 @@ def _estimate_published_weights(card: Card, parameters: int) -> int:
     if family and card.adapters and family.merge_dtype == "float32":
         return parameters * _FLOAT32_BYTES
     is_published = bool(card.adapters) or (family is not None and family.loads_published_dtype)
-    return _load_folder(card, weights.size) if is_published else 0
+    return _load_folder(card, weights.compute_size) if is_published else 0
 
 
 def _check_memory(card: Card, size: int, available: int) -> None:

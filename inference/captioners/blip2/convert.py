@@ -19,8 +19,8 @@ from inference.captioners.blip2.model import LANGUAGE, PROJECTION, infer_embeddi
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.convert import link
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.convert import link_or_copy
+from inference.checkpoints.tokenizers import load_tokenizer
 
 SEED: Final = 0  # of an untrained projection: conversion stays reproducible
 MAX_PHOTOS: Final = 10
@@ -41,10 +41,10 @@ def convert(source: Path, folder: Path) -> Card:
     Accepts safetensors or `pytorch_model*.bin`, in one file or in shards, configurations with and without
     `image_token_index`, and tokenizers of any age, which are saved as `tokenizer.json`.
     """
-    tokenizer = read_tokenizer(source)
+    tokenizer = load_tokenizer(source)
     tokenizer.save_pretrained(folder)
     for name in (_CONFIG, _PIXELS):
-        link(source / name, folder / name)
+        link_or_copy(source / name, folder / name)
     _convert_shards(source, folder, "model", lambda name: name)
     return _build_card(folder, generation=_find_stop_string(_read_json(source / _CONFIG)["text_config"], tokenizer))
 
@@ -60,13 +60,13 @@ def convert_swap(source: Path, folder: Path) -> Card:
     language = _read_language_config(source / "language")
     config = _read_json(source / "blip2" / _CONFIG) | {"text_config": language, "image_token_index": None}
     (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-    link(source / "blip2" / _PIXELS, folder / _PIXELS)
-    read_tokenizer(source / "language").save_pretrained(folder)
+    link_or_copy(source / "blip2" / _PIXELS, folder / _PIXELS)
+    load_tokenizer(source / "language").save_pretrained(folder)
     tuned = _load_tuned_weights(source / "tuned")
     fits = _projection_width(tuned, source / "blip2") == infer_embedding_width(language)
     if not fits:
         tuned |= _init_projection(config)
-    weights.save(tuned, folder / "instead.safetensors")
+    weights.save_tensors(tuned, folder / "instead.safetensors")
     _convert_shards(
         source / "blip2", folder, "blip2", lambda name: None if name.startswith(LANGUAGE) or name in tuned else name
     )
@@ -75,7 +75,7 @@ def convert_swap(source: Path, folder: Path) -> Card:
 
 
 def _build_card(folder: Path, **more: Any) -> Card:
-    parameters = weights.count(folder)
+    parameters = weights.count_parameters(folder)
     return Card(folder=folder, family="blip2", version="1", max_photos=MAX_PHOTOS, parameters=parameters, **more)
 
 
@@ -105,9 +105,9 @@ def _find_stop_string(language: Mapping[str, Any], tokenizer: PreTrainedTokenize
 def _convert_shards(source: Path, folder: Path, name: str, rename: Rename) -> None:
     """Save each weights file as `<name>-<number>.safetensors`, without the tensors for which `rename` returns None."""
     for number, tensors in enumerate(_iterate_shards(source), 1):
-        kept = {new: tensor for old, tensor in weights.once(tensors).items() if (new := rename(old)) is not None}
+        kept = {new: tensor for old, tensor in weights.drop_tied(tensors).items() if (new := rename(old)) is not None}
         if kept:
-            weights.save(kept, folder / f"{name}-{number}.safetensors")
+            weights.save_tensors(kept, folder / f"{name}-{number}.safetensors")
 
 
 def _iterate_shards(source: Path) -> Iterator[dict[str, Tensor]]:
@@ -123,7 +123,7 @@ def _iterate_shards(source: Path) -> Iterator[dict[str, Tensor]]:
     named = {name for path in indices for name in _read_json(path)["weight_map"].values()}
     for path in (path for path in paths if not named or path.name in named):
         if path.suffix == ".bin":
-            yield cast("dict[str, Tensor]", weights.read_pickle(path))
+            yield cast("dict[str, Tensor]", weights.load_pickle(path))
             continue
         with safe_open(path, "pt") as file:
             yield {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -137,9 +137,9 @@ def _load_tuned_weights(source: Path) -> dict[str, Tensor]:
     paths = [path for suffix in ("ckpt", "pt", "bin") for path in sorted(source.glob(f"*.{suffix}"))]
     tensors: dict[str, Tensor] = {}
     for path in paths:
-        state = weights.read_pickle(path)
+        state = weights.load_pickle(path)
         state = cast("dict[str, object]", state.get("state_dict", state))
-        tensors |= {name.removeprefix(_LIGHTNING): each for name, each in weights.only_tensors(state).items()}
+        tensors |= {name.removeprefix(_LIGHTNING): each for name, each in weights.filter_tensors(state).items()}
     if any(name.startswith(LANGUAGE) for name in tensors):
         raise ValueError(f"{source}: holds weights of the language model, which belong into language/ or {_ADAPTER}/")
     return tensors

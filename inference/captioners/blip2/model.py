@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from inference.captioners.parts import cast, filled
+from inference.captioners.parts import cast_parameters, load_from_state_dict
 from inference.checkpoints import weights
 
 LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
@@ -119,14 +119,14 @@ def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
     dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` naming the missing weights.
     """
     config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
-    tensors, below = weights.read(folder), weights.below
+    tensors, below = weights.load_tensors(folder), weights.select_prefix
     with torch.device("meta"):
         language = type(auto_class_for(config.text_config).from_config(config.text_config, trust_remote_code=False))
     model = Blip2(
-        filled(Blip2VisionModel, config.vision_config, below(VISION, tensors), dtype),
-        filled(Blip2QFormerModel, config.qformer_config, below(QFORMER, tensors), dtype),
+        load_from_state_dict(Blip2VisionModel, config.vision_config, below(VISION, tensors), dtype),
+        load_from_state_dict(Blip2QFormerModel, config.qformer_config, below(QFORMER, tensors), dtype),
         config.num_query_tokens,
-        filled(language, config.text_config, below(LANGUAGE, tensors), dtype),
+        load_from_state_dict(language, config.text_config, below(LANGUAGE, tensors), dtype),
     )
     if isinstance(dtype, torch.dtype):
         tensors = {name: tensor.to(dtype) for name, tensor in tensors.items() if _is_own(name)}
@@ -140,7 +140,7 @@ def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
 def cast_parts(model: Blip2, dtype: torch.dtype) -> None:
     """Cast the weights in place, each part as its class requires."""
     for part in model.children():
-        cast(part, dtype)
+        cast_parameters(part, dtype)
     for weight in model.parameters(recurse=False):
         weight.data = weight.data.to(dtype)
 

@@ -24,7 +24,7 @@ from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.prompts import build_request
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer, generate
-from inference.captioners.parts import FEWEST_WORDS, cast, enough, thumbnail
+from inference.captioners.parts import MIN_PROMPT_TOKENS, cast_parameters, check_prompt_budget, make_thumbnail
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
@@ -65,7 +65,9 @@ class ChatCaptioner:
         self._writer = Writer(processor.tokenizer, generation)
         self._eos_token_ids = model.generation_config.eos_token_id
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self._max_prompt_tokens = enough(card, positions - generation.max_new_tokens) if positions else sys.maxsize
+        self._max_prompt_tokens = (
+            check_prompt_budget(card, positions - generation.max_new_tokens) if positions else sys.maxsize
+        )
         self.max_photos = self._count_photos(card.max_photos)
 
     @classmethod
@@ -89,7 +91,7 @@ class ChatCaptioner:
         )
         model = merge_adapters(model, card)
         if not quantization:
-            cast(model, device.dtype)
+            cast_parameters(model, device.dtype)
             model.to(device.name)
         return cls(model, load_processor(card.folder), settings, generation, card)
 
@@ -129,7 +131,7 @@ class ChatCaptioner:
         blank = Image.new("RGB", (self._settings.photo_edge,) * 2)
         features = ImageFeatures(torch.zeros(0, 0), torch.zeros(0, 0, 0))
         candidates = (Prompt((blank,) * photos, features, "", "<VARIATIVE>") for photos in range(limit, 0, -1))
-        available = self._max_prompt_tokens - FEWEST_WORDS
+        available = self._max_prompt_tokens - MIN_PROMPT_TOKENS
         return next(
             (len(each.images) for each in candidates if _count_tokens(self._tokenize([each]))[0] <= available), 0
         )
@@ -148,7 +150,7 @@ class ChatCaptioner:
 
     def _build_messages(self, prompt: Prompt) -> list[dict[str, Any]]:
         """Return a conversation of one user turn, photos first; not every template has a system role."""
-        images = [thumbnail(image, self._settings.photo_edge, Image.Resampling.BICUBIC) for image in prompt.images]
+        images = [make_thumbnail(image, self._settings.photo_edge, Image.Resampling.BICUBIC) for image in prompt.images]
         photos: list[dict[str, Any]] = [{"type": "image", "image": image} for image in images]
         return [{"role": "user", "content": [*photos, {"type": "text", "text": build_request(prompt)}]}]
 

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from transformers import AutoConfig, AutoImageProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 
 # Tiling cuts a photo into a dozen tiles or more, each of which costs as many tokens as a photo.
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
@@ -29,7 +29,7 @@ def load_processor(folder: Path) -> ProcessorMixin:
     """
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     processor_class: Any = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(folder, **local))]
-    tokenizer, images = read_tokenizer(folder), AutoImageProcessor.from_pretrained(folder, **local)
+    tokenizer, images = load_tokenizer(folder), AutoImageProcessor.from_pretrained(folder, **local)
     loaded = {"tokenizer": tokenizer, "image_processor": images}
     stored, _ = processor_class.get_processor_dict(folder, local_files_only=True)
     processor: Any = _without_video(processor_class).from_args_and_dict(

@@ -20,12 +20,12 @@ from inference.captioners.clipcap.model import ClipCap, build
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
-from inference.captioners.parts import FEWEST_WORDS, enough, thumbnail
+from inference.captioners.parts import MIN_PROMPT_TOKENS, check_prompt_budget, make_thumbnail
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
-from inference.checkpoints.tokenizers import read_tokenizer
-from inference.checkpoints.weights import read
+from inference.checkpoints.tokenizers import load_tokenizer
+from inference.checkpoints.weights import load_tensors
 from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.errors import CheckpointError
@@ -59,8 +59,8 @@ class ClipCapCaptioner:
         self._device = device
         self._settings = parse_settings(Settings, card)
         max_tokens = model.language.config.n_positions - writer.settings.max_new_tokens
-        self._max_prompt_tokens = enough(card, max_tokens, model.config.length + FEWEST_WORDS)
-        self.max_photos = min(card.max_photos, (self._max_prompt_tokens - FEWEST_WORDS) // model.config.length)
+        self._max_prompt_tokens = check_prompt_budget(card, max_tokens, model.config.length + MIN_PROMPT_TOKENS)
+        self.max_photos = min(card.max_photos, (self._max_prompt_tokens - MIN_PROMPT_TOKENS) // model.config.length)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> ClipCapCaptioner:
@@ -76,7 +76,7 @@ class ClipCapCaptioner:
             raise CheckpointError(
                 "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
             )
-        writer = Writer(read_tokenizer(card.folder), GenerationSettings.from_card(card))
+        writer = Writer(load_tokenizer(card.folder), GenerationSettings.from_card(card))
         return cls(model, writer, clip, context.device, card)
 
     @torch.inference_mode()
@@ -98,7 +98,7 @@ class ClipCapCaptioner:
         """Encode RGB images as prefixes, (photos, length, width)."""
         edge = self._settings.thumbnail
         if edge:
-            images = [thumbnail(image, edge, Image.Resampling.LANCZOS) for image in images]
+            images = [make_thumbnail(image, edge, Image.Resampling.LANCZOS) for image in images]
         vectors = self._clip.project_images(images)
         if self._settings.normalize:
             vectors = functional.normalize(vectors, dim=-1)
@@ -111,15 +111,15 @@ class ClipCapCaptioner:
             ids = self._writer.encode_prompt(prompt, max_tokens, self._settings.prompt)
         else:
             ids = []  # as in training: the caption directly follows the photo
-        vocab_size = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
-        return torch.cat((prefixes.flatten(0, 1), vocab_size))
+        text = self._model.embed(torch.tensor(ids, dtype=torch.long, device=self._device.name))
+        return torch.cat((prefixes.flatten(0, 1), text))
 
 
 def read_model(card: Card) -> ClipCap:
     """Load a checkpoint folder's model and merge its adapters. Raises `ValueError` for weights that do not fit."""
     with torch.device("meta"):
         model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
-    missing, unexpected = model.load_state_dict(read(card.folder), strict=False, assign=True)
+    missing, unexpected = model.load_state_dict(load_tensors(card.folder), strict=False, assign=True)
     model.language.tie_weights()
     tied = {"language.lm_head.weight"} if model.language.config.tie_word_embeddings else set()
     if unexpected or set(missing) - tied:

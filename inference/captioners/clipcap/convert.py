@@ -19,8 +19,8 @@ from transformers import GPT2Tokenizer, PreTrainedTokenizerBase
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
 from inference.checkpoints import weights
 from inference.checkpoints.card import Card
-from inference.checkpoints.convert import only_file
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.convert import find_single_file
+from inference.checkpoints.tokenizers import load_tokenizer
 
 HEAD_WIDTH: Final = 64  # of OpenAI's models and most others; shapes do not show it
 HEADS: Final = {1536: 16}  # width → number of heads: those of ruGPT-3 large are wider
@@ -48,16 +48,16 @@ def convert(source: Path, folder: Path) -> Card:
 
     The language model's own `config.json`, where it lies beside the `.pt`, gives the number of heads and the end token.
     Otherwise heads are as wide as in the published models, and the tokenizer's end token is used. Raises what
-    `only_file` raises, and `ValueError` for a tokenizer with more tokens than the model has embeddings.
+    `find_single_file` raises, and `ValueError` for a tokenizer with more tokens than the model has embeddings.
     """
-    path = source if source.is_file() else only_file(source, "*.pt")
-    state = weights.only_tensors(weights.read_pickle(path))
+    path = source if source.is_file() else find_single_file(source, "*.pt")
+    state = weights.filter_tensors(weights.load_pickle(path))
     config_path = path.parent / "config.json"
     published = json.loads(config_path.read_text("utf-8")) if config_path.is_file() else {}
     language = _infer_language_config(state, published)
     config = {"model_type": MODEL_TYPE, "mapper": asdict(infer_mapper_config(state)), "language": language}
     state_dict = {_rename(name): tensor for name, tensor in state.items() if not _is_dropped(name, language)}
-    weights.save(state_dict, folder / "model.safetensors")
+    weights.save_tensors(state_dict, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     _build_tokenizer(path.parent, published, language["vocab_size"]).save_pretrained(folder)
     parameters = sum(tensor.numel() for tensor in state_dict.values())
@@ -104,9 +104,9 @@ def _build_tokenizer(folder: Path, published: Mapping[str, Any], vocab_size: int
     ids = {name: published.get(f"{name}_id") for name in ("eos_token", "pad_token")}
     if ids["eos_token"] is not None:
         ids |= dict.fromkeys(("bos_token", "unk_token"), ids["eos_token"])  # unused, but must exist in the vocabulary
-    to_token = read_tokenizer(folder, GPT2Tokenizer).convert_ids_to_tokens
+    to_token = load_tokenizer(folder, GPT2Tokenizer).convert_ids_to_tokens
     names = {name: to_token(number) for name, number in ids.items() if number is not None}
-    return read_tokenizer(folder, GPT2Tokenizer, vocab_size, **names)
+    return load_tokenizer(folder, GPT2Tokenizer, vocab_size, **names)
 
 
 def _count_layers(state: Mapping[str, Tensor], pattern: str) -> int:

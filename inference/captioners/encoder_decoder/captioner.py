@@ -21,11 +21,11 @@ from inference.captioners.encoder_decoder.model import MultiPhotoDecoder, load
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
-from inference.captioners.parts import cast, enough
+from inference.captioners.parts import cast_parameters, check_prompt_budget
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 
 _FIELDS = re.compile(r"\{attributes\}[\s,.;]*")
@@ -62,7 +62,7 @@ class EncoderDecoderCaptioner:
         self._writer = writer
         self._preprocessor = preprocessor
         self._settings = settings
-        self._max_prompt_tokens = enough(card, self.model.positions - writer.settings.max_new_tokens - 1)
+        self._max_prompt_tokens = check_prompt_budget(card, self.model.positions - writer.settings.max_new_tokens - 1)
         self._config, self._start = _build_generation_config(model.generation_config, writer)
 
     @classmethod
@@ -73,11 +73,11 @@ class EncoderDecoderCaptioner:
         context, and `ValueError` for missing weights.
         """
         settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
-        writer = Writer(read_tokenizer(card.folder), generation)
+        writer = Writer(load_tokenizer(card.folder), generation)
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         dtype = context.device.dtype
         model: Any = merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
-        cast(model, dtype)
+        cast_parameters(model, dtype)
         return cls(model.to(context.device.name), writer, preprocessor, settings, card)
 
     @torch.inference_mode()

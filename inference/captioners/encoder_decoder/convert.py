@@ -12,7 +12,7 @@ from torch import Tensor
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 
 FAMILY = "encoder-decoder"
 
@@ -32,12 +32,12 @@ def convert(source: Path, folder: Path) -> Card:
     config = json.loads((source / "config.json").read_text("utf-8"))
     if config["model_type"] != "vision-encoder-decoder" or config["decoder"]["model_type"] != "gpt2":
         raise ValueError(f"{source}: no vision encoder with a GPT-2")
-    state_dict = dict(_select_weights(weights.published(source)))
-    weights.save(state_dict, folder / "model.safetensors")
+    state_dict = dict(_select_weights(weights.load_published(source)))
+    weights.save_tensors(state_dict, folder / "model.safetensors")
     for name in ("config.json", "generation_config.json", "preprocessor_config.json"):
         if name != "generation_config.json" or (source / name).is_file():
             (folder / name).write_bytes((source / name).read_bytes())
-    read_tokenizer(source).save_pretrained(folder)
+    load_tokenizer(source).save_pretrained(folder)
     return Card(
         folder=folder,
         family=FAMILY,

@@ -20,7 +20,7 @@ from transformers import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadModel
 
 from inference.captioners.generation.writer import generate
-from inference.captioners.parts import whole
+from inference.captioners.parts import check_loading_info
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def load(folder: Path, dtype: torch.dtype | str) -> VisionEncoderDecoderModel:
     loaded = VisionEncoderDecoderModel.from_pretrained(
         folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
     )
-    model: VisionEncoderDecoderModel = whole(loaded, folder)
+    model: VisionEncoderDecoderModel = check_loading_info(loaded, folder)
     model.encoder.pooler = None
     model.eval()
     return model

@@ -16,11 +16,11 @@ from inference.captioners.generation import prompts
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
-from inference.captioners.parts import cast, enough, positions
+from inference.captioners.parts import cast_parameters, check_prompt_budget, get_max_positions
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.clip.preprocessing import ImagePreprocessor
 
 Photos = Literal["together", "interleaved"]
@@ -59,7 +59,9 @@ class FlamingoCaptioner:
         self._preprocessor = preprocessor
         self._settings = settings
         self._image_token_id: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
-        self._max_prompt_tokens = enough(card, positions(model.language.config) - writer.settings.max_new_tokens)
+        self._max_prompt_tokens = check_prompt_budget(
+            card, get_max_positions(model.language.config) - writer.settings.max_new_tokens
+        )
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> FlamingoCaptioner:
@@ -73,9 +75,9 @@ class FlamingoCaptioner:
         dtype = "auto" if card.adapters else device.dtype
         model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
         merge_adapters(model, card)
-        cast(model, device.dtype)
+        cast_parameters(model, device.dtype)
         preprocessor = ImagePreprocessor.from_file(card.folder / VISION / PIXELS)
-        writer = Writer(read_tokenizer(card.folder / LANGUAGE), generation)
+        writer = Writer(load_tokenizer(card.folder / LANGUAGE), generation)
         return cls(model.to(device.name).eval(), writer, preprocessor, settings, card)
 
     @torch.inference_mode()

@@ -25,7 +25,7 @@ from inference.captioners.flamingo.model import LANGUAGE, PIXELS, VISION, Flamin
 from inference.captioners.flamingo.mosaic import QKNormMptForCausalLM
 from inference.checkpoints import weights
 from inference.checkpoints.card import Card
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.errors import CheckpointError
 
 CHECKPOINT = "checkpoint.pt"
@@ -56,7 +56,7 @@ def convert(source: Path, folder: Path) -> Card:
     Raises `CheckpointError` for missing weights and for those of another language model or CLIP.
     """
     language, config = folder / LANGUAGE, _load_language_config(source / LANGUAGE)
-    state = dict(_rename(_unwrap(weights.read_pickle(source / CHECKPOINT))))
+    state = dict(_rename(_unwrap(weights.load_pickle(source / CHECKPOINT))))
     trained = {name.removeprefix(f"{LANGUAGE}."): w for name, w in state.items() if name.startswith(f"{LANGUAGE}.")}
     own = {name: weight for name, weight in state.items() if not name.startswith(f"{LANGUAGE}.")}
     language.mkdir()
@@ -77,9 +77,15 @@ def convert(source: Path, folder: Path) -> Card:
     if config["vocab_size"] < tokens:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights="<image>, <|endofchunk|>")
     _write_json(language / "config.json", config)
-    weights.save(tensors, language / flamingo.WEIGHTS)
+    weights.save_tensors(tensors, language / flamingo.WEIGHTS)
     flamingo.save_adapter(own, adapter_config, folder)
-    return Card(folder=folder, family="flamingo", version="1", max_photos=MAX_PHOTOS, parameters=weights.count(folder))
+    return Card(
+        folder=folder,
+        family="flamingo",
+        version="1",
+        max_photos=MAX_PHOTOS,
+        parameters=weights.count_parameters(folder),
+    )
 
 
 def _unwrap(kept: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
@@ -127,7 +133,9 @@ def _merge_language_weights(
     """
     names = dict(language_model.named_parameters(remove_duplicate=False))
     read = _embedding_name(language_model)
-    tensors = {_map_name(name, names, language_model): tensor for name, tensor in weights.published(source).items()}
+    tensors = {
+        _map_name(name, names, language_model): tensor for name, tensor in weights.load_published(source).items()
+    }
     trained_tensors = {_map_name(name, names, language_model): tensor for name, tensor in trained.items()}
     if unexpected := trained_tensors.keys() - names.keys():
         raise CheckpointError("import-weights-strange", file=CHECKPOINT, weights=_summarize(unexpected))
@@ -196,10 +204,10 @@ def _convert_vision(source: Path, folder: Path) -> None:
     shutil.copyfile(source / PIXELS, folder / PIXELS)
     tensors = {
         name: tensor
-        for name, tensor in weights.published(source).items()
+        for name, tensor in weights.load_published(source).items()
         if name.startswith("vision_model.") and not name.endswith("position_ids")
     }
-    weights.save(tensors, folder / flamingo.WEIGHTS)
+    weights.save_tensors(tensors, folder / flamingo.WEIGHTS)
 
 
 def _convert_tokenizer(source: Path, folder: Path) -> int:
@@ -207,7 +215,7 @@ def _convert_tokenizer(source: Path, folder: Path) -> int:
     for pattern in _TOKENIZER:
         for path in source.glob(pattern):
             shutil.copyfile(path, folder / path.name)
-    tokenizer = flamingo.add_special_tokens(read_tokenizer(folder))
+    tokenizer = flamingo.add_special_tokens(load_tokenizer(folder))
     tokenizer.save_pretrained(folder)
     return len(tokenizer)
 

@@ -30,9 +30,9 @@ from transformers import (
 
 from inference.captioners.flamingo.attention import GatedCrossAttentionBlock, Media, PerceiverResampler
 from inference.captioners.flamingo.mosaic import QKNormMptForCausalLM
-from inference.captioners.parts import whole
+from inference.captioners.parts import check_loading_info
 from inference.checkpoints import weights
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 
 END, IMAGE, PADDING = "<|endofchunk|>", "<image>", "<PAD>"
 LANGUAGE, VISION = "language", "vision"  # folders of `transformers` inside the checkpoint's folder
@@ -174,7 +174,7 @@ def init_from_pretrained(
 
     Its gates are closed: until it is trained it generates what the language model alone would.
     """
-    tokenizer = add_special_tokens(read_tokenizer(language))
+    tokenizer = add_special_tokens(load_tokenizer(language))
     language_model, vision_model = _load(_language_class, language, "auto"), _load(_vision_class, vision, "auto")
     language_model.resize_token_embeddings(max(len(tokenizer), language_model.config.vocab_size))
     return Flamingo(language_model, vision_model, FlamingoConfig(every, depth, latents)), tokenizer
@@ -206,7 +206,7 @@ def adapter_state_dict(model: Flamingo) -> dict[str, Tensor]:
 
 def save_adapter(own: Mapping[str, Tensor], config: FlamingoConfig, folder: Path) -> None:
     """Save the weights between the two models as `config.json` and `model.safetensors`."""
-    weights.save(own, folder / WEIGHTS)
+    weights.save_tensors(own, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"model_type": "flamingo"} | asdict(config), indent=2) + "\n", "utf-8")
 
 
@@ -221,7 +221,7 @@ def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: boo
     vision = _load(_vision_class, folder / VISION, dtype, use_safetensors=True)
     with torch.device("meta"):
         model = Flamingo(language, vision, FlamingoConfig(**sizes), post_layernorm=post_layernorm)
-    own = weights.read(folder)
+    own = weights.load_tensors(folder)
     if isinstance(dtype, torch.dtype):
         own = {name: weight.to(dtype) for name, weight in own.items()}
     missing, unexpected = model.load_state_dict(own, strict=False, assign=True)
@@ -245,7 +245,7 @@ def _load(kind: Any, folder: Path, dtype: torch.dtype | str, **more: bool) -> Pr
     """Load a model of `transformers`, all of whose weights must be in the folder."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     more |= {"local_files_only": True, "output_loading_info": True}
-    model: PreTrainedModel = whole(kind(config).from_pretrained(folder, dtype=dtype, **more), folder)
+    model: PreTrainedModel = check_loading_info(kind(config).from_pretrained(folder, dtype=dtype, **more), folder)
     return model
 
 

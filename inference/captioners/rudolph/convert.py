@@ -17,7 +17,7 @@ from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.captioners.rudolph.vqgan import Vqgan, infer_config
 from inference.checkpoints import youtokentome
 from inference.checkpoints.card import Card
-from inference.checkpoints.weights import read_pickle, save
+from inference.checkpoints.weights import load_pickle, save_tensors
 
 WEIGHTS, TOKENIZER, ENCODER = "pytorch_model.bin", "bpe.model", "vqgan.gumbelf8-sber.model.ckpt"
 
@@ -46,19 +46,19 @@ def convert(source: Path, folder: Path) -> Card:
     The VQGAN's decoder and the masks, which are computed, are left out. Raises `ValueError` where sizes are unknown or
     do not fit, `RuntimeError` for missing or unexpected weights.
     """
-    tokenizer = youtokentome.read(source / TOKENIZER)
-    encoder = cast(Mapping[str, Mapping[str, Tensor]], read_pickle(source / ENCODER))["state_dict"]
+    tokenizer = youtokentome.load_tokenizer(source / TOKENIZER)
+    encoder = cast(Mapping[str, Mapping[str, Tensor]], load_pickle(source / ENCODER))["state_dict"]
     encoder = {name: weight for name, weight in encoder.items() if name.startswith(_ENCODER_PARTS)}
     sizes = infer_config({name: weight.shape for name, weight in encoder.items()})
-    published = cast(Mapping[str, Tensor], read_pickle(source / WEIGHTS))
+    published = cast(Mapping[str, Tensor], load_pickle(source / WEIGHTS))
     config = _infer_config(published, _read_config(source / "config.json"), tokenizer.get_vocab_size(), sizes.codes)
     _check_masks(config, published)
     model = {name: weight for name, weight in published.items() if not name.endswith("_mask")}
     with torch.device("meta"):
         Rudolph(config).load_state_dict(model, assign=True)
         Vqgan(sizes).load_state_dict(encoder, assign=True)
-    save(model, folder / MODEL)
-    save(encoder, folder / IMAGES)
+    save_tensors(model, folder / MODEL)
+    save_tensors(encoder, folder / IMAGES)
     tokenizer.save(str(folder / "tokenizer.json"))
     table = {"model_type": "rudolph", "model": asdict(config), "vqgan": asdict(sizes)}
     (folder / "config.json").write_text(json.dumps(table, indent=2) + "\n", "utf-8")

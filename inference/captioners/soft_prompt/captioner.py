@@ -19,7 +19,7 @@ from torch import Tensor
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.generation.microbatches import split_microbatches
 from inference.captioners.generation.settings import GenerationSettings
-from inference.captioners.parts import cast, enough
+from inference.captioners.parts import cast_parameters, check_prompt_budget
 from inference.captioners.soft_prompt.decoders import Decoder, build_decoder
 from inference.captioners.soft_prompt.model import SoftPrompt, load
 from inference.checkpoints.adapters import merge_adapters
@@ -47,13 +47,13 @@ class SoftPromptCaptioner:
         self, model: SoftPrompt, decoder: Decoder, preprocessor: ImagePreprocessor, device: Device, card: Card
     ) -> None:
         self.name = card.name
-        cast(model, device.dtype)
+        cast_parameters(model, device.dtype)
         self._model = model.to(device.name)
         self._decoder = decoder
         self._preprocessor = preprocessor
         self._device = device
         photo = model.photo_vectors + bool(decoder.markers)
-        max_tokens = enough(card, decoder.max_tokens - len(decoder.start_ids), photo + MIN_PROMPT_TOKENS)
+        max_tokens = check_prompt_budget(card, decoder.max_tokens - len(decoder.start_ids), photo + MIN_PROMPT_TOKENS)
         self.max_photos = min(card.max_photos, (max_tokens - MIN_PROMPT_TOKENS) // photo)
 
     @classmethod

@@ -17,12 +17,12 @@ from inference.captioners.base import Prompt
 from inference.captioners.generation.processors import build_processors
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
-from inference.captioners.parts import positions
+from inference.captioners.parts import get_max_positions
 from inference.captioners.prefix.format import IMAGE_TOKENS
 from inference.captioners.rudolph.decoding import Prefix, Sampling, generate_drafts
 from inference.captioners.rudolph.model import Rudolph
 from inference.captioners.rudolph.tokenizer import TASKS, RudolphTokenizer, format_sentence
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 
 TOP_P: Final = 1.0  # no nucleus: the card sets temperature and top_k only
 
@@ -51,7 +51,7 @@ def build_decoder(language: Any, folder: Path, generation: GenerationSettings, t
     """Build the decoder of a loaded language model with the tokenizer in its folder."""
     if isinstance(language, Rudolph):
         return RudolphDecoder(language, Tokenizer.from_file(str(folder / "tokenizer.json")), generation, template)
-    return TransformersDecoder(language, Writer(read_tokenizer(folder), generation), template)
+    return TransformersDecoder(language, Writer(load_tokenizer(folder), generation), template)
 
 
 class TransformersDecoder:
@@ -65,7 +65,7 @@ class TransformersDecoder:
         self._template = template
         markers: Any = writer.tokenizer.convert_tokens_to_ids(list(IMAGE_TOKENS))
         self.markers: Sequence[int] = markers
-        self.max_tokens = positions(language.config) - writer.settings.max_new_tokens
+        self.max_tokens = get_max_positions(language.config) - writer.settings.max_new_tokens
 
     def encode_prompt(self, prompt: Prompt, max_tokens: int) -> list[int]:
         """Return the ids of the template; long fields lose their end."""

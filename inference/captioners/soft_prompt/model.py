@@ -28,12 +28,12 @@ from transformers import (
     PreTrainedModel,
 )
 
-from inference.captioners.parts import filled
+from inference.captioners.parts import load_from_state_dict
 from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
 from inference.captioners.rudolph.captioner import MODEL as RUDOLPH
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.checkpoints import weights
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 
 MODEL_TYPE: Final = "soft-prompt"
 PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as in `captioners/prefix`
@@ -100,7 +100,7 @@ def create(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> 
             str(folder / TOKENIZER)
         )
     decoder: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
-    words = read_tokenizer(language)
+    words = load_tokenizer(language)
     words.add_tokens(list(TOKENS))
     rows = max(len(words), len(_get_embeddings(decoder).weight))
     decoder.resize_token_embeddings(rows, mean_resizing=False)
@@ -116,8 +116,8 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
         "language": _to_table(model.language.config),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
-    tensors = weights.once(model.state_dict())
-    weights.save(tensors, folder / "model.safetensors")
+    tensors = weights.drop_tied(model.state_dict())
+    weights.save_tensors(tensors, folder / "model.safetensors")
     save_tokenizer(folder)
     return sum(tensor.numel() for tensor in tensors.values())
 
@@ -125,16 +125,18 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
 def load(folder: Path) -> SoftPrompt:
     """Load the model of a checkpoint folder for inference. Raises `ValueError` where its weights do not fit."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    tensors = weights.read(folder)
+    tensors = weights.load_tensors(folder)
     with torch.device("meta"):
         model = build(config)
-    model.vision = _drop_pooler(filled(type(model.vision), model.vision.config, weights.below("vision.", tensors)))
-    own = weights.below("language.", tensors)
+    model.vision = _drop_pooler(
+        load_from_state_dict(type(model.vision), model.vision.config, weights.select_prefix("vision.", tensors))
+    )
+    own = weights.select_prefix("language.", tensors)
     if isinstance(model.language, Rudolph):
         model.language.load_state_dict(own, assign=True)
     else:
-        model.language = filled(type(model.language), model.language.config, own)
-    model.projection.load_state_dict(weights.below("projection.", tensors), assign=True)
+        model.language = load_from_state_dict(type(model.language), model.language.config, own)
+    model.projection.load_state_dict(weights.select_prefix("projection.", tensors), assign=True)
     return model.eval()
 
 

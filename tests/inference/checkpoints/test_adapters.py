@@ -17,7 +17,7 @@ from transformers.pytorch_utils import Conv1D
 
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.weights import save
+from inference.checkpoints.weights import save_tensors
 from inference.errors import CheckpointError
 
 RANK, ALPHA, WIDTH = 3, 6, 8
@@ -76,7 +76,7 @@ def save_adapter(
     config = {"peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA, "target_modules": modules, "lora_dropout": 0.1}
     folder = asked.folder / name
     folder.mkdir()
-    save(weights, folder / "adapter_model.safetensors")
+    save_tensors(weights, folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_text(json.dumps(config | settings), "utf-8")
 
 

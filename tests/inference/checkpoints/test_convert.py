@@ -29,7 +29,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def assert_holds_the_state(folder: Path) -> None:
-    found = weights.read(folder)
+    found = weights.load_tensors(folder)
     assert found.keys() == STATE.keys()
     for name, tensor in STATE.items():
         assert found[name].dtype == tensor.dtype
@@ -164,7 +164,7 @@ class TestImport:
         def half(tensors: object, path: Path) -> None:
             raise OSError("250 requested and 100 written")  # as numpy says it
 
-        monkeypatch.setattr(weights, "save", half)
+        monkeypatch.setattr(weights, "save_tensors", half)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
         with pytest.raises(CheckpointError, match="disk-full"):
             import_original("rubert-toxicity", source, tmp_path, "new")

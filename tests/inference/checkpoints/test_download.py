@@ -330,7 +330,7 @@ class TestTwoAtOnce:
 def test_where_no_terminal_shows_a_bar_lines_tell_how_far_it_is(
     root: Path, served: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(hub, "_PAUSE", 0)
+    monkeypatch.setattr(hub, "_LOG_INTERVAL", 0)
     pulled(root, "public")
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if line.startswith("model.safetensors: 100%")]

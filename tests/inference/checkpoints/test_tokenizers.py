@@ -9,7 +9,7 @@ import pytest
 from transformers import GPT2Tokenizer
 
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.tokenizers import read_tokenizer
+from inference.checkpoints.tokenizers import load_tokenizer
 from inference.errors import CheckpointError
 from tests.support.models import blip2, clipcap, dual_encoders, encoder_decoder, flamingo, originals, vision_language
 
@@ -55,12 +55,12 @@ def test_a_vocabulary_of_special_tokens_alone_is_none(tmp_path: Path) -> None:
     (tmp_path / "vocab.json").write_text('{"<|endoftext|>": 0}')
     (tmp_path / "merges.txt").write_text("#version: 0.2\n")
     with pytest.raises(FileNotFoundError):
-        read_tokenizer(tmp_path, GPT2Tokenizer)
+        load_tokenizer(tmp_path, GPT2Tokenizer)
 
 
 def test_a_small_vocabulary_is_one_and_has_a_row_for_every_word(tmp_path: Path) -> None:
     (tmp_path / "vocab.json").write_text('{"<|endoftext|>": 0, "a": 1}')
     (tmp_path / "merges.txt").write_text("#version: 0.2\n")
-    assert read_tokenizer(tmp_path, GPT2Tokenizer, rows=2)("a").input_ids == [1]
+    assert load_tokenizer(tmp_path, GPT2Tokenizer, vocab_size=2)("a").input_ids == [1]
     with pytest.raises(ValueError, match="more words"):
-        read_tokenizer(tmp_path, GPT2Tokenizer, rows=1)
+        load_tokenizer(tmp_path, GPT2Tokenizer, vocab_size=1)

@@ -38,7 +38,7 @@ def test_every_tensor_of_a_program_comes_out(tmp_path: Path) -> None:
         "brain": torch.randn(3).bfloat16(),
     }
     programs.save(state, tmp_path / "program.pt")
-    read = torchscript.read(tmp_path / "program.pt")
+    read = torchscript.load_state_dict(tmp_path / "program.pt")
     assert read.keys() == state.keys()
     for name, tensor in state.items():
         assert read[name].dtype == tensor.dtype
@@ -52,7 +52,7 @@ def test_a_real_program_is_read_as_torch_reads_it(tmp_path: Path) -> None:
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         torch.jit.save(torch.jit.trace(model, torch.randn(1, 3, 4, 4)), path)
         expected = torch.jit.load(path).state_dict()
-    read = torchscript.read(path)
+    read = torchscript.load_state_dict(path)
     assert read.keys() == expected.keys()
     assert all(torch.equal(read[name], tensor) for name, tensor in expected.items())
 
@@ -60,10 +60,10 @@ def test_a_real_program_is_read_as_torch_reads_it(tmp_path: Path) -> None:
 def test_a_plain_file_of_weights_is_no_program(tmp_path: Path) -> None:
     torch.save({"weight": torch.ones(2)}, tmp_path / "weights.pt")
     torch.save({"weight": torch.ones(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    assert not torchscript.is_program(tmp_path / "weights.pt")
-    assert not torchscript.is_program(tmp_path / "old.pt")
+    assert not torchscript.is_torchscript(tmp_path / "weights.pt")
+    assert not torchscript.is_torchscript(tmp_path / "old.pt")
     programs.save({"weight": torch.ones(2)}, tmp_path / "program.pt")
-    assert torchscript.is_program(tmp_path / "program.pt")
+    assert torchscript.is_torchscript(tmp_path / "program.pt")
 
 
 class Evil:
@@ -74,8 +74,8 @@ class Evil:
 @pytest.mark.parametrize("what", [Evil(), Path("x"), {"__torch__x": torch.Size([1])}])
 def test_anything_else_in_the_pickle_is_refused_and_does_not_run(tmp_path: Path, what: object) -> None:
     programs.save({"weight": torch.ones(2)}, tmp_path / "program.pt")
-    with pytest.raises(pickle.UnpicklingError, match="nothing that a state dict holds"):
-        torchscript.read(rewritten(tmp_path / "program.pt", "data.pkl", pickle.dumps(what)))
+    with pytest.raises(pickle.UnpicklingError, match="does not belong in a state dict"):
+        torchscript.load_state_dict(rewritten(tmp_path / "program.pt", "data.pkl", pickle.dumps(what)))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_storage_is_as_long_as_the_archive_says(tmp_path: Path, data: bytes, c
     """Nothing of a small file becomes large in memory: PyTorch packs no storage."""
     programs.save({"weight": torch.ones(2)}, tmp_path / "program.pt")
     with pytest.raises(pickle.UnpicklingError, match="storage"):
-        torchscript.read(rewritten(tmp_path / "program.pt", "data/0", data, compression))
+        torchscript.load_state_dict(rewritten(tmp_path / "program.pt", "data/0", data, compression))
 
 
 class Expanded:
@@ -109,4 +109,4 @@ def test_a_tensor_is_no_larger_than_its_storage(tmp_path: Path) -> None:
     described = io.BytesIO()
     Described(described, 2).dump(Expanded())
     with pytest.raises(pickle.UnpicklingError, match="storage"):
-        torchscript.read(rewritten(tmp_path / "program.pt", "data.pkl", described.getvalue()))
+        torchscript.load_state_dict(rewritten(tmp_path / "program.pt", "data.pkl", described.getvalue()))

@@ -36,70 +36,70 @@ def test_what_is_written_is_what_the_library_reads(
     wanted.pop("__metadata__", None)
     tensors = {name: torch.randint(0, 2, shape[:3]).to(dtype) for name, (dtype, shape) in wanted.items()}
     path = tmp_path_factory.mktemp("weights") / "model.safetensors"
-    weights.save(tensors, path)
+    weights.save_tensors(tensors, path)
     read = load_file(path)
     assert read.keys() == tensors.keys()
     assert all(torch.equal(read[name], each) and read[name].dtype == each.dtype for name, each in tensors.items())
-    assert weights.read(path.parent).keys() == tensors.keys()
-    assert weights.count(path.parent) == sum(each.numel() for each in tensors.values())
+    assert weights.load_tensors(path.parent).keys() == tensors.keys()
+    assert weights.count_parameters(path.parent) == sum(each.numel() for each in tensors.values())
 
 
 def test_numbers_that_no_memory_holds_are_counted(tmp_path: Path) -> None:
     save_hollow(tmp_path / "model.safetensors", 1 << 40)
-    assert weights.count(tmp_path) == 1 << 40
+    assert weights.count_parameters(tmp_path) == 1 << 40
 
 
 def test_a_view_is_written_as_it_looks(tmp_path: Path) -> None:
-    weights.save({"view": torch.arange(6).view(2, 3).T}, tmp_path / "model.safetensors")
-    assert torch.equal(weights.read(tmp_path)["view"], torch.arange(6).view(2, 3).T)
+    weights.save_tensors({"view": torch.arange(6).view(2, 3).T}, tmp_path / "model.safetensors")
+    assert torch.equal(weights.load_tensors(tmp_path)["view"], torch.arange(6).view(2, 3).T)
 
 
 def test_shards_are_read_as_one(tmp_path: Path) -> None:
-    weights.save({"a": torch.ones(2)}, tmp_path / "model-1.safetensors")
-    weights.save({"b": torch.zeros(3)}, tmp_path / "model-2.safetensors")
-    assert weights.read(tmp_path).keys() == {"a", "b"}
-    assert weights.count(tmp_path) == 5
+    weights.save_tensors({"a": torch.ones(2)}, tmp_path / "model-1.safetensors")
+    weights.save_tensors({"b": torch.zeros(3)}, tmp_path / "model-2.safetensors")
+    assert weights.load_tensors(tmp_path).keys() == {"a", "b"}
+    assert weights.count_parameters(tmp_path) == 5
 
 
 def test_where_there_is_an_index_other_files_are_not_read(tmp_path: Path) -> None:
     """Some publishers keep the same weights once more in one file, under other names."""
-    weights.save({"a": torch.ones(2)}, tmp_path / "model-1.safetensors")
-    weights.save({"b": torch.zeros(3)}, tmp_path / "model-2.safetensors")
-    weights.save({"one.a": torch.ones(2), "one.b": torch.zeros(3)}, tmp_path / "consolidated.safetensors")
+    weights.save_tensors({"a": torch.ones(2)}, tmp_path / "model-1.safetensors")
+    weights.save_tensors({"b": torch.zeros(3)}, tmp_path / "model-2.safetensors")
+    weights.save_tensors({"one.a": torch.ones(2), "one.b": torch.zeros(3)}, tmp_path / "consolidated.safetensors")
     (tmp_path / "lora").mkdir()
-    weights.save({"c": torch.ones(7)}, tmp_path / "lora" / "adapter_model.safetensors")
+    weights.save_tensors({"c": torch.ones(7)}, tmp_path / "lora" / "adapter_model.safetensors")
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert weights.read(tmp_path).keys() == {"a", "b"}
-    assert weights.count(tmp_path) == 5 + 7
-    assert weights.size(tmp_path) < sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors"))
+    assert weights.load_tensors(tmp_path).keys() == {"a", "b"}
+    assert weights.count_parameters(tmp_path) == 5 + 7
+    assert weights.compute_size(tmp_path) < sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors"))
 
 
 def test_one_file_goes_before_an_index(tmp_path: Path) -> None:
     """A publisher may offer both, and what is pulled is the one file with the index of the others beside it."""
-    weights.save({"a": torch.ones(2)}, tmp_path / "model.safetensors")
+    weights.save_tensors({"a": torch.ones(2)}, tmp_path / "model.safetensors")
     index = {"weight_map": {"a": "model-1.safetensors"}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert weights.read(tmp_path).keys() == {"a"}
-    assert weights.count(tmp_path) == 2
+    assert weights.load_tensors(tmp_path).keys() == {"a"}
+    assert weights.count_parameters(tmp_path) == 2
 
 
 def test_of_two_names_for_one_tensor_the_first_stays() -> None:
     words = torch.ones(2, 3)
-    kept = weights.once({"words": words, "equal": words.clone(), "head": words.view(2, 3), "part": words[:1]})
+    kept = weights.drop_tied({"words": words, "equal": words.clone(), "head": words.view(2, 3), "part": words[:1]})
     assert list(kept) == ["words", "equal", "part"]
 
 
 def test_a_part_is_read_by_its_own_names() -> None:
     tensors = {"vision.head.weight": torch.ones(2), "head.weight": torch.zeros(1)}
-    assert list(weights.below("vision.", tensors)) == ["head.weight"]
+    assert list(weights.select_prefix("vision.", tensors)) == ["head.weight"]
 
 
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_pickles_of_new_and_old_versions_are_read(tmp_path: Path, is_zip: bool) -> None:
     path = tmp_path / "model.bin"
     torch.save({"weight": torch.arange(5.0)}, path, _use_new_zipfile_serialization=is_zip)
-    read = weights.read_pickle(path)["weight"]
+    read = weights.load_pickle(path)["weight"]
     assert isinstance(read, torch.Tensor)
     assert torch.equal(read, torch.arange(5.0))
 
@@ -107,7 +107,7 @@ def test_pickles_of_new_and_old_versions_are_read(tmp_path: Path, is_zip: bool) 
 @pytest.mark.filterwarnings("error")
 def test_a_pickle_of_a_newer_protocol_is_read_without_a_word(tmp_path: Path) -> None:
     torch.save({"weight": torch.arange(5.0)}, tmp_path / "model.bin", pickle_protocol=3)
-    assert weights.read_pickle(tmp_path / "model.bin").keys() == {"weight"}
+    assert weights.load_pickle(tmp_path / "model.bin").keys() == {"weight"}
 
 
 class Bomb:
@@ -124,10 +124,10 @@ class Bomb:
 def test_a_pickle_that_does_something_is_refused(tmp_path: Path, is_zip: bool) -> None:
     torch.save({"weight": Bomb(tmp_path / "boom")}, tmp_path / "model.bin", _use_new_zipfile_serialization=is_zip)
     with pytest.raises(pickle.UnpicklingError):
-        weights.read_pickle(tmp_path / "model.bin")
+        weights.load_pickle(tmp_path / "model.bin")
     assert not (tmp_path / "boom").exists()
 
 
 def test_a_folder_without_weights_is_no_empty_model(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        weights.published(tmp_path)
+        weights.load_published(tmp_path)

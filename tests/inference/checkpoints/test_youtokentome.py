@@ -22,7 +22,7 @@ from inference.errors import CheckpointError
 from tests.support.models.youtokentome import MODELS, ODD, RECORDED, Reader, fingerprints, sentences
 
 READERS = {name: Reader(RECORDED / f"{name}.model") for name in MODELS}
-TOKENIZERS = {name: youtokentome.read(RECORDED / f"{name}.model") for name in MODELS}
+TOKENIZERS = {name: youtokentome.load_tokenizer(RECORDED / f"{name}.model") for name in MODELS}
 MODEL = st.sampled_from(MODELS)
 TEXTS = st.lists(st.sampled_from(ODD) | st.text(max_size=8) | st.sampled_from(["кот", "скачет", "по", "дому"])).map(
     "".join
@@ -71,8 +71,8 @@ def test_a_text_that_names_a_special_token_does_not_have_it(text: str) -> None:
 
 
 def test_a_framed_text_stands_in_lower_case_between_begin_and_end() -> None:
-    tokenizer = youtokentome.read(RECORDED / "small.model")
-    youtokentome.frame(tokenizer, lowercase=True)
+    tokenizer = youtokentome.load_tokenizer(RECORDED / "small.model")
+    youtokentome.add_bos_eos(tokenizer, lowercase=True)
     assert tokenizer.encode("КОТ").ids == [2, *READERS["small"].encode("кот"), 3]
     tokenizer.enable_truncation(5)
     assert tokenizer.encode("КОТ " * 9).ids == [2, *READERS["small"].encode("кот " * 9)[:3], 3]
@@ -95,12 +95,12 @@ def test_two_ids_of_one_string_are_said_in_a_sentence(tmp_path: Path) -> None:
     """«aaa» as «aa» + «a» and as «a» + «aa»: a table of strings has one place for both."""
     path = model(tmp_path, "2 3\n9601 4\n97 5\n5 5 6\n6 5 7\n5 6 8\n1 0 2 3\n")
     with pytest.raises(CheckpointError, match="tokenizer-twins") as raised:
-        youtokentome.read(path)
+        youtokentome.load_tokenizer(path)
     assert raised.value.message.details == {"file": str(path), "piece": "aaa"}
 
 
 def test_a_vocabulary_may_do_without_special_tokens(tmp_path: Path) -> None:
-    tokenizer = youtokentome.read(model(tmp_path, "2 1\n9601 1\n97 2\n1 2 3\n0 -1 -1 -1\n"))
+    tokenizer = youtokentome.load_tokenizer(model(tmp_path, "2 1\n9601 1\n97 2\n1 2 3\n0 -1 -1 -1\n"))
     assert tokenizer.encode("a aa b").ids == [3, 3, 2, 1, 0]
 
 
@@ -108,7 +108,7 @@ def test_a_vocabulary_may_do_without_special_tokens(tmp_path: Path) -> None:
 def test_what_is_no_such_file_is_refused(tmp_path: Path, lines: str) -> None:
     """Empty, cut short, an id that stands twice, something else."""
     with pytest.raises((ValueError, IndexError)):
-        youtokentome.read(model(tmp_path, lines))
+        youtokentome.load_tokenizer(model(tmp_path, lines))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -127,7 +127,7 @@ class TestPublishedFolder:
         assert {Path(file).suffix for file in card.files} <= {".safetensors", ".json", ".model", ".txt", ".jinja"}
         assert "tokenizer.json" in card.files
         counted = sum(weight.numel() for weight in load(card).model.parameters())
-        assert card.parameters == weights.count(card.folder) == counted
+        assert card.parameters == weights.count_parameters(card.folder) == counted
 
 
 def test_a_configuration_of_2023_with_every_default_spelled_out_is_read(published: Path, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ class TestSwap:
         card = import_original("blip2-swap", swap_source(tmp_path / "source", published, language), tmp_path, "bart")
         captioner = load(card)
         own = captioner.model.language_model.state_dict()
-        kept = weights.read(language)
+        kept = weights.load_tensors(language)
         assert kept.keys() <= own.keys()
         assert all(torch.equal(own[name], tensor) for name, tensor in kept.items())
         assert captioner.writer.tokenizer.get_vocab() == byte_level_tokenizer(blip2.WORDS).get_vocab()

@@ -20,7 +20,7 @@ from inference.captioners.base import Captioner, LoadContext, Prompt, load_capti
 from inference.captioners.chat.captioner import ChatCaptioner
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation.prompts import build_request
-from inference.captioners.parts import thumbnail
+from inference.captioners.parts import make_thumbnail
 from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
 from inference.clip.dual_encoder import Clip
@@ -76,7 +76,7 @@ def test_a_text_is_what_the_library_s_own_recipe_writes(folder: Path, tiny_clip:
         text = processor.tokenizer.apply_chat_template(
             [turn], chat_template=processor.chat_template, tokenize=False, add_generation_prompt=True
         )
-        images = [thumbnail(image, 64, Image.Resampling.BICUBIC) for image in asked.images] or None
+        images = [make_thumbnail(image, 64, Image.Resampling.BICUBIC) for image in asked.images] or None
         inputs = processor(text=[text], images=[images] if images else None, return_tensors="pt")
         digits = [[word] for word in captioner._writer._digit_ids.tolist()]
         written = model.generate(**inputs, max_new_tokens=6, do_sample=False, bad_words_ids=digits)

@@ -19,7 +19,7 @@ from inference.captioners.base import Captioner, Prompt, load_captioner
 from inference.captioners.chat.captioner import ChatCaptioner, Settings
 from inference.captioners.chat.processing import load_processor
 from inference.captioners.generation.settings import GenerationSettings
-from inference.captioners.parts import FEWEST_WORDS
+from inference.captioners.parts import MIN_PROMPT_TOKENS
 from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
@@ -139,7 +139,7 @@ def test_fields_are_cut_where_the_window_ends(
         for fields in ("", " <SIZE>" * 200)
     )
     free = len(read(loaded(folders[kind], tiny_clip, 3), few))
-    for more in range(FEWEST_WORDS, FEWEST_WORDS + 8):
+    for more in range(MIN_PROMPT_TOKENS, MIN_PROMPT_TOKENS + 8):
         captioner = loaded(with_window(folders[kind], tmp_path / f"{more}", free + more + WORDS), tiny_clip, 3)
         ids = read(captioner, many)
         assert captioner.max_photos == 3
@@ -164,7 +164,7 @@ def test_photos_that_have_no_room_in_the_window_are_not_promised(
 ) -> None:
     square = Image.new("RGB", (64, 64))
     asked = replace(prompt(tiny_clip, 5, many=True), images=(square,) * 5)
-    window = len(read(loaded(folders[kind], tiny_clip), asked)) + WORDS + FEWEST_WORDS
+    window = len(read(loaded(folders[kind], tiny_clip), asked)) + WORDS + MIN_PROMPT_TOKENS
     for positions, photos in ((window, 5), (window - 1, 4), (40, 0)):
         folder = with_window(folders[kind], tmp_path / str(positions), positions)
         assert loaded(folder, tiny_clip).max_photos == photos
@@ -174,7 +174,7 @@ def test_a_text_too_long_for_the_window_is_refused(
     folders: Mapping[str, Path], tmp_path: Path, tiny_clip: Clip
 ) -> None:
     with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
-        loaded(with_window(folders["gemma3"], tmp_path / "narrow", WORDS + FEWEST_WORDS - 1), tiny_clip)
+        loaded(with_window(folders["gemma3"], tmp_path / "narrow", WORDS + MIN_PROMPT_TOKENS - 1), tiny_clip)
 
 
 def test_a_batch_is_read_in_parts(folders: Mapping[str, Path], tiny_clip: Clip) -> None:

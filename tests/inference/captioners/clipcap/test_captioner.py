@@ -23,7 +23,7 @@ from inference.captioners.base import Prompt, load_captioner
 from inference.captioners.clipcap.captioner import ClipCapCaptioner, read_model
 from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.weights import read, save
+from inference.checkpoints.weights import load_tensors, save_tensors
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, clipcap, tiny
@@ -199,8 +199,8 @@ class TestCaptioner:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         config["language"]["n_positions"] = 64
         (folder / "config.json").write_text(json.dumps(config), "utf-8")
-        tensors, name = read(cards["mlp"].folder), "language.transformer.wpe.weight"
-        save(tensors | {name: tensors[name][:64]}, folder / "model.safetensors")
+        tensors, name = load_tensors(cards["mlp"].folder), "language.transformer.wpe.weight"
+        save_tensors(tensors | {name: tensors[name][:64]}, folder / "model.safetensors")
         short = replace(cards["mlp"], folder=folder)
         fits = 64 - 32 - clipcap.LENGTH
         assert captioner(replace(short, generation={"max_new_tokens": fits}), clip).max_photos == 1

@@ -19,7 +19,7 @@ from inference.captioners.encoder_decoder.model import load
 from inference.captioners.generation.writer import Writer
 from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.weights import read
+from inference.checkpoints.weights import load_tensors
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import languages, tiny
@@ -71,7 +71,7 @@ class TestImported:
     def test_the_folder_holds_each_weight_once_and_no_pickle(self, card: Card) -> None:
         files = {"config.json", "model.safetensors", "preprocessor_config.json"}
         assert set(card.files) == files | {"tokenizer.json", "tokenizer_config.json"}
-        weights = read(card.folder)
+        weights = load_tensors(card.folder)
         assert "decoder.lm_head.weight" not in weights
         assert not [name for name in weights if name.endswith((".attn.bias", ".crossattention.bias", ".masked_bias"))]
         assert card.parameters == sum(weight.numel() for weight in weights.values())

@@ -36,7 +36,7 @@ from inference.captioners.base import load_captioner
 from inference.captioners.flamingo import model as flamingo
 from inference.captioners.flamingo.attention import CrossAttention, GatedCrossAttentionBlock, Media
 from inference.captioners.flamingo.captioner import FlamingoCaptioner, Settings
-from inference.captioners.parts import positions
+from inference.captioners.parts import get_max_positions
 from inference.checkpoints import weights
 from inference.checkpoints.card import Card, save_card
 from inference.checkpoints.settings import parse_settings
@@ -168,7 +168,7 @@ class TestPhotos:
     def test_fields_that_are_too_long_lose_their_end(self, card: Card, clip: Clip) -> None:
         loaded = captioner(card, clip)
         ids = loaded.build_input_ids(captioners.prompt(clip, 2, "Название: куртка " * 200))
-        assert len(ids) == pytest.approx(positions(loaded.model.language.config) - 10, abs=8)
+        assert len(ids) == pytest.approx(get_max_positions(loaded.model.language.config) - 10, abs=8)
         assert ids[0] == WORDS + 1
         assert len(loaded.generate([captioners.prompt(clip, 2, "Название: куртка " * 200)])) == 1
 
@@ -286,7 +286,7 @@ class TestFresh:
         model = flamingo.load(card.folder)
         own = flamingo.adapter_state_dict(model)
         del own["perceiver.norm.bias"]
-        weights.save(own, tmp_path / "model.safetensors")
+        weights.save_tensors(own, tmp_path / "model.safetensors")
         for name in ("language", "vision", "config.json"):
             (tmp_path / name).symlink_to(card.folder / name)
         with pytest.raises(ValueError, match=r"perceiver\.norm\.bias"):
@@ -296,7 +296,7 @@ class TestFresh:
         """What loads a folder runs no foreign code, whoever put the file there."""
         folder = tmp_path / "unsafe"
         shutil.copytree(card.folder, folder)
-        torch.save(weights.read(folder / "language"), folder / "language" / "pytorch_model.bin")
+        torch.save(weights.load_tensors(folder / "language"), folder / "language" / "pytorch_model.bin")
         (folder / "language" / "model.safetensors").unlink()
         with pytest.raises(OSError, match="safetensors"):
             flamingo.load(folder)

@@ -13,7 +13,7 @@ from inference.captioners.base import LoadContext, Prompt, load_captioner
 from inference.captioners.rudolph.captioner import RudolphCaptioner
 from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
-from inference.checkpoints.weights import save
+from inference.checkpoints.weights import save_tensors
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
 from tests.support.models import captioners, rudolph
@@ -105,7 +105,7 @@ class TestAdapters:
         LoraConfig(r=2, lora_alpha=4, target_modules=[path]).save_pretrained(str(card.folder / "adapter"))
         a, b = torch.randn(2, width), torch.randn(width, 2)
         pair = {f"base_model.model.{path}.lora_{name}.weight": weight for name, weight in (("A", a), ("B", b))}
-        save(pair, card.folder / "adapter" / "adapter_model.safetensors")
+        save_tensors(pair, card.folder / "adapter" / "adapter_model.safetensors")
         tuned = captioner(replace(card, adapters=("adapter",)), around, drafts=1)
         merged = tuned.model.state_dict()[f"{path}.weight"]
         torch.testing.assert_close(merged, rudolph.state("350M")[f"{path}.weight"] + 2 * b @ a)

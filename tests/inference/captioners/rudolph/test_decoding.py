@@ -27,7 +27,7 @@ def model(layout: str = "350M") -> Rudolph:
 
 
 def tokenizer(layout: str = "350M") -> RudolphTokenizer:
-    tokenizer: Tokenizer = youtokentome.read(rudolph.RECORDED / "bpe.model")
+    tokenizer: Tokenizer = youtokentome.load_tokenizer(rudolph.RECORDED / "bpe.model")
     return RudolphTokenizer(tokenizer, special=rudolph.LAYOUTS[layout]["text_special_tokens"] > 0)
 
 

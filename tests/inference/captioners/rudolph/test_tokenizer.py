@@ -14,7 +14,7 @@ from tests.support.models import rudolph
 
 
 def tokenizer(*, special: bool = True) -> RudolphTokenizer:
-    return RudolphTokenizer(youtokentome.read(rudolph.RECORDED / "bpe.model"), special=special)
+    return RudolphTokenizer(youtokentome.load_tokenizer(rudolph.RECORDED / "bpe.model"), special=special)
 
 
 def without_brackets(folder: Path) -> RudolphTokenizer:
@@ -26,7 +26,7 @@ def without_brackets(folder: Path) -> RudolphTokenizer:
         for line in lines
     ]
     (folder / "bpe.model").write_text("\n".join([lines[0], *changed[1:]]) + "\n", "ascii")
-    return RudolphTokenizer(youtokentome.read(folder / "bpe.model"), special=True)
+    return RudolphTokenizer(youtokentome.load_tokenizer(folder / "bpe.model"), special=True)
 
 
 class TestEncode:
