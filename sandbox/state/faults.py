@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from sandbox.state.types import BotApiError
 
@@ -18,16 +19,17 @@ REASONS = {
 }
 
 
-@dataclass
-class Fault:
+class Fault(BaseModel):
     """A fault that is applied `times` times (None: always).
 
-    With a `code` the method is not executed. `drop` cuts the connection before the method ("request") or after it
-    ("answer").
-    `delay` seconds pass between the method and its answer.
+    The method "download" is the transfer of a file, "*" any method. With a `code` the method is not executed. `drop`
+    cuts the connection before the method ("request") or after it ("answer"). `delay` seconds pass between the method
+    and its answer.
     """
 
-    method: str
+    model_config = ConfigDict(strict=True)
+
+    method: str = "*"
     code: int | None = None
     retry_after: int | None = None
     description: str | None = None
@@ -56,22 +58,13 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
-    def add(
-        self,
-        method: str = "*",
-        *,
-        code: int | None = None,
-        retry_after: int | None = None,
-        description: str | None = None,
-        drop: Literal["request", "answer"] | None = None,
-        delay: float = 0.0,
-        times: int | None = 1,
-        chat_id: int | None = None,
-    ) -> Fault:
-        """Inject a fault. The method "download" is the transfer of a file, "*" any method."""
-        fault = Fault(method, code, retry_after, description, drop, delay, times, chat_id)
+    def add(self, method: str = "*", **fields: Any) -> None:
+        """Inject a fault with the given fields. Raises `ValidationError` for an invalid one."""
+        self.inject(Fault(method=method, **fields))
+
+    def inject(self, fault: Fault) -> None:
+        """Inject a fault."""
         self._faults.append(fault)
-        return fault
 
     def take(self, method: str, chat_id: int | None) -> Fault | None:
         """Return the fault that applies to this call, and count it down."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, TypeVar
 
 from aiohttp import BodyPartReader, web
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from sandbox.api.parameters import json_object
 from sandbox.state.types import Json
@@ -14,61 +15,100 @@ from sandbox.testing.person import Attachment
 FILE_LIMIT = 30 * 2**20
 FIELD_LIMIT = 2**16
 FILES_AT_ONCE = 30
+NAME_LIMIT = 64
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?")
+PROBLEMS = {
+    "missing": "is missing",
+    "string_type": "must be of type str",
+    "int_type": "must be of type int",
+    "float_type": "must be of type int or float",
+    "bool_type": "must be of type bool",
+    "literal_error": "must be request or answer",
+}
+"""Types of pydantic's errors, in the words of the page."""
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class Body:
-    """A JSON object with typed access by name."""
-
-    def __init__(self, values: Json) -> None:
-        self._values = values
-
-    def text(self, name: str, longest: int = 2**16) -> str:
-        """Return a string that is not blank."""
-        value = self._field(name, str)
-        if not 1 <= len(value.strip()) <= longest:
-            raise ValueError(f"{name} must hold 1 to {longest} characters")
-        return str(value)
-
-    def number(self, name: str) -> int:
-        """Return an integer."""
-        return int(self._field(name, int))
-
-    def flag(self, name: str) -> bool:
-        """Return a boolean."""
-        return bool(self._field(name, bool))
-
-    def language(self) -> str:
-        """Return a language code such as ru or en."""
-        code = self._field("language", str)
-        if not LANGUAGE.fullmatch(code):
-            raise ValueError("language must be a code such as ru or en")
-        return str(code)
-
-    def optional(self, name: str, *kinds: type) -> Any:
-        """Return a field of one of some types, or None."""
-        value = self._values.get(name)
-        if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-            raise ValueError(f"{name} must be of type {' or '.join(kind.__name__ for kind in kinds)}")
+def _check_length(most: int) -> AfterValidator:
+    def check(value: str) -> str:
+        if not 1 <= len(value.strip()) <= most:
+            raise ValueError(f"must hold 1 to {most} characters")
         return value
 
-    def _field(self, name: str, kind: type) -> Any:
-        value = self.optional(name, kind)
-        if value is None:
-            raise ValueError(f"{name} is missing")
-        return value
+    return AfterValidator(check)
 
 
-async def read_body(request: web.Request) -> Body:
-    """Read the JSON body of a request."""
+def _check_language(code: str) -> str:
+    if not LANGUAGE.fullmatch(code):
+        raise ValueError("must be a code such as ru or en")
+    return code
+
+
+Text = Annotated[str, _check_length(2**16)]
+Language = Annotated[str, AfterValidator(_check_language)]
+
+
+class Body(BaseModel):
+    """A request's JSON object; null counts as missing, and unknown fields are ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class NewLanguage(Body):
+    """A new language of a user."""
+
+    language: Language
+
+
+class NewUser(Body):
+    """A user to create."""
+
+    name: Annotated[str, _check_length(NAME_LIMIT)]
+    language: Language
+
+
+class Blocking(Body):
+    """Whether the user blocks the bot."""
+
+    blocked: bool
+
+
+class NewMessage(Body):
+    """A text to send."""
+
+    text: Text
+
+
+class NewText(Body):
+    """A new text or caption of a message; empty for none."""
+
+    text: str = ""
+
+
+class Press(Body):
+    """A pressed button."""
+
+    data: Text
+    message_id: int
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """Read and validate the JSON body of a request."""
     if request.content_type != "application/json":
         raise ValueError("the body must be JSON, sent as application/json")
     try:
-        return Body(json_object(await request.read()))
+        values = json_object(await request.read())
     except web.HTTPRequestEntityTooLarge:
         raise ValueError("the body is too large") from None
     except ValueError:
         raise ValueError("the body must be a JSON object") from None
+    try:
+        return model.model_validate({name: value for name, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = PROBLEMS.get(first["type"]) or first["ctx"]["error"]
+        raise ValueError(f"{first['loc'][0]} {problem}") from None
 
 
 async def read_files(request: web.Request) -> tuple[list[Attachment], str]:

@@ -10,15 +10,16 @@ from aiohttp import web
 
 from sandbox.loopback import Handler
 from sandbox.state.events import Event, Listener
+from sandbox.state.faults import Fault
 from sandbox.state.telegram import Telegram
 from sandbox.testing.people import People
 from sandbox.testing.person import Person
-from sandbox.web.body import Body, read_body, read_files
+from sandbox.web import body
+from sandbox.web.body import read_body, read_files
 
 STATIC = Path(__file__).parent / "static"
 HEARTBEAT_S = 15.0
 ANSWER_S = 15.0
-NAME_LIMIT = 64
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif", "image/bmp", "video/mp4"})
 """Kinds of files that a browser may show; all others it only downloads, so that none of them acts as a page."""
 NOTICE = "A local sandbox, not Telegram: nothing leaves this machine."
@@ -97,20 +98,20 @@ class Page:
 
     async def add_user(self, request: web.Request) -> web.Response:
         """Create a user."""
-        body = await read_body(request)
-        person = self._people.add(body.text("name", NAME_LIMIT).strip(), body.language())
+        new = await read_body(request, body.NewUser)
+        person = self._people.add(new.name.strip(), new.language)
         return web.json_response(person.card)
 
     async def change_user(self, request: web.Request) -> web.Response:
         """Change the user's language."""
         person = self._person(request)
-        person.choose_language((await read_body(request)).language())
+        person.choose_language((await read_body(request, body.NewLanguage)).language)
         return web.json_response(person.card)
 
     async def block(self, request: web.Request) -> web.Response:
         """Block or unblock the bot."""
         person = self._person(request)
-        if (await read_body(request)).flag("blocked"):
+        if (await read_body(request, body.Blocking)).blocked:
             person.block()
         else:
             person.unblock()
@@ -123,13 +124,13 @@ class Page:
     async def write(self, request: web.Request) -> web.Response:
         """Send a text message."""
         person = self._person(request)
-        return web.json_response(await person.text((await read_body(request)).text("text")))
+        return web.json_response(await person.text((await read_body(request, body.NewMessage)).text))
 
     async def rewrite(self, request: web.Request) -> web.Response:
         """Edit the text or caption of a message of the user."""
         person, message_id = self._person(request), _number(request.match_info["message"])
-        text = (await read_body(request)).optional("text", str) or ""
-        return web.json_response(await person.edit(message_id, text))
+        new = await read_body(request, body.NewText)
+        return web.json_response(await person.edit(message_id, new.text))
 
     async def send_files(self, request: web.Request) -> web.Response:
         """Send photos, documents, GIFs; several form an album. Returns the messages."""
@@ -140,8 +141,8 @@ class Page:
     async def press(self, request: web.Request) -> web.Response:
         """Press a button and wait for the bot's answer; 504 if none arrives."""
         person = self._person(request)
-        body = await read_body(request)
-        return web.json_response(await person.press(body.text("data"), body.number("message_id"), ANSWER_S))
+        press = await read_body(request, body.Press)
+        return web.json_response(await person.press(press.data, press.message_id, ANSWER_S))
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Serve the bytes of a file."""
@@ -154,9 +155,8 @@ class Page:
         return web.FileResponse(stored.path, headers=headers)
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """Inject a fault; fields as in `Faults.add`."""
-        body = await read_body(request)
-        order_fault(self._telegram, body)
+        """Inject a fault; fields as in `Fault`."""
+        self._telegram.faults.inject(await read_body(request, Fault))
         return web.json_response({"ok": True})
 
     async def clear_faults(self, request: web.Request) -> web.Response:
@@ -175,23 +175,6 @@ class Page:
 
     def _person(self, request: web.Request) -> Person:
         return self._people.find(_number(request.match_info["user"]))
-
-
-def order_fault(telegram: Telegram, body: Body) -> None:
-    """Inject the fault that a request describes."""
-    drop = body.optional("drop", str)
-    if drop not in (None, "request", "answer"):
-        raise ValueError("drop must be request or answer")
-    telegram.faults.add(
-        body.optional("method", str) or "*",
-        code=body.optional("code", int),
-        retry_after=body.optional("retry_after", int),
-        description=body.optional("description", str),
-        drop=drop,
-        delay=body.optional("delay", int, float) or 0.0,
-        times=body.optional("times", int) or 1,
-        chat_id=body.optional("chat_id", int),
-    )
 
 
 def _number(text: str) -> int:

@@ -102,7 +102,7 @@ class TestFetch:
     def test_faults_are_waited_out(self, method: str, fault: dict[str, object]) -> None:
         async def script(sandbox: Sandbox, downloads: PhotoDownloader) -> None:
             photo = await sent(sandbox, b"photo")
-            sandbox.faults.add(method, **fault)  # type: ignore[arg-type]
+            sandbox.faults.add(method, **fault)
             (fetched,) = await downloads.fetch([photo])
             assert fetched.upload.data == b"photo"
 

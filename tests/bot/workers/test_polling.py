@@ -103,7 +103,7 @@ class TestPolling:
     def test_faults_are_waited_out(self, tmp_path: Path, fault: dict[str, object]) -> None:
         async def script(sandbox: Sandbox, store: Store, polling: Polling) -> None:
             for method in ("deleteWebhook", "getUpdates"):
-                sandbox.faults.add(method, **fault)  # type: ignore[arg-type]
+                sandbox.faults.add(method, **fault)
             task = asyncio.create_task(polling.run())
             await sandbox.user(1).text("hello")
             await stored(store, 1)

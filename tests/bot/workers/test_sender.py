@@ -150,7 +150,7 @@ class TestTrouble:
     def test_what_passes_is_tried_again_in_order(self, tmp_path: Path, fault: dict[str, object]) -> None:
         async def script(outbox: OutboxHarness) -> None:
             anna = await outbox.user()
-            outbox.sandbox.faults.add("sendMessage", **fault)  # type: ignore[arg-type]
+            outbox.sandbox.faults.add("sendMessage", **fault)
             await outbox.put(OutgoingMessage(1, "one"), OutgoingMessage(1, "two"))
             async with outbox.sending():
                 await outbox.emptied()

@@ -69,7 +69,7 @@ async def test_a_fault_can_be_for_one_chat_and_for_ever(sandbox: Sandbox, bot: B
 async def test_a_lost_request_does_nothing_and_a_lost_answer_did_it(sandbox: Sandbox, bot: Bot) -> None:
     person = await greeted(sandbox)
     for drop, count in (("request", 1), ("answer", 2)):
-        sandbox.faults.add("sendMessage", drop=drop)  # type: ignore[arg-type]
+        sandbox.faults.add("sendMessage", drop=drop)
         with pytest.raises(TelegramNetworkError):
             await bot.send_message(7, "a")
         assert len(person.messages) == count
