@@ -1,4 +1,4 @@
-"""What `transformers` publishes is known by its own files: by a bare name on the hub, and as a folder put in place."""
+"""A folder of `transformers` is recognised by its own files, on the hub and when it is copied into place."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CAPTIONERS: dict[str, tuple[Save, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny dual encoder, which every trial of a captioner needs."""
-    root = tmp_path_factory.mktemp("root")
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A tiny dual encoder, which the smoke test of a captioner needs. Each test has its own: they add captioners."""
+    root = tmp_path / "root"
     folder = root / "clip" / "mini"
     tiny.save_dual_encoder(tiny.student(tiny.reading_tokenizer().get_vocab_size()), folder)
     save_card(Card(folder=folder, family="vision-text-dual-encoder", version="1"))
@@ -35,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", CAPTIONERS)
-def test_the_hub_s_name_is_enough(root: Path, tmp_path: Path, name: str) -> None:
+def test_a_repository_is_pulled_by_its_name_alone(root: Path, tmp_path: Path, name: str) -> None:
     save, family = CAPTIONERS[name]
     save(tmp_path / "published")
     with the_hub() as served:
@@ -47,23 +47,23 @@ def test_the_hub_s_name_is_enough(root: Path, tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("name", CAPTIONERS)
-def test_a_folder_with_safetensors_is_enough(root: Path, tmp_path: Path, name: str) -> None:
+def test_a_copied_folder_needs_no_card(root: Path, tmp_path: Path, name: str) -> None:
     save, family = CAPTIONERS[name]
     save(tmp_path / "published")
-    folder = root / "captioner" / f"{name}-put"
-    folder.mkdir()
+    folder = root / "captioner" / name
+    folder.mkdir(parents=True)
     copy_transformers(tmp_path / "published", folder)
     card = get_card(root, "captioner", folder.name)
     assert (card.family, card.files) == (family, {})
     run_smoke_test(root, card)
 
 
-def test_a_folder_without_a_vocabulary_says_so(root: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_vocabulary_is_refused(root: Path, tmp_path: Path) -> None:
     encoder_decoder.save_published(tmp_path / "published")
     for name in ("vocab.json", "merges.txt"):
         (tmp_path / "published" / name).unlink()
-    folder = root / "captioner" / "wordless"
-    folder.mkdir()
+    folder = root / "captioner" / "no-vocabulary"
+    folder.mkdir(parents=True)
     copy_transformers(tmp_path / "published", folder)
     with pytest.raises(CheckpointError, match=r"checkpoint-file-missing.*tokenizer\.json"):
         run_smoke_test(root, get_card(root, "captioner", folder.name))
