@@ -32,6 +32,8 @@ from inference.moderation.checks import Checks, Evidence
 from inference.moderation.photo_index import encode_photos
 from inference.scoring import EncodedText, compute_scores, select_photos
 
+# Probability of a garment from which a photo is believed to show the clothes that the seller names.
+POSSIBLE_GARMENT = 0.1
 # Control characters, and the replacement character that a tokenizer writes for a letter cut in half at the end.
 _UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffd]")
 
@@ -118,11 +120,12 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
     predicted = iter(classifier.predict([view for each in views for view, _ in each]))
     for job, each in zip(jobs, views, strict=True):
         seller = read_seller_facts(job.listing.attributes, job.item)
+        # Beside a seller who names clothes an odd hat is a hat.
         sells_clothes = names_clothes(seller)
         shown = [
             facts
             for (_, doubted), facts in zip(each, islice(predicted, len(each)), strict=True)
-            if classifier.knows(facts, doubted=doubted) or (sells_clothes and not doubted)
+            if classifier.knows(facts, doubted=doubted) or (sells_clothes and facts.garment >= POSSIBLE_GARMENT)
         ]
         job.shows_known = bool(shown)
         if each and not shown:

@@ -41,13 +41,14 @@ class Group:
 
     values: name → pattern over folded text. say: name → wordings of a caption, none for what is never said from a
     photo. kinds: name → kinds of the things that can have it. is_exclusive: its values rule each other out.
-    is_seller_only: no photo shows it.
+    is_mixed: photos show several of them together all the same. is_seller_only: no photo shows it.
     """
 
     values: Mapping[str, re.Pattern[str]]
     say: Mapping[str, tuple[str, ...]]
     kinds: Mapping[str, frozenset[str]]
     is_exclusive: bool
+    is_mixed: bool = False
     is_seller_only: bool = False
 
 
@@ -65,6 +66,7 @@ def load_groups() -> Mapping[str, Group]:
             {value: tuple(row["say"]) for value, row in table["values"].items()},
             {value: frozenset(row.get("of", table["of"]).split()) for value, row in table["values"].items()},
             table["exclusive"],
+            table.get("mixed", False),
         )
         for name, table in _load("groups").items()
     }

@@ -25,6 +25,8 @@ from inference.facts.types import Decision, Fact
 DEFAULT_THRESHOLD: Final = 0.45
 COLOUR_THRESHOLD: Final = 0.25
 SECOND_COLOUR: Final = 0.2
+# A value is not said where all others of an exclusive group together reach this share of its probability.
+MAX_RIVALS: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,14 @@ class FactSheet:
             return "contradicts"
         if group.is_seller_only:
             return "unsure"
-        seen = max(
-            (f.probability for f in self.facts if (f.group, f.value) == (mention.group, mention.value)), default=0.0
-        )
-        return "seen" if seen >= self.get_threshold(mention.group, mention.value) else "unsure"
+        seen = self._get_probabilities(mention.group)
+        own = seen.pop(mention.value, 0.0)
+        is_torn = group.is_exclusive and not group.is_mixed and sum(seen.values()) > MAX_RIVALS * own
+        return "seen" if own >= self.get_threshold(mention.group, mention.value) and not is_torn else "unsure"
+
+    def _get_probabilities(self, group: str) -> dict[str, float]:
+        """Return value → probability of what the photos show of a group."""
+        return {fact.value: fact.probability for fact in self.facts if fact.group == group and fact.source == "photo"}
 
     def _judge_item(self, noun: str) -> Decision:
         if not self.allows_item(noun):

@@ -88,3 +88,13 @@ def test_words_of_the_seller_are_words() -> None:
     assert sheet.is_known_word("Zarina")
     assert sheet.is_known_word("платье")
     assert not sheet.is_known_word("Nike")
+
+
+def test_a_value_with_a_strong_rival_is_not_sure() -> None:
+    """Short sleeves or none: nobody knows. Lettering and a print may be there together."""
+    claim = Mention("sleeve", "короткий", 0, 0)
+    for rival, decision in ((0.2, "seen"), (0.6, "unsure")):
+        facts = (Fact("sleeve", "короткий", "photo", 0.7), Fact("sleeve", "без рукавов", "photo", rival))
+        assert FactSheet.merge((), facts, {}).judge(claim) == decision
+    prints = (Fact("pattern", "надпись", "photo", 0.7), Fact("pattern", "принт", "photo", 0.6))
+    assert FactSheet.merge((), prints, {}).judge(Mention("pattern", "надпись", 0, 0)) == "seen"
