@@ -48,7 +48,7 @@ def _allows_set(seller: Sequence[Fact]) -> bool:
 
 
 def cut_parts(image: Image.Image) -> list[Image.Image]:
-    """Return nine overlapping parts of a picture of several things, row by row, and last the whole picture."""
+    """Return nine overlapping parts of an RGB picture of several things, row by row, and last the whole picture."""
     width, height = round(image.width * _PART), round(image.height * _PART)
     corners = [
         (round((image.width - width) * column / 2), round((image.height - height) * row / 2))

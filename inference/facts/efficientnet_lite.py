@@ -54,7 +54,7 @@ class EfficientNetLite(nn.Module):
         self.head = _conv(_round_channels(320, config.width), _HEAD, 1, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return the feature map of a batch."""
+        """Return features (batch, 1280, height/32, width/32) float32 of pixels (batch, 3, height, width)."""
         features: Tensor = self.head(self.blocks(self.stem(pixels)))
         return features
 
@@ -73,6 +73,7 @@ class _Block(nn.Module):
         self.is_residual = stride == 1 and inputs == outputs
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Map features (batch, channels, height, width) to those of the next block; a stride halves both sides."""
         outputs: Tensor = self.project(self.depthwise(self.expand(inputs)))
         return inputs + outputs if self.is_residual else outputs
 
@@ -85,6 +86,7 @@ class _SamePad(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Pad the last two dimensions of (batch, channels, height, width) with zeros, the odd one behind."""
         pads = [self._pad(size) for size in reversed(inputs.shape[-2:])]
         return nn.functional.pad(inputs, [side for pad in pads for side in (pad // 2, pad - pad // 2)])
 
@@ -121,7 +123,7 @@ def _round_channels(channels: int, width: float) -> int:
 def convert_state_dict(published: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of `efficientnet_lite_pytorch` under the names of `EfficientNetLite`.
 
-    published: the package's state dict; its classifier `_fc` is left out.
+    published: the package's state dict of float32 tensors; its classifier `_fc` is left out.
     """
     parts = {
         "_expand_conv": "expand.1",

@@ -17,7 +17,7 @@ SET_SHARE: Final = 0.3
 
 
 def draw_photos(count: int, labels: Mapping[str, Sequence[str]], seed: int) -> tuple[list[Image.Image], Targets]:
-    """Return drawings with their targets; those of a set are shared equally between its garments."""
+    """Return RGB drawings with their targets; those of a set are shared equally between its garments."""
     rnd = random.Random(seed)
     images: list[Image.Image] = []
     targets = encode_targets([], labels)

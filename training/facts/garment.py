@@ -53,7 +53,7 @@ def extract_features(classifier: PhotoClassifier, images: Iterable[Image.Image])
 
 
 def make_blank(rnd: random.Random) -> Image.Image:
-    """Return an image without any thing: one colour or a gradient, with or without noise, or noise alone."""
+    """Return an RGB image of 96 px without any thing: one colour or a gradient, with or without noise, or noise."""
     size, generator = 96, torch.Generator().manual_seed(rnd.randrange(1 << 30))
     first, last = torch.rand(2, 3, 1, 1, generator=generator) * 255
     kind = rnd.randrange(3)

@@ -44,7 +44,7 @@ class Photos:
 
 
 def load_photos(paths: Sequence[Path], drawn: Sequence[Image.Image] = ()) -> Photos:
-    """Load photos upright, with drawings behind them."""
+    """Load photos upright as RGB pixels (photos, 3, height, width) uint8, with drawings behind them."""
     with ThreadPoolExecutor() as pool:
         squeezed = [*pool.map(lambda path: _squeeze(load_photo(path)), paths), *map(_squeeze, drawn)]
     squares, aspects = zip(*squeezed, strict=True)
@@ -116,7 +116,7 @@ def draw_views(photos: Photos, rows: Tensor, size: int) -> Tensor:
 
 
 def compute_loss(logits: Logits, targets: Targets) -> Tensor:
-    """Return the weighted sum of the losses of all heads, a scalar."""
+    """Return the weighted sum of the losses of all heads, shape () float32."""
     item = _cross_entropy(logits.item, targets.item, SMOOTHING)
     colour = _cross_entropy(logits.colour, targets.colour, 0.0)
     audience = _cross_entropy(logits.audience, targets.audience, SMOOTHING)

@@ -97,7 +97,7 @@ class EncoderDecoderCaptioner:
         return self._writer.decode(output_ids, prompts)
 
     def encode_photos(self, prompts: Sequence[Prompt]) -> list[Tensor]:
-        """Return the encoder states of each prompt's photos, (photos · states, width)."""
+        """Return the encoder states of each prompt's photos, (photos · states, width) in the dtype of the model."""
         images = [image for prompt in prompts for image in prompt.images]
         if not images:
             return [torch.zeros(0, 0) for _ in prompts]

@@ -131,7 +131,7 @@ class Decoder(nn.Module):
         return normed
 
     def compute_logits(self, hidden_states: Tensor) -> Tensor:
-        """Return logits (…, words) of hidden states (…, width); the head is tied to the token embedding."""
+        """Return float32 logits (…, words) of hidden states (…, width); the head is tied to the token embedding."""
         return hidden_states @ self.words.weight.T
 
     def prefill(self, inputs_embeds: Tensor, lengths: Tensor) -> tuple[Tensor, Cache]:

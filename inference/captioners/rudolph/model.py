@@ -193,7 +193,7 @@ class Rudolph(nn.Module):
         self._masks: dict[tuple[Pattern, torch.device], Tensor] = {}
 
     def forward(self, left: Tensor, image: Tensor | None = None, right: Tensor | None = None) -> Tensor:
-        """Return next-token logits (batch, length, text and image ids); arguments are those of `embed`."""
+        """Return float next-token logits (batch, length, text and image ids); arguments are those of `embed`."""
         states, _ = self.prefill(self.embed(left, image, right))
         logits: Tensor = self.to_logits(states)
         return logits

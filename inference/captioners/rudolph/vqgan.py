@@ -101,7 +101,7 @@ class Level(nn.Module):
         self.downsample = nn.Identity() if last else Downsample(after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (images, after, height / 2, width / 2) of `x`, or full resolution in the last level."""
+        """Return float features (images, after, height / 2, width / 2) of `x`, or full resolution in the last level."""
         for number, block in enumerate(self.block):
             x = block(x)
             if len(self.attn):

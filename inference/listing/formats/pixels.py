@@ -78,7 +78,7 @@ def to_small_rgb(image: Image.Image, profile: bytes | None = None) -> Image.Imag
 
 
 def turn_upright(picture: Image.Image, exif: Image.Exif) -> Image.Image:
-    """Return the picture as the camera was held; as it is for broken EXIF."""
+    """Return the picture, of any mode, turned by 90 degrees as the camera was held; as is for broken EXIF."""
     orientation = 1
     with suppress(ValueError, TypeError):
         orientation = int(exif.get(ExifTags.Base.Orientation, 1))
