@@ -16,8 +16,10 @@ from torch import Tensor
 
 from evaluation.ranking import roc_auc
 from inference.clip.dual_encoder import Clip
+from inference.listing.attributes import parse_attributes
 from inference.listing.types import Verdict
 from inference.moderation.match import MatchPolicy
+from inference.moderation.named_things import read_named_things
 from inference.moderation.nudity import Detection
 from inference.moderation.photo_index import PhotoIndex
 from inference.moderation.photos import PhotoPolicy
@@ -39,6 +41,11 @@ class Judgement:
     def is_refused(self) -> bool:
         """True if the check refused it."""
         return not self.verdict.passed
+
+    @property
+    def is_warned(self) -> bool:
+        """True if the check passed it with a warning."""
+        return self.verdict.passed and self.verdict.reason is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,14 @@ class MatchEvaluator:
         ]
 
     def _verdict(self, pair: Pair, embedding: Tensor) -> Verdict:
-        views, out_of_domain = self.gallery.get_album(pair.photos)
-        return self.rule.judge(views, pair.text, embedding, out_of_domain)
+        things = read_named_things(parse_attributes(pair.text))
+        return self.rule.judge(self.gallery.get_album(pair.photos), things, embedding)
+
+
+def name_other_things(first: str, second: str) -> bool:
+    """Return True where two texts name clothes of no common kind."""
+    one, other = (read_named_things(parse_attributes(text)) for text in (first, second))
+    return one.excludes(other)
 
 
 def swap_texts(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: random.Random) -> list[Pair]:
@@ -107,7 +120,7 @@ def _numbers(verdict: Verdict) -> set[str]:
 
 
 def summarise_by_kind(judgements: Sequence[Judgement]) -> dict[str, dict[str, float]]:
-    """Return per kind the count, the number of judged pairs, and the share refused."""
+    """Return per kind the count, the number of judged pairs, and the shares refused and warned of."""
     kinds: dict[str, list[Judgement]] = {}
     for each in judgements:
         kinds.setdefault(each.kind, []).append(each)
@@ -116,6 +129,7 @@ def summarise_by_kind(judgements: Sequence[Judgement]) -> dict[str, dict[str, fl
             "count": len(rows),
             "judged": sum(row.verdict.score is not None for row in rows),
             "refused": round(sum(row.is_refused for row in rows) / len(rows), 4),
+            "warned": round(sum(row.is_warned for row in rows) / len(rows), 4),
         }
         for kind, rows in kinds.items()
     }

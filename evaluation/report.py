@@ -126,10 +126,13 @@ def _labels(labels: Mapping[str, Mapping[str, int]], words: Translate) -> str:
 
 
 def _kinds(judgements: Sequence[Judgement], words: Translate) -> str:
-    """Render the confusion at the threshold: per kind how many there are, are judged, and are refused."""
-    head = [words(Message(code)) for code in ("moderation-count", "moderation-judged", "moderation-refused")]
+    """Render the confusion at the threshold: per kind how many there are, are judged, are refused and are warned of."""
+    head = [
+        words(Message(code))
+        for code in ("moderation-count", "moderation-judged", "moderation-refused", "moderation-warned")
+    ]
     rows = (
-        (_name(kind, words), row["count"], row["judged"], f"{row['refused']:.2%}")
+        (_name(kind, words), row["count"], row["judged"], f"{row['refused']:.2%}", f"{row['warned']:.2%}")
         for kind, row in summarise_by_kind(judgements).items()
     )
     return _table(rows, ["", *map(escape, head)])

@@ -79,7 +79,8 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
     """Encode the photos and attributes of all jobs, and judge every listing."""
     images = [photo.image for job in jobs for photo in job.listing.visible_photos]
     nudity = models.checks.detect_nudity(images)  # runs in its own thread meanwhile
-    features, out_of_domain = encode_photos(models.clip, models.checks.out_of_domain_detector, images)
+    facts = models.photo_classifier.predict(images)
+    photos = encode_photos(models.clip, models.checks.out_of_domain_detector, images, facts)
     texts = [job.listing.attributes.text for job in jobs]
     sources = iter(_encode_texts(models.clip, [text for text in texts if text]))
     detections = nudity.result()
@@ -87,17 +88,11 @@ def moderate(jobs: Sequence[Job], models: Models) -> None:
     end = 0
     for job, text in zip(jobs, texts, strict=True):
         start, end = end, end + len(job.listing.visible_photos)
-        photos = slice(start, end)
-        job.features, job.source = features[photos], next(sources) if text else None
-        evidence.append(
-            Evidence(
-                text=text,
-                text_embedding=job.source.embedding if job.source else None,
-                image_features=job.features,
-                out_of_domain=None if out_of_domain is None else out_of_domain[photos],
-                detections=detections[photos],
-            )
-        )
+        own = photos[start:end]
+        job.features, job.photo_facts = own.features, tuple(facts[start:end])
+        job.source = next(sources) if text else None
+        embedding = job.source.embedding if job.source else None
+        evidence.append(Evidence(job.listing.attributes, embedding, own, detections[start:end]))
     for job, moderation, each in zip(jobs, models.checks.judge(evidence), evidence, strict=True):
         job.moderation, job.out_of_domain = _name_photos(moderation, job), models.checks.find_out_of_domain(each)
 
@@ -112,34 +107,33 @@ def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> 
 
 
 def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
-    """Read facts from the seller's words and from all photos as one batch, and merge them for each listing.
+    """Read facts from the seller's words, and merge them with those of the photos for each listing.
 
     Photos of what the models do not know give no facts; a listing of nothing else is described in the seller's words.
     """
-    views = [_list_views(job) for job in jobs]
-    predicted = iter(classifier.predict([view for each in views for view, _ in each]))
-    for job, each in zip(jobs, views, strict=True):
+    parts = [_list_parts(job) for job in jobs]
+    predicted = iter(classifier.predict([part for each in parts for part in each]))
+    for job, each in zip(jobs, parts, strict=True):
         seller = read_seller_facts(job.listing.attributes, job.item)
         # Beside a seller who names clothes an odd hat is a hat.
         sells_clothes = names_clothes(seller)
+        views = list(islice(predicted, len(each))) or job.photo_facts
+        doubted = job.out_of_domain if len(job.out_of_domain) == len(views) else job.out_of_domain * len(views)
         shown = [
             facts
-            for (_, doubted), facts in zip(each, islice(predicted, len(each)), strict=True)
-            if classifier.knows(facts, doubted=doubted) or (sells_clothes and facts.garment >= POSSIBLE_GARMENT)
+            for facts, doubt in zip(views, doubted, strict=True)
+            if classifier.knows(facts, doubted=doubt) or (sells_clothes and facts.garment >= POSSIBLE_GARMENT)
         ]
         job.shows_known = bool(shown)
-        if each and not shown:
+        if views and not shown:
             job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
         job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job))
 
 
-def _list_views(job: Job) -> list[tuple[Image.Image, bool]]:
-    """Return the images to read facts from, a single photo of a set in parts, and whether the detector doubts each."""
-    doubted = job.out_of_domain or (False,) * len(job.listing.visible_photos)
-    views = [(photo.image, doubt) for photo, doubt in zip(job.listing.visible_photos, doubted, strict=True)]
-    if len(views) == 1 and _is_set(job):
-        return [(part, views[0][1]) for part in cut_parts(views[0][0])]
-    return views
+def _list_parts(job: Job) -> list[Image.Image]:
+    """Return the parts of the only photo of a set, to read facts from each; none of other photos."""
+    photos = job.listing.visible_photos
+    return cut_parts(photos[0].image) if len(photos) == 1 and _is_set(job) else []
 
 
 def _is_set(job: Job) -> bool:

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import torch
 
 from evaluation.ranking import roc_auc
 from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
+from inference.listing.attributes import parse_attributes
 from inference.masking.morphology import get_part_of_speech, lemmatize
-from inference.moderation.match import MatchPolicy, compute_photo_fits
-from inference.moderation.photo_index import PhotoIndex
+from inference.moderation.match import compute_photo_fits, pool_log_odds, widen
+from inference.moderation.named_things import read_named_things
+from inference.moderation.photo_index import PhotoEvidence, PhotoIndex
 from inference.moderation.photos import ZeroShotNudityClassifier
 from training.data.examples import Example, PhotoLabels
+from training.facts.calibration import split_senders
 
-# Maximum shares of right listings that may be refused: as a whole, and because of one of their photos.
-WHOLE_REFUSED, PHOTO_REFUSED = 0.0165, 0.02
+Half = Literal["choosing", "measured"]
+# Maximum share of albums of clothes that may be taken for something else.
+OUT_OF_DOMAIN = 0.01
 # The second opinion may agree on at most this share of clothes, and is used only from this ROC AUC.
 OPINION_REFUSES, OPINION_AUC = 0.02, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Maximum shares of right listings that `match` may refuse, refuse or warn of, and warn of a single photo of."""
+
+    refused: float = 0.005
+    warned: float = 0.025
+    photos: float = 0.01
 
 
 def collect_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
@@ -37,32 +52,56 @@ def _noun(item: Sequence[str]) -> str:
     return next((word for word in item if get_part_of_speech(word) == "NOUN"), item[0])
 
 
-def compute_fits(
-    clip: Clip, rule: MatchPolicy, gallery: PhotoIndex, examples: Sequence[Example], texts: Sequence[str]
-) -> list[list[float]]:
-    """Return the fit of each photo with the right text, one list per album, for the texts that `match` judges.
+def select_senders(examples: Sequence[Example], labels: Mapping[str, PhotoLabels], half: Half) -> list[Example]:
+    """Return the examples of the senders that choose thresholds, or of those that are measured; all without labels."""
+    held_out = [(name, row) for name, row in labels.items() if row.split == "val"]
+    choosing, measured = split_senders([row for _, row in held_out])
+    kept = {held_out[number][0] for number in (choosing if half == "choosing" else measured)}
+    return [each for each in examples if not labels or each.photos[0].stem in kept]
 
-    A fit is a cosine similarity minus the out-of-domain penalty: at most 1, unbounded below.
+
+class Fits(NamedTuple):
+    """The fit of each photo of an album with its text: with the kinds that it names, and with all like them."""
+
+    own: Sequence[float]
+    wide: Sequence[float]
+
+
+def compute_fits(clip: Clip, gallery: PhotoIndex, examples: Sequence[Example], texts: Sequence[str]) -> list[Fits]:
+    """Return the fits of each album with the right text, for the texts that `match` judges.
+
+    A fit is a cosine similarity minus the penalties: at most 1, unbounded below.
     """
     embeddings = clip.encode_texts(texts).embeddings
     return [
-        compute_photo_fits(views, embedding, out_of_domain)
+        Fits(
+            compute_photo_fits(album, things.kinds, embedding),
+            compute_photo_fits(album, widen(things.kinds), embedding),
+        )
         for example, text, embedding in zip(examples, texts, embeddings, strict=True)
-        if rule.applies_to(text)
-        for views, out_of_domain in [gallery.get_album(example.photos)]
+        if (things := read_named_things(parse_attributes(text))).is_clothing
+        for album in [gallery.get_album(example.photos)]
     ]
 
 
-def choose_thresholds(kinds: Iterable[Sequence[Sequence[float]]]) -> dict[str, float]:
-    """Return the two thresholds of `match`, each refusing at most its share of every kind of right pairs.
+def choose_thresholds(fits: Sequence[Fits], shares: Shares) -> dict[str, float]:
+    """Return the thresholds of `match`, each refusing or warning of at most its share of right pairs.
 
-    kinds: per kind of text, the fits of each album's photos. `match_threshold` is for the best photo of an album,
-    `match_photo_threshold` for single photos; the second never exceeds the first.
+    `match_threshold` and `match_warn_threshold` are for the
+    best photo of an album, `match_photo_threshold` is for single photos of albums.
     """
-    judged_kinds = [kind for kind in kinds if kind]
-    best = min(_quantile([max(fits) for fits in kind], WHOLE_REFUSED) for kind in judged_kinds)
-    each = min(_quantile([min(fits) for fits in kind], PHOTO_REFUSED) for kind in judged_kinds)
-    return {"match_threshold": best, "match_photo_threshold": min(best, each)}
+    refused = _quantile([max(each.wide) for each in fits], shares.refused)
+    warned = _quantile([max(each.own) for each in fits], shares.warned)
+    each = _quantile([min(each.own) for each in fits], shares.photos)
+    return {"match_threshold": refused, "match_warn_threshold": warned, "match_photo_threshold": min(warned, each)}
+
+
+def choose_domain_threshold(albums: Sequence[PhotoEvidence], share: float) -> dict[str, float]:
+    """Return the log-odds that at most this share of albums of clothes reaches; nothing without a detector."""
+    log_odds = [album.out_of_domain for album in albums if album.out_of_domain is not None]
+    if not log_odds:
+        return {}
+    return {"out_of_domain_threshold": -_quantile([-float(pool_log_odds(each).max()) for each in log_odds], share)}
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
@@ -80,7 +119,8 @@ def measure_second_opinion(card: Card, clothes: Sequence[Path], nude: Sequence[P
     clip = Clip.load(card.folder)
     opinion = ZeroShotNudityClassifier.from_languages(clip, card.languages, 1.0)
     plain, bare = (
-        torch.tensor(opinion.predict_risks(PhotoIndex.build(clip, None, paths).features)) for paths in (clothes, nude)
+        torch.tensor(opinion.predict_risks(PhotoIndex.build(clip, None, paths).evidence.features))
+        for paths in (clothes, nude)
     )
     least = float(plain.quantile(1 - OPINION_REFUSES))
     auc = roc_auc(bare, plain)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from inference.checkpoints.card import Card, load_card, save_card
 from inference.clip.dual_encoder import GRID, Clip
 from inference.diversity import DiversityClassifier
 from inference.facts.photos import FAMILY, PhotoClassifier, PhotoClassifierConfig
-from inference.moderation.match import MatchPolicy
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.photo_index import PhotoIndex
 from training import calibration, captioner, clip, diversity, loop, out_of_domain
@@ -129,25 +127,43 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
             data=(*DATA, *NEGATIVES, TEXTS, TEACHER),
             knows=knows,
             figures={f"val_{name}": round(value, 3) for name, value in figures.items()},
-            calibration=measure_match_thresholds(data, folder, knows),
+            calibration=measure_match_thresholds(data, folder),
         )
     )
 
 
-def measure_match_thresholds(data: Path, folder: Path, knows: Iterable[str], split: str = "val") -> dict[str, float]:
-    """Return the match thresholds of the dual encoder in a folder, measured on the listings of a split."""
-    encoder, rule = Clip.load(folder), MatchPolicy(0.0, frozenset(knows))
+def measure_match_thresholds(
+    data: Path, folder: Path, split: str = "val", shares: calibration.Shares | None = None
+) -> dict[str, float]:
+    """Return the match thresholds of the dual encoder in a folder, measured on the listings of a split.
+
+    Half of the senders choose, if `photos.tsv` says who took which photo. The classifier of photos is the `facts/mini`
+    beside the encoder.
+    """
+    clip, labels = Clip.load(folder), load_photo_labels(data)
     captioned, listed = (
-        [example for example in load_examples(data / name) if example.split == split]
+        calibration.select_senders(
+            [example for example in load_examples(data / name) if example.split == split], labels, "choosing"
+        )
         for name in ("captions.jsonl", "listings.jsonl")
     )
     photos = [photo for example in (*captioned, *listed) for photo in example.photos]
-    gallery = PhotoIndex.build(encoder, OutOfDomainDetector.load(folder), photos)
+    gallery = PhotoIndex.build(clip, OutOfDomainDetector.load(folder), photos, load_item_classifier(folder))
     # Sellers write in three ways: a phrase, fields, a whole ad.
     kinds = [(captioned, [example.description or "" for example in captioned])]
     kinds.append((listed, [example.attributes_text for example in listed]))
     kinds.append((listed, [example.description or "" for example in listed]))
-    return calibration.choose_thresholds(calibration.compute_fits(encoder, rule, gallery, *kind) for kind in kinds)
+    fits = [each for kind in kinds for each in calibration.compute_fits(clip, gallery, *kind)]
+    albums = [gallery.get_album(example.photos) for example in (*captioned, *listed)]
+    return calibration.choose_thresholds(fits, shares or calibration.Shares()) | calibration.choose_domain_threshold(
+        albums, calibration.OUT_OF_DOMAIN
+    )
+
+
+def load_item_classifier(folder: Path) -> PhotoClassifier | None:
+    """Return the classifier of photos beside a dual encoder's folder, None where there is none."""
+    facts = folder.parent.parent / "facts" / "mini"
+    return PhotoClassifier.load(load_card(facts)) if facts.is_dir() else None
 
 
 def train_out_of_domain(sources: DataFolders, teacher: Path, folder: Path, work: Path, steps: int, seed: int) -> None:
@@ -164,9 +180,7 @@ def train_out_of_domain(sources: DataFolders, teacher: Path, folder: Path, work:
     student = out_of_domain.build_student(folder)
     out_of_domain.save_detector(out_of_domain.train(student, teacher_model, clothes, negatives, work, steps), folder)
     card = load_card(folder)
-    save_card(
-        replace(card, calibration={**card.calibration, **measure_match_thresholds(sources.data, folder, card.knows)})
-    )
+    save_card(replace(card, calibration={**card.calibration, **measure_match_thresholds(sources.data, folder)}))
 
 
 def train_captioner(

@@ -19,8 +19,11 @@ from locales.translate import Translate
 if TYPE_CHECKING:
     from evaluation.moderation import Judgement, MatchEvaluator, Pair
     from evaluation.report import Chapter
+    from inference.listing.types import Listing
 
 SEED = 1
+# Shares of right listings that `match` may refuse, and refuse or warn of.
+REFUSED, WARNED = 0.005, 0.025
 # Kinds of matching pairs: a file of the data set, and the text that is taken from its listings.
 _KINDS = {
     "caption": ("captions.jsonl", "description"),
@@ -33,7 +36,10 @@ def add(parser: Parser) -> None:
     """Add the subcommand and its actions."""
     moderation = parser.add_command("moderation", Message("help-moderation"))
     moderation.require_command("ACTION")
-    _add_common(moderation.add_command("calibrate", Message("help-moderation-calibrate"), run_calibrate))
+    calibrate = moderation.add_command("calibrate", Message("help-moderation-calibrate"), run_calibrate)
+    _add_common(calibrate)
+    calibrate.add_option("--refused", Message("help-refused-share"), metavar="SHARE", type=float, default=REFUSED)
+    calibrate.add_option("--warned", Message("help-warned-share"), metavar="SHARE", type=float, default=WARNED)
     report = moderation.add_command("report", Message("help-moderation-report"), run_report)
     _add_common(report)
     report.add_option("--foreign", Message("help-foreign"), metavar="DIR", type=Path)
@@ -53,7 +59,8 @@ def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
     _check_data(arguments)
     from training import calibration, stages
 
-    measured = stages.measure_match_thresholds(arguments.data, card.folder, card.knows, arguments.split)
+    shares = calibration.Shares(arguments.refused, arguments.warned)
+    measured = stages.measure_match_thresholds(arguments.data, card.folder, arguments.split, shares)
     unchanged = {name: value for name, value in card.calibration.items() if name != "nudity_threshold"}
     if arguments.nude:
         clothes = [pair.photos[0] for pair in _load_pairs(arguments, "captions.jsonl")]
@@ -69,7 +76,8 @@ def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
     """Print what the checks reject, and write a page with the verdicts nearest to the thresholds."""
     _check_data(arguments)
     chapters = [*_measure_match(arguments), *_measure_nudity(arguments)]
-    print(json.dumps({chapter.name: chapter.summary() for chapter in chapters}, ensure_ascii=False, indent=1))
+    summaries = {chapter.name: chapter.summary() for chapter in chapters}
+    print(json.dumps(summaries | {"listings": _measure_listings(arguments)}, ensure_ascii=False, indent=1))
     if arguments.out:
         from evaluation.report import render_page
 
@@ -79,7 +87,7 @@ def run_report(arguments: argparse.Namespace, translate: Translate) -> int:
 
 def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
     """Judge matching pairs of three kinds, swapped pairs, and photos out of the domain, alone and in albums."""
-    from evaluation.moderation import compute_auc, swap_texts
+    from evaluation.moderation import compute_auc, name_other_things, swap_texts
     from evaluation.report import Chapter
 
     kinds = {kind: _load_pairs(arguments, *location) for kind, location in _KINDS.items()}
@@ -89,11 +97,26 @@ def _measure_match(arguments: argparse.Namespace) -> list[Chapter]:
     )
     rule, rnd = matching.rule, random.Random(SEED)
     right = [each for kind, pairs in kinds.items() for each in matching.judge_pairs(kind, pairs, wrong=False)]
-    wrong = matching.judge_pairs("swapped", swap_texts(kinds["caption"], rule.names_other_things, rnd), wrong=True)
+    wrong = matching.judge_pairs("swapped", swap_texts(kinds["caption"], name_other_things, rnd), wrong=True)
     captions = [each for each in right if each.kind == "caption"]
     figures = {"own_against_other_caption_auc": compute_auc([*captions, *wrong], higher_is_worse=False)}
     negatives = _judge_out_of_domain(matching, kinds, foreign, rnd, figures) if foreign else []
     return [Chapter("match", [*right, *wrong, *negatives], rule.threshold, False, figures)]
+
+
+def _measure_listings(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Run all checks together on right listings, swapped ones, and ones with a photo of something else."""
+    from evaluation.listings import build_listings, measure_listings, replace_photos, swap_albums
+    from inference.serving.loader import load_describer
+
+    models = load_describer(arguments.checkpoints).models
+    foreign = _find_photos(arguments.foreign) if arguments.foreign else []
+    kinds: dict[str, list[Listing]] = {}
+    for kind, location in _KINDS.items():
+        right = build_listings([(pair.photos, pair.text) for pair in _load_pairs(arguments, *location)])
+        kinds |= {kind: right, f"{kind}, swapped": swap_albums(right, SEED)}
+        kinds[f"{kind}, foreign"] = replace_photos(right, foreign, SEED)
+    return measure_listings(models, kinds)
 
 
 def _judge_out_of_domain(
@@ -141,22 +164,25 @@ def _load_matching(arguments: argparse.Namespace, photos: Sequence[Path]) -> Mat
     from inference.moderation.match import MatchPolicy
     from inference.moderation.out_of_domain import OutOfDomainDetector
     from inference.moderation.photo_index import PhotoIndex
+    from training.stages import load_item_classifier
 
     card = registry.get_card(arguments.checkpoints, "clip", arguments.clip)
     clip = Clip.load(card.folder)
-    return MatchEvaluator(
-        clip, MatchPolicy.from_card(card), PhotoIndex.build(clip, OutOfDomainDetector.load(card.folder), photos)
-    )
+    detector, classifier = OutOfDomainDetector.load(card.folder), load_item_classifier(card.folder)
+    return MatchEvaluator(clip, MatchPolicy.from_card(card), PhotoIndex.build(clip, detector, photos, classifier))
 
 
 def _load_pairs(arguments: argparse.Namespace, file: str, text: str = "description") -> list[Pair]:
-    """Return the listings of the requested split that have this text, with their photos."""
+    """Return the listings of the requested split that have this text, of senders that chose no threshold."""
     from evaluation.moderation import Pair
-    from training.data.examples import load_examples
+    from training.calibration import select_senders
+    from training.data.examples import load_examples, load_photo_labels
 
     examples = [
         e for e in load_examples(arguments.data / file) if e.split == arguments.split or arguments.split == "all"
     ]
+    if arguments.split == "val":
+        examples = select_senders(examples, load_photo_labels(arguments.data), "measured")
     texts = [e.attributes_text if text == "attributes" else e.description or "" for e in examples]
     return [Pair(example.photos, text) for example, text in zip(examples, texts, strict=True) if text]
 

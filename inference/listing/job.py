@@ -10,6 +10,7 @@ from inference.listing.types import Diversity, Listing, Masked, Moderation, Numb
 
 if TYPE_CHECKING:
     from inference.clip.dual_encoder import ImageFeatures
+    from inference.facts.photos import PhotoFacts
     from inference.facts.sheet import FactSheet
     from inference.scoring import EncodedText
 
@@ -25,8 +26,10 @@ class Job:
     only_facts: the listing is judged and its facts are read, but nothing is written.
     accepts_warnings: False stops the job before anything is written where moderation doubts that the listing is right.
     timings: seconds; validation fills in its own.
-    features: of the listing's photos; set together with `source`, `out_of_domain` and `moderation` by the first step.
-    out_of_domain: for each visible photo, whether the detector finds nothing on it that the models know.
+    features: of the visible photos; set together with `photo_facts`, `source`, `out_of_domain` and `moderation` by the
+        first step.
+    photo_facts: what the classifier reads on each visible photo.
+    out_of_domain: for each visible photo, whether the detectors find nothing on it that the models know.
     shows_known: whether facts were read from any photo.
     source: the encoded attributes, None where there are none.
     sheets: the facts of the one thing, or of each thing of a set.
@@ -41,6 +44,7 @@ class Job:
     is_set: bool | None = None
     timings: Timings = field(default_factory=Timings)
     features: ImageFeatures = field(init=False, repr=False)
+    photo_facts: tuple[PhotoFacts, ...] = field(init=False, repr=False, default=())
     source: EncodedText | None = field(init=False, repr=False)
     moderation: Moderation = field(init=False, repr=False)
     out_of_domain: tuple[bool, ...] = field(init=False, repr=False, default=())

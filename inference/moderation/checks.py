@@ -15,15 +15,17 @@ from PIL import Image
 from torch import Tensor
 
 from inference.checkpoints.card import Card
-from inference.clip.dual_encoder import Clip, ImageFeatures
+from inference.clip.dual_encoder import Clip
 from inference.errors import Message
-from inference.listing.types import Moderation, Verdict
+from inference.listing.types import Attributes, Moderation, Verdict
 from inference.moderation import contacts
 from inference.moderation.contacts import ContactPolicy
 from inference.moderation.match import TYPICAL_LOG_ODDS, MatchPolicy
+from inference.moderation.named_things import read_named_things
 from inference.moderation.nudity import Detection, NudityDetector
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.overrides import Overrides
+from inference.moderation.photo_index import PhotoEvidence
 from inference.moderation.photos import DEFAULT_LIMITS, PhotoPolicy, ZeroShotNudityClassifier
 from inference.moderation.texts import ToxicityClassifier
 
@@ -31,22 +33,19 @@ from inference.moderation.texts import ToxicityClassifier
 # this score, clothes are likely, so its log-odds are capped.
 PERSON_SCORE, PERSON_LABELS = 0.5, ("FACE", "ARMPITS", "BELLY", "FEMALE_BREAST", "MALE_BREAST")
 PERSON_LOG_ODDS = TYPICAL_LOG_ODDS + 2
-# From these log-odds on a photo shows nothing that the models know.
-OUT_OF_DOMAIN_LOG_ODDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that the checks need to know of one listing.
 
-    text_embedding: (dim,) float32, unit length; None for an empty text. out_of_domain: log-odds (photos,) that a photo
-    shows no clothes; None without a detector. detections: body parts found, one list per photo.
+    text_embedding: (dim,) float32, unit length, of `attributes.text`; None for an empty one. detections: body parts
+    found, one list per photo.
     """
 
-    text: str
+    attributes: Attributes
     text_embedding: Tensor | None
-    image_features: ImageFeatures
-    out_of_domain: Tensor | None
+    photos: PhotoEvidence
     detections: Sequence[Sequence[Detection]]
 
 
@@ -73,18 +72,15 @@ class Checks:
         overrides: Overrides | None = None,
     ) -> Checks:
         """Build the checks from a dual encoder with its card and the other models, and load NudeNet."""
-        overrides, match_policy = overrides or Overrides(), MatchPolicy.from_card(card)
-        best, each = overrides.match, overrides.match_photo
+        overrides = overrides or Overrides()
         return cls(
             nudity_detector=NudityDetector.load(),
             photo_policy=PhotoPolicy(
                 {**DEFAULT_LIMITS, **overrides.photos}, ZeroShotNudityClassifier.from_card(clip, card)
             ),
             toxicity_classifier=toxicity_classifier,
-            match_policy=replace(
-                match_policy,
-                threshold=match_policy.threshold if best is None else best,
-                photo_threshold=match_policy.photo_threshold if each is None else each,
+            match_policy=MatchPolicy.from_card(card).override(
+                overrides.match, overrides.match_warn, overrides.match_photo
             ),
             out_of_domain_detector=out_of_domain_detector,
             contact_policy=overrides.contacts,
@@ -96,11 +92,11 @@ class Checks:
 
     def judge(self, batch: Sequence[Evidence]) -> list[Moderation]:
         """Return the verdicts on each listing of a batch."""
-        texts = self._judge_texts([evidence.text for evidence in batch])
+        texts = self._judge_texts([evidence.attributes for evidence in batch])
         return [
             Moderation(
                 (
-                    self.photo_policy.judge(evidence.detections, evidence.image_features),
+                    self.photo_policy.judge(evidence.detections, evidence.photos.features),
                     text,
                     self._judge_match(evidence),
                 )
@@ -110,8 +106,7 @@ class Checks:
 
     def find_out_of_domain(self, evidence: Evidence) -> tuple[bool, ...]:
         """Return for each photo of a listing whether it shows nothing that the models know."""
-        log_odds = self._limit_log_odds(evidence)
-        return () if log_odds is None else tuple((log_odds >= OUT_OF_DOMAIN_LOG_ODDS).tolist())
+        return self.match_policy.find_out_of_domain(_cap(evidence), read_named_things(evidence.attributes))
 
     def apply_contact_policy(self, text: str) -> str:
         """Return a generated text as the seller gets it: without contacts where the policy is to erase them."""
@@ -123,18 +118,11 @@ class Checks:
         return [_review(*each) for each in zip(moderations, verdicts, strict=True)]
 
     def _judge_match(self, evidence: Evidence) -> Verdict:
-        log_odds = self._limit_log_odds(evidence)
-        return self.match_policy.judge(evidence.image_features, evidence.text, evidence.text_embedding, log_odds)
+        things = read_named_things(evidence.attributes)
+        return self.match_policy.judge(_cap(evidence), things, evidence.text_embedding)
 
-    def _limit_log_odds(self, evidence: Evidence) -> Tensor | None:
-        """Return the out-of-domain log-odds (photos,), capped where a person is seen; None without a detector."""
-        log_odds = evidence.out_of_domain
-        if log_odds is None:
-            return None
-        has_person = torch.tensor([_has_person(each) for each in evidence.detections], dtype=torch.bool)
-        return torch.where(has_person, log_odds.clamp(max=PERSON_LOG_ODDS), log_odds)
-
-    def _judge_texts(self, texts: Sequence[str]) -> list[Verdict]:
+    def _judge_texts(self, attributes: Sequence[Attributes]) -> list[Verdict]:
+        texts = [each.text for each in attributes]
         verdicts = self.toxicity_classifier.judge(texts)
         return [self._add_warning(verdict, text) for verdict, text in zip(verdicts, texts, strict=True)]
 
@@ -142,6 +130,17 @@ class Checks:
         """Give a passed verdict a reason, the warning, where the text holds a contact."""
         warnings = contacts.list_warnings(text) if verdict.passed and self.contact_policy == "warn" else []
         return replace(verdict, reason=warnings[0]) if warnings else verdict
+
+
+def _cap(evidence: Evidence) -> PhotoEvidence:
+    """Return the evidence of the photos with the out-of-domain log-odds capped where a person is seen."""
+    log_odds = evidence.photos.out_of_domain
+    if log_odds is None:
+        return evidence.photos
+    has_person = torch.tensor([_has_person(each) for each in evidence.detections], dtype=torch.bool)
+    return replace(
+        evidence.photos, out_of_domain=torch.where(has_person, log_odds.clamp(max=PERSON_LOG_ODDS), log_odds)
+    )
 
 
 def _has_person(detections: Sequence[Detection]) -> bool:

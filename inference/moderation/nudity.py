@@ -24,6 +24,8 @@ INPUT_SIZE = 320
 # The package's own values for its score filter and non-maximum suppression.
 SCORE_THRESHOLD, IOU_THRESHOLD = 0.25, 0.45
 BATCH_SIZE = 16
+# Skin in YCrCb: the usual ranges of both colour differences, in which light and dark skin are alike.
+SKIN_LUMA, SKIN_RED, SKIN_BLUE = 50, (135, 180), (77, 127)
 # In the order of the network's outputs.
 LABELS = (
     "FEMALE_GENITALIA_COVERED",
@@ -49,11 +51,15 @@ LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A body part: label, score in [0, 1], and box (left, top, width, height) in pixels of the photo."""
+    """A body part: label, score in [0, 1], and box (left, top, width, height) in pixels of the photo.
+
+    skin: the share of the box in the colours of skin, in [0, 1].
+    """
 
     label: str
     score: float
     box: tuple[int, int, int, int]
+    skin: float = 1.0
 
 
 class NudityDetector:
@@ -123,7 +129,21 @@ def _decode_detections(image: NDArray[np.uint8], rows: NDArray[np.float32]) -> l
     sizes = np.minimum(likely[:, 2:4] * (max(height, width) / INPUT_SIZE), (width, height) - corners)
     boxes = np.concatenate((corners, sizes), 1)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), SCORE_THRESHOLD, IOU_THRESHOLD)
-    return [Detection(LABELS[labels[n]], float(scores[n]), _round_down(boxes[n])) for n in kept]
+    return [_build_detection(image, LABELS[labels[n]], float(scores[n]), _round_down(boxes[n])) for n in kept]
+
+
+def _build_detection(image: NDArray[np.uint8], label: str, score: float, box: tuple[int, int, int, int]) -> Detection:
+    left, top, width, height = box
+    part = image[top : top + max(1, height), left : left + max(1, width)]
+    return Detection(label, score, box, _measure_skin(part) if part.size else 0.0)
+
+
+def _measure_skin(part: NDArray[np.uint8]) -> float:
+    """Return the share of an RGB picture (height, width, 3) in the colours of skin, light or dark."""
+    luma, red, blue = np.moveaxis(cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2YCrCb), 2, 0)
+    (least_red, most_red), (least_blue, most_blue) = SKIN_RED, SKIN_BLUE
+    is_red, is_blue = (least_red <= red) & (red <= most_red), (least_blue <= blue) & (blue <= most_blue)
+    return float((is_red & is_blue & (luma >= SKIN_LUMA)).mean())
 
 
 def _round_down(box: NDArray[np.float32]) -> tuple[int, int, int, int]:

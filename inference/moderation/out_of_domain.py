@@ -6,8 +6,10 @@ for some garment or other. It gets pixels that the dual encoder's rule has prepa
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import torch
 from safetensors.torch import load_file
@@ -15,9 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import ResNetConfig, ResNetModel
 
+from inference.facts.photos import PhotoFacts
+
 FILE = "foreign.safetensors"
 INPUT_SIZE = 128
 WIDTHS, DEPTHS = (48, 96, 192, 384), (2, 2, 2, 1)
+# Of photos of clothes: nats of doubt among the things that the classifier of photos knows, and its log-odds of clothes.
+# The latter say much the same as those of this detector, so half of them counts.
+TYPICAL_ENTROPY, TYPICAL_GARMENT_LOG_ODDS, GARMENT_WEIGHT = 1.0, 4.0, 0.5
+_LEAST: Final = 1e-6  # a probability of 0 has no logarithm
 
 
 class OutOfDomainDetector(nn.Module):
@@ -61,3 +69,15 @@ class OutOfDomainDetector(nn.Module):
             return torch.zeros(0)
         resized = functional.interpolate(pixels, INPUT_SIZE, mode="bilinear", antialias=True, align_corners=False)
         return cast(Tensor, self(resized))
+
+
+def add_doubt(log_odds: Tensor, facts: Sequence[PhotoFacts]) -> Tensor:
+    """Return log-odds (photos,) raised by the doubt of a classifier of clothes, which cannot decide what a lamp is."""
+    return log_odds + torch.tensor([_measure_doubt(each) for each in facts])
+
+
+def _measure_doubt(facts: PhotoFacts) -> float:
+    """Return what a photo's facts add to its log-odds, about 0 for clothes."""
+    entropy = -sum(value * math.log(max(value, _LEAST)) for value in facts.probabilities["item"].values())
+    garment = math.log(max(facts.garment, _LEAST) / max(1 - facts.garment, _LEAST))
+    return entropy - TYPICAL_ENTROPY + GARMENT_WEIGHT * (TYPICAL_GARMENT_LOG_ODDS - garment)

@@ -4,9 +4,10 @@
 [photos.FEMALE_BREAST_EXPOSED]   # any label of the policy; a limit that is left out never applies
 refuse = 0.5
 warn = 0.3
-[match]                          # the least fit, from -10 to 1: of the photo that fits best, of each photo
-threshold = 0.12
-photo_threshold = -0.2
+[match]                          # the least fit, from -10 to 1
+threshold = 0.12                 # of the photo that fits best: below it an album is refused
+warn_threshold = 0.2             # of the same: below it an album is warned of
+photo_threshold = -0.2           # of each photo: below it the photo is warned of
 [text]
 threshold = 0.7                  # the risk from which on a text is refused
 contacts = "erase"               # "off", "warn" or "erase"
@@ -45,6 +46,7 @@ class _PhotoLimits(BaseModel):
 class _Match(BaseModel):
     model_config = STRICT
     threshold: Fit | None = None
+    warn_threshold: Fit | None = None
     photo_threshold: Fit | None = None
 
 
@@ -67,6 +69,7 @@ class Overrides:
 
     photos: Mapping[str, Limits] = field(default_factory=dict)
     match: float | None = None
+    match_warn: float | None = None
     match_photo: float | None = None
     text: float | None = None
     contacts: ContactPolicy = "warn"
@@ -82,6 +85,7 @@ class Overrides:
         return cls(
             photos={label: Limits(limits.refuse, limits.warn) for label, limits in parsed.photos.items()},
             match=parsed.match.threshold,
+            match_warn=parsed.match.warn_threshold,
             match_photo=parsed.match.photo_threshold,
             text=parsed.text.threshold,
             contacts=parsed.text.contacts,

@@ -1,8 +1,9 @@
 """Decide whether photos may be shown, from NudeNet's detections, a table of limits and a zero-shot classifier.
 
-A detection at its label's `refuse` limit is refused. One at its `warn` limit gives a warning, and is refused where the
-dual encoder, as a zero-shot classifier, says nudity as well. The encoder is used only where its card has a threshold
-for that: a weak one would add nothing. The module loads no models.
+A detection at its label's `refuse` limit is refused where it has the colours of skin: pockets of a shirt have the shape
+of a breast, folds of cloth that of other parts. One in other colours, and one on skin at its `warn` limit, gives a
+warning, and is refused where the dual encoder, as a zero-shot classifier, says nudity as well. The encoder is used only
+where its card has a threshold for that: a weak one would add nothing. The module loads no models.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ class Limits:
 # Underwear and swimwear are sold here: covered parts are never refused, and bare arms, feet, bellies and a man's chest
 # are part of how clothes are worn. Male genitals are the detector's most frequent mistake, in folds of cloth.
 DEFAULT_LIMITS: Mapping[str, Limits] = {label: Limits() for label in LABELS} | {
-    "FEMALE_BREAST_EXPOSED": Limits(0.4, 0.25),
-    "FEMALE_GENITALIA_EXPOSED": Limits(0.4, 0.25),
-    "MALE_GENITALIA_EXPOSED": Limits(0.5, 0.3),
-    "BUTTOCKS_EXPOSED": Limits(0.4, 0.25),
-    "ANUS_EXPOSED": Limits(0.4, 0.25),
+    "FEMALE_BREAST_EXPOSED": Limits(0.55, 0.4),
+    "FEMALE_GENITALIA_EXPOSED": Limits(0.55, 0.4),
+    "MALE_GENITALIA_EXPOSED": Limits(0.6, 0.5),
+    "BUTTOCKS_EXPOSED": Limits(0.55, 0.4),
+    "ANUS_EXPOSED": Limits(0.55, 0.4),
 }
+# The least share of a detection's box in the colours of skin. Without it nothing is certain.
+MIN_SKIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,12 @@ class PhotoPolicy:
         """
         if not detections:
             return Verdict("photos")
-        warned = [self._reaches_limit(each, "warn") for each in detections]
-        refused = [self._reaches_limit(each, "refuse") for each in detections]
+        on_skin = [[part for part in each if part.skin >= MIN_SKIN] for each in detections]
+        refused = [self._reaches_limit(each, "refuse") for each in on_skin]
+        warned = [
+            self._reaches_limit(bare, "warn") or self._reaches_limit(each, "refuse")
+            for bare, each in zip(on_skin, detections, strict=True)
+        ]
         if self.zero_shot and features is not None:
             confirmed = [risk >= self.zero_shot.threshold for risk in self.zero_shot.predict_risks(features)]
             refused = [r or (w and c) for r, w, c in zip(refused, warned, confirmed, strict=True)]

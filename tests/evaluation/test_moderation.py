@@ -36,7 +36,7 @@ from tests.support.models import tiny
 def judged(
     score: float | None, wrong: bool = False, passed: bool = True, numbers: str = "", kind: str = "k"
 ) -> Judgement:
-    reason = Message("match-photos-refused", {"count": 1, "numbers": numbers}) if numbers else None
+    reason = Message("match-photos-warned", {"count": 1, "numbers": numbers}) if numbers else None
     return Judgement(kind, (), "", wrong, Verdict("match", passed=passed, score=score, reason=reason))
 
 
@@ -70,8 +70,8 @@ def test_kinds_are_counted_by_themselves() -> None:
     """What is not judged counts as not refused."""
     rows = [judged(0.5), judged(None), judged(0.1, passed=False), judged(0.1, passed=False, kind="other")]
     assert summarise_by_kind(rows) == {
-        "k": {"count": 3, "judged": 2, "refused": 0.3333},
-        "other": {"count": 1, "judged": 1, "refused": 1.0},
+        "k": {"count": 3, "judged": 2, "refused": 0.3333, "warned": 0.0},
+        "other": {"count": 1, "judged": 1, "refused": 1.0, "warned": 0.0},
     }
 
 
@@ -117,7 +117,7 @@ def test_pairs_are_judged_as_in_serving(tiny_clip: Clip, tmp_path: Path) -> None
     """A text that speaks of no clothes is not judged."""
     tiny.picture(0).save(tmp_path / "0.png")
     gallery = PhotoIndex.build(tiny_clip, None, [tmp_path / "0.png"])
-    matching = MatchEvaluator(tiny_clip, MatchPolicy(1.1, frozenset({"куртка"})), gallery)
+    matching = MatchEvaluator(tiny_clip, MatchPolicy(1.1), gallery)
     pairs = [Pair((tmp_path / "0.png",), text) for text in ("куртка", "табурет")]
     refused, silent = matching.judge_pairs("caption", pairs, wrong=False)
     assert (refused.is_refused, refused.kind, refused.text) == (True, "caption", "куртка")

@@ -30,6 +30,7 @@ from tests.support.doubles import KnownCaptioner, KnownClassifier
 from tests.support.models import tiny
 
 FIELDS = "Предмет одежды: куртка\nЦвет: синий\nЦена: 5000 руб.\nРазмер: 44"
+SHOES = FIELDS.replace("куртка", "кроссовки")  # the known classifier sees jackets
 
 
 def submission(photos: int, attributes: str = "", first: int = 0) -> Submission:
@@ -47,7 +48,7 @@ def models(tiny_clip: Clip, tiny_checks: Checks, captioner: KnownCaptioner) -> M
     """Known facts and drafts, random weights for everything else; every pair of photos and text matches."""
     torch.manual_seed(0)
     diversity = DiversityClassifier(tiny.DIM, tiny.WIDTHS[-1], 8).eval()
-    policy = MatchPolicy(-1.0, frozenset({"куртка", "платье"}), photo_threshold=-1.0)
+    policy = MatchPolicy(-5.0)
     classifier = cast(PhotoClassifier, KnownClassifier())
     return Models(tiny_clip, captioner, diversity, classifier, replace(tiny_checks, match_policy=policy))
 
@@ -88,7 +89,7 @@ def only(results: list[Description | InvalidInput]) -> Description:
 
 
 def build_strict_rule(threshold: float = 1.1) -> MatchPolicy:
-    return MatchPolicy(threshold, frozenset({"куртка"}))
+    return MatchPolicy(threshold)
 
 
 def test_photos_and_text(describe_all: Describe, captioner: KnownCaptioner) -> None:
@@ -175,9 +176,9 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
     """A broken photo and a listing that does not match leave the rest of the batch as it is."""
     broken = Submission((Upload(b"no picture", "a.jpg"),))
     results = describe_all(
-        submission(1, "Платье: белое"),
+        submission(1, "Цвет: белый"),
         broken,
-        submission(1, FIELDS),
+        submission(1, SHOES),
         submission(2),
         Submission(),
         submission(0, FIELDS),
@@ -186,7 +187,7 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
     kinds = ["error" if isinstance(each, InvalidInput) else each.text is not None for each in results]
     assert kinds == [True, "error", False, True, "error", True]
     assert [prompt.masked for prompt in captioner.prompts] == [
-        "Платье: белое",
+        "Цвет: белый",
         "",
         "Предмет одежды: куртка\nЦвет: синий\nЦена: <PRICE> руб.\nРазмер: <SIZE>",
     ]
@@ -196,7 +197,7 @@ def test_errors_and_refusals_stay_in_their_places(describe_all: Describe, captio
 
 def test_a_refused_listing_is_not_captioned(describe_all: Describe, captioner: KnownCaptioner) -> None:
     """It has its verdicts, but neither text nor scores."""
-    result = only(describe_all(submission(2, FIELDS), policy=build_strict_rule()))
+    result = only(describe_all(submission(2, SHOES), policy=build_strict_rule()))
     assert (result.text, result.draft, result.masked, result.diversity) == (None, None, None, None)
     assert not result.moderation.passed
     assert [getattr(result.scores, name) for name in result.scores.__slots__] == [None] * 7
@@ -452,7 +453,7 @@ def test_a_doubt_is_confirmed_before_anything_is_written(
 ) -> None:
     """Only where the caller asks for it; the facts are read in either case, and the verdict is the same."""
     checks = replace(
-        models.checks, nudity_detector=FixedDetector(Detection("FEMALE_BREAST_EXPOSED", 0.3, (0, 0, 5, 5)))
+        models.checks, nudity_detector=FixedDetector(Detection("FEMALE_BREAST_EXPOSED", 0.45, (0, 0, 5, 5)))
     )
     doubtful = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
     asked = only(describe_all(doubtful, checks=checks, accepts_warnings=False))
@@ -485,7 +486,7 @@ def test_a_photo_without_clothes_is_named_by_its_number(
             assert pixels.shape == (6, 3, tiny_clip.preprocessor.size, tiny_clip.preprocessor.size)
             return torch.tensor([-9.0, -9.0, -9.0, -9.0, -9.0, 9.0])
 
-    policy = MatchPolicy(-1.0, frozenset({"куртка"}), photo_threshold=-1.0)
+    policy = MatchPolicy(-1.0, photo_threshold=-0.2)
     passed, refused = describe_all(
         submission(3),
         submission(3, FIELDS),
@@ -494,7 +495,7 @@ def test_a_photo_without_clothes_is_named_by_its_number(
     assert isinstance(passed, Description)
     assert isinstance(refused, Description)
     reason = refused.moderation.checks[2].reason
-    assert reason == Message("match-photos-refused", {"count": 1, "numbers": "3"})
+    assert reason == Message("match-photos-warned", {"count": 1, "numbers": "3"})
     assert passed.moderation.checks[2].score is None
 
 
@@ -511,11 +512,9 @@ def test_a_photo_of_a_person_is_less_out_of_domain(
         def predict(self, pixels: Tensor) -> Tensor:
             return torch.full((len(pixels),), 9.0)
 
-    checks = replace(
-        models.checks, match_policy=MatchPolicy(-1.0, frozenset({"куртка"})), out_of_domain_detector=AllOutOfDomain()
-    )
+    checks = replace(models.checks, match_policy=MatchPolicy(-1.2), out_of_domain_detector=AllOutOfDomain())
     detector = FixedDetector(Detection(label, score, (0, 0, 5, 5)))
-    somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), FIELDS)
+    somebody = Submission((Upload(tiny.png(tiny.picture(3, (61, 48)))),), SHOES)
     assert only(describe_all(somebody, checks=replace(checks, nudity_detector=detector))).moderation.passed == passed
 
 

@@ -69,7 +69,11 @@ def test_calibration_writes_the_thresholds_onto_the_card(run: Run, root: Path, d
     code, out, _ = run("calibrate", "--data", str(data))
     thresholds = json.loads(out)
     assert code == 0
-    assert set(thresholds) == {"match_threshold", "match_photo_threshold"}
+    assert set(thresholds) == {
+        "match_threshold",
+        "match_warn_threshold",
+        "match_photo_threshold",
+    }
     assert load_card(folder).calibration == {"other": 0.5, **thresholds}
     verify(load_card(folder))
 
@@ -90,7 +94,8 @@ def test_the_report_prints_figures_and_writes_a_page(run: Run, data: Path, tmp_p
     code, out, _ = run("report", "--data", str(data), *options)
     figures = json.loads(out)
     assert code == 0
-    assert set(figures) == {"match", "photos"}
+    assert set(figures) == {"match", "photos", "listings"}
+    assert figures["listings"]["caption, foreign"]["count"] == 2
     assert {"caption", "fields", "ad", "foreign", "album", "album_foreign_named"} <= set(figures["match"])
     assert figures["match"]["album"]["count"] == 2
     assert figures["photos"]["clothes"]["refused"] == 0.0

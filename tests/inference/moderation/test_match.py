@@ -1,4 +1,4 @@
-"""Match: judged only where the text names something that the dual encoder knows."""
+"""Match: judged only where the text names clothes, or things unlike any clothes."""
 
 from __future__ import annotations
 
@@ -10,104 +10,119 @@ import torch
 from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import ImageFeatures
 from inference.errors import Message
-from inference.moderation.match import OUT_OF_DOMAIN_PENALTY, TYPICAL_LOG_ODDS, MatchPolicy
-
-POLICY = MatchPolicy(0.3, frozenset({"кроссовок", "кроссовки", "куртка", "платье", "свитер", "елка"}))
-
-
-def image_features(*first: float) -> ImageFeatures:
-    """Photos whose similarity to `TEXT` is as given."""
-    embeddings = torch.tensor([[x, (1 - x * x) ** 0.5] for x in first]).view(-1, 2)
-    return ImageFeatures(embeddings, torch.zeros(len(first), 10, 3))
-
-
-TEXT = torch.tensor([1.0, 0.0])
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Пара кроссовок почти новая",
-        "Название: КУРТКУ отдам даром",
-        "Предмет одежды: платья",
-        "обмен на свитер",
-        "нарядной ёлке рады все",
-    ],
+from inference.moderation.match import (
+    CLOTHES_LOG_ODDS,
+    NAMED_LOG_ODDS,
+    OUT_OF_DOMAIN_PENALTY,
+    TYPICAL_LOG_ODDS,
+    UNDECIDED_LOG_ODDS,
+    MatchPolicy,
+    widen,
 )
-def test_a_known_thing_is_recognised_in_every_form(text: str) -> None:
-    """Case, number, capital letters and «ё» make no difference."""
-    assert POLICY.find_known_nouns(text)
+from inference.moderation.named_things import NamedThings
+from inference.moderation.photo_index import PhotoEvidence
+
+POLICY = MatchPolicy(0.3, 0.4, domain_threshold=3.0)
+TEXT = torch.tensor([1.0, 0.0])
+CLOTHES = NamedThings(is_clothing=True)
+TEE, SHOES, KITTENS = (NamedThings(n == 0 or n == 1, frozenset({k})) for n, k in enumerate(("tee", "shoes", "animal")))
 
 
-@pytest.mark.parametrize("text", ["Цена: 5000", "Размер: 44", "Отдам в хорошие руки", "Табурет: дубовый", "курточный"])
-def test_a_text_that_names_nothing_known_is_not_judged(text: str) -> None:
-    assert POLICY.judge(image_features(0.9), text, TEXT).score is None
-
-
-def test_the_name_of_a_field_counts_as_well() -> None:
-    assert POLICY.find_known_nouns("Куртка: синяя\nЦена: 5") == {"куртка"}
-
-
-def test_texts_of_other_things_have_no_known_thing_in_common() -> None:
-    """A text that names nothing known is of no other things."""
-    assert POLICY.names_other_things("Синяя куртка", "пара кроссовок")
-    assert not POLICY.names_other_things("Синяя куртка", "куртки и свитер")
-    assert not POLICY.names_other_things("Синяя куртка", "дубовый табурет")
+def photos(
+    *fits: float, log_odds: list[float] | None = None, items: tuple[dict[str, float], ...] = ()
+) -> PhotoEvidence:
+    """Photos whose similarity to `TEXT` is as given."""
+    embeddings = torch.tensor([[x, (1 - x * x) ** 0.5] for x in fits]).view(-1, 2)
+    features = ImageFeatures(embeddings, torch.zeros(len(fits), 10, 3))
+    return PhotoEvidence(features, None if log_odds is None else torch.tensor(log_odds), items)
 
 
 def test_nothing_to_judge_passes_without_a_score() -> None:
-    """No text, or no photo: nothing is claimed."""
+    """No text, no photo, or a text that names no clothes: nothing is claimed."""
     for verdict in (
-        POLICY.judge(image_features(0.9), "", None),
-        POLICY.judge(image_features(), "куртка", TEXT),
-        POLICY.judge(image_features(), "", None),
+        POLICY.judge(photos(0.9), CLOTHES, None),
+        POLICY.judge(photos(), CLOTHES, TEXT),
+        POLICY.judge(photos(0.1), NamedThings(), TEXT),
+        POLICY.judge(photos(0.1, log_odds=[-9.0]), NamedThings(kinds=frozenset({"bag"})), TEXT),
     ):
         assert (verdict.name, verdict.passed, verdict.score, verdict.reason) == ("match", True, None, None)
 
 
-def test_a_pair_as_like_as_the_threshold_passes() -> None:
-    verdict = POLICY.judge(image_features(0.3001), "куртка", TEXT)
-    assert (verdict.passed, verdict.reason) == (True, None)
-    assert verdict.score == pytest.approx(0.3001)
-
-
-def test_a_pair_below_the_threshold_is_refused_with_a_reason() -> None:
-    verdict = POLICY.judge(image_features(0.2999), "куртка", TEXT)
-    assert (verdict.passed, verdict.reason) == (False, Message("match-refused"))
-    assert verdict.score == pytest.approx(0.2999)
+@pytest.mark.parametrize(
+    ("fit", "passed", "code"), [(0.41, True, None), (0.39, True, "match-warned"), (0.29, False, "match-refused")]
+)
+def test_a_poor_fit_is_warned_of_and_a_worse_one_is_refused(fit: float, passed: bool, code: str | None) -> None:
+    verdict = POLICY.judge(photos(fit), CLOTHES, TEXT)
+    assert (verdict.passed, verdict.reason) == (passed, Message(code) if code else None)
+    assert verdict.score == pytest.approx(fit)
 
 
 def test_one_photo_that_fits_is_enough() -> None:
     """A set's text names things that no other photo of the album shows."""
-    assert POLICY.judge(image_features(-0.5, 0.1, 0.8), "куртка", TEXT).passed
-    assert not POLICY.judge(image_features(-0.5, 0.1, 0.2), "куртка", TEXT).passed
+    assert POLICY.judge(photos(-0.5, 0.1, 0.8), CLOTHES, TEXT).reason is None
+    assert not POLICY.judge(photos(-0.5, 0.1, 0.2), CLOTHES, TEXT).passed
 
 
 def test_an_opposite_pair_scores_zero() -> None:
     """The score is a similarity in [0, 1], never a negative cosine."""
-    assert POLICY.judge(image_features(-0.7), "куртка", TEXT).score == 0.0
+    assert POLICY.judge(photos(-0.7), CLOTHES, TEXT).score == 0.0
 
 
-def test_the_rule_comes_from_the_card() -> None:
-    card = Card(
-        folder=Path("clip/mini"),
-        family="f",
-        version="1",
-        knows=("шапка",),
-        calibration={"match_threshold": 0.41, "match_photo_threshold": 0.07},
-    )
-    assert MatchPolicy.from_card(card) == MatchPolicy(0.41, frozenset({"шапка"}), 0.07)
+def test_clothes_of_another_kind_are_warned_of_and_shoes_are_refused() -> None:
+    """A blouse may be called a top; shoes are no T-shirt."""
+    right, blouse = ({"футболка": 0.9, "кроссовки": 0.1},), ({"блузка": 0.99, "футболка": 0.01},)
+    assert POLICY.judge(photos(0.6, items=right), TEE, TEXT).reason is None
+    near = POLICY.judge(photos(0.6, items=blouse), TEE, TEXT)
+    assert (near.passed, near.reason) == (True, Message("match-warned"))
+    far = POLICY.judge(photos(0.6, items=({"кроссовки": 1.0},)), TEE, TEXT)
+    assert (far.passed, far.reason) == (False, Message("match-refused"))
+    assert not POLICY.judge(photos(0.6, items=({"футболка": 1.0},)), SHOES, TEXT).passed
+
+
+def test_what_the_classifier_sees_is_never_refused() -> None:
+    """A white knitted hat looks like no clothes to the detector, yet like a hat to the classifier."""
+    hat = photos(0.1, log_odds=[9.0], items=({"шапка": 0.5, "юбка": 0.5},))
+    verdict = POLICY.judge(hat, NamedThings(is_clothing=True, kinds=frozenset({"hat"})), TEXT)
+    assert (verdict.passed, verdict.reason) == (True, Message("match-warned"))
+
+
+def test_only_what_is_worn_on_the_body_is_mixed_up() -> None:
+    assert widen(frozenset({"tee"})) > {"tee", "dress", "trousers"}
+    assert "shoes" not in widen(frozenset({"tee"}))
+    assert widen(frozenset({"shoes"})) == {"shoes"}
+    assert widen(frozenset()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "passed", "code"),
+    [
+        ([CLOTHES_LOG_ODDS - 1], False, "match-refused"),
+        ([CLOTHES_LOG_ODDS - 1, UNDECIDED_LOG_ODDS - 1], True, "match-warned"),
+        ([CLOTHES_LOG_ODDS - 1, UNDECIDED_LOG_ODDS + 1], True, None),
+    ],
+)
+def test_kittens_are_no_clothes(log_odds: list[float], passed: bool, code: str | None) -> None:
+    """One photo that may show them is enough."""
+    verdict = POLICY.judge(photos(*[0.5] * len(log_odds), log_odds=log_odds), KITTENS, TEXT)
+    assert (verdict.passed, verdict.reason) == (passed, Message(code) if code else None)
+    assert 0 <= (verdict.score or 0) <= 1
+
+
+def test_the_policy_comes_from_the_card() -> None:
+    calibration = {
+        "match_threshold": 0.1,
+        "match_warn_threshold": 0.2,
+        "match_photo_threshold": 0.07,
+        "out_of_domain_threshold": 4.0,
+    }
+    card = Card(folder=Path("clip/mini"), family="f", version="1", calibration=calibration)
+    assert MatchPolicy.from_card(card) == MatchPolicy(0.1, 0.2, 0.07, 4.0)
 
 
 def test_without_a_threshold_on_the_card_every_pair_passes() -> None:
     policy = MatchPolicy.from_card(Card(folder=Path("clip/mini"), family="f", version="1"))
-    assert policy.judge(image_features(-0.9), "куртка", TEXT).passed
-
-
-def test_two_texts_are_of_other_things_when_they_name_different_ones() -> None:
-    assert POLICY.names_other_things("Куртка синяя", "платье в горошек")
-    assert not POLICY.names_other_things("Куртка и платье", "платье в горошек")
-    assert not POLICY.names_other_things("Куртка", "табурет")
+    assert policy.judge(photos(-0.9, log_odds=[9.0]), CLOTHES, TEXT).reason is None
+    assert policy.find_out_of_domain(photos(0.5, log_odds=[99.0]), CLOTHES) == (False,)
 
 
 def test_a_photo_without_clothes_fits_no_text() -> None:
@@ -117,40 +132,29 @@ def test_a_photo_without_clothes_fits_no_text() -> None:
         (-9.0, 0.8),
         (TYPICAL_LOG_ODDS + 2, 0.8 - 2 * OUT_OF_DOMAIN_PENALTY),
     ):
-        verdict = POLICY.judge(image_features(0.8), "куртка", TEXT, torch.tensor([log_odds]))
-        assert verdict.score == pytest.approx(score)
-    verdict = POLICY.judge(image_features(0.8), "куртка", TEXT, torch.tensor([5.0]))
+        assert POLICY.judge(photos(0.8, log_odds=[log_odds]), CLOTHES, TEXT).score == pytest.approx(score)
+    verdict = POLICY.judge(photos(0.8, log_odds=[9.0]), CLOTHES, TEXT)
     assert (verdict.passed, verdict.score, verdict.reason) == (False, 0.0, Message("match-refused"))
 
 
-def test_one_out_of_domain_photo_of_an_album_is_named_by_its_number() -> None:
-    """Also where the threshold for single photos is below zero: a photo of a set may be quite unlike the whole text."""
-    policy = MatchPolicy(0.3, POLICY.known_nouns, photo_threshold=-0.1)
-    album = image_features(0.8, 0.0, 0.7, 0.6, 0.5)
-    assert policy.judge(album, "куртка", TEXT, torch.full((5,), TYPICAL_LOG_ODDS)).passed
-    verdict = policy.judge(album, "куртка", TEXT, torch.tensor([-3.0, -1.0, -3.0, 5.0, -4.0]))
-    assert (verdict.passed, verdict.score) == (False, 0.0)
-    assert verdict.reason == Message("match-photos-refused", {"count": 1, "numbers": "4"})
+def test_every_misfit_of_an_album_is_warned_of_by_its_number() -> None:
+    policy = MatchPolicy(0.3, photo_threshold=0.1)
+    verdict = policy.judge(photos(0.8, 0.7, 0.9, log_odds=[9.0, -9.0, 9.0]), CLOTHES, TEXT)
+    assert verdict.passed
+    assert verdict.reason == Message("match-photos-warned", {"count": 2, "numbers": "1, 3"})
 
 
-def test_every_out_of_domain_photo_is_named() -> None:
-    policy = MatchPolicy(0.3, POLICY.known_nouns, photo_threshold=0.1)
-    verdict = policy.judge(image_features(0.8, 0.7, 0.9), "куртка", TEXT, torch.tensor([9.0, -9.0, 9.0]))
-    assert verdict.reason == Message("match-photos-refused", {"count": 2, "numbers": "1, 3"})
+def test_an_album_of_one_unknown_thing_is_out_of_domain_as_a_whole() -> None:
+    nothing = NamedThings()
+    assert POLICY.find_out_of_domain(photos(0.5, 0.5, log_odds=[3.0, -5.0]), nothing) == (True, False)
+    assert POLICY.find_out_of_domain(photos(*[0.5] * 4, log_odds=[2.0, 1.0, 1.5, 1.6]), nothing) == (True,) * 4
+    assert POLICY.find_out_of_domain(photos(log_odds=[]), nothing) == ()
+    assert POLICY.find_out_of_domain(photos(0.5), nothing) == (False,)
 
 
-@pytest.mark.parametrize("text", ["Тельняшка в полоску", "Вид одежды: Мужская", "Кроссы ношеные", "шортики"])
-def test_a_text_speaks_of_clothes_in_colloquial_and_general_words_too(text: str) -> None:
-    assert POLICY.applies_to(text)
-    assert not POLICY.find_known_nouns(text)
-
-
-@pytest.mark.parametrize("text", ["Стойка для платьев", "Пакет под куртку", "Шкаф для одежды и посуды", "Табурет"])
-def test_what_a_thing_is_for_is_not_the_thing(text: str) -> None:
-    """A rack for dresses need not show a dress."""
-    assert not POLICY.applies_to(text)
-
-
-def test_a_card_that_knows_nothing_judges_nothing() -> None:
-    """Without nouns on the card nobody has said that the encoder can tell clothes."""
-    assert not MatchPolicy(0.3, frozenset()).applies_to("Вид одежды: Мужская")
+def test_the_seller_s_word_weighs_in_what_a_photo_shows() -> None:
+    """More is needed against a seller who names clothes, less for one who names a lamp."""
+    undecided, likely = photos(0.5, log_odds=[UNDECIDED_LOG_ODDS]), photos(0.5, log_odds=[2.9 + NAMED_LOG_ODDS])
+    lamp = NamedThings(kinds=frozenset({"home"}))
+    assert [POLICY.find_out_of_domain(undecided, each) for each in (lamp, NamedThings())] == [(True,), (False,)]
+    assert [POLICY.find_out_of_domain(likely, each) for each in (NamedThings(), CLOTHES)] == [(True,), (False,)]

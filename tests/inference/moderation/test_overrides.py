@@ -25,7 +25,12 @@ def test_every_key_is_read() -> None:
     assert overrides.__doc__ is not None
     table = tomllib.loads(overrides.__doc__.split("```toml\n")[1].split("```")[0])
     assert Overrides.from_table(table) == Overrides(
-        photos={"FEMALE_BREAST_EXPOSED": Limits(0.5, 0.3)}, match=0.12, match_photo=-0.2, text=0.7, contacts="erase"
+        photos={"FEMALE_BREAST_EXPOSED": Limits(0.5, 0.3)},
+        match=0.12,
+        match_warn=0.2,
+        match_photo=-0.2,
+        text=0.7,
+        contacts="erase",
     )
 
 

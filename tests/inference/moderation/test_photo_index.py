@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from inference.clip.dual_encoder import Clip
+from inference.facts.photos import PhotoFacts
 from inference.moderation import photo_index
 from inference.moderation.out_of_domain import OutOfDomainDetector
 from inference.moderation.photo_index import PhotoIndex, encode_photos
@@ -43,15 +46,36 @@ def test_an_album_is_what_its_photos_are_alone(
     detector = Reddish()
     index = PhotoIndex.build(tiny_clip, detector, [*paths, *paths[::-1]])
     assert sum(detector.batch_sizes) == 5
-    features, out_of_domain = index.get_album([paths[3], paths[0]])
-    alone, red = encode_photos(tiny_clip, detector, [tiny.picture(3), tiny.picture(0)])
-    assert out_of_domain is not None
-    assert red is not None
-    assert torch.allclose(features.embeddings, alone.embeddings, atol=1e-5)
-    assert torch.allclose(out_of_domain, red, atol=1e-6)
+    album = index.get_album([paths[3], paths[0]])
+    alone = encode_photos(tiny_clip, detector, [tiny.picture(3), tiny.picture(0)])
+    assert album.out_of_domain is not None
+    assert alone.out_of_domain is not None
+    assert torch.allclose(album.features.embeddings, alone.features.embeddings, atol=1e-5)
+    assert torch.allclose(album.out_of_domain, alone.out_of_domain, atol=1e-6)
+    assert album.items == alone.items == ()
 
 
 def test_without_a_detector_there_are_no_log_odds(tiny_clip: Clip, paths: list[Path]) -> None:
     index = PhotoIndex.build(tiny_clip, None, paths)
-    assert index.out_of_domain is None
-    assert index.get_album(paths[:2])[1] is None
+    assert index.evidence.out_of_domain is None
+    assert index.get_album(paths[:2]).out_of_domain is None
+
+
+def test_a_classifier_that_cannot_decide_raises_the_log_odds(tiny_clip: Clip, paths: list[Path]) -> None:
+    """What may be anything, and what looks like no garment, is less likely clothes."""
+
+    class Undecided:
+        def predict(self, images: Sequence[Image.Image]) -> list[PhotoFacts]:
+            items = [{"куртка": 1.0}, {"куртка": 0.5, "платье": 0.5}, {"куртка": 1.0}]
+            return [
+                PhotoFacts({"item": each}, garment)
+                for each, garment in zip(items[: len(images)], (0.99, 0.99, 0.1), strict=True)
+            ]
+
+    detector = Reddish()
+    plain, doubted = (PhotoIndex.build(tiny_clip, detector, paths[:3], each).evidence for each in (None, Undecided()))
+    assert plain.out_of_domain is not None
+    assert doubted.out_of_domain is not None
+    sure, unsure, no_garment = (doubted.out_of_domain - plain.out_of_domain).tolist()
+    assert sure < unsure < no_garment
+    assert [dict(each) for each in doubted.items][1] == {"куртка": 0.5, "платье": 0.5}

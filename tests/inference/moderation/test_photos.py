@@ -54,6 +54,13 @@ def test_a_finding_below_is_warned_of() -> None:
     assert verdict.reason == message("photos-warned", 1, 3)
 
 
+def test_without_the_colours_of_skin_nothing_is_certain() -> None:
+    """Pockets of a shirt have the shape of a breast: at the limit they are warned of, below it not even that."""
+    pockets = [[Detection("BUTTOCKS_EXPOSED", score, (0, 0, 9, 9), skin=0.1)] for score in (0.9, 0.59)]
+    verdict = POLICY.judge(pockets)
+    assert (verdict.passed, verdict.score, verdict.reason) == (True, 0.9, message("photos-warned", 1))
+
+
 def test_a_zero_shot_classifier_turns_a_warning_into_a_refusal() -> None:
     policy = replace(POLICY, zero_shot=ZERO_SHOT)
     assert policy.judge([detections(0.5)], image_features(0.2)).passed
