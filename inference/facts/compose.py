@@ -68,7 +68,8 @@ def _add_colour(name: str, colours: Sequence[str], draw: Random) -> str:
     first, second = agree(colours[0], name), next((inflect(colour, {"neut", "ablt"}) for colour in colours[1:2]), None)
     if second:
         return f"{name} {first} с {second}"
-    return f"{name} {first}" if draw.random() < NOUN_FIRST else f"{first} {name}"
+    stays = len({agree(colours[0], noun) for noun in _STAND_INS.values()}) == 1  # «куртка хаки»
+    return f"{name} {first}" if draw.random() < NOUN_FIRST or stays else f"{first} {name}"
 
 
 def agree(adjective: str, noun: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from inference.facts.compose import capitalize
 from inference.facts.lexicon import WORD, fold
 from inference.masking import write_plainly
+from inference.masking.morphology import is_dictionary_word
 
 _TAG: Final = re.compile(r"</?[a-z][^<>]{0,40}>", re.IGNORECASE)
 # Pictures, dingbats and signs of decoration; letters, digits, currencies and punctuation are none of them.
@@ -39,7 +40,7 @@ _ABBREVIATIONS: Final = tuple(
         (r"\bрук\.\s*(?=[а-яё])", "рукав "),
         (r"\bсост\.\s*", "состояние "),
         (r"\bхор\.\s*(?=сост)", "хорошее "),
-        (r"\bотл\.\s*(?=сост)", "отличное "),
+        (r"\bотл\.\s*(?=сост)|(?<=состояние )отл\.\s*", "отличное "),
     )
 )
 _ENDS: Final = (".", "!", "?", "…")
@@ -81,7 +82,12 @@ def _calm(line: str) -> str:
     letters = [char for char in line if char.isalpha()]
     if len(letters) < 12 or sum(char.isupper() for char in letters) < 0.7 * len(letters):
         return line
-    return WORD.sub(lambda word: word[0].lower() if len(word[0]) > 3 and not word[0].isascii() else word[0], line)
+    return WORD.sub(lambda word: word[0].lower() if _is_plain(word[0]) else word[0], line)
+
+
+def _is_plain(word: str) -> bool:
+    """Return True for an ordinary Russian word; a short one that no dictionary holds may be an abbreviation."""
+    return not word.isascii() and (len(word) > 3 or is_dictionary_word(word))
 
 
 def _capitalize_sentences(line: str) -> str:

@@ -34,7 +34,7 @@ _WORDINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "size": ("{label} {value}", "{label} — {value}", "{label}: {value}"),
     "brand": ("{label} {value}", "{label} — {value}", "{label}: {value}"),
     "discount": ("{label} {lower}", "{label} — {lower}"),
-    "quantity": ("{label}: {lower}", "В наличии {lower}"),
+    "quantity": ("{label}: {lower}",),
     **dict.fromkeys(("condition", "defects", "composition", "material", "delivery", "colour", "season", "age"), _PLAIN),
 }
 _SUMS: Final = ("Цена {value}", "Цена: {value}", "Отдам за {value}", "Прошу {value}", "Цена — {value}")

@@ -15,6 +15,7 @@ from inference.facts.lexicon import (
     fold,
     get_kinds,
     get_kinds_above,
+    get_specific_kinds,
     load_fields,
     load_groups,
 )
@@ -64,7 +65,7 @@ def _names_a_kind(fact: Fact) -> bool:
 
 def _read(name: str, value: str) -> Iterator[Fact]:
     group = get_group(name)
-    noun = find_noun(name) if "clothes" in get_kinds(find_noun(name)) else ""
+    noun = find_noun(name) if get_specific_kinds(find_noun(name)) and "clothes" in get_kinds(find_noun(name)) else ""
     if noun:  # «Куртка: синяя»
         yield Fact("item", noun, "field", words=name)
     if group == "text":
