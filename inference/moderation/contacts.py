@@ -29,10 +29,19 @@ _MESSENGERS = (
     "|инст[аеуы]|инстаграм\\w*|instagram|директ|скайп\\w*|skype|вконтакте|вк|vk|одноклассник\\w*|мессенджер\\w*"
 )
 _CALLS = r"пиши(?:те)?|писать|пишем|звони(?:те)?|звонить|стучите|ищите|найд[её]те|подпис\w+|есть|на связи|отвечу|номер"
+# Numbers behind these are codes, not phones.
+_CODES = ("артикул", "арт.", "арт", "код", "штрихкод", "заказа", "партии", "номер", "sku", "isbn", "imei", "трек", "№")
+_NO_CODE = "".join(rf"(?<!{re.escape(code)}{gap})" for code in _CODES for gap in (" ", ": ", ":", " № ", ""))
+_LABELS = ("тел", "тел.", "телефон", "телефону", "моб", "моб.", "звонить", "звоните", "городской")
+_LABELED = "|".join(rf"(?<=\b{re.escape(label)}{gap})" for label in _LABELS for gap in (" ", ": ", ":", ". "))
 _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
     "phone": re.compile(
-        rf"(?<![\d.,])(?:(?:\+\s?7|8|7){_GAP}[3489]\d\d|\(?9\d\d\)?){_GAP}\d{{3}}{_GAP}\d\d{_GAP}\d\d(?!\d)"
-        rf"|\+\s?(?:375|380|998|996|374|995|77)(?:{_GAP}\d){{7,9}}(?!\d)"
+        rf"(?<![\d.,]){_NO_CODE}(?:"
+        rf"(?:(?:\+\s?7|8|7){_GAP}[34789]\d\d|\(?9\d\d\)?){_GAP}\d{{3}}{_GAP}\d\d{_GAP}\d\d"  # groups of 3, 3, 2, 2
+        rf"|(?:\+\s?7|8|7)?\s?\(\d{{3,5}}\)\s?\d(?:[\s–-]?\d){{4,6}}"  # an area code in brackets
+        rf"|\+\s?(?!7)\d{{1,3}}(?:{_GAP}\d){{7,12}}"  # abroad
+        rf"|(?:{_LABELED})\d(?:[\s–-]?\d){{4,6}})(?!\d)",  # a city number, which only its label tells
+        re.IGNORECASE,
     ),
     "link": re.compile(
         rf"https?\s?:\s?//\S+|\bwww\.\S+|[\w.+-]+@[\w-]+\.\w{{2,}}|(?<![\w@.])(?:[\w-]{{2,}}\.)+(?:{_DOMAINS})(?:/\S*)?(?!\w)"
