@@ -1,83 +1,27 @@
 """Compose ads for training: the visible part first, then the seller's fields, in many wordings.
 
 The visible part is a caption that a person wrote for the photo; the rest comes from the masked fields, so every fact of
-the text is in the input and the model has nothing to invent from.
+the text is in the input and the model has nothing to invent from. The wordings are in `ads.toml`.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-WORDINGS: dict[str, tuple[str, ...]] = {
-    "цена": (
-        "Цена {v} руб.",
-        "Цена: {v} руб.",
-        "Отдам за {v} руб.",
-        "Прошу {v} руб.",
-        "Стоимость {v} руб.",
-        "{v} руб.",
-    ),
-    "размер": ("Размер {v}.", "Размер: {v}.", "Размер {v}.", "Размер на бирке {v}.", "Р-р {v}."),
-    "бренд": ("Бренд {v}.", "Фирма {v}.", "{v}.", "Бренд: {v}."),
-    "артикул": ("Артикул {v}.", "Арт. {v}.", "Артикул: {v}."),
-    "состав": ("Состав: {v}.", "Ткань: {v}.", "Состав {v}."),
-    "доставка": ("Доставка {v}.", "Доставка: {v}.", "Могу отправить, доставка {v}."),
-    "скидка": ("Скидка {v}.", "Сделаю скидку {v}.", "Скидка: {v}."),
-    "количество": ("Количество: {v}.", "В наличии {v}.", "Количество {v}."),
-    "куплено в": ("Куплено в {v}.", "Покупали в {v}."),
-    "рост": ("Рост {v}.", "На рост {v}.", "Рост: {v}."),
-    "возраст": ("Возраст {v}.", "На возраст {v}.", "Примерно на {v}."),
-}
-CONDITIONS: dict[str, tuple[str, ...]] = {
-    "новое с биркой": ("Новое, с биркой.", "Новая вещь с биркой.", "Не носили, бирка на месте."),
-    "новое": ("Новое.", "Новая вещь.", "Состояние новое."),
-    "отличное": ("Состояние отличное.", "В отличном состоянии.", "Отличное состояние."),
-    "хорошее": ("Состояние хорошее.", "В хорошем состоянии.", "Хорошее состояние."),
-    "удовлетворительное": ("Состояние удовлетворительное.", "В удовлетворительном состоянии."),
-}
-AUDIENCES: dict[str, tuple[str, ...]] = {
-    "женская": ("Женская вещь.", "Женский вариант."),
-    "мужская": ("Мужская вещь.", "Мужской вариант."),
-    "детская": ("Детская вещь.", "Для ребёнка."),
-    "для девочек": ("На девочку.", "Для девочки."),
-    "для мальчиков": ("На мальчика.", "Для мальчика."),
-}
-GENERIC = ("{n}: {v}.", "{n} — {v}.", "{n} {v}.")
-SETS = (
-    "Продаю комплектом: {l}.",
-    "Пакет вещей: {l}.",
-    "Комплект: {l}.",
-    "В наборе {l}.",
-    "Продаю вместе: {l}.",
-    "Несколько вещей: {l}.",
-)
-# Names of categories, for listings without a photo.
-CATEGORIES = ("Продаю: {v}.", "{v}.", "Продаётся: {v}.", "Предлагаю: {v}.")
+_TABLE: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("ads.toml").read_text("utf-8"))
+WORDINGS: Mapping[str, Sequence[str]] = _TABLE["wordings"]
+CONDITIONS: Mapping[str, Sequence[str]] = _TABLE["conditions"]
+AUDIENCES: Mapping[str, Sequence[str]] = _TABLE["audiences"]
+MORE_FIELDS: Sequence[tuple[str, Sequence[str]]] = tuple(_TABLE["more_fields"].items())
 MONEY = ("цена", "доставка", "скидка", "стоимость")
 # Fields that name the thing: with a photo the text begins with its description instead.
 NAMES = ("название", "товар", "вещь", "предмет одежды")
 SILENT = ("вид объявления",)
-MORE_FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "Материал",
-        ("кожа", "замша", "хлопок", "шерсть", "лён", "полиэстер", "джинса", "флис", "вискоза", "дерево", "металл"),
-    ),
-    ("Сезон", ("лето", "зима", "демисезон", "весна", "осень", "всесезон")),
-    ("Страна", ("Турция", "Китай", "Италия", "Россия", "Беларусь", "Узбекистан", "Германия")),
-    ("Торг", ("уместен", "возможен", "при осмотре")),
-    ("Самовывоз", ("метро Сокол", "центр города", "у станции", "в любой день", "вечером")),
-    ("Обмен", ("не интересует", "возможен", "на размер больше")),
-    ("Глубина", ("# см", "#")),
-    ("Ширина", ("# см", "#")),
-    ("Вес", ("# г", "# кг", "#")),
-    ("Застёжка", ("молния", "пуговицы", "кнопки", "липучка", "шнуровка")),
-    ("Подкладка", ("есть", "нет", "флис", "искусственный мех")),
-    ("Телефон", ("+7 9#",)),
-    ("Год", ("20#", "20# г.")),
-    ("Город", ("Москва", "Казань", "Пермь", "Самара", "Омск", "Тула")),
-)
 _BARE = re.compile(r"^<[A-Z_0-9]+>$")
 
 
@@ -93,7 +37,7 @@ def write_clause(name: str, value: str, rnd: random.Random) -> str:
     elif not name:
         wordings = ("{v}.",)
     else:
-        wordings = WORDINGS.get(key, GENERIC)
+        wordings = WORDINGS.get(key, _TABLE["generic"])
     wording = rnd.choice(wordings)
     if key in ("цена", "стоимость") and not _BARE.match(value):
         wording = wording.replace(" руб.", ".")
@@ -108,7 +52,9 @@ def write_clauses(fields: Sequence[tuple[str, str]], rnd: random.Random, with_ca
     """Return the clauses of all fields, usually money last; the category comes first if no photo shows the thing."""
     named = [field for field in fields if field[0].lower() in NAMES]
     leads = (
-        [_capital(rnd.choice(CATEGORIES).format(v=value.rstrip("."))) for _, value in named] if with_category else []
+        [_capital(rnd.choice(_TABLE["categories"]).format(v=value.rstrip("."))) for _, value in named]
+        if with_category
+        else []
     )
     return leads + _clauses([field for field in fields if field not in named], rnd)
 
@@ -134,7 +80,8 @@ def join_captions(parts: Sequence[str], rnd: random.Random) -> str:
     if rnd.random() < 0.3:
         return _capital("; ".join(parts)) + rnd.choice((". Всё вместе.", ". Продаю вместе.", "."))
     listed = ", ".join(parts[:-1]) + (" и " if rnd.random() < 0.7 else ", ") + parts[-1]
-    return rnd.choice(SETS).format(l=listed)
+    wording: str = rnd.choice(_TABLE["sets"])
+    return wording.format(l=listed)
 
 
 def shorten(caption: str) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from training.drawings.garments import ITEMS, Details, Garment, Gender, get_details
 
@@ -13,60 +16,8 @@ ACCUSATIVE: Endings = {"m": ("ый", "ий"), "f": ("ую", "юю"), "n": ("ое
 INSTRUMENTAL: Endings = {"m": ("ым", "им"), "f": ("ой", "ей"), "n": ("ым", "им"), "p": ("ыми", "ими")}
 GENITIVE: Endings = {"m": ("ого", "его"), "f": ("ой", "ей"), "n": ("ого", "его"), "p": ("ых", "их")}
 
-# Each detail twice: standing alone after a comma, and hung onto the noun.
-Phrases = tuple[str, str]
-SLEEVES: Mapping[str, Phrases] = {
-    "short": ("короткий рукав", "с коротким рукавом"), "long": ("длинный рукав", "с длинным рукавом"),
-    "three_quarter": ("рукав три четверти", "с рукавом три четверти"), "none": ("без рукавов", "без рукавов"),
-    "strap": ("тонкие бретели", "на бретелях"),
-}  # fmt: skip
-NECKS: Mapping[str, Phrases] = {
-    "round": ("круглый вырез", "с круглым вырезом"), "v": ("V-образный вырез", "с V-образным вырезом"),
-    "boat": ("вырез лодочкой", "с вырезом лодочкой"), "shirt": ("отложной воротник", "с отложным воротником"),
-    "polo": ("воротник и две пуговицы", "с воротником"), "stand": ("воротник-стойка", "с воротником-стойкой"),
-    "hood": ("капюшон на шнурке", "с капюшоном"), "turtle": ("высокий ворот", "с высоким воротом"),
-    "lapel": ("лацканы", "с лацканами"), "cardigan": ("глубокий вырез", "с глубоким вырезом"),
-    "tank": ("глубокая пройма", "с широкой горловиной"), "envelope": ("запах на плечах", "с запахом на плечах"),
-}  # fmt: skip
-CLOSURES: Mapping[str, Phrases] = {
-    "zip": ("застёжка-молния", "на молнии"), "buttons": ("ряд пуговиц", "на пуговицах"),
-    "elastic": ("пояс на резинке", "на резинке со шнурком"), "fly": ("застёжка на пуговицу", "с поясом на пуговице"),
-    "laces": ("шнуровка", "на шнуровке"),
-}  # fmt: skip
-POCKETS: Mapping[str, Phrases] = {
-    "chest": ("нагрудный карман", "с нагрудным карманом"), "kangaroo": ("карман-кенгуру", "с карманом-кенгуру"),
-    "chests": ("два нагрудных кармана", "с нагрудными карманами"), "slant": ("боковые карманы", "с карманами по бокам"),
-    "flaps": ("карманы с клапанами", "с карманами"), "patch": ("накладные карманы", "с накладными карманами"),
-    "jeans": ("карманы спереди", "с карманами"),
-}  # fmt: skip
-TRIMS: Mapping[str, Phrases] = {
-    "rib": ("резинка по низу", "с резинкой по низу"), "ears": ("ушки", "с ушками"), "pompom": ("помпон", "с помпоном"),
-    "cuff": ("отворот резинкой", "с отворотом"),
-}  # fmt: skip
-BOTTOMS: Mapping[str, Phrases] = {
-    "crotch": ("застёжка на кнопках снизу", "на кнопках"), "legs": ("цельный крой", "с длинными штанинами"),
-}  # fmt: skip
-SHAPES: Mapping[str, Phrases] = {
-    "sneakers": ("заметная подошва", "со вставками"), "boots": ("тёмная подошва", "на тёмной подошве"),
-    "tall": ("высокое голенище", "на каблуке"), "pumps": ("закрытый мыс", "на каблуке"),
-    "cap": ("швы на тулье", "с изогнутым козырьком"), "mug": ("удобная ручка", "с ручкой"),
-    "book": ("твёрдая обложка", "в твёрдой обложке"), "ball": ("цветные сегменты", "из сегментов"),
-    "lamp": ("настольная", "с абажуром"), "vase": ("узкое горлышко", "с узким горлышком"),
-    "chair": ("спинка из перекладин", "со спинкой"),
-}  # fmt: skip
-TEXTURES: Mapping[str, str] = {
-    "knit": "вязаный", "cable": "вязаный", "denim": "джинсовый",
-    "quilt": "стёганый", "leather": "кожаный", "pleats": "плиссированный",
-}  # fmt: skip
-MOTIFS: Mapping[str, str] = {
-    "сердце": "с сердечком", "звезда": "со звездой", "кот": "с котиком", "мишка": "с мишкой",
-    "солнце": "с солнышком", "машинка": "с машинкой", "цветок": "с цветком", "кораблик": "с корабликом",
-}  # fmt: skip
-SCATTERED: Mapping[str, str] = {
-    "сердце": "в сердечках", "звезда": "в звёздах", "кот": "в котиках", "мишка": "в мишках",
-    "солнце": "в солнышках", "машинка": "в машинках", "цветок": "в крупных цветах", "кораблик": "в корабликах",
-}  # fmt: skip
-REMARKS = ("Вид аккуратный.", "Базовая вещь.", "На каждый день.", "Простой крой.", "Смотрится хорошо.")
+Phrases = tuple[str, str]  # standing alone after a comma, and hung onto the noun
+_TABLE: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("captions.toml").read_text("utf-8"))
 
 
 def decline(color: str, gender: Gender, endings: Endings = NOMINATIVE) -> str:
@@ -85,7 +36,7 @@ def caption(garment: Garment, rnd: random.Random) -> str:
     head = " ".join(part for part in (_head(garment, details, rnd), _pattern(garment, details, rnd)) if part)
     text = _join(head, marks, rnd)
     if garment.item in ITEMS and rnd.random() < 0.15:
-        text = f"{text} {rnd.choice(REMARKS)}"
+        text = f"{text} {rnd.choice(_TABLE['remarks'])}"
     return text[0].upper() + text[1:]
 
 
@@ -104,8 +55,8 @@ def _join(head: str, marks: list[Phrases], rnd: random.Random) -> str:
 def _head(garment: Garment, details: Details, rnd: random.Random) -> str:
     """The item with its colour, and often with an adjective for its cloth."""
     gender, item = details.item.gender, garment.item
-    if details.texture in TEXTURES and item != "джинсы" and rnd.random() < 0.5:
-        item = f"{decline(TEXTURES[details.texture], gender)} {item}"
+    if details.texture in _TABLE["textures"] and item != "джинсы" and rnd.random() < 0.5:
+        item = f"{decline(_TABLE['textures'][details.texture], gender)} {item}"
     elif garment.pattern == "однотонный" and not details.contrast and rnd.random() < 0.15:
         item = f"{decline('однотонный', gender)} {item}"
     if garment.color == "хаки":
@@ -126,7 +77,7 @@ def _pattern_phrases(garment: Garment, details: Details) -> tuple[str, ...]:
     color = garment.second_color
     feminine, masculine = _before(color, "f", ACCUSATIVE), _before(color, "m", ACCUSATIVE)
     by_feminine, by_masculine = _before(color, "f", INSTRUMENTAL), _before(color, "m", INSTRUMENTAL)
-    motif = SCATTERED[details.motif] if details.is_all_over_print else MOTIFS[details.motif]
+    motif = _TABLE["scattered" if details.is_all_over_print else "motifs"][details.motif]
     return {
         "полоска": (f"в {feminine}полоску", f"в {feminine}полоску", f"с {by_feminine}полоской"),
         "клетка": (f"в {feminine}клетку", f"в {feminine}клетку", f"в {feminine}клеточку"),
@@ -146,19 +97,23 @@ def _before(color: str | None, gender: Gender, endings: Endings) -> str:
 def _marks(garment: Garment, details: Details) -> list[Phrases]:
     """Every detail that the drawing shows, in words."""
     shape, bottom = details.item.shape, details.item.bottom
-    chosen = (
-        CLOSURES.get(details.closure), POCKETS.get(details.pocket), TRIMS.get(details.trim), BOTTOMS.get(bottom),
-        SHAPES.get(shape),
-    )  # fmt: skip
-    marks = [phrases for phrases in chosen if phrases]
+    options = {
+        "closures": details.closure,
+        "pockets": details.pocket,
+        "trims": details.trim,
+        "bottoms": bottom,
+        "shapes": shape,
+    }
+    marks = [_TABLE[group][name] for group, name in options.items() if name in _TABLE[group]]
     if shape == "top":
-        marks += [SLEEVES[details.sleeve], *([NECKS[details.neck]] if details.neck in NECKS else [])]
+        marks += [_TABLE["sleeves"][details.sleeve]]
+        marks += [_TABLE["necks"][details.neck]] if details.neck in _TABLE["necks"] else []
     if shape == "skirt" or bottom == "skirt":
         marks += [_flare(details), _length(details)]
     if shape == "legs" and details.length > 3:
         marks.append(("зауженные", "зауженного кроя") if details.flare < -0.04 else ("прямые", "прямого кроя"))
-    if details.contrast and garment.second_color and shape in EDGED:
-        marks.append(_edging(EDGED[shape], garment.second_color))
+    if details.contrast and garment.second_color and shape in _TABLE["edged"]:
+        marks.append(_edging(garment.second_color, *_TABLE["edged"][shape]))
     return marks
 
 
@@ -175,14 +130,7 @@ def _length(details: Details) -> Phrases:
     return ("длина до колена", "до колена") if share > 0.3 else ("короткая длина", "короткой длины")
 
 
-EDGED: Mapping[str, tuple[str, str, Gender]] = {
-    "top": ("отделка", "отделкой", "f"), "skirt": ("отделка", "отделкой", "f"),
-    "cap": ("козырёк", "козырьком", "m"), "hat": ("отворот", "отворотом", "m"),
-}  # fmt: skip
-
-
-def _edging(noun: tuple[str, str, Gender], color: str) -> Phrases:
-    alone, hung, gender = noun
+def _edging(color: str, alone: str, hung: str, gender: Gender) -> Phrases:
     if color == "хаки":
         return f"{alone} цвета хаки", f"с {hung} цвета хаки"
     return f"{decline(color, gender)} {alone}", f"с {decline(color, gender, INSTRUMENTAL)} {hung}"
