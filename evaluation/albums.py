@@ -26,5 +26,6 @@ def measure_album_accuracy(
             right["zero_shot"] += (zero_shot(clip, views) >= 0.5) == many
             right["photo_count"] += (len(views) > 1) == many
         table[kind] = {way: count / len(listings) for way, count in right.items()}
+    # Kinds count equally, however many albums they have.
     ways = ("classifier", "zero_shot", "photo_count")
     return table | {"all": {way: sum(row[way] for row in table.values()) / max(1, len(table)) for way in ways}}

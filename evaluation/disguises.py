@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import random
 import re
+import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 VOWELS = "аеёиоуыэюя"
-_LOOKS = {
-    "а": "a@", "в": "B", "е": "e", "з": "3", "и": "u", "к": "k", "м": "m", "н": "H", "о": "o0", "р": "p", "с": "c$",
-    "т": "t", "у": "y", "х": "x", "ч": "4", "б": "6b", "п": "n", "г": "r", "я": "9", "л": "l", "д": "d", "ь": "b",
-}  # fmt: skip
-_SOUNDS = {
-    "а": ("a",), "б": ("b",), "в": ("v", "w"), "г": ("g",), "д": ("d",), "е": ("e",), "ё": ("e", "yo"),
-    "ж": ("zh", "j"), "з": ("z",), "и": ("i",), "й": ("y", "i", "j"), "к": ("k",), "л": ("l",), "м": ("m",),
-    "н": ("n",), "о": ("o",), "п": ("p",), "р": ("r",), "с": ("s",), "т": ("t",), "у": ("u",), "ф": ("f",),
-    "х": ("h", "kh", "x"), "ц": ("c", "ts"), "ч": ("ch",), "ш": ("sh",), "щ": ("sch", "shch", "sh"), "ъ": ("",),
-    "ы": ("y", "i"), "ь": ("", "'"), "э": ("e",), "ю": ("yu", "u", "ju"), "я": ("ya", "ia", "ja"),
-}  # fmt: skip
-_NEAR = {
-    "б": "пм", "п": "б", "д": "т", "т": "д", "з": "с", "х": "к", "о": "а", "а": "о", "е": "иэ", "и": "еы", "я": "йа",
-}  # fmt: skip
+_TABLE: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("disguises.toml").read_text("utf-8"))
+_LOOKS: Mapping[str, str] = _TABLE["looks"]
+_SOUNDS: Mapping[str, Sequence[str]] = _TABLE["sounds"]
+_NEAR: Mapping[str, str] = _TABLE["near"]
 _WORD = re.compile(r"[А-ЯЁа-яё]{3,}")
 
 Way = Callable[[str, random.Random], str]
@@ -46,6 +39,7 @@ def _plain(word: str) -> str:
 
 def mask_letters(word: str, rnd: random.Random) -> str:
     """Hide one to three inner letters: «бл*ть», «х..ня», «п***ц»."""
+    # Most people hide one letter: a word must stay readable.
     count = rnd.choice((1, 1, 1, 1, 2, 2, 3)) if len(word) > 4 else 1
     start = rnd.randint(1, max(1, len(word) - 1 - count))
     sign = rnd.choice("****..%#@-_?$&…✱•+!")

@@ -87,6 +87,7 @@ def swap_texts(pairs: Sequence[Pair], differs: Callable[[str, str], bool], rnd: 
     """Return each photo with the text of another thing; pairs without a candidate are left out."""
     swapped = []
     for pair in pairs:
+        # A sample, because comparing all pairs would take time quadratic in their number.
         candidates = [other.text for other in rnd.sample(pairs, min(len(pairs), 60)) if differs(pair.text, other.text)]
         swapped += [Pair(pair.photos, candidates[0])] if candidates else []
     return swapped
@@ -162,7 +163,7 @@ def compute_auc(judgements: Sequence[Judgement], higher_is_worse: bool) -> float
 
 def compute_roc(judgements: Sequence[Judgement], higher_is_worse: bool, points: int = 60) -> list[tuple[float, float]]:
     """Return the ROC curve as (share of right ones refused, share of wrong ones refused), from no refusals to all."""
-    sign = 1 if higher_is_worse else -1
+    sign = 1 if higher_is_worse else -1  # after this a higher score is refused
     right, wrong = (sign * _scores(judgements, each) for each in (False, True))
     if not len(right) or not len(wrong):
         return []

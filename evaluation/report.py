@@ -21,18 +21,7 @@ SHOWN = 24
 EDGE = 160
 Translate = Callable[[Message], str]
 
-_STYLE = """
-body{font:15px/1.45 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:.5rem 0;display:block;overflow-x:auto}
-td,th{padding:.2rem .4rem;text-align:left;border-bottom:1px solid #ddd}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(12rem,100%),1fr));gap:.8rem}
-.card{border:1px solid #ddd;border-radius:.4rem;padding:.5rem;overflow:hidden}.card p{margin:.3rem 0;font-size:.85rem}
-figure{margin:1rem 0}figcaption{font-size:.85rem;max-width:24rem}
-.card img{height:7rem;margin-right:.2rem;filter:blur(14px)}#clear:checked~main img{filter:none}
-.no{border-color:#c33}svg{background:#fafafa;border:1px solid #ddd}
-"""
-
+_STYLE = Path(__file__).with_name("report.css").read_text("utf-8")
 # Names of checks, figures and kinds of judgements → message codes.
 _NAMES: Final[Mapping[str, str]] = {
     "match": "moderation-match",
@@ -106,6 +95,7 @@ def _table(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> str:
 
 def _row(cells: Sequence[object], tag: str = "td") -> str:
     name, *numbers = cells
+    # HTML does not require end tags of rows and cells.
     return f"<tr><{tag}>{name}" + "".join(f"<{tag} class=n>{number}" for number in numbers)
 
 
@@ -162,7 +152,7 @@ def _card(judgement: Judgement, words: Translate) -> str:
 
 def _picture(path: Path) -> str:
     image = load_photo(path)
-    image.thumbnail((EDGE, EDGE))
+    image.thumbnail((EDGE, EDGE))  # embedded, so that the page stays one file of a size that can be sent
     data = BytesIO()
     image.save(data, "jpeg", quality=70)
     return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode()

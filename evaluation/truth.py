@@ -59,6 +59,7 @@ def _draw_fields(draw: Random) -> dict[str, str]:
 def _draw_photo(draw: Random) -> PhotoFacts:
     """Return confident nonsense: each group's probabilities are drawn without regard to the others."""
     groups: Mapping[str, Sequence[str]] = load_table()["photo"]
+    # The fourth power leaves few likely items and colours, as a softmax does.
     return PhotoFacts(
         {
             group: {value: draw.random() ** (1 if group not in ("item", "colour") else 4) for value in values}

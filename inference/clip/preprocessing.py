@@ -54,7 +54,9 @@ class ImagePreprocessor:
         return cls(size, fit, resample, mean, std, edge, config.get("reducing_gap"))
 
     def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
-        """Convert RGB images of any size to normalized pixels, (images, 3, size, size) float32."""
+        """Convert RGB images of any size, or none, to normalized pixels, (images, 3, size, size) float32."""
+        if not images:
+            return torch.zeros(0, 3, self.size, self.size)
         squares = torch.from_numpy(np.stack([np.asarray(self._square(image)) for image in images]))
         # Channels first: arithmetic along a last axis of three would not be vectorized.
         planes = squares.permute(0, 3, 1, 2).contiguous().float()

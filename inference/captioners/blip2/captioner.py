@@ -15,7 +15,7 @@ from transformers import PreTrainedConfig
 
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.blip2.model import LANGUAGE, QFORMER, VISION, Blip2, cast_parts, load
-from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer, generate
 from inference.captioners.parts import MIN_PROMPT_TOKENS, check_prompt_budget, get_max_positions
@@ -39,16 +39,13 @@ class Settings:
     prompt: str = ""
 
 
-class Blip2Captioner:
+class Blip2Captioner(MicrobatchCaptioner):
     """A loaded checkpoint of the family `blip2`."""
-
-    reads_attributes = True
 
     def __init__(
         self, model: Blip2, writer: Writer, preprocessor: ImagePreprocessor, settings: Settings, card: Card
     ) -> None:
-        self.name = card.name
-        self.max_photos = card.max_photos
+        super().__init__(card)
         self.model = model
         self.writer = writer
         self._preprocessor = preprocessor
@@ -70,19 +67,11 @@ class Blip2Captioner:
         model = _merge_adapters(load(card.folder, "auto" if card.adapters else dtype), card)
         cast_parts(model, dtype)
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
-        max_prompt_tokens = check_prompt_budget(
-            card,
-            compute_max_prompt_tokens(model.language_model.config, generation.max_new_tokens),
-            model.queries + MIN_PROMPT_TOKENS,
-        )
+        max_prompt_tokens = compute_max_prompt_tokens(model.language_model.config, generation.max_new_tokens)
+        check_prompt_budget(card, max_prompt_tokens, model.queries + MIN_PROMPT_TOKENS)
         if max_prompt_tokens <= model.queries * (1 if settings.photos == "together" else card.max_photos):
             raise card.field_error("max_photos")
         return cls(model.to(context.device.name), writer, preprocessor, settings, card)
-
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """Return one draft per prompt; the photos of a microbatch go through the ViT in one pass."""
-        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         rows = self.build_inputs_embeds(prompts)
@@ -94,30 +83,19 @@ class Blip2Captioner:
         """Return the input embeddings of each prompt, (length, width): its query tokens, then its text."""
         counts = [len(prompt.images) for prompt in prompts]
         encode = self.model.encode_together if self._settings.photos == "together" else self.model.encode_each
-        photos = encode(self._preprocess(prompts), counts)
+        photos = encode(self._preprocessor.preprocess([image for prompt in prompts for image in prompt.images]), counts)
         embed = self._language.get_input_embeddings()
         rows = []
         for prompt, photo_embeds in zip(prompts, photos, strict=True):
-            words = torch.tensor(
-                self._encode_text(prompt, len(photo_embeds)), dtype=torch.long, device=photo_embeds.device
-            )
-            rows.append(torch.cat((photo_embeds, embed(words))))
+            ids = self._encode_text(prompt, len(photo_embeds))
+            rows.append(torch.cat((photo_embeds, embed(torch.tensor(ids, device=photo_embeds.device)))))
         return rows
-
-    def _preprocess(self, prompts: Sequence[Prompt]) -> Tensor:
-        images = [image for prompt in prompts for image in prompt.images]
-        return (
-            self._preprocessor.preprocess(images)
-            if images
-            else torch.zeros(0, 3, self._preprocessor.size, self._preprocessor.size)
-        )
 
     def _encode_text(self, prompt: Prompt, photos: int) -> list[int]:
         """Return the input ids of a prompt's text, shortened to fit behind `photos` query tokens."""
         template = self._settings.prompt or None
-        return self.writer.encode_prompt(prompt, self._max_prompt_tokens - photos, template, special=True) or [
-            self._start_token_id()
-        ]
+        ids = self.writer.encode_prompt(prompt, self._max_prompt_tokens - photos, template, special=True)
+        return ids or [self._start_token_id()]
 
     def _generate_text(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """Generate with an encoder-decoder, whose encoder reads the embeddings."""
@@ -159,11 +137,8 @@ def compute_max_prompt_tokens(config: PreTrainedConfig, max_new_tokens: int) -> 
 def _merge_adapters(model: Blip2, card: Card) -> Blip2:
     """Merge the card's adapters, each trained on the whole model or on its language model alone."""
     for name in card.adapters:
-        one = replace(card, adapters=(name,))
-        if _covers_whole_model(card, name):
-            merge_adapters(model, one)
-        else:
-            merge_adapters(model.language_model, one)
+        part = model if _covers_whole_model(card, name) else model.language_model
+        merge_adapters(part, replace(card, adapters=(name,)))
     return model
 
 

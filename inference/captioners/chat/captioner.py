@@ -20,7 +20,7 @@ from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, Proces
 
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.chat.processing import load_processor
-from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.prompts import build_request
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer, generate
@@ -47,18 +47,16 @@ class Settings:
     bits: Literal[0, 4, 8] = 0
 
 
-class ChatCaptioner:
+class ChatCaptioner(MicrobatchCaptioner):
     """A loaded checkpoint of the family `chat-vlm`, a folder of `transformers`.
 
     max_photos: the card's limit, lowered to what fits into the context window beside request and text.
     """
 
-    reads_attributes = True
-
     def __init__(
         self, model: Any, processor: Any, settings: Settings, generation: GenerationSettings, card: Card
     ) -> None:
-        self.name = card.name
+        super().__init__(card)
         self._model = model.eval()
         self._processor = processor
         self._settings = settings
@@ -94,11 +92,6 @@ class ChatCaptioner:
             cast_parameters(model, device.dtype)
             model.to(device.name)
         return cls(model, load_processor(card.folder), settings, generation, card)
-
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """Return one draft per prompt."""
-        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         inputs = self._fit_window([self._writer.adapt_fields(prompt) for prompt in prompts])

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.clipcap.model import ClipCap, build
-from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import MIN_PROMPT_TOKENS, check_prompt_budget, make_thumbnail
@@ -46,13 +46,11 @@ class Settings:
     thumbnail: int = 0
 
 
-class ClipCapCaptioner:
+class ClipCapCaptioner(MicrobatchCaptioner):
     """A loaded checkpoint of the family `clipcap`."""
 
-    reads_attributes = True
-
     def __init__(self, model: ClipCap, writer: Writer, clip: Clip, device: Device, card: Card) -> None:
-        self.name = card.name
+        super().__init__(card)
         self._model = model.to(device.name, device.dtype)
         self._writer = writer
         self._clip = clip
@@ -78,11 +76,6 @@ class ClipCapCaptioner:
             )
         writer = Writer(load_tokenizer(card.folder), GenerationSettings.from_card(card))
         return cls(model, writer, clip, context.device, card)
-
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """Return one draft per prompt; the photos of a microbatch are encoded in one pass."""
-        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         prefixes = self._encode_prefixes([image for prompt in prompts for image in prompt.images])

@@ -18,7 +18,7 @@ from transformers import GenerationConfig, VisionEncoderDecoderModel
 
 from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.encoder_decoder.model import MultiPhotoDecoder, load
-from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import cast_parameters, check_prompt_budget
@@ -43,10 +43,8 @@ class Settings:
     separator: str = "\n"
 
 
-class EncoderDecoderCaptioner:
+class EncoderDecoderCaptioner(MicrobatchCaptioner):
     """A loaded checkpoint of the family `encoder-decoder`."""
-
-    reads_attributes = True
 
     def __init__(
         self,
@@ -56,8 +54,7 @@ class EncoderDecoderCaptioner:
         settings: Settings,
         card: Card,
     ) -> None:
-        self.name = card.name
-        self.max_photos = card.max_photos
+        super().__init__(card)
         self.model = MultiPhotoDecoder(model)
         self._writer = writer
         self._preprocessor = preprocessor
@@ -80,11 +77,6 @@ class EncoderDecoderCaptioner:
         cast_parameters(model, dtype)
         return cls(model.to(context.device.name), writer, preprocessor, settings, card)
 
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """Return one draft per prompt; the photos of a microbatch go through the encoder in one pass."""
-        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
-
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         input_ids = self.build_input_ids(prompts)
         output_ids = self.model.generate(
@@ -98,10 +90,10 @@ class EncoderDecoderCaptioner:
 
     def encode_photos(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """Return the encoder states of each prompt's photos, (photos · states, width) in the dtype of the model."""
-        images = [image for prompt in prompts for image in prompt.images]
-        if not images:
+        pixels = self._preprocessor.preprocess([image for prompt in prompts for image in prompt.images])
+        if not len(pixels):  # a ViT takes no empty batch
             return [torch.zeros(0, 0) for _ in prompts]
-        hidden_states = self.model.encode_images(self._preprocessor.preprocess(images))
+        hidden_states = self.model.encode_images(pixels)
         return [part.flatten(0, 1) for part in hidden_states.split([len(prompt.images) for prompt in prompts])]
 
     def build_input_ids(self, prompts: Sequence[Prompt]) -> list[list[int]]:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from transformers import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadModel
 
-from inference.captioners.generation.writer import generate
+from inference.captioners.generation.writer import generate, pad_left
 from inference.captioners.parts import check_loading_info
 
 
@@ -130,18 +130,12 @@ class MultiPhotoDecoder:
 
         rows: encoder states of each prompt, (states, width) with any number of states.
         """
-        longest = max(map(len, input_ids))
-        padded = torch.tensor([[0] * (longest - len(row)) + list(row) for row in input_ids], device=self.decoder.device)
-        mask = torch.tensor(
-            [[0] * (longest - len(row)) + [1] * len(row) for row in input_ids], device=self.decoder.device
-        )
+        padded, mask = pad_left([torch.tensor(row, device=self.decoder.device) for row in input_ids])
+        # GPT-2 skips its cross-attention without encoder states; these only turn it on.
+        states = padded.new_zeros(len(padded), 1, 1, dtype=self.dtype)
+        settings |= {"input_ids": padded, "attention_mask": mask, "encoder_hidden_states": states}
         with self.attend_to(rows):
-            # GPT-2 skips its cross-attention without encoder states; these only turn it on.
-            states = padded.new_zeros(len(padded), 1, 1, dtype=self.dtype)
-            output_ids = generate(
-                self.decoder, input_ids=padded, attention_mask=mask, encoder_hidden_states=states, **settings
-            )
-        return output_ids[:, longest:]
+            return generate(self.decoder, **settings)[:, padded.shape[1] :]
 
 
 def build(config: Mapping[str, Any]) -> VisionEncoderDecoderModel:

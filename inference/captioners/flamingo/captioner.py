@@ -13,7 +13,7 @@ from inference.captioners.base import LoadContext, Prompt
 from inference.captioners.flamingo.attention import Media
 from inference.captioners.flamingo.model import IMAGE, LANGUAGE, PIXELS, VISION, Flamingo, load
 from inference.captioners.generation import prompts
-from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.generation.writer import Writer
 from inference.captioners.parts import cast_parameters, check_prompt_budget, get_max_positions
@@ -44,24 +44,20 @@ class Settings:
     post_layernorm: bool = False
 
 
-class FlamingoCaptioner:
+class FlamingoCaptioner(MicrobatchCaptioner):
     """A loaded checkpoint of the family `flamingo`."""
-
-    reads_attributes = True
 
     def __init__(
         self, model: Flamingo, writer: Writer, preprocessor: ImagePreprocessor, settings: Settings, card: Card
     ) -> None:
-        self.name = card.name
-        self.max_photos = card.max_photos
+        super().__init__(card)
         self.model = model
         self._writer = writer
         self._preprocessor = preprocessor
         self._settings = settings
         self._image_token_id: int = writer.tokenizer.convert_tokens_to_ids(IMAGE)  # type: ignore[assignment]  # one token, one id
-        self._max_prompt_tokens = check_prompt_budget(
-            card, get_max_positions(model.language.config) - writer.settings.max_new_tokens
-        )
+        max_prompt_tokens = get_max_positions(model.language.config) - writer.settings.max_new_tokens
+        self._max_prompt_tokens = check_prompt_budget(card, max_prompt_tokens)
 
     @classmethod
     def load(cls, card: Card, context: LoadContext) -> FlamingoCaptioner:
@@ -72,18 +68,12 @@ class FlamingoCaptioner:
         """
         settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         device = context.device
-        dtype = "auto" if card.adapters else device.dtype
-        model = load(card.folder, dtype, post_layernorm=settings.post_layernorm)
+        model = load(card.folder, "auto" if card.adapters else device.dtype, post_layernorm=settings.post_layernorm)
         merge_adapters(model, card)
         cast_parameters(model, device.dtype)
         preprocessor = ImagePreprocessor.from_file(card.folder / VISION / PIXELS)
         writer = Writer(load_tokenizer(card.folder / LANGUAGE), generation)
         return cls(model.to(device.name).eval(), writer, preprocessor, settings, card)
-
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """Return one draft per prompt; without photos the text alone is continued."""
-        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         device = self.model.perceiver.latents.device
@@ -111,9 +101,7 @@ class FlamingoCaptioner:
 
     def _encode_photos(self, prompts: Sequence[Prompt]) -> list[Tensor]:
         """Encode all photos as one batch; returns (photos, latents, width) for each prompt."""
-        images = [image for prompt in prompts for image in prompt.images]
-        empty = self.model.perceiver.latents
-        latents = (
-            self.model.encode_images(self._preprocessor.preprocess(images).to(empty)) if images else empty[None][:0]
-        )
+        pixels = self._preprocessor.preprocess([image for prompt in prompts for image in prompt.images])
+        empty = self.model.perceiver.latents[None][:0]
+        latents = self.model.encode_images(pixels.to(empty)) if len(pixels) else empty  # a ViT takes no empty batch
         return list(latents.split([len(prompt.images) for prompt in prompts]))

@@ -1,10 +1,33 @@
-"""Split batches so that memory for photos does not grow with the batch."""
+"""Generate batches in parts, so that memory for photos does not grow with the batch."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from inference.captioners.base import Prompt
+from inference.checkpoints.card import Card
+
+
+class MicrobatchCaptioner(ABC):
+    """A captioner that generates from the seller's text and photos, a part of the batch at a time."""
+
+    reads_attributes = True
+
+    def __init__(self, card: Card) -> None:
+        self.name = card.name
+        self.max_photos = card.max_photos
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Generate one draft per prompt, in order."""
+        return [text for part in split_microbatches(prompts) for text in self._generate_batch(part)]
+
+    @abstractmethod
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
+        """Generate one draft per prompt of a part; its photos are encoded in one pass."""
 
 
 def split_microbatches(prompts: Sequence[Prompt], photos: int = 16) -> Iterator[list[Prompt]]:

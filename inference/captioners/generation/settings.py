@@ -29,6 +29,11 @@ class GenerationSettings:
     top_k: Annotated[int, Ge(1), Le(1000)] = 30
     stop: str = ""
 
+    def cut_at_stop(self, text: str) -> str:
+        """Return a generated text up to and including `stop`."""
+        head, separator, _ = text.partition(self.stop) if self.stop else (text, "", "")
+        return head + separator
+
     @classmethod
     def from_card(cls, card: Card) -> GenerationSettings:
         """Return the settings of a card. Raises `CheckpointError` for an unknown name or a value out of range."""

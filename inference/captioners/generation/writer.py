@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokenizerBase
 
 from inference.captioners.base import Prompt
@@ -114,7 +115,8 @@ class Writer:
 
         prompts: one per row; without them mask tokens that lost their brackets do not get them back.
         """
-        texts = [self._end_text(text) for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        decoded = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        texts = [drop_cut_token(self.settings.cut_at_stop(text).strip()) for text in decoded]
         if not prompts:
             return texts
         return [self._restore_brackets(*each) for each in zip(texts, ids.tolist(), prompts, strict=True)]
@@ -139,11 +141,6 @@ class Writer:
         if unspellable and ids and ids[-1] not in self.tokenizer.all_special_ids:
             text = drop_cut_token(text, unspellable)  # the length limit may have left PRICE of PRICE_2
         return restore_brackets(text, unspellable)
-
-    def _end_text(self, text: str) -> str:
-        stop = self.settings.stop
-        head, separator, _ = text.partition(stop) if stop else (text, "", "")
-        return drop_cut_token((head + separator).strip())
 
     @cached_property
     def _digit_ids(self) -> Tensor:
@@ -173,13 +170,10 @@ def generate(model: Any, **kwargs: Any) -> Tensor:
 
 
 def pad_left(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Pad rows of (length, width) with zeros on the left.
+    """Pad rows of ids (length,) or embeddings (length, width) with zeros on the left.
 
-    Returns embeddings (rows, longest, width) and the attention mask (rows, longest) int64.
+    Returns them as (rows, longest, …), and the attention mask (rows, longest) int64.
     """
-    longest = max(len(row) for row in rows)
-    embeddings = torch.stack([torch.nn.functional.pad(row, (0, 0, longest - len(row), 0)) for row in rows])
-    mask = torch.zeros(len(rows), longest, dtype=torch.long, device=embeddings.device)
-    for number, row in enumerate(rows):
-        mask[number, longest - len(row) :] = 1
-    return embeddings, mask
+    ones = [torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows]
+    padded, mask = (pad_sequence(list(each), batch_first=True, padding_side="left") for each in (rows, ones))
+    return padded, mask

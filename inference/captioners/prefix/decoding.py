@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from inference.captioners.base import Prompt
 from inference.captioners.prefix.format import END, MASK_TOKENS, SPECIAL_TOKENS, TEXT, describe_things, get_token_ids
@@ -51,6 +52,7 @@ class DraftTokenizer:
         spelled = [tokenizer.decode([word]).strip() for word in words]
         self.banned[[word for word, text in enumerate(spelled) if any(c.isdigit() or c in "<>" for c in text)]] = NEVER
         self.banned[get_token_ids(tokenizer, (*SPECIAL_TOKENS, "[PAD]"))] = NEVER
+        # All Latin letters but the V of «V-образный вырез», which the training captions contain.
         self._latin = torch.zeros(len(words))
         self._latin[[word for word, text in enumerate(spelled) if _LATIN.search(text) and text != "V"]] = NEVER
         self._mask_ids = dict(zip(MASK_TOKENS, get_token_ids(tokenizer, MASK_TOKENS), strict=True))
@@ -93,9 +95,7 @@ def generate_drafts(
     the places of `image_token_id`. The list of things is the one that the facts give, generated where they give none.
     """
     lengths = torch.tensor([len(row) for row in rows])
-    input_ids = torch.zeros(len(rows), int(lengths.max()), dtype=torch.long)
-    for number, row in enumerate(rows):
-        input_ids[number, : len(row)] = torch.tensor(row)
+    input_ids = pad_sequence([torch.tensor(row) for row in rows], batch_first=True)
     last, cache = model.prefill(model.embed(input_ids, states, image_token_id), lengths)
     count = sampling.drafts
     # The limit of a row depends on its own length alone, so that its text does not depend on the rest of the batch.

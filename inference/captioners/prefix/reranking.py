@@ -17,7 +17,7 @@ from inference.facts.claims import count_support
 # Weights of a draft's supported claims, its mean log-probability, its similarity to the photos, and its overlap with
 # the other drafts.
 SUPPORT, LIKELIHOOD, CLIPSCORE, CONSENSUS = 2.0, 1.0, 20.0, 10.0
-STEM_LENGTH = 5
+STEM_LENGTH = 5  # letters: drafts that say the same differ in endings
 
 
 def pick_best(clip: Clip, prompts: Sequence[Prompt], drafts: Sequence[Sequence[Draft]]) -> list[str]:

@@ -174,19 +174,17 @@ class RudolphCaptioner:
     def _pick_best(self, job: _Job, drafts: Sequence[list[int]]) -> str:
         """Return the text of the draft that fits its photos best."""
         texts = [self._tokenizer.decode([*job.start_ids, *draft]) for draft in drafts]
+        # Equal texts are ranked once; in reverse, so that the first draft of each is kept.
         drawn = dict(zip(reversed(texts), reversed(drafts), strict=True))
         counts = torch.tensor([texts.count(text) for text in drawn])
         left = self.model.config.left
         rows = torch.stack([pad_ids(self._tokenizer.encode(text, job.ranking_task), left) for text in drawn])
         batch_size = max(1, self._budget // (2 * count_row_elements(self.model.config, job.prefix.length, 0, 0)))
         number = pick_best(self.model, rows, job.prefix.images, counts, batch_size)
-        return self._finish(list(drawn.values())[number], job.prompt)
-
-    def _finish(self, ids: Sequence[int], prompt: Prompt) -> str:
-        stop = self._generation.stop
-        text = self._tokenizer.restore_mask_tokens(self._tokenizer.decode(ids), prompt.mask_tokens).lstrip(" ,.:;–—-")
-        head, separator, _ = text.partition(stop) if stop else (text, "", "")
-        return head + separator
+        text = self._tokenizer.decode(list(drawn.values())[number])
+        text = self._tokenizer.restore_mask_tokens(text, job.prompt.mask_tokens)
+        # The template before the text is left out, so punctuation that follows it would begin the sentence.
+        return self._generation.cut_at_stop(text.lstrip(" ,.:;–—-"))
 
 
 def _draw_uniforms(seed: int, drafts: int, max_tokens: int) -> Tensor:

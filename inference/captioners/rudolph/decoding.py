@@ -135,7 +135,7 @@ def sample(scores: Tensor, uniforms: Tensor, sampling: Sampling, config: Rudolph
     """
     if generated < sampling.min_new_tokens:
         scores = scores.clone()
-        scores[..., config.words :] = scores[..., EOS : EOS + 1] = NEVER
+        scores[..., config.words :] = scores[..., EOS : EOS + 1] = NEVER  # a special id ends the text, too
     top, ids = scores.topk(min(sampling.top_k, scores.shape[-1]), dim=-1)
     probabilities = (top / sampling.temperature).softmax(-1)
     before = probabilities.cumsum(-1) - probabilities

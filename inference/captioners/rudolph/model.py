@@ -17,9 +17,8 @@ from torch.nn import functional
 
 from inference.captioners.rudolph.masks import Pattern, build_mask, choose_pattern
 
-FLOAT16_MAX = (
-    65504.0  # the largest number of float16: what attention brings is cut there, so that halves do not overflow
-)
+# Attention is clamped to the largest float16, so that a model in half precision does not overflow.
+FLOAT16_MAX = torch.finfo(torch.float16).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,7 @@ class Attention(nn.Module):
         query, key, value = self._project_qkv(x)
         tail[0, ..., used, :], tail[1, ..., used, :] = key, value
         keys, values = tail[:, ..., : used + 1, :]
+        # Written out, because `scaled_dot_product_attention` would need a copy of the shared keys for every draft.
         query = query * query.shape[-1] ** -0.5
         shared = query @ prefix[0].transpose(-1, -2)
         own = (keys @ query.unsqueeze(-1)).squeeze(-1)
@@ -252,15 +252,13 @@ class Rudolph(nn.Module):
 
         padding: include the ids of left padding, by which a continued left text may end.
         """
-        return self._compute_logits(
-            states, 0, self.config.padded_text_vocab_size if padding else self.config.text_vocab_size
-        )
+        end = self.config.padded_text_vocab_size if padding else self.config.text_vocab_size
+        return self._compute_logits(states, 0, end)
 
     def compute_code_logits(self, states: Tensor) -> Tensor:
         """Return float32 logits (…, config.codes) of image codes for hidden states (…, width)."""
-        return self._compute_logits(
-            states, self.config.padded_text_vocab_size, self.config.padded_text_vocab_size + self.config.codes
-        )
+        start = self.config.padded_text_vocab_size
+        return self._compute_logits(states, start, start + self.config.codes)
 
     def _compute_logits(self, states: Tensor, start: int, end: int) -> Tensor:
         norm, head = cast(tuple[nn.LayerNorm, nn.Linear], tuple(self.to_logits))
@@ -272,6 +270,7 @@ class Rudolph(nn.Module):
     def _get_mask(self, layer: int, x: Tensor) -> Tensor:
         config = self.config
         name = choose_pattern(layer, config.layers)
+        # The layers share four patterns, so each mask is built once per device.
         if (name, x.device) not in self._masks:
             kernel = config.last_kernel if name == "last" else config.kernel
             mask = build_mask(config.left, config.side, config.right, name, kernel)

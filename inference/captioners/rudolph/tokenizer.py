@@ -50,6 +50,7 @@ class RudolphTokenizer:
         """Return at most `max_tokens` ids of the prompt's completion on one line; long fields lose their end."""
 
         def encode(shortened: Prompt) -> list[int]:
+            # A line break is white space to YouTokenToMe: fields would run into each other.
             text = build_completion(shortened, template).replace("\n", ", ")
             return self.encode(self.drop_brackets(text, shortened.mask_tokens), task)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-GROUPS = 32
+GROUPS = 32  # of every norm in taming-transformers; shapes do not show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,9 @@ class Middle(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.block_1, self.attn_1, self.block_2 = (
-            ResidualBlock(width, width),
-            AttentionBlock(width),
-            ResidualBlock(width, width),
-        )
+        self.block_1 = ResidualBlock(width, width)
+        self.attn_1 = AttentionBlock(width)
+        self.block_2 = ResidualBlock(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (images, channels, height, width) of `x` of the same shape."""

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from inference.captioners.base import LoadContext, Prompt
-from inference.captioners.generation.microbatches import split_microbatches
+from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.settings import GenerationSettings
 from inference.captioners.parts import cast_parameters, check_prompt_budget
 from inference.captioners.soft_prompt.decoders import Decoder, build_decoder
@@ -38,15 +38,13 @@ class Settings:
     prompt: str | None = None
 
 
-class SoftPromptCaptioner:
+class SoftPromptCaptioner(MicrobatchCaptioner):
     """A checkpoint of the family `soft-prompt`."""
-
-    reads_attributes = True
 
     def __init__(
         self, model: SoftPrompt, decoder: Decoder, preprocessor: ImagePreprocessor, device: Device, card: Card
     ) -> None:
-        self.name = card.name
+        super().__init__(card)
         cast_parameters(model, device.dtype)
         self._model = model.to(device.name)
         self._decoder = decoder
@@ -70,12 +68,7 @@ class SoftPromptCaptioner:
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         return cls(model, decoder, preprocessor, context.device, card)
 
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[Prompt]) -> list[str]:
-        """Return one text per prompt; photos of several prompts are encoded together."""
-        return [text for part in split_microbatches(prompts) for text in self._generate(part)]
-
-    def _generate(self, prompts: Sequence[Prompt]) -> list[str]:
+    def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         photos = self._encode_images([image for prompt in prompts for image in prompt.images])
         parts = photos.split([len(prompt.images) for prompt in prompts])
         rows = [self._build_embeddings(*each) for each in zip(prompts, parts, strict=True)]
@@ -83,15 +76,15 @@ class SoftPromptCaptioner:
 
     def _encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Encode RGB images as (photos, photo_vectors, width)."""
-        if not images:
+        if not images:  # a ViT takes no empty batch
             return torch.zeros(0, self._model.photo_vectors, self._model.projection.out_features)
-        return self._model.encode_images(
-            self._preprocessor.preprocess(images).to(self._device.name, self._device.dtype)
-        )
+        pixels = self._preprocessor.preprocess(images)
+        return self._model.encode_images(pixels.to(self._device.name, self._device.dtype))
 
     def _build_embeddings(self, prompt: Prompt, photos: Tensor) -> Tensor:
         """Build the input embeddings (length, width) of a prompt."""
         parts = [self._embed(self._decoder.start_ids)]
+        # The first ruDOLPH has no markers: its photos follow one another directly.
         for marker, vectors in zip_longest(self._decoder.markers[: len(photos)], photos):
             parts += [vectors] if marker is None else [self._embed([marker]), vectors]
         max_tokens = self._decoder.max_tokens - sum(map(len, parts))

@@ -20,7 +20,7 @@ def convert(source: Path, folder: Path) -> Card:
     `language/` may also be a published or converted ruDOLPH, whose short left text has place for one vector per photo.
     Until the model is trained its texts have nothing to do with the photos, as its card says.
     """
-    with TemporaryDirectory(dir=folder) as scratch:
+    with TemporaryDirectory(dir=folder) as scratch:  # the system's may be in memory, and too small
         language = _prepare_language(source / "language", Path(scratch))
         kind = json.loads((language / "config.json").read_text("utf-8"))["model_type"]
         model, save_tokenizer = create(source / "vision", language, 1 if kind == "rudolph" else PHOTO_VECTORS)

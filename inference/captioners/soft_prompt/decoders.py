@@ -102,6 +102,7 @@ class RudolphDecoder:
 
     def generate(self, rows: Sequence[Tensor], prompts: Sequence[Prompt]) -> list[str]:
         """Generate a text after each row of input embeddings, (length, width); rows of one length share a batch."""
+        # ruDOLPH has no attention mask, so rows cannot be padded.
         texts: dict[int, str] = {}
         for length in dict.fromkeys(map(len, rows)):
             numbers = [number for number, row in enumerate(rows) if len(row) == length]
@@ -120,10 +121,8 @@ class RudolphDecoder:
         return [self._decode(several[0], prompt) for several, prompt in zip(drafts, prompts, strict=True)]
 
     def _decode(self, ids: Sequence[int], prompt: Prompt) -> str:
-        stop = self._generation.stop
         text = self._tokenizer.restore_mask_tokens(self._tokenizer.decode(ids), prompt.mask_tokens)
-        head, separator, _ = text.partition(stop) if stop else (text, "", "")
-        return format_sentence(head + separator)
+        return format_sentence(self._generation.cut_at_stop(text))
 
 
 def _draw_uniforms(seed: int, max_tokens: int) -> Tensor:

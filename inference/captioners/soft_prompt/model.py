@@ -103,6 +103,7 @@ def create(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> 
     words = load_tokenizer(language)
     words.add_tokens(list(TOKENS))
     rows = max(len(words), len(_get_embeddings(decoder).weight))
+    # The default fits a normal distribution to all embeddings, which is slow and of no use before training.
     decoder.resize_token_embeddings(rows, mean_resizing=False)
     return SoftPrompt(encoder, decoder, photo_vectors).eval(), words.save_pretrained
 
@@ -126,7 +127,7 @@ def load(folder: Path) -> SoftPrompt:
     """Load the model of a checkpoint folder for inference. Raises `ValueError` where its weights do not fit."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     tensors = weights.load_tensors(folder)
-    with torch.device("meta"):
+    with torch.device("meta"):  # initializing random weights first would take seconds
         model = build(config)
     model.vision = _drop_pooler(
         load_from_state_dict(type(model.vision), model.vision.config, weights.select_prefix("vision.", tensors))
