@@ -85,7 +85,7 @@ def test_a_link_in_the_place_of_a_photo_is_replaced(tmp_path: Path, root: Path) 
         assert not link.is_symlink()
 
 
-def test_a_file_in_the_place_of_a_folder_and_the_reverse_are_told(root: Path) -> None:
+def test_a_file_in_place_of_a_folder_and_the_reverse_are_reported(root: Path) -> None:
     (root / "file").write_text("mine")
     (root / "folder" / "1.png").mkdir(parents=True)
     for name, code in (("file", "folder-is-file"), ("folder", "file-is-folder")):
@@ -121,7 +121,7 @@ def test_describe_saves_under_zero(opisalka: Opisalka, photo: Path, tmp_path: Pa
     assert find_files(tmp_path / "saved") == {"0/1.png", "0/2.png"}
 
 
-def test_a_place_that_is_no_folder_is_told_in_one_line(opisalka: Opisalka, photo: Path, tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_reported_in_one_line(opisalka: Opisalka, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "listings.jsonl").write_text("{}")
     for command in (("describe", photo), ("batch", tmp_path / "listings.jsonl", tmp_path / "out.jsonl")):
         outcome = opisalka(*command, "--save-photos", photo)

@@ -79,7 +79,7 @@ async def test_no_path_leads_out_of_the_page_s_folder(sandbox: Sandbox, bot: Bot
         assert await status(sandbox, path, "GET") == 404
 
 
-def test_it_runs_alone_says_what_it_is_and_stops_when_told() -> None:
+def test_it_runs_alone_introduces_itself_and_stops_on_a_signal() -> None:
     command = [sys.executable, "-W", "error", "-m", "sandbox", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
         assert process.stdout

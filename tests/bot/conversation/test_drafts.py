@@ -107,7 +107,7 @@ def test_what_cannot_be_read_gets_a_sentence(tmp_path: Path, language: str) -> N
         flags = {"is_animated": False, "is_video": False}
         await talk.command("start")
         talk.sandbox.push({"message": envelope(talk) | {"sticker": sticker | flags}})
-        await talk.hear("unreadable")
+        await talk.wait_for("unreadable")
 
     converse(script, tmp_path, language)
 
@@ -135,7 +135,7 @@ def test_a_cleared_draft_is_gone_and_its_buttons_are_stale(tmp_path: Path, langu
         await talk.person.text("Цена: 5000")
         await card(talk)
         await talk.press("button-clear")
-        await talk.hear("card-cleared")
+        await talk.wait_for("card-cleared")
         assert talk.texts("5000") == []
         await talk.person.text("Размер: 42")
         shown = await card(talk, "42")
@@ -196,7 +196,7 @@ def test_a_draft_with_nothing_to_write_about_offers_cases(tmp_path: Path, langua
         shown = await card(talk)
         assert buttons(shown) == [talk.translate("button-clear"), talk.translate("button-cases")]
         await talk.push(shown, keyboards.Generate(listing=1).pack())
-        offered = await talk.hear("draft-empty", limit=10)
+        offered = await talk.wait_for("draft-empty", limit=10)
         assert len(buttons(offered)) >= 11
 
     converse(script, tmp_path, language)
@@ -217,7 +217,7 @@ def test_a_card_moves_only_when_something_stands_below_it(tmp_path: Path) -> Non
         await talk.command("help")
         await talk.person.wait("/compare")
         await talk.press("button-generate", moved)
-        await talk.hear("card-done", after=moved["message_id"])
+        await talk.wait_for("card-done", after=moved["message_id"])
 
     converse(script, tmp_path)
 
@@ -264,6 +264,6 @@ def test_attributes_that_cannot_be_read_are_explained_and_mended_by_an_edit(tmp_
         assert talk.engine.asked == []
         await talk.person.edit(text["message_id"], '{"Цена": 5000}')
         await talk.press("button-generate", await card(talk, "Цена: 5000"))
-        assert await talk.written() == ["mini пишет: Цена: 5000 (0, 0)"]
+        assert await talk.wait_for_texts() == ["mini пишет: Цена: 5000 (0, 0)"]
 
     converse(script, tmp_path, language)

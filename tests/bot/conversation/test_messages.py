@@ -18,7 +18,7 @@ AUDIO = Attachment(b"no sound", "a.mp3", "audio/mpeg")
 
 async def write(talk: Talk) -> tuple[int, str]:
     """Press «Generate» once the card is there; return the number of photos and the text that the engine got."""
-    await talk.hear("card-title")
+    await talk.wait_for("card-title")
     asked = len(talk.engine.asked)
     await talk.press("button-generate")
     await talk.person.wait(lambda _: len(talk.engine.asked) > asked)
@@ -30,7 +30,7 @@ async def push(talk: Talk, content: Json, **given: Any) -> None:
     """Push a message of the user as Telegram sends it, with whatever parts; nobody is answered before a /start."""
     if not talk.person.messages:
         await talk.command("start")
-        await talk.hear("hello", limit=10)
+        await talk.wait_for("hello", limit=10)
     chat = {"id": talk.person.id, "type": "private", "first_name": "Анна"}
     user = {"id": talk.person.id, "is_bot": False, "first_name": "Анна", "language_code": "ru"}
     message = {"message_id": 10**9 + len(talk.person.messages), "date": 1, "chat": chat, "from": user, **content}
@@ -52,9 +52,9 @@ class TestCaptions:
         async def script(talk: Talk) -> None:
             pictures = [Attachment(picture(colour)) for colour in ("red", "navy")[:photos]]
             await talk.person.send([file, *pictures], "Куртка; Цена: 500; Размер: 46")
-            await talk.hear(code)
+            await talk.wait_for(code)
             if photos:
-                await talk.collected(photos)
+                await talk.wait_for_photos(photos)
             assert await write(talk) == (photos, "Куртка; Цена: 500; Размер: 46")
 
         converse(script, tmp_path)
@@ -65,8 +65,8 @@ class TestCaptions:
             await push(talk, {**photo, "media_group_id": "7"})
             video = await talk.sandbox.telegram.files.recording("video", b"no film", "a.mp4", "video/mp4")
             await push(talk, {**video, "media_group_id": "7", "caption": "Платье; Цена: 700"}, message_id=10**9 + 50)
-            await talk.hear("unreadable-video")
-            await talk.collected(1)
+            await talk.wait_for("unreadable-video")
+            await talk.wait_for_photos(1)
             assert await write(talk) == (1, "Платье; Цена: 700")
 
         converse(script, tmp_path)
@@ -74,7 +74,7 @@ class TestCaptions:
     def test_a_caption_that_is_edited_is_followed(self, tmp_path: Path) -> None:
         async def script(talk: Talk) -> None:
             (message,) = await talk.person.send([VIDEO], "Куртка; Цена: 500")
-            await talk.hear("card-title")
+            await talk.wait_for("card-title")
             await talk.person.edit(message["message_id"], caption="Куртка; Цена: 400")
             await talk.person.wait("400")
             assert await write(talk) == (0, "Куртка; Цена: 400")
@@ -84,7 +84,7 @@ class TestCaptions:
     def test_a_video_without_a_caption_is_named_alone(self, tmp_path: Path) -> None:
         async def script(talk: Talk) -> None:
             await talk.person.send([VIDEO])
-            await talk.hear("unreadable")
+            await talk.wait_for("unreadable")
 
         converse(script, tmp_path)
 
@@ -150,7 +150,7 @@ class TestStruckThrough:
     def test_a_price_that_an_edit_strikes_through_is_none_any_more(self, tmp_path: Path) -> None:
         async def script(talk: Talk) -> None:
             message = await talk.person.text("Цена: 2000")
-            await talk.hear("card-title")
+            await talk.wait_for("card-title")
             await talk.person.edit(message["message_id"], "Цена: 2000 1500", struck="2000")
             await talk.person.wait("1500")
             assert await write(talk) == (0, "Цена:  1500")
@@ -160,7 +160,7 @@ class TestStruckThrough:
     def test_it_holds_in_the_caption_of_a_photo(self, tmp_path: Path) -> None:
         async def script(talk: Talk) -> None:
             message = await talk.person.photo(picture(), "Цена: 2000")
-            await talk.hear("card-title")
+            await talk.wait_for("card-title")
             await talk.person.edit(message["message_id"], caption="Цена: 2000 1500", struck="2000")
             await talk.person.wait("1500")
             assert await write(talk) == (1, "Цена:  1500")
@@ -195,7 +195,7 @@ class TestSlashes:
     def test_commands_are_known_in_any_letter_case(self, tmp_path: Path, text: str) -> None:
         async def script(talk: Talk) -> None:
             await talk.person.text(text)
-            await talk.hear("hello", limit=10)
+            await talk.wait_for("hello", limit=10)
 
         converse(script, tmp_path)
 
@@ -208,21 +208,21 @@ async def correction(talk: Talk) -> str | None:
 class TestCorrections:
     async def ask(self, talk: Talk) -> None:
         await talk.person.text("Цена: 5000")
-        await talk.hear("card-title")
+        await talk.wait_for("card-title")
         await talk.press("button-generate")
         await talk.scores()
         await talk.touch("✏️")
-        await talk.hear("correction-asked")
+        await talk.wait_for("correction-asked")
 
     def test_a_correction_follows_the_edit_of_its_message(self, tmp_path: Path) -> None:
         async def script(talk: Talk) -> None:
             await self.ask(talk)
             message = await talk.person.text("Куртка красная, 500 рублей")
-            await talk.hear("correction-stored")
+            await talk.wait_for("correction-stored")
             for text in ("Куртка алая, 500 рублей", "Куртка алая, 400 рублей"):
                 said = talk.bots[-1]["message_id"]
                 await talk.person.edit(message["message_id"], text)
-                await talk.hear("correction-stored", after=said)
+                await talk.wait_for("correction-stored", after=said)
                 assert await correction(talk) == text
 
         converse(script, tmp_path)
@@ -232,7 +232,7 @@ class TestCorrections:
         async def script(talk: Talk) -> None:
             await self.ask(talk)
             await talk.command(command)
-            await talk.hear("correction-left")
+            await talk.wait_for("correction-left")
             await talk.person.text("Сапоги, 900 рублей")
             await talk.person.wait("900")
             assert await correction(talk) is None
@@ -243,7 +243,7 @@ class TestCorrections:
         async def script(talk: Talk) -> None:
             await self.ask(talk)
             await talk.person.text("/42/44 размер, куртка")
-            await talk.hear("correction-stored")
+            await talk.wait_for("correction-stored")
             assert await correction(talk) == "/42/44 размер, куртка"
 
         converse(script, tmp_path)
@@ -271,23 +271,23 @@ class TestFiles:
         async def script(talk: Talk) -> None:
             await talk.person.document(encode(form), name, mime, "Куртка, 500")
             assert await write(talk) == (1, "Куртка, 500")
-            await talk.written()
+            await talk.wait_for_texts()
 
         converse(script, tmp_path)
 
     @pytest.mark.parametrize(("name", "form"), [("a.bmp", "BMP"), ("a.tiff", "TIFF"), ("a.jpg", "BMP"), ("a", "ICO")])
-    def test_a_picture_that_cannot_be_read_is_told_in_one_sentence(self, tmp_path: Path, name: str, form: str) -> None:
+    def test_an_unreadable_picture_is_reported_in_one_sentence(self, tmp_path: Path, name: str, form: str) -> None:
         async def script(talk: Talk) -> None:
             await talk.person.document(encode(form), name, "application/octet-stream" if name == "a" else "image/x")
             await write(talk)
-            await talk.hear("photo-format", name=name, number=1)
+            await talk.wait_for("photo-format", name=name, number=1)
 
         converse(script, tmp_path)
 
     def test_the_caption_of_a_file_that_is_no_picture_is_kept(self, tmp_path: Path) -> None:
         async def script(talk: Talk) -> None:
             await talk.person.document(b"%PDF-1.4", "Договор.pdf", "application/pdf", "Куртка; Размер: 50")
-            await talk.hear("file-no-image", name="Договор.pdf", number=1)
+            await talk.wait_for("file-no-image", name="Договор.pdf", number=1)
             assert await write(talk) == (0, "Куртка; Размер: 50")
 
         converse(script, tmp_path)

@@ -60,9 +60,9 @@ def test_the_card_walks_through_the_steps_and_ends(tmp_path: Path, language: str
         assert steps["message_id"] == shown["message_id"]
         assert buttons(steps) == []
         talk.engine.gate.set()
-        done = await talk.hear("card-done")
+        done = await talk.wait_for("card-done")
         assert done["message_id"] == shown["message_id"]
-        assert await talk.written() == ["mini пишет: Цена: 5000 (0, 0)"]
+        assert await talk.wait_for_texts() == ["mini пишет: Цена: 5000 (0, 0)"]
 
     converse(script, tmp_path, language)
 
@@ -73,11 +73,11 @@ def test_pressed_within_the_window_it_waits_for_the_last_photo(tmp_path: Path, l
         await talk.person.photo(picture("red"))
         shown = await card(talk)
         album = asyncio.create_task(talk.person.album([picture("green"), picture("blue")], delays=[0.0, 0.15]))
-        await talk.collected(2)
+        await talk.wait_for_photos(2)
         assert await talk.press("button-generate", shown) == talk.translate("waiting-for-photos")
         await album
         await talk.scores()
-        assert await talk.written() == ["mini пишет:  (3, 0)"]
+        assert await talk.wait_for_texts() == ["mini пишет:  (3, 0)"]
         assert len(talk.bots) == 3
 
     converse(script, tmp_path, language, album_quiet_s=0.5, album_limit_s=3)
@@ -91,9 +91,9 @@ def test_a_photo_that_comes_while_the_text_is_written_is_in_the_one_answer(tmp_p
         await talk.press("button-generate")
         await album
         await talk.person.wait(lambda _: talk.engine.asked)
-        await talk.collected(2)
+        await talk.wait_for_photos(2)
         talk.engine.gate.set()
-        assert await talk.written() == ["mini пишет:  (2, 0)"]
+        assert await talk.wait_for_texts() == ["mini пишет:  (2, 0)"]
         await talk.scores()
 
     converse(script, tmp_path)
@@ -113,7 +113,7 @@ def test_a_photo_that_comes_after_the_answer_brings_the_card_again(tmp_path: Pat
         assert talk.translate("card-rewritten") in again["text"]
         assert again["message_id"] != first["message_id"]
         await talk.press("button-generate", again)
-        assert (await talk.written(2))[1] == "mini пишет: Цена: 5000 (2, 1)"
+        assert (await talk.wait_for_texts(2))[1] == "mini пишет: Цена: 5000 (2, 1)"
 
     converse(script, tmp_path, language)
 
@@ -136,7 +136,7 @@ def test_an_edit_after_the_answer_offers_a_new_text_and_a_new_message_a_new_draf
 
 
 @both_languages
-def test_who_waits_is_told_the_place_and_may_cancel(tmp_path: Path, language: str) -> None:
+def test_a_waiting_user_sees_the_place_in_the_queue_and_may_cancel(tmp_path: Path, language: str) -> None:
     """The cancelled draft is open again; a second press is answered with a word."""
 
     async def script(talk: Talk) -> None:
@@ -145,18 +145,18 @@ def test_who_waits_is_told_the_place_and_may_cancel(tmp_path: Path, language: st
             await ask(talk, f"Цена: {number}00")
         await talk.person.wait(lambda _: len(talk.engine.asked) == 2)
         await ask(talk, "Цена: 300")
-        await talk.hear("place-next")
+        await talk.wait_for("place-next")
         last = await ask(talk, "Цена: 400")
-        await talk.hear("place", count=1)
+        await talk.wait_for("place", count=1)
         data = last["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
         await talk.press("button-cancel", last)
         await card(talk, "400")
         await talk.press("button-generate", last)
-        waiting = await talk.hear("place", count=1)
+        waiting = await talk.wait_for("place", count=1)
         assert waiting["message_id"] == last["message_id"]
         assert await talk.push(last, data) == talk.translate("already-writing")
         talk.engine.gate.set()
-        assert len(await talk.written(4)) == 4
+        assert len(await talk.wait_for_texts(4)) == 4
 
     converse(script, tmp_path, language, max_batch=1, max_waiting_per_user=9)
 
@@ -168,7 +168,7 @@ def test_what_is_being_written_cannot_be_cancelled(tmp_path: Path) -> None:
         await talk.person.wait(lambda _: talk.engine.asked)
         assert await talk.push(shown, "cancel:1") == talk.translate("too-late-to-cancel")
         talk.engine.gate.set()
-        await talk.written()
+        await talk.wait_for_texts()
 
     converse(script, tmp_path)
 
@@ -188,15 +188,15 @@ def test_a_full_queue_is_an_honest_refusal(
         for number in (1, 2):
             await ask(talk, f"Цена: {number}00")
         await ask(talk, "Цена: 300")
-        told = await talk.hear(code, count=count)
+        told = await talk.wait_for(code, count=count)
         assert buttons(told) == ways_on(talk)
         third = await card(talk, "300", after=told["message_id"])
         talk.engine.gate.set()
-        await talk.written(2)
-        await talk.hear("card-done")
+        await talk.wait_for_texts(2)
+        await talk.wait_for("card-done")
         await talk.scores(2)
         await talk.press("button-generate", third)
-        assert (await talk.written(3))[-1] == "mini пишет: Цена: 300 (0, 0)"
+        assert (await talk.wait_for_texts(3))[-1] == "mini пишет: Цена: 300 (0, 0)"
 
     converse(script, tmp_path, language, **given)
 
@@ -205,7 +205,7 @@ def test_a_full_queue_is_an_honest_refusal(
 def test_a_refused_listing_says_why_and_opens_its_draft_again(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, REFUSED)
-        refusal = await talk.hear("match-refused")
+        refusal = await talk.wait_for("match-refused")
         assert talk.translate("service-is-for") in refusal["text"]
         assert buttons(refusal) == ways_on(talk)
         open_again = await card(talk, REFUSED, after=refusal["message_id"])
@@ -213,7 +213,7 @@ def test_a_refused_listing_says_why_and_opens_its_draft_again(tmp_path: Path, la
         await talk.person.edit(talk.person.messages[0]["message_id"], "Цена: 5000")
         await card(talk, "5000")
         await talk.press("button-generate", refusal)
-        assert await talk.written() == ["mini пишет: Цена: 5000 (0, 1)"]
+        assert await talk.wait_for_texts() == ["mini пишет: Цена: 5000 (0, 1)"]
         await talk.person.wait(lambda one: one["message_id"] == refusal["message_id"] and not buttons(one))
 
     converse(script, tmp_path, language)
@@ -227,7 +227,7 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
         await talk.person.album([picture("red"), picture("blue")], caption=BAD_PHOTO)
         shown = await card(talk, photos(talk, 2))
         await talk.press("button-generate", shown)
-        refusal = await talk.hear("photos-refused", count=1, numbers="2")
+        refusal = await talk.wait_for("photos-refused", count=1, numbers="2")
         number, drop = refusal["message_id"], talk.translate("button-drop", position=2)
         assert buttons(refusal) == [drop, *ways_on(talk)]
         assert await talk.touch(drop, refusal) == talk.translate("photo-dropped")
@@ -250,7 +250,7 @@ def test_with_its_only_photo_gone_a_refused_draft_offers_no_text(tmp_path: Path)
         await talk.press("button-generate", await card(talk, photos(talk, 1)))
         refusal = await talk.person.wait("half.jpg")
         await talk.press("button-drop", refusal, position=1)
-        await talk.hear("card-empty", after=refusal["message_id"])
+        await talk.wait_for("card-empty", after=refusal["message_id"])
         left = await talk.person.wait(lambda one: one["message_id"] == refusal["message_id"] and len(buttons(one)) == 2)
         assert buttons(left) == [talk.translate("button-new"), talk.translate("button-cases")]
 
@@ -263,18 +263,18 @@ def test_a_warning_asks_before_a_text_is_written(tmp_path: Path, language: str) 
 
     async def script(talk: Talk) -> None:
         await ask(talk, DOUBTED)
-        warning = await talk.hear("warning-question")
+        warning = await talk.wait_for("warning-question")
         assert talk.translate("match-refused") in warning["text"]
         assert talk.translate("service-is-for") not in warning["text"]
         assert buttons(warning) == [talk.translate("button-insist"), *ways_on(talk)]
         await card(talk, DOUBTED, after=warning["message_id"])
         await talk.press("button-insist", warning)
-        assert len(await talk.written()) == 1
+        assert len(await talk.wait_for_texts()) == 1
         await talk.scores()
         await talk.press("button-again")
-        assert len(await talk.written(2)) == 2
+        assert len(await talk.wait_for_texts(2)) == 2
         await talk.command("stats")
-        await talk.hear("stats-warnings", warned=1, insisted=1)
+        await talk.wait_for("stats-warnings", warned=1, insisted=1)
 
     converse(script, tmp_path, language)
 
@@ -282,12 +282,12 @@ def test_a_warning_asks_before_a_text_is_written(tmp_path: Path, language: str) 
 def test_the_owner_may_let_warnings_refuse_or_be_ignored(tmp_path: Path) -> None:
     async def refused(talk: Talk) -> None:
         shown = await ask(talk, DOUBTED)
-        assert buttons(await talk.hear("match-refused")) == ways_on(talk)
+        assert buttons(await talk.wait_for("match-refused")) == ways_on(talk)
         assert await talk.push(shown, "insist:1") == talk.translate("button-stale")
 
     async def written(talk: Talk) -> None:
         await ask(talk, DOUBTED)
-        await talk.written()
+        await talk.wait_for_texts()
 
     converse(refused, tmp_path / "refuse", moderation_warnings="refuse")
     converse(written, tmp_path / "write", moderation_warnings="write")
@@ -301,13 +301,13 @@ def test_an_album_after_a_refusal_or_a_text_is_asked_about(tmp_path: Path, langu
     async def script(talk: Talk) -> None:
         await talk.person.photo(picture("black"), caption=word)
         await talk.press("button-generate", await card(talk, word))
-        await (talk.hear("match-refused") if word == REFUSED else talk.scores())
+        await (talk.wait_for("match-refused") if word == REFUSED else talk.scores())
         sent = await talk.person.album([picture("red"), picture("blue")])
         asked = await card(talk, talk.translate("card-whether-new"), after=sent[0]["message_id"])
         assert photos(talk, 2) in asked["text"]
         assert buttons(asked)[:2] == [talk.translate("button-is-new"), talk.translate("button-join")]
         await talk.press("button-join", asked)
-        await talk.hear("card-joined")
+        await talk.wait_for("card-joined")
         joined = await card(talk, photos(talk, 3), after=asked["message_id"])
         assert word in joined["text"]
         await talk.press("button-generate", joined)
@@ -335,10 +335,10 @@ def test_after_a_refusal_another_listing_can_be_begun(tmp_path: Path, language: 
 
     async def script(talk: Talk) -> None:
         await ask(talk, REFUSED)
-        refusal = await talk.hear("match-refused")
+        refusal = await talk.wait_for("match-refused")
         await card(talk, REFUSED, after=refusal["message_id"])
         await talk.press("button-new", refusal)
-        left = await talk.hear("card-left", after=refusal["message_id"])
+        left = await talk.wait_for("card-left", after=refusal["message_id"])
         assert buttons(left) == []
         await talk.person.wait(lambda one: one["message_id"] == refusal["message_id"] and not buttons(one))
         await talk.person.text("Цена: 700")
@@ -349,7 +349,7 @@ def test_after_a_refusal_another_listing_can_be_begun(tmp_path: Path, language: 
 
 @both_languages
 @pytest.mark.parametrize(("word", "code"), [(SLOW, "too-slow"), (BROKEN, "request-failed")])
-def test_a_failure_is_told_and_nothing_is_lost(tmp_path: Path, language: str, word: str, code: str) -> None:
+def test_a_failure_is_reported_and_nothing_is_lost(tmp_path: Path, language: str, word: str, code: str) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, word)
         beginning = talk.translate(code, id="…").partition("…")[0]
@@ -373,7 +373,7 @@ def test_photos_that_telegram_keeps_back_are_no_bug(
         await talk.person.photo(picture(), "Цена: 5000")
         shown = await card(talk, "5000")
         await talk.press("button-generate", shown)
-        told = await talk.hear("photos-out-of-reach")
+        told = await talk.wait_for("photos-out-of-reach")
         await card(talk, "5000", after=told["message_id"])
         assert [record for record in caplog.records if record.name == "bot.workers.generation"] == []
 
@@ -384,7 +384,7 @@ async def choose(talk: Talk, *models: str) -> None:
     """Choose one model after another, and nothing is written in between."""
     for model in models:
         sent = await talk.command("model")
-        listed = await talk.hear("model-title", after=sent)
+        listed = await talk.wait_for("model-title", after=sent)
         assert await talk.touch(model, listed) == talk.translate("model-chosen", model=model)
 
 
@@ -405,7 +405,7 @@ def test_a_model_that_does_not_work_leaves_the_old_one_serving(tmp_path: Path, l
         talk.engine.faults = {"huge": fault}
         await choose(talk, "huge")
         await ask(talk, "Цена: 5000")
-        await talk.hear("model-failed", model="huge", other="mini")
+        await talk.wait_for("model-failed", model="huge", other="mini")
         await talk.person.wait("mini пишет: Цена: 5000")
         await talk.person.text("Цвет: синий")
         await card(talk, "синий")
@@ -426,7 +426,7 @@ def test_the_old_model_is_the_one_that_was_chosen_before(tmp_path: Path, left_ou
             talk.app._cards = (0.0, [])
         await ask(talk, "Цена: 5000")
         if not left_out:
-            await talk.hear("model-failed", model="huge", other="nano")
+            await talk.wait_for("model-failed", model="huge", other="nano")
         await talk.person.wait("nano пишет: Цена: 5000")
         await talk.person.text("Цвет: синий")
         assert talk.translate("button-model", model="nano") in buttons(await card(talk, "синий"))
@@ -441,7 +441,7 @@ def test_who_chose_no_model_before_has_the_bot_s_own_again(tmp_path: Path) -> No
         talk.engine.faults = {"huge": "checkpoint-broken"}
         await choose(talk, "huge")
         await ask(talk, "Цена: 5000")
-        await talk.hear("model-failed", model="huge", other="mini")
+        await talk.wait_for("model-failed", model="huge", other="mini")
         await talk.person.wait("mini пишет: Цена: 5000")
         assert await choice(talk) == (None, None)
 
@@ -472,11 +472,11 @@ def test_while_the_chosen_model_is_left_out_another_can_be_chosen(
     converse(script, tmp_path, names=("mini", "nano", "huge"))
 
 
-def test_a_model_that_is_gone_is_told_without_jargon(tmp_path: Path) -> None:
+def test_a_missing_model_is_reported_without_jargon(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         talk.engine.faults = {"mini": "checkpoint-broken"}
         await ask(talk, "Цена: 5000")
-        await talk.hear("model-unavailable")
+        await talk.wait_for("model-unavailable")
         await card(talk, "5000")
 
     converse(script, tmp_path)
@@ -497,14 +497,14 @@ def test_the_bot_s_own_model_that_fails_to_write_is_a_bug(tmp_path: Path, caplog
 
 
 @both_languages
-def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, language: str) -> None:
+def test_a_model_that_writes_nothing_is_reported_and_another_offered(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
-        refusal = await talk.hear("nothing-described")
+        refusal = await talk.wait_for("nothing-described")
         assert buttons(refusal) == ways_on(talk, "button-others")
         await card(talk, WORDLESS)
         await talk.press("button-others", refusal)
-        await talk.hear("model-title")
+        await talk.wait_for("model-title")
         assert talk.judged() == []
 
     converse(script, tmp_path, language)
@@ -513,6 +513,6 @@ def test_a_model_without_words_is_told_and_another_one_offered(tmp_path: Path, l
 def test_where_there_is_no_other_model_none_is_offered(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         await ask(talk, WORDLESS)
-        assert buttons(await talk.hear("nothing-described")) == ways_on(talk)
+        assert buttons(await talk.wait_for("nothing-described")) == ways_on(talk)
 
     converse(script, tmp_path, names=("mini",))

@@ -39,10 +39,10 @@ async def shows(talk: Talk, message: Json, *captions: str) -> None:
 def test_the_text_comes_alone_and_its_scores_folded(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.person.album([picture("red"), picture("blue")], caption="<b>Цена</b> & скидка: 5000")
-        await talk.hear("card-title")
+        await talk.wait_for("card-title")
         await talk.press("button-generate")
         judged = await talk.scores()
-        assert await talk.written() == ["mini пишет: <b>Цена</b> & скидка: 5000 (2, 0)"]
+        assert await talk.wait_for_texts() == ["mini пишет: <b>Цена</b> & скидка: 5000 (2, 0)"]
         assert judged["entities"][0]["type"] == "expandable_blockquote"
         for code in ("score-clipscore-mean", "score-many-things", "time-total"):
             assert talk.translate(code) in judged["text"]
@@ -86,15 +86,15 @@ def test_a_corrected_text_is_stored_with_its_changes_and_is_no_draft(tmp_path: P
     async def script(talk: Talk) -> None:
         judged = await answered(talk)
         await talk.touch("✏️", judged)
-        await talk.hear("correction-asked")
+        await talk.wait_for("correction-asked")
         await talk.person.text("mini пишет: Цена: 4000, торг")
-        await talk.hear("correction-stored")
+        await talk.wait_for("correction-stored")
         await shows(talk, judged, "✏️ ✓")
         assert (await description(talk)).correction == "mini пишет: Цена: 4000, торг"
         async with talk.app.store.transaction() as tx:
             assert await tx.listings.get_current(talk.person.id) is None
         await talk.person.text("Размер: 42")
-        await talk.hear("card-title", after=judged["message_id"])
+        await talk.wait_for("card-title", after=judged["message_id"])
 
     converse(script, tmp_path, language)
 
@@ -104,13 +104,13 @@ def test_a_correction_may_be_left_by_a_button_or_by_a_photo(tmp_path: Path, lang
     async def script(talk: Talk) -> None:
         judged = await answered(talk)
         await talk.touch("✏️", judged)
-        await talk.hear("correction-asked")
+        await talk.wait_for("correction-asked")
         await talk.press("button-leave")
-        await talk.hear("correction-left")
+        await talk.wait_for("correction-left")
         await talk.touch("✏️", judged)
-        await talk.hear("correction-asked", after=judged["message_id"])
+        await talk.wait_for("correction-asked", after=judged["message_id"])
         await talk.person.photo(picture("red"), caption="Размер: 42")
-        shown = await talk.hear("card-title", after=judged["message_id"])
+        shown = await talk.wait_for("card-title", after=judged["message_id"])
         await talk.person.text("Цвет: красный")
         await talk.person.wait("красный", after=shown["message_id"] - 1)
         assert (await description(talk)).correction is None
@@ -127,7 +127,7 @@ def test_another_version_has_another_seed_and_another_model_another_name(tmp_pat
         await talk.press("button-others")
         await talk.scores(3)
         assert [(name, seed) for name, seed, _ in talk.engine.asked] == [("mini", 0), ("mini", 1), ("nano", 0)]
-        assert len(await talk.written(3)) == 3
+        assert len(await talk.wait_for_texts(3)) == 3
         done = talk.translate("card-done")
         await talk.person.wait(lambda _: [one["text"] for one in talk.bots].count(done) == 3)
 
@@ -141,7 +141,7 @@ def test_of_several_other_models_one_is_chosen(tmp_path: Path) -> None:
         await shows(talk, judged, "nano", "pico")
         await talk.touch("pico", judged)
         await talk.scores(2)
-        assert "pico" in (await talk.written(1, "pico"))[0]
+        assert "pico" in (await talk.wait_for_texts(1, "pico"))[0]
         assert "pico" not in buttons(judged)
 
     converse(script, tmp_path, names=("mini", "nano", "pico"))
@@ -169,9 +169,9 @@ def test_two_models_are_compared_blindly(tmp_path: Path, language: str, choice: 
 
     async def script(talk: Talk) -> None:
         await talk.person.text(TEXT)
-        await talk.hear("card-title")
+        await talk.wait_for("card-title")
         await talk.command("compare")
-        question = await talk.hear("compare-question")
+        question = await talk.wait_for("compare-question")
         texts = [message["text"] for message in talk.bots if "пишет" in message["text"]]
         assert [text.split("\n")[0] for text in texts] == [
             talk.translate("candidate-first"),
@@ -180,7 +180,7 @@ def test_two_models_are_compared_blindly(tmp_path: Path, language: str, choice: 
         assert "mini" not in question["text"]
         await talk.press(f"choice-{choice}", question)
         names = ["mini" if "mini" in text else "nano" for text in texts]
-        told = await talk.hear(
+        told = await talk.wait_for(
             "compare-revealed", choice=talk.translate(f"choice-{choice}"), first=names[0], second=names[1]
         )
         assert told["message_id"] == question["message_id"]
@@ -200,9 +200,9 @@ def test_texts_that_are_nearly_equal_are_not_compared(tmp_path: Path, language: 
 
     async def script(talk: Talk) -> None:
         await talk.person.text(" ".join(["хлопок"] * 40))
-        await talk.hear("card-title")
+        await talk.wait_for("card-title")
         await talk.command("compare")
-        told = await talk.hear("compare-alike")
+        told = await talk.wait_for("compare-alike")
         await talk.scores()
         assert len([one for one in talk.bots if "пишет" in one["text"] and one["message_id"] > told["message_id"]]) == 1
         assert talk.said("compare-question") == []
@@ -214,10 +214,10 @@ def test_texts_that_are_nearly_equal_are_not_compared(tmp_path: Path, language: 
 def test_the_last_listing_is_compared_where_there_is_no_draft(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.command("compare")
-        await talk.hear("compare-nothing")
+        await talk.wait_for("compare-nothing")
         await answered(talk)
         await talk.command("compare")
-        await talk.hear("compare-question")
+        await talk.wait_for("compare-question")
         assert {name for name, _, _ in talk.engine.asked} == {"mini", "nano"}
 
     converse(script, tmp_path, language)
@@ -231,7 +231,7 @@ def test_the_last_listing_is_compared_where_there_is_no_draft(tmp_path: Path, la
 def test_a_comparison_says_what_it_lacks(tmp_path: Path, language: str, given: dict[str, Any], code: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.command("compare")
-        await talk.hear(code)
+        await talk.wait_for(code)
 
     converse(script, tmp_path, language, **given)
 
@@ -240,11 +240,11 @@ def test_a_comparison_says_what_it_lacks(tmp_path: Path, language: str, given: d
 def test_the_past_is_listed_and_shown_again(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
         await talk.command("history")
-        await talk.hear("history-empty")
+        await talk.wait_for("history-empty")
         await answered(talk, "Цена: 100")
         judged = await answered(talk, "Цена: 200", count=2)
         await talk.command("history")
-        listed = await talk.hear("history-title", after=judged["message_id"])
+        listed = await talk.wait_for("history-title", after=judged["message_id"])
         later, earlier = buttons(listed)
         assert later.startswith("mini пишет · 200 · ")
         assert earlier.startswith("mini пишет · 100 · ")

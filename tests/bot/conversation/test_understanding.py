@@ -60,11 +60,11 @@ def test_an_unsure_item_is_asked_about_and_one_answer_fixes_it(tmp_path: Path, l
         word = "жилет" if is_typed else "поло"
         if is_typed:
             await talk.touch(other, shown)
-            await talk.hear("item-asked")
+            await talk.wait_for("item-asked")
             await talk.person.text(word)
         else:
             assert await talk.touch(word, shown) == talk.translate("thanks")
-        fixed = await talk.hear("card-said", facts=word)
+        fixed = await talk.wait_for("card-said", facts=word)
         assert "футболка" not in buttons(fixed)
         assert "жилет" not in fixed["text"].partition("5000")[0]
         await talk.press("button-generate", fixed)
@@ -91,7 +91,7 @@ def test_one_thing_or_many_is_asked_where_it_is_unsure(tmp_path: Path, language:
         assert talk.translate("card-one-or-many") in shown["text"]
         assert buttons(shown)[:2] == [talk.translate("button-one-thing"), talk.translate("button-many-things")]
         await talk.press("button-one-thing", shown)
-        asked = await talk.hear("card-which-item")
+        asked = await talk.wait_for("card-which-item")
         assert talk.translate("card-one-or-many") not in asked["text"]
         await talk.press("button-generate", asked)
         await talk.scores()
@@ -124,7 +124,7 @@ def test_a_photo_ends_the_wait_for_a_name(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
         shown = await sees(talk, UNSURE)
         await talk.press("button-other-item", shown)
-        await talk.hear("item-asked")
+        await talk.wait_for("item-asked")
         await talk.person.photo(picture("blue"))
         await talk.person.text("мягкая")
         await talk.person.wait("• мягкая")

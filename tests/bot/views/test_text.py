@@ -159,7 +159,7 @@ class TestLines:
         assert languages in shown
         assert languages not in text_views.format_model(replace(card, languages=()), None, say(language), language)
 
-    def test_a_size_is_told_only_where_there_is_one(self, tmp_path: Path) -> None:
+    def test_a_size_is_printed_only_where_there_is_one(self, tmp_path: Path) -> None:
         (tmp_path / "model.safetensors").write_bytes(b"0" * 2_500_000)
         card = Card(folder=tmp_path, family="f", version="1", files={"model.safetensors": ""})
         assert "2,5 МБ" in text_views.format_model(card, None, say("ru"), "ru")
@@ -174,7 +174,7 @@ class TestLines:
             ("Шапка", '{"Цена": }', "Шапка"),
         ],
     )
-    def test_a_past_text_is_told_by_thing_price_and_time(self, text: str, source: str, label: str) -> None:
+    def test_a_past_text_is_identified_by_item_price_and_time(self, text: str, source: str, label: str) -> None:
         past = DescriptionRecord(
             1, 1, 1, 1, 0, replace(WRITTEN, text=text), None, None, None, created_at=1764583200.0, source=source
         )

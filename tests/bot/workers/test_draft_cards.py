@@ -82,7 +82,7 @@ def test_a_window_stays_open_for_what_lies_in_the_inbox_but_not_for_long(tmp_pat
     run(script, tmp_path)
 
 
-def test_a_card_that_fails_is_told_and_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_card_is_reported_and_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(uow: UnitOfWork, listing: ListingRecord) -> None:
         await close_window(uow, listing)
         if listing.user_id == 1:

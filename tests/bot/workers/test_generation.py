@@ -172,7 +172,7 @@ def test_who_asks_to_be_forgotten_is_written_for_no_longer(tmp_path: Path) -> No
 
 
 class TestFailures:
-    def test_an_answer_that_cannot_be_made_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failed_delivery_is_reported(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         async def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError
 
@@ -245,7 +245,7 @@ class TestCrash:
     def test_what_was_running_is_written(self, tmp_path: Path) -> None:
         self.after_crashes(tmp_path, attempts=0, state="done", answers=1)
 
-    def test_what_kills_every_process_is_given_up_and_told(self, tmp_path: Path) -> None:
+    def test_a_request_that_kills_every_process_is_given_up_and_reported(self, tmp_path: Path) -> None:
         self.after_crashes(tmp_path, attempts=MAX_ATTEMPTS - 1, state="failed", answers=0)
 
     def test_what_was_broken_off_twice_is_written_alone(self, tmp_path: Path) -> None:

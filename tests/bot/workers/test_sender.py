@@ -184,7 +184,7 @@ class TestTrouble:
 
         run(script, tmp_path)
 
-    def test_what_telegram_refuses_is_told_once_with_an_id(
+    def test_what_telegram_rejects_is_reported_once_with_an_id(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def script(outbox: OutboxHarness) -> None:
@@ -243,7 +243,7 @@ class TestTrouble:
 
         run(script, tmp_path)
 
-    def test_a_missing_file_is_told_and_not_tried_for_ever(self, tmp_path: Path) -> None:
+    def test_a_missing_file_is_reported_and_not_retried_forever(self, tmp_path: Path) -> None:
         async def script(outbox: OutboxHarness) -> None:
             anna = await outbox.user()
             await outbox.put(OutgoingMessage(1, "file", document=str(tmp_path / "gone.jsonl")))

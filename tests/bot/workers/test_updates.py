@@ -157,7 +157,7 @@ class TestFailures:
 
         run(script, tmp_path)
 
-    def test_what_fails_again_is_told_with_the_id_of_its_log_line(
+    def test_a_repeated_failure_is_reported_with_the_id_of_its_log_line(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def script(place: DispatcherHarness) -> None:

@@ -148,7 +148,7 @@ class TestReceiving:
 
 
 class TestRegistration:
-    def test_telegram_is_told_where_what_and_with_which_secret(self, tmp_path: Path) -> None:
+    def test_the_webhook_is_set_with_url_updates_and_secret(self, tmp_path: Path) -> None:
         async def script() -> None:
             async with Sandbox() as sandbox, client(sandbox) as bot:
                 store = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'inbox.db'}")

@@ -244,7 +244,7 @@ class TestImport:
         with pytest.raises(CheckpointError, match="import-failed"):
             import_original("rubert-toxicity", source, tmp_path, "new")
 
-    def test_of_code_nobody_is_told_how_to_run_it(self, source: Path, tmp_path: Path) -> None:
+    def test_an_error_about_code_does_not_say_how_to_run_it(self, source: Path, tmp_path: Path) -> None:
         torch.save({"weight": Path("of another class")}, source / "pytorch_model.bin")
         with pytest.raises(CheckpointError, match="import-code"):
             import_original("rubert-toxicity", source, tmp_path, "new")

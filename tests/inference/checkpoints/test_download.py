@@ -307,7 +307,7 @@ class TestTheNetwork:
 
 
 class TestTwoAtOnce:
-    def test_the_second_is_told_to_wait(self, root: Path, served: Hub) -> None:
+    def test_the_second_has_to_wait(self, root: Path, served: Hub) -> None:
         work = root / "captioner" / ".public.download"
         work.mkdir()
         with (work / "busy").open("w") as other:
@@ -392,7 +392,7 @@ class TestRepositoriesWithoutACard:
         assert get_card(root, "clip", "People/Tiny-CLIP") == card
         assert pulled(root, "People/Tiny-CLIP") == card
 
-    def test_a_format_that_is_not_told_has_to_be_named(self, root: Path, served: Hub, tmp_path: Path) -> None:
+    def test_a_format_that_cannot_be_detected_has_to_be_named(self, root: Path, served: Hub, tmp_path: Path) -> None:
         served.repos["people/other"] = save_rubert(tmp_path / "rubert")
         assert refused(root, "people/other").code == "pull-format"
         card = pulled(root, "people/other", family="rubert-toxicity", name="mine")

@@ -351,7 +351,7 @@ class TestAFolderWithoutACard:
         verify(card)  # there is nothing to compare with
 
     @pytest.mark.parametrize("config", ['{"model_type": "gpt2"}', "{}", "[]", "broken", '{"model_type": "clip"}'])
-    def test_what_is_not_told_is_asked_for_a_card(self, tmp_path: Path, config: str) -> None:
+    def test_a_folder_of_unknown_architecture_needs_a_card(self, tmp_path: Path, config: str) -> None:
         """A language model that chats but sees nothing is none; nor is a dual encoder among the captioners."""
         self.drop(tmp_path, "odd", config=config, tokenizer_config='{"chat_template": ""}')
         assert list_cards(tmp_path) == ([], [])

@@ -96,7 +96,7 @@ def test_kinds_lead_up_to_goods() -> None:
     assert get_kinds("нечто") == frozenset()
 
 
-def test_a_category_is_told_from_a_thing() -> None:
+def test_a_category_is_distinguished_from_an_item() -> None:
     category = find_category("Топы и футболки")
     assert category is not None
     assert category.kinds == {"tee"}

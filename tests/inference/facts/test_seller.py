@@ -78,5 +78,5 @@ def test_the_corrected_item_replaces_what_the_seller_wrote_before() -> None:
         ("Цена: 500", False),
     ],
 )
-def test_clothes_are_told_from_other_things(text: str, clothes: bool) -> None:
+def test_clothes_are_distinguished_from_other_things(text: str, clothes: bool) -> None:
     assert names_clothes(read_seller_facts(parse_attributes(text))) is clothes

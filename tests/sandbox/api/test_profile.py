@@ -14,7 +14,7 @@ def commands(*names: str) -> list[BotCommand]:
 
 
 @local
-async def test_the_bot_is_told_who_it_is(sandbox: Sandbox, bot: Bot) -> None:
+async def test_the_bot_learns_its_identity(sandbox: Sandbox, bot: Bot) -> None:
     me = await bot.get_me()
     assert (me.id, me.is_bot, me.username) == (42, True, "opisalka_sandbox_bot")
 

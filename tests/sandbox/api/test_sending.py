@@ -197,7 +197,7 @@ async def test_a_copy_is_a_message_of_the_bot_s_own(sandbox: Sandbox, bot: Bot) 
 
 
 @local
-async def test_an_action_is_told_and_an_unknown_one_refused(sandbox: Sandbox, bot: Bot) -> None:
+async def test_an_action_is_published_and_an_unknown_one_rejected(sandbox: Sandbox, bot: Bot) -> None:
     await greeted(sandbox)
     with sandbox.telegram.events.listening() as happened:
         assert await bot.send_chat_action(7, "upload_photo")

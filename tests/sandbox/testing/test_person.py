@@ -229,7 +229,7 @@ async def test_a_button_that_is_not_there_cannot_be_pressed(sandbox: Sandbox, bo
 
 
 @local
-async def test_blocking_and_letting_in_again_is_told(sandbox: Sandbox, bot: Bot) -> None:
+async def test_blocking_and_unblocking_are_reported(sandbox: Sandbox, bot: Bot) -> None:
     person = await greeted(sandbox)
     person.block()
     person.block()

@@ -128,7 +128,7 @@ def test_the_focus_follows_a_card_that_moves(stage: Stage) -> None:
     stage.run(scenario())
 
 
-def test_a_bot_that_is_gone_is_told_in_every_chat(stage: Stage) -> None:
+def test_a_disconnected_bot_is_shown_in_every_chat(stage: Stage) -> None:
     """And a sandbox that is gone, too, above all chats."""
 
     async def scenario() -> None:

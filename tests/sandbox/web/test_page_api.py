@@ -84,7 +84,7 @@ async def test_users_are_made_changed_and_listed(sandbox: Sandbox, bot: Bot, bro
 
 
 @browsed
-async def test_the_bot_s_name_state_and_commands_are_told(sandbox: Sandbox, bot: Bot, browser: Browser) -> None:
+async def test_the_bot_s_name_state_and_commands_are_returned(sandbox: Sandbox, bot: Bot, browser: Browser) -> None:
     assert (await browser.ask("GET", "bot"))[1]["connected"] is False
     await bot.get_updates(timeout=0)
     await bot.set_my_commands([BotCommand(command="start", description="начать")], language_code="ru")
@@ -152,7 +152,7 @@ async def test_a_press_is_answered(sandbox: Sandbox, bot: Bot, browser: Browser)
 
 
 @browsed
-async def test_what_happens_is_told_as_it_happens(sandbox: Sandbox, bot: Bot, browser: Browser) -> None:
+async def test_events_are_streamed_as_they_happen(sandbox: Sandbox, bot: Bot, browser: Browser) -> None:
     await greeted(sandbox)
     await greeted(sandbox, 8)
     url = f"{browser.root}/sandbox/events"
@@ -208,7 +208,7 @@ BAD: list[tuple[str, str, object, int, str]] = [
 
 
 @browsed
-async def test_what_is_wrong_with_a_request_is_told_in_a_sentence(sandbox: Sandbox, bot: Bot, browser: Browser) -> None:
+async def test_an_invalid_request_is_answered_with_a_sentence(sandbox: Sandbox, bot: Bot, browser: Browser) -> None:
     sandbox.user(7)
     told = [await browser.ask(method, path, content) for method, path, content, _, _ in BAD]
     assert told == [(status, {"error": sentence}) for _, _, _, status, sentence in BAD]

@@ -58,7 +58,7 @@ async def test_a_lease_of_another_name_keeps_nobody_alive(store: Store) -> None:
 
 
 @stored
-async def test_what_comes_back_too_often_is_given_up_and_told(store: Store) -> None:
+async def test_work_that_is_released_too_often_is_given_up_and_reported(store: Store) -> None:
     async with store.transaction() as tx:
         await new_request(tx)
         await tx.inbox.add([(1, USER, "{}")], NOW)

@@ -169,24 +169,24 @@ class Talk:
         return list_cases(settings.ROOT / "testcases")
 
     def translate(self, code: str, /, **details: str | int | float) -> str:
-        """A sentence of the bot's, as plain text."""
+        """Return a sentence of the bot as plain text."""
         return translate(Message(code, details), self.language)
 
-    async def hear(self, code: str, /, *, after: int = 0, **details: str | int | float) -> Json:
-        """Wait for a message of the bot's that holds the sentence."""
+    async def wait_for(self, code: str, /, *, after: int = 0, **details: str | int | float) -> Json:
+        """Wait for a message of the bot that contains the sentence."""
         return await self.person.wait(self.translate(code, **details), after=after)
 
     async def press(self, code: str, /, message: Json | None = None, **details: str | int | float) -> str:
-        """Press a button by its caption, and return what is said over it."""
+        """Press a button by the code of its label, and return the notification."""
         return await self.touch(self.translate(code, **details), message)
 
     async def touch(self, button: str, message: Json | None = None) -> str:
-        """Press a button by what stands on it, and return what is said over it."""
+        """Press a button by its label, and return the notification."""
         answer = await self.person.press(button, None if message is None else message["message_id"])
         return answer.get("text") or ""
 
     async def push(self, message: Json, data: str, sender: Person | None = None) -> str:
-        """Press a button that the chat does not show, or not any more; returns what is said over it."""
+        """Press a button that the chat does not show, or no longer shows; return the notification."""
         who = (sender or self.person).id
         user = {"id": who, "is_bot": False, "first_name": "Анна", "language_code": self.language}
         query = {"id": f"pushed{len(self.sandbox.calls)}", "from": user, "message": message, "chat_instance": "1"}
@@ -199,17 +199,17 @@ class Talk:
                 await asyncio.sleep(0.01)
 
     async def command(self, name: str) -> int:
-        """Send a command; returns the number of its message, to wait for what comes after."""
+        """Send a command and return the id of its message, after which answers can be awaited."""
         return int((await self.person.text(f"/{name}"))["message_id"])
 
-    async def written(self, count: int = 1, checkpoint: str = "") -> list[str]:
-        """Wait for so many texts of the engine's."""
+    async def wait_for_texts(self, count: int = 1, checkpoint: str = "") -> list[str]:
+        """Wait until the engine has written this many texts, and return them."""
         sign = f"{checkpoint} пишет:"
         await self.person.wait(lambda _: len(self.texts(sign)) >= count)
         return self.texts(sign)
 
-    async def collected(self, count: int) -> None:
-        """Wait until the user's last listing holds so many photos."""
+    async def wait_for_photos(self, count: int) -> None:
+        """Wait until the user's last listing has this many photos."""
         async with asyncio.timeout(10):
             while True:
                 async with self.app.store.transaction() as tx:

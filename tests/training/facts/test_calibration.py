@@ -126,7 +126,7 @@ def test_kinds_and_colours_are_compared_by_family() -> None:
     assert not is_same_colour(["красный"], row("1", colour="зелёный"))
 
 
-def test_garments_are_told_from_other_things(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_garments_are_distinguished_from_other_things(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = {"clothes": torch.tensor([3.0, 2.0, -1.0, 4.0]), "others": torch.tensor([-3.0, -2.0, 0.0, -4.0])}
 
     def predict(classifier: object, paths: list[Path]) -> Logits:

@@ -282,7 +282,7 @@ class TestFresh:
             assert torch.equal(weight, filled(name, list(weight.shape)))
         assert model.encode_patches(torch.zeros(2, 3, 32, 32)).shape == (2, 16, 32)
 
-    def test_weights_that_are_missing_are_told(self, card: Card, tmp_path: Path) -> None:
+    def test_missing_weights_are_reported(self, card: Card, tmp_path: Path) -> None:
         model = flamingo.load(card.folder)
         own = flamingo.adapter_state_dict(model)
         del own["perceiver.norm.bias"]

@@ -283,7 +283,7 @@ class TestVocabularyWithoutBrackets:
         assert told <= {"Цена: PRICE, PRICE_2 Размер:"[:end] for end in range(30)} - {"Цена: PRICE, PRICE"}
         assert not any(text.endswith(("P", "PRI", "PRIC", "PRICE_", "S", "SIZ")) for text in told)
 
-    def test_others_are_told_with_their_brackets(self, tiny_clip: Clip) -> None:
+    def test_other_tokens_keep_their_brackets(self, tiny_clip: Clip) -> None:
         asked = self.asked(tiny_clip)
         writer = Writer(TOKENIZER, QUICK)
         assert writer.adapt_fields(asked).masked == asked.masked

@@ -128,7 +128,7 @@ def test_the_brand_may_be_a_secondary_one(brands: bytes) -> None:
 
 
 @pytest.mark.parametrize("brand", [b"avif", b"mif1", b"crx "])
-def test_another_still_format_is_told_as_such(brand: bytes) -> None:
+def test_another_still_format_is_unsupported(brand: bytes) -> None:
     head = (24).to_bytes(4) + b"ftyp" + brand + bytes(4) + b"mif1miaf"
     assert refuse(head + photo()[int.from_bytes(photo()[:4]) :]) == "photo-format"
 
