@@ -34,7 +34,7 @@ class Shares:
     """Maximum shares of right listings that `match` may refuse, refuse or warn of, and warn of a single photo of."""
 
     refused: float = 0.005
-    warned: float = 0.025
+    warned: float = 0.02
     photos: float = 0.01
 
 

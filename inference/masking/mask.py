@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from inference.listing.types import Masked
 from inference.masking.kinds import classify_numbers
@@ -33,6 +33,12 @@ def mask(text: str) -> Masked:
         pieces += text[end : number.start], token
         end = number.end
     return Masked("".join([*pieces, text[end:]]), values)
+
+
+def find_of_kind(text: str, kind: str) -> Iterator[Number]:
+    """Yield the numbers of one kind, such as PHONE, in text order."""
+    numbers = list(find_numbers(text))
+    return (number for number, each in zip(numbers, classify_numbers(text, numbers), strict=True) if each == kind)
 
 
 def restore(masked: Masked) -> str:

@@ -1,6 +1,7 @@
 """Find contacts, links and offers of payment outside the marketplace, which marketplaces forbid in descriptions.
 
-Regular expressions only, no model. Depending on the operator's setting, matches are warned of or erased.
+Phones are the numbers that masking takes for phones, and those in spellings that only hide one; all else is found by
+regular expressions. Depending on the operator's setting, matches are warned of or erased.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.errors import Message
+from inference.masking import find_of_kind
 
 ContactPolicy = Literal["off", "warn", "erase"]
 Kind = Literal["phone", "link", "messenger", "payment"]
@@ -22,25 +24,20 @@ WARNINGS: Mapping[Kind, Message] = {
     "payment": Message("contact-payment"),
 }
 
-_GAP = r"(?:\s?[()–-]?\s?|\.)"
+_HIDDEN_GAP = r"[\s.\-\ufe0f\u20e3]{1,4}"
 _DOMAINS = "ru|su|рф|com|net|org|info|biz|me|io|by|kz|ua|uz|shop|store|online|site|club|pro|cc|ly|gl|app|top|xyz"
 _MESSENGERS = (
     "телеграм\\w*|телегу|телеге|телега|тг|telegram|ватсап\\w*|вотсап\\w*|вацап\\w*|whats\\s?app|вайбер\\w*|viber"
     "|инст[аеуы]|инстаграм\\w*|instagram|директ|скайп\\w*|skype|вконтакте|вк|vk|одноклассник\\w*|мессенджер\\w*"
 )
 _CALLS = r"пиши(?:те)?|писать|пишем|звони(?:те)?|звонить|стучите|ищите|найд[её]те|подпис\w+|есть|на связи|отвечу|номер"
-# Numbers behind these are codes, not phones.
-_CODES = ("артикул", "арт.", "арт", "код", "штрихкод", "заказа", "партии", "номер", "sku", "isbn", "imei", "трек", "№")
-_NO_CODE = "".join(rf"(?<!{re.escape(code)}{gap})" for code in _CODES for gap in (" ", ": ", ":", " № ", ""))
-_LABELS = ("тел", "тел.", "телефон", "телефону", "моб", "моб.", "звонить", "звоните", "городской")
-_LABELED = "|".join(rf"(?<=\b{re.escape(label)}{gap})" for label in _LABELS for gap in (" ", ": ", ":", ". "))
 _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
+    # Each digit by itself, an area code in brackets, «т.», «мой номер», the letter «о» for a zero.
     "phone": re.compile(
-        rf"(?<![\d.,]){_NO_CODE}(?:"
-        rf"(?:(?:\+\s?7|8|7){_GAP}[34789]\d\d|\(?9\d\d\)?){_GAP}\d{{3}}{_GAP}\d\d{_GAP}\d\d"  # groups of 3, 3, 2, 2
-        rf"|(?:\+\s?7|8|7)?\s?\(\d{{3,5}}\)\s?\d(?:[\s–-]?\d){{4,6}}"  # an area code in brackets
-        rf"|\+\s?(?!7)\d{{1,3}}(?:{_GAP}\d){{7,12}}"  # abroad
-        rf"|(?:{_LABELED})\d(?:[\s–-]?\d){{4,6}})(?!\d)",  # a city number, which only its label tells
+        rf"(?<!\d)[78](?:{_HIDDEN_GAP}\d){{10}}(?!\d)|\(\d{{3,5}}\)\s?\d{{1,3}}-\d\d-\d\d(?!\d)"
+        r"|\bт\.\s?\d{2,3}-\d\d-\d\d(?!\d)|\b(?:мой|по)\sномер\w*\W{0,3}\+?\d[\d\s()-]{8,14}\d"
+        r"|(?:\+\s?7|(?<!\d)8)[\s(-]*9\d\d[\s)-]*(?=\w*[oо])(?:[\doо]{3}[\s-]?[\doо]{2}[\s-]?[\doо]{2})(?!\w)"
+        r"|(?<![\d.,])8[\s(-]{1,2}7\d\d[\s)-]{1,2}\d{3}[\s-]\d\d[\s-]\d\d(?!\d)",
         re.IGNORECASE,
     ),
     "link": re.compile(
@@ -49,7 +46,7 @@ _PATTERNS: Mapping[Kind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "messenger": re.compile(
-        rf"(?<![\w.])@[a-z]\w{{3,}}|\bt\s?\.\s?me\b|\b(?:{_CALLS})\s(?:(?:мне|лучше|сразу|только|нам)\s)?(?:в|на|во|по|через)?\s?"
+        rf"(?<![\w.])@[a-z]\w{{3,}}|\bник\s\w{{3,}}\s(?:в|на)\s(?:{_MESSENGERS})\b|\bt\s?\.\s?me\b|\b(?:{_CALLS})\s(?:(?:мне|лучше|сразу|только|нам)\s)?(?:в|на|во|по|через)?\s?"
         rf"(?:личку\s)?(?:{_MESSENGERS})\b|\b(?:{_MESSENGERS})\s?(?:[:@—–-]|по номеру|по тел|ник)\s?[\w@+]",
         re.IGNORECASE,
     ),
@@ -81,6 +78,7 @@ def find(text: str) -> list[Contact]:
     """Return every forbidden span of a text, in text order."""
     allowed = [match.span() for match in _NO_PREPAYMENT.finditer(text)]
     contacts = [Contact(kind, *match.span()) for kind, pattern in _PATTERNS.items() for match in pattern.finditer(text)]
+    contacts += [Contact("phone", number.start, number.end) for number in find_of_kind(text, "PHONE")]
     forbidden = [each for each in contacts if not any(each.start < end and start < each.end for start, end in allowed)]
     return sorted(forbidden, key=lambda contact: (contact.start, contact.end))
 
