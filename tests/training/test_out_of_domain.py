@@ -109,7 +109,8 @@ def test_the_detector_is_written_beside_the_encoder_and_the_card_sealed(
         stages.train_out_of_domain(given, tmp_path / "teacher.safetensors", folder, tmp_path / "runs", 2, 0)
     verify(load_card(folder))
     assert FILE in load_card(folder).files
-    assert set(load_card(folder).calibration) == {"match_threshold", "match_photo_threshold"}
+    measured = {"match_threshold", "match_photo_threshold", "match_warn_threshold", "out_of_domain_threshold"}
+    assert set(load_card(folder).calibration) == measured
     detector = OutOfDomainDetector.load(folder)
     assert detector is not None
     pixels = torch.rand(3, 3, 48, 48)
