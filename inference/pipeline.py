@@ -21,9 +21,16 @@ from inference.captioners.base import Captioner, Prompt
 from inference.clip.dual_encoder import Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
 from inference.errors import CheckpointError, Message, first_line
-from inference.facts.album import MIN_PROBABILITY, build_sheets, cut_parts
-from inference.facts.photos import PhotoClassifier
+from inference.facts.album import (
+    MIN_PROBABILITY,
+    SURELY_DIFFERENT,
+    build_sheets,
+    cut_parts,
+    measure_difference,
+)
+from inference.facts.photos import PhotoClassifier, PhotoFacts
 from inference.facts.seller import names_clothes, read_seller_facts
+from inference.facts.types import Fact
 from inference.facts.writer import write_text
 from inference.listing.job import Job
 from inference.listing.types import Description, Diversity, Moderation, OnProgress
@@ -127,7 +134,16 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
         job.shows_known = bool(shown)
         if views and not shown:
             job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
-        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job))
+        if not each:
+            _compare_things(job, seller, shown)
+        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job), are_parts=bool(each))
+
+
+def _compare_things(job: Job, seller: Sequence[Fact], shown: Sequence[PhotoFacts]) -> None:
+    """Make a set of photos that surely show different kinds of things; a seller who was asked knows."""
+    difference = measure_difference(seller, shown) if len(shown) > 1 and job.is_set is None else 0.0
+    if job.diversity is not None and difference >= SURELY_DIFFERENT:
+        job.diversity = Diversity(max(job.diversity.score, difference))
 
 
 def _list_parts(job: Job) -> list[Image.Image]:

@@ -54,7 +54,8 @@ def _name_category(words: str, sheet: FactSheet, draw: Random) -> str:
     item = _add_colour(sheet.item, sheet.colours, draw)
     if category is None or category.kinds or category.says_nothing:
         return item or (category.noun if category else "") or words
-    return f"{words}: {item}" if item and sheet.item not in fold(words) else words
+    beginning = category.noun or words
+    return f"{beginning}: {item}" if item and sheet.item not in fold(words) else beginning
 
 
 def _has_colour(text: str) -> bool:
@@ -116,11 +117,12 @@ def list_clauses(sheet: FactSheet, said: Collection[tuple[str, str]], seed: int 
         group = load_groups()[fact.group]
         wordings = group.say.get(fact.value, ())
         is_new = (fact.group not in groups) if group.is_exclusive else (fact.group, fact.value) not in said
-        is_named = any(fold(words)[:5] in fold(sheet.item) for words in wordings)  # «джинсовая ткань» of «джинсы»
+        words = {word for wording in wordings for word in fold(wording).split() if len(word) > 4}
+        is_named = any(word[:5] in fold(sheet.item) for word in words)  # «из джинсовой ткани» of «джинсы»
         if wordings and is_new and not is_named and not sheet.get_stated(fact.group):
             groups.add(fact.group)
-            words = draw.choices(wordings, range(len(wordings), 0, -1))[0]  # the commonest wording stands first
-            clause = words if " " in words else agree(words, sheet.item)
+            wording = draw.choices(wordings, range(len(wordings), 0, -1))[0]  # the commonest stands first
+            clause = wording if " " in wording else agree(wording, sheet.item)
             yield clause, Claim(clause, fact.group, fact.value, "seen", kept=True)
 
 
@@ -132,8 +134,14 @@ def compose_set(phrases: Sequence[str], beginning: str, seed: int) -> str:
     *first, last = dict.fromkeys(phrases)
     listed = f"{', '.join(first)} и {last}" if first else last
     category = find_category(beginning)
-    opening = "" if category and category.says_nothing else beginning
+    opening = "" if category and category.says_nothing else capitalize(_name_set(beginning))
     return f"{opening or _SET_BEGINNINGS[seed % len(_SET_BEGINNINGS)]}: {listed}"
+
+
+def _name_set(words: str) -> str:
+    """Return the seller's words for a set, in the singular where a category has them in the plural («Комплекты»)."""
+    category = find_category(words)
+    return category.noun if category and category.noun and not category.kinds else words
 
 
 def capitalize(text: str) -> str:

@@ -182,9 +182,17 @@ def get_specific_kinds(noun: str) -> frozenset[str]:
     return get_kinds(noun) - _GENERAL_KINDS
 
 
+@cache
+def is_womens(noun: str) -> bool:
+    """Return True for a noun that is said of no thing for men or boys."""
+    return fold(noun) in fold(_load("things")["womens"]["nouns"]).split()
+
+
 @dataclass(frozen=True, slots=True)
 class Category:
     """A section of a classifieds site: the kinds of its things (none for all), and the noun for one of them, or "".
+
+    Of a category of things of all kinds («Комплекты») the noun is that of the whole.
 
     says_nothing: its words («Другое») tell a buyer nothing.
     """

@@ -42,6 +42,7 @@ _AUDIENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "мужская": ("Мужская модель", "Модель мужская"),
     "женская": ("Женская модель", "Модель женская"),
     "детская": ("Детская модель", "Модель детская"),
+    "унисекс": ("Модель унисекс",),
 }
 # The order in which a buyer reads: the thing, whose it is, how big, in which state; money and delivery last.
 _ORDER: Final = (
@@ -99,6 +100,8 @@ def _say(group: str, name: str, value: str, draw: Random) -> str:
         plain = f"Состояние {value.lower()}"
         return plain if is_new or not located else draw.choice((plain, f"В {located} состоянии"))
     label = str(load_fields()["russian"].get(fold(name).strip(), capitalize(name.strip())))
+    if group == "size" and value[1:2].islower():  # «Единый», but not «М»
+        value = lower_first(value)
     if group in _WORDINGS and not (group == "delivery" and _FOLLOWS_LABEL.match(value)):
         return draw.choice(_WORDINGS[group]).format(label=label, value=value, lower=lower_first(value))
     separator = "" if _PREPOSITION.search(label) or _FOLLOWS_LABEL.match(value) else ":"

@@ -17,6 +17,7 @@ from inference.facts.lexicon import (
     get_kinds,
     get_specific_kinds,
     is_russian_word,
+    is_womens,
     load_groups,
 )
 from inference.facts.types import Decision, Fact
@@ -27,6 +28,7 @@ COLOUR_THRESHOLD: Final = 0.25
 SECOND_COLOUR: Final = 0.2
 # A value is not said where all others of an exclusive group together reach this share of its probability.
 MAX_RIVALS: Final = 0.6
+_MENS: Final = frozenset({"мужской", "для мальчика"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,17 @@ class FactSheet:
         return [fact for fact in self.facts if fact.group == group and fact.source != "photo"]
 
     def allows_item(self, noun: str) -> bool:
-        """Return True for a noun that names a thing of an allowed kind."""
+        """Return True for a noun that names a thing of an allowed kind; a blouse is none of a man's things."""
         kinds = get_kinds(noun)
-        return bool(kinds) and (self.kinds is None or not self.kinds.isdisjoint(kinds))
+        fits = self.kinds is None or not self.kinds.isdisjoint(kinds)
+        return bool(kinds) and fits and not (is_womens(noun) and self._is_mens() and not self._names(noun))
+
+    def _is_mens(self) -> bool:
+        audiences = {fact.value for fact in self.get_stated("audience")} & set(load_groups()["audience"].values)
+        return bool(audiences) and audiences <= _MENS
+
+    def _names(self, noun: str) -> bool:
+        return any(find_noun(fact.value) == noun for fact in self.get_stated("item"))
 
     def get_threshold(self, group: str, value: str) -> float:
         """Return the least probability from which a photo's value is said."""

@@ -71,7 +71,8 @@ def _write_look(draft: str, sheets: Sequence[FactSheet], seed: int) -> tuple[str
         category = next((fact.words for fact in sheets[0].get_stated("item")), "")
         phrases, claims = check_set(draft, [replace(sheet, facts=_drop_items(sheet)) for sheet in sheets])
         if phrases:
-            return compose_set(phrases, category, seed), claims
+            has_others = any(sheet.kinds != sheets[0].kinds for sheet in sheets)  # than the category's
+            return compose_set(phrases, "" if has_others else category, seed), claims
     checked = check_text(draft, sheets[0], seed)
     return compose_look(sheets[0], checked.clauses, checked.claims, seed)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from inference.facts.album import build_sheets, cut_parts, pool_photos, split_things
+from inference.facts.album import CLEAR_PART, build_sheets, cut_parts, measure_difference, pool_photos, split_things
 from inference.facts.photos import PhotoFacts
 from inference.facts.seller import read_seller_facts
 from inference.listing.attributes import parse_attributes
@@ -40,11 +40,13 @@ def test_photos_of_the_same_kind_and_colour_show_one_thing() -> None:
     assert [thing[0].value for thing in split_things(photos)] == ["синий", "синий", "белый"]
 
 
-def test_a_photo_whose_thing_is_not_clear_shows_none() -> None:
+def test_a_photo_whose_kind_of_thing_is_not_clear_shows_none() -> None:
     photos = [photo("куртка", "синий"), photo("платье", "белый", share=0.4, also="юбка")]
     assert len(split_things(photos)) == 2
     assert len(split_things([*photos, photo("носки", "красный", share=0.45, also="чулки")])) == 3
-    unclear = PhotoFacts({"item": {"носки": 0.3, "чулки": 0.3}, "colour": {"красный": 1.0}})
+    unclear = PhotoFacts({"item": {"носки": 0.3, "сапоги": 0.3, "пиджак": 0.3}, "colour": {"красный": 1.0}})
+    part = photo("носки", "красный", share=0.6)
+    assert (len(split_things([*photos, part])), len(split_things([*photos, part], CLEAR_PART))) == (3, 1)
     assert len(split_things([*photos, unclear])) == 2
     assert len(split_things([unclear, unclear])) == 1
 
@@ -68,6 +70,25 @@ def test_a_seller_who_names_one_thing_sells_one(text: str, things: int) -> None:
     seller = read_seller_facts(parse_attributes(text))
     assert len(build_sheets(seller, photos, {}, is_set=True)) == things
     assert len(build_sheets(seller, photos, {}, is_set=False)) == 1
+
+
+def test_a_set_keeps_what_is_surely_none_of_the_category() -> None:
+    photos = [photo("футболка", "синий", also="майка"), photo("юбка", "белый", also="платье")]
+    seller = read_seller_facts(parse_attributes("Предмет одежды: Топы и футболки"))
+    assert [sheet.item for sheet in build_sheets(seller, photos, {}, is_set=True)] == ["футболка", "юбка"]
+    unsure = photo("юбка", "белый", also="футболка")
+    assert [sheet.item for sheet in build_sheets(seller, [photos[0], unsure], {}, is_set=True)] == ["футболка"] * 2
+    shoes = read_seller_facts(parse_attributes("Предмет одежды: Обувь"))
+    assert all(sheet.kinds == frozenset({"shoes"}) for sheet in build_sheets(shoes, photos, {}, is_set=True))
+
+
+def test_photos_that_surely_show_different_kinds_of_things_differ() -> None:
+    hoodie = photo("худи", "синий", also="толстовка")
+    assert measure_difference([], [hoodie, photo("юбка", "синий", also="платье")]) == pytest.approx(1)
+    assert measure_difference([], [hoodie, photo("толстовка", "белый", also="худи")]) == pytest.approx(0)
+    assert measure_difference([], [hoodie]) == 0
+    seller = read_seller_facts(parse_attributes("Предмет одежды: Худи"))
+    assert measure_difference(seller, [hoodie, photo("юбка", "синий")]) == 0
 
 
 def test_without_photos_there_are_the_seller_s_facts() -> None:

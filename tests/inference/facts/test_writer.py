@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from inference.facts.album import build_sheets
+from inference.facts.photos import PhotoFacts
 from inference.facts.seller import read_seller_facts
 from inference.facts.sheet import FactSheet
 from inference.facts.types import Fact
@@ -84,6 +86,18 @@ def test_a_set_names_each_thing_once() -> None:
     text = write_text("", sheets, attributes, 3).text
     assert text.startswith("Пакет вещей: тёмно-синее платье и белая юбка.")
     assert "44" in text
+
+
+def test_a_set_is_named_after_its_category_where_all_things_are_of_it() -> None:
+    def begin(text: str, *items: str) -> str:
+        attributes = parse_attributes(text)
+        photos = [PhotoFacts({"item": {item: 0.9}, "colour": {"белый": 0.9}}) for item in items]
+        sheets = build_sheets(read_seller_facts(attributes), photos, {}, is_set=True)
+        return write_text("", sheets, attributes, 3).text.split(":")[0]
+
+    assert begin("Предмет одежды: Комплекты", "платье", "юбка") == "Комплект"
+    assert begin("Предмет одежды: Комплекты", "юбка") == "Комплект"
+    assert begin("Предмет одежды: Юбки", "юбка", "платье") == "Продаю вместе"
 
 
 def test_nothing_known_gives_no_text() -> None:
