@@ -54,15 +54,16 @@ def build_sheets(
         return (FactSheet.merge(seller, pool_photos(photos), thresholds),)
     things = split_things(photos, CLEAR_PART if are_parts else CLEAR)
     sheets = [FactSheet.merge(seller, thing, thresholds) for thing in things]
-    freed = [replace(sheet, kinds=None) if _is_foreign(sheet) else sheet for sheet in sheets]
-    # The text names the seller's category, if need be by its likeliest thing.
-    return tuple(sheets if all(map(_is_foreign, sheets)) else freed)
+    # The things of the seller's category lead, and the likeliest is one whatever the photo says.
+    likeliest = max(sheets, key=_measure_category)
+    own = [sheet for sheet in sheets if sheet is likeliest or _measure_category(sheet) >= FOREIGN]
+    return (*own, *(replace(sheet, kinds=None) for sheet in sheets if sheet not in own))
 
 
-def _is_foreign(sheet: FactSheet) -> bool:
-    """Return True for a thing of a set that is surely none of the seller's category."""
+def _measure_category(sheet: FactSheet) -> float:
+    """Return the probability in [0, 1] that the photos show a thing of the seller's category."""
     items = [fact for fact in sheet.facts if fact.group == "item" and fact.source == "photo"]
-    return sum(fact.probability for fact in items if sheet.allows_item(fact.value)) < FOREIGN
+    return sum(fact.probability for fact in items if sheet.allows_item(fact.value))
 
 
 def measure_difference(seller: Sequence[Fact], photos: Sequence[PhotoFacts]) -> float:
