@@ -15,7 +15,7 @@ from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.listing.attributes import parse_attributes
 from inference.masking.morphology import get_part_of_speech, lemmatize
-from inference.moderation.match import compute_photo_fits, pool_log_odds, widen
+from inference.moderation.match import compute_domain_penalties, compute_photo_fits, pool_log_odds, widen
 from inference.moderation.named_things import read_named_things
 from inference.moderation.photo_index import PhotoEvidence, PhotoIndex
 from inference.moderation.photos import ZeroShotNudityClassifier
@@ -34,8 +34,8 @@ class Shares:
     """Maximum shares of right listings that `match` may refuse, refuse or warn of, and warn of a single photo of."""
 
     refused: float = 0.005
-    warned: float = 0.02
-    photos: float = 0.01
+    warned: float = 0.01
+    photos: float = 0.005
 
 
 def collect_nouns(labels: Iterable[PhotoLabels]) -> list[str]:
@@ -61,10 +61,14 @@ def select_senders(examples: Sequence[Example], labels: Mapping[str, PhotoLabels
 
 
 class Fits(NamedTuple):
-    """The fit of each photo of an album with its text: with the kinds that it names, and with all like them."""
+    """The fit of each photo of an album with its text, with the kinds that it names and with all like them.
+
+    penalties: what each photo loses for showing no clothes.
+    """
 
     own: Sequence[float]
     wide: Sequence[float]
+    penalties: Sequence[float]
 
 
 def compute_fits(clip: Clip, gallery: PhotoIndex, examples: Sequence[Example], texts: Sequence[str]) -> list[Fits]:
@@ -77,6 +81,7 @@ def compute_fits(clip: Clip, gallery: PhotoIndex, examples: Sequence[Example], t
         Fits(
             compute_photo_fits(album, things.kinds, embedding),
             compute_photo_fits(album, widen(things.kinds), embedding),
+            compute_domain_penalties(album),
         )
         for example, text, embedding in zip(examples, texts, embeddings, strict=True)
         if (things := read_named_things(parse_attributes(text))).is_clothing
@@ -87,13 +92,13 @@ def compute_fits(clip: Clip, gallery: PhotoIndex, examples: Sequence[Example], t
 def choose_thresholds(fits: Sequence[Fits], shares: Shares) -> dict[str, float]:
     """Return the thresholds of `match`, each refusing or warning of at most its share of right pairs.
 
-    `match_threshold` and `match_warn_threshold` are for the
-    best photo of an album, `match_photo_threshold` is for single photos of albums.
+    `match_threshold` and `match_warn_threshold` are for the best photo of an album, `match_photo_threshold` is for
+    the penalties of single photos.
     """
     refused = _quantile([max(each.wide) for each in fits], shares.refused)
     warned = _quantile([max(each.own) for each in fits], shares.warned)
-    each = _quantile([min(each.own) for each in fits], shares.photos)
-    return {"match_threshold": refused, "match_warn_threshold": warned, "match_photo_threshold": min(warned, each)}
+    alone = _quantile([-max(each.penalties) for each in fits], shares.photos)
+    return {"match_threshold": refused, "match_warn_threshold": warned, "match_photo_threshold": alone}
 
 
 def choose_domain_threshold(albums: Sequence[PhotoEvidence], share: float) -> dict[str, float]:

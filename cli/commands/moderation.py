@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SEED = 1
 # Shares of right listings that `match` may refuse, and refuse or warn of.
-REFUSED, WARNED = 0.005, 0.02
+REFUSED, WARNED = 0.005, 0.01
 # Kinds of matching pairs: a file of the data set, and the text that is taken from its listings.
 _KINDS = {
     "caption": ("captions.jsonl", "description"),

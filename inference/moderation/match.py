@@ -51,9 +51,10 @@ class MatchPolicy:
     """Thresholds of the fit.
 
     threshold: of the best photo of an album and all kinds like those that are named, below which the album is refused;
-    warn_threshold: of the best photo and the kinds themselves, below which it is warned of. photo_threshold: of every
-    photo, below which that photo is warned of. All may be negative, as the fit of an out-of-domain photo is.
-    domain_threshold: out-of-domain log-odds from which a photo shows nothing that is known.
+    warn_threshold: of the best photo and the kinds themselves, below which it is warned of. photo_threshold: of the
+    penalty of every photo, with a minus, below which that photo is warned of: a photo of a set need not show what the
+    text names. All may be negative. domain_threshold: out-of-domain log-odds from which a photo shows nothing that is
+    known.
     """
 
     threshold: float
@@ -96,7 +97,8 @@ class MatchPolicy:
             return Verdict("match", passed=False, score=max(0.0, best), reason=Message("match-refused"))
         if best < self.warn_threshold:
             return Verdict("match", score=max(0.0, best), reason=Message("match-warned"))
-        misfits = [str(number) for number, fit in enumerate(fits, start=1) if fit < self.photo_threshold]
+        penalties = enumerate(compute_domain_penalties(photos), start=1)
+        misfits = [str(number) for number, penalty in penalties if -penalty < self.photo_threshold]
         details: dict[str, str | int] = {"count": len(misfits), "numbers": ", ".join(misfits)}
         reason = Message("match-photos-warned", details) if misfits else None
         return Verdict("match", score=max(0.0, best), reason=reason)
@@ -150,14 +152,21 @@ def compute_photo_fits(photos: PhotoEvidence, kinds: frozenset[str], text_embedd
     kinds: of things that the text names; none for any.
     """
     fits = clipscore(photos.features.embeddings, text_embedding)
-    if photos.out_of_domain is not None:
-        fits = fits - OUT_OF_DOMAIN_PENALTY * (photos.out_of_domain - TYPICAL_LOG_ODDS).clamp(min=0)
+    fits = fits - torch.tensor(compute_domain_penalties(photos))
     if photos.items and kinds:
         least = math.exp(LEAST_LOG_PROBABILITY)
         log_probabilities = torch.tensor([math.log(max(_probability(items, kinds), least)) for items in photos.items])
         fits = fits - KIND_PENALTY * (TYPICAL_LOG_PROBABILITY - log_probabilities).clamp(min=0)
     values: list[float] = fits.tolist()
     return values
+
+
+def compute_domain_penalties(photos: PhotoEvidence) -> list[float]:
+    """Return what each photo's fit loses for showing no clothes, at least 0."""
+    if photos.out_of_domain is None:
+        return [0.0] * len(photos.features)
+    penalties: list[float] = (OUT_OF_DOMAIN_PENALTY * (photos.out_of_domain - TYPICAL_LOG_ODDS).clamp(min=0)).tolist()
+    return penalties
 
 
 def _probability(items: Mapping[str, float], kinds: frozenset[str]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,10 +139,17 @@ def test_a_photo_without_clothes_fits_no_text() -> None:
 
 
 def test_every_misfit_of_an_album_is_warned_of_by_its_number() -> None:
-    policy = MatchPolicy(0.3, photo_threshold=0.1)
+    policy = MatchPolicy(0.3, photo_threshold=-0.5)
     verdict = policy.judge(photos(0.8, 0.7, 0.9, log_odds=[9.0, -9.0, 9.0]), CLOTHES, TEXT)
     assert verdict.passed
     assert verdict.reason == Message("match-photos-warned", {"count": 2, "numbers": "1, 3"})
+
+
+def test_other_clothes_in_an_album_are_no_misfit() -> None:
+    policy = MatchPolicy(0.3, photo_threshold=-0.5)
+    album = replace(photos(0.8, -0.7, log_odds=[-9.0, -9.0]), items=({"футболка": 1.0}, {"джинсы": 1.0}))
+    things = NamedThings(is_clothing=True, kinds=frozenset({"tee"}))
+    assert policy.judge(album, things, TEXT).reason is None
 
 
 def test_an_album_of_one_unknown_thing_is_out_of_domain_as_a_whole() -> None:
