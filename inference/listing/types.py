@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from PIL import Image
 
@@ -100,6 +100,10 @@ class Verdict:
     reason: Message | None = None
 
 
+# Reasons that say which photos gave nothing to the text.
+_NO_DOUBTS: Final = frozenset({"photos-unknown", "photos-blank"})
+
+
 @dataclass(frozen=True, slots=True)
 class Moderation:
     """The verdicts on photos, text and match, in this order."""
@@ -120,9 +124,11 @@ class Moderation:
     def doubts(self) -> tuple[Message, ...]:
         """The warnings that the listing may be wrong, which a seller can confirm: those of its photos and of the match.
 
-        A contact in the text is no doubt: the text is written all the same.
+        A contact in the text is no doubt, and neither is a photo of which nothing is said: the text is written all the
+        same.
         """
-        return Moderation(tuple(check for check in self.checks if check.name != "text")).warnings
+        found = Moderation(tuple(check for check in self.checks if check.name != "text")).warnings
+        return tuple(warning for warning in found if warning.code not in _NO_DOUBTS)
 
     def name_photos(self, numbers: Sequence[int]) -> Moderation:
         """Return the verdicts with other photo numbers in their reasons: `numbers[0]` for photo 1, and so on."""

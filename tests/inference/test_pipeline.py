@@ -476,6 +476,19 @@ def test_a_contact_is_warned_of_without_a_question(describe_all: Describe) -> No
     assert result.moderation.doubts == ()
 
 
+def test_a_blank_photo_asks_no_question(describe_all: Describe) -> None:
+    """There is nothing to confirm: the text is made of the words, or there is none to write."""
+    written, empty = describe_all(
+        Submission((BLANK,), "Куртка синяя"), Submission((BLANK,), ""), accepts_warnings=False
+    )
+    for result in (written, empty):
+        assert isinstance(result, Description)
+        assert not result.needs_confirmation
+        assert "photos-blank" in [reason.code for reason in result.moderation.warnings]
+    assert written.text
+    assert empty.text is None
+
+
 def test_a_photo_without_clothes_is_named_by_its_number(
     describe_all: Describe, models: Models, tiny_clip: Clip
 ) -> None:
