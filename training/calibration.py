@@ -15,7 +15,7 @@ from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.listing.attributes import parse_attributes
 from inference.masking.morphology import get_part_of_speech, lemmatize
-from inference.moderation.match import compute_domain_penalties, compute_photo_fits, pool_log_odds, widen
+from inference.moderation.match import compute_domain_penalties, compute_photo_fits, compute_wide_fits, pool_log_odds
 from inference.moderation.named_things import read_named_things
 from inference.moderation.photo_index import PhotoEvidence, PhotoIndex
 from inference.moderation.photos import ZeroShotNudityClassifier
@@ -80,7 +80,7 @@ def compute_fits(clip: Clip, gallery: PhotoIndex, examples: Sequence[Example], t
     return [
         Fits(
             compute_photo_fits(album, things.kinds, embedding),
-            compute_photo_fits(album, widen(things.kinds), embedding),
+            compute_wide_fits(album, things.kinds, embedding),
             compute_domain_penalties(album),
         )
         for example, text, embedding in zip(examples, texts, embeddings, strict=True)
@@ -95,7 +95,8 @@ def choose_thresholds(fits: Sequence[Fits], shares: Shares) -> dict[str, float]:
     `match_threshold` and `match_warn_threshold` are for the best photo of an album, `match_photo_threshold` is for
     the penalties of single photos.
     """
-    refused = _quantile([max(each.wide) for each in fits], shares.refused)
+    # A fit above zero speaks for the text, however rare it is among right pairs.
+    refused = min(0.0, _quantile([max(each.wide) for each in fits], shares.refused))
     warned = _quantile([max(each.own) for each in fits], shares.warned)
     alone = _quantile([-max(each.penalties) for each in fits], shares.photos)
     return {"match_threshold": refused, "match_warn_threshold": warned, "match_photo_threshold": alone}

@@ -29,12 +29,16 @@ TYPICAL_LOG_ODDS, OUT_OF_DOMAIN_PENALTY = -1.0, 0.1
 # The kinds of a right text are often no more likely than this; each unit of log-probability below it costs so much
 # similarity, and no more than so many units count: the classifier of photos is never that sure.
 TYPICAL_LOG_PROBABILITY, KIND_PENALTY, LEAST_LOG_PROBABILITY = -1.0, 0.15, -7.0
-# Kinds that are worn on the body are mixed up, by sellers as well. They are told from shoes and hats with certainty.
-BODY: Final = frozenset(
-    "tee shirt knitwear outerwear jacket dress skirt shorts trousers bodysuit suit underwear".split()  # noqa: SIM905
+# Kinds that are mixed up, by sellers as well: what is worn above the waist, and below it. Jeans are told from a dress
+# with certainty, and both from shoes and hats.
+ALIKE: Final = (
+    frozenset({"tee", "shirt", "knitwear", "outerwear", "jacket", "dress", "skirt", "bodysuit", "suit"}),
+    frozenset({"skirt", "shorts", "trousers", "bodysuit", "suit"}),
 )
 # Where the classifier of photos sees the kinds that are named with this probability, nothing is certain.
 SEEN = 0.4
+# The detectors know clothes that lie or hang. Worn ones look out of domain by up to so many log-odds: nothing certain.
+WORN_LOG_ODDS = 5.0
 NO_THRESHOLD = -math.inf
 # Out-of-domain log-odds below which a photo surely shows clothes, and at which it may as well show something else.
 CLOTHES_LOG_ODDS, UNDECIDED_LOG_ODDS = -2.0, 0.0
@@ -42,7 +46,7 @@ CLOTHES_LOG_ODDS, UNDECIDED_LOG_ODDS = -2.0, 0.0
 NAMED_LOG_ODDS = 2.0
 # Photos of these things are never taken for clothes; those of scarves, bags, blankets and toys may be.
 UNLIKE_CLOTHES: Final = frozenset(
-    {"animal", "beauty", "book", "electronics", "furniture", "instrument", "tool", "vehicle"}
+    {"animal", "beauty", "book", "electronics", "furniture", "home", "instrument", "tool", "vehicle"}
 )
 
 
@@ -106,7 +110,7 @@ class MatchPolicy:
     def _is_certain(self, photos: PhotoEvidence, things: NamedThings, text_embedding: Tensor) -> bool:
         """Return True where no photo can show what the text names."""
         seen = any(_probability(items, things.kinds) >= SEEN for items in photos.items)
-        return not seen and max(compute_photo_fits(photos, widen(things.kinds), text_embedding)) < self.threshold
+        return not seen and max(compute_wide_fits(photos, things.kinds, text_embedding)) < self.threshold
 
     def find_out_of_domain(self, photos: PhotoEvidence, things: NamedThings) -> tuple[bool, ...]:
         """Return for each photo whether it shows nothing that the models know.
@@ -135,7 +139,7 @@ class MatchPolicy:
 
 def widen(kinds: frozenset[str]) -> frozenset[str]:
     """Return kinds with all those that they may be mixed up with."""
-    return kinds if kinds.isdisjoint(BODY) else kinds | BODY
+    return kinds.union(*(group for group in ALIKE if not kinds.isdisjoint(group)))
 
 
 def pool_log_odds(log_odds: Tensor) -> Tensor:
@@ -146,14 +150,20 @@ def pool_log_odds(log_odds: Tensor) -> Tensor:
     return log_odds.maximum(log_odds.mean() * len(log_odds) ** 0.5)
 
 
+def compute_wide_fits(photos: PhotoEvidence, kinds: frozenset[str], text_embedding: Tensor) -> list[float]:
+    """Return the best fit that each photo may have, were its thing worn and named by a word for a similar one."""
+    log_odds = None if photos.out_of_domain is None else photos.out_of_domain - WORN_LOG_ODDS
+    return compute_photo_fits(replace(photos, out_of_domain=log_odds), widen(kinds), text_embedding)
+
+
 def compute_photo_fits(photos: PhotoEvidence, kinds: frozenset[str], text_embedding: Tensor) -> list[float]:
     """Return the fit of each photo to a text embedding (dim,), at most 1: CLIPScore less the two penalties.
 
-    kinds: of things that the text names; none for any.
+    kinds: of things that the text names; none for any. Kinds that the classifier does not know («носки») count as any.
     """
     fits = clipscore(photos.features.embeddings, text_embedding)
     fits = fits - torch.tensor(compute_domain_penalties(photos))
-    if photos.items and kinds:
+    if any(not kinds.isdisjoint(get_specific_kinds(noun)) for noun in next(iter(photos.items), ())):
         least = math.exp(LEAST_LOG_PROBABILITY)
         log_probabilities = torch.tensor([math.log(max(_probability(items, kinds), least)) for items in photos.items])
         fits = fits - KIND_PENALTY * (TYPICAL_LOG_PROBABILITY - log_probabilities).clamp(min=0)

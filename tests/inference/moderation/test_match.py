@@ -17,6 +17,7 @@ from inference.moderation.match import (
     OUT_OF_DOMAIN_PENALTY,
     TYPICAL_LOG_ODDS,
     UNDECIDED_LOG_ODDS,
+    WORN_LOG_ODDS,
     MatchPolicy,
     widen,
 )
@@ -75,20 +76,24 @@ def test_clothes_of_another_kind_are_warned_of_and_shoes_are_refused() -> None:
     assert POLICY.judge(photos(0.6, items=right), TEE, TEXT).reason is None
     near = POLICY.judge(photos(0.6, items=blouse), TEE, TEXT)
     assert (near.passed, near.reason) == (True, Message("match-warned"))
-    far = POLICY.judge(photos(0.6, items=({"кроссовки": 1.0},)), TEE, TEXT)
+    far = POLICY.judge(photos(0.6, items=({"кроссовки": 1.0, "футболка": 0.0},)), TEE, TEXT)
     assert (far.passed, far.reason) == (False, Message("match-refused"))
-    assert not POLICY.judge(photos(0.6, items=({"футболка": 1.0},)), SHOES, TEXT).passed
+    assert not POLICY.judge(photos(0.6, items=({"футболка": 1.0, "кроссовки": 0.0},)), SHOES, TEXT).passed
+    jeans = POLICY.judge(photos(0.6, items=({"джинсы": 1.0, "футболка": 0.0},)), TEE, TEXT)
+    assert not jeans.passed
 
 
 def test_what_the_classifier_sees_is_never_refused() -> None:
     """A white knitted hat looks like no clothes to the detector, yet like a hat to the classifier."""
-    hat = photos(0.1, log_odds=[9.0], items=({"шапка": 0.5, "юбка": 0.5},))
+    hat = photos(0.1, log_odds=[19.0], items=({"шапка": 0.5, "юбка": 0.5},))
     verdict = POLICY.judge(hat, NamedThings(is_clothing=True, kinds=frozenset({"hat"})), TEXT)
     assert (verdict.passed, verdict.reason) == (True, Message("match-warned"))
 
 
 def test_only_what_is_worn_on_the_body_is_mixed_up() -> None:
-    assert widen(frozenset({"tee"})) > {"tee", "dress", "trousers"}
+    assert widen(frozenset({"tee"})) > {"tee", "dress", "skirt"}
+    assert "trousers" not in widen(frozenset({"tee"}))
+    assert widen(frozenset({"skirt"})) > {"dress", "trousers"}
     assert "shoes" not in widen(frozenset({"tee"}))
     assert widen(frozenset({"shoes"})) == {"shoes"}
     assert widen(frozenset()) == frozenset()
@@ -134,8 +139,14 @@ def test_a_photo_without_clothes_fits_no_text() -> None:
         (TYPICAL_LOG_ODDS + 2, 0.8 - 2 * OUT_OF_DOMAIN_PENALTY),
     ):
         assert POLICY.judge(photos(0.8, log_odds=[log_odds]), CLOTHES, TEXT).score == pytest.approx(score)
-    verdict = POLICY.judge(photos(0.8, log_odds=[9.0]), CLOTHES, TEXT)
-    assert (verdict.passed, verdict.score, verdict.reason) == (False, 0.0, Message("match-refused"))
+    for log_odds, passed, code in ((6.0, True, "match-warned"), (WORN_LOG_ODDS + 6, False, "match-refused")):
+        verdict = POLICY.judge(photos(0.8, log_odds=[log_odds]), CLOTHES, TEXT)
+        assert (verdict.passed, verdict.reason) == (passed, Message(code))
+
+
+def test_what_the_classifier_has_no_word_for_is_not_missed() -> None:
+    socks = NamedThings(is_clothing=True, kinds=frozenset({"underwear"}))
+    assert POLICY.judge(photos(0.6, items=({"футболка": 1.0},)), socks, TEXT).reason is None
 
 
 def test_every_misfit_of_an_album_is_warned_of_by_its_number() -> None:
