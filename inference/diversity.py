@@ -52,17 +52,29 @@ class DiversityClassifier(nn.Module):
         states = functional.normalize(features.states, dim=-1)
         evidence = self.photo(states.flatten(1))[:, 0]
         if len(features) > 1:
-            photos = torch.cat((features.embeddings, states[:, 0]), 1)
-            first, second = torch.triu_indices(len(features), len(features), 1)
-            pairs = torch.cat(((photos[first] - photos[second]).abs(), photos[first] * photos[second]), 1)
-            evidence = torch.cat((evidence, self.pair(pairs)[:, 0]))
+            evidence = torch.cat((evidence, self._compare_pairs(features)))
         logit: Tensor = evidence.max()
         return logit if text is None else logit + cast(Tensor, self.text(text))[0]
+
+    def _compare_pairs(self, features: ImageFeatures) -> Tensor:
+        """Return the logits (pairs,) that two photos show different things, in the order of `torch.triu_indices`."""
+        photos = torch.cat((features.embeddings, functional.normalize(features.states[:, 0], dim=-1)), 1)
+        first, second = torch.triu_indices(len(features), len(features), 1)
+        pairs = torch.cat(((photos[first] - photos[second]).abs(), photos[first] * photos[second]), 1)
+        return cast(Tensor, self.pair(pairs))[:, 0]
 
     @torch.inference_mode()
     def score(self, features: ImageFeatures, text: Tensor | None = None) -> float:
         """Return the probability of "many" in [0, 1]; text: unit embedding (dim,)."""
         return float(self(features, text).sigmoid())
+
+    @torch.inference_mode()
+    def compare(self, features: ImageFeatures) -> Tensor:
+        """Return the probabilities (photos, photos) float32 that two photos show different things, 0 for one photo."""
+        differences = torch.zeros(len(features), len(features))
+        first, second = torch.triu_indices(len(features), len(features), 1)
+        differences[first, second] = differences[second, first] = self._compare_pairs(features).sigmoid()
+        return differences
 
 
 def zero_shot(clip: Clip, features: ImageFeatures) -> float:

@@ -29,7 +29,7 @@ from inference.facts.album import (
     measure_difference,
 )
 from inference.facts.photos import PhotoClassifier, PhotoFacts
-from inference.facts.seller import names_clothes, read_seller_facts
+from inference.facts.seller import names_clothes, names_kind, names_set, read_seller_facts
 from inference.facts.types import Fact
 from inference.facts.writer import write_text
 from inference.listing.job import Job
@@ -111,6 +111,7 @@ def classify_diversity(jobs: Sequence[Job], classifier: DiversityClassifier) -> 
             job.diversity = Diversity(float(job.is_set))
         elif job.listing.visible_photos:
             job.diversity = Diversity(classifier.score(job.features, job.source.embedding if job.source else None))
+        job.differences = classifier.compare(job.features)
 
 
 def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
@@ -118,38 +119,49 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
 
     Photos of what the models do not know give no facts; a listing of nothing else is described in the seller's words.
     """
-    parts = [_list_parts(job) for job in jobs]
+    sellers = [read_seller_facts(job.listing.attributes, job.item) for job in jobs]
+    parts = [_list_parts(job, seller) for job, seller in zip(jobs, sellers, strict=True)]
     predicted = iter(classifier.predict([part for each in parts for part in each]))
-    for job, each in zip(jobs, parts, strict=True):
-        seller = read_seller_facts(job.listing.attributes, job.item)
+    for job, seller, each in zip(jobs, sellers, parts, strict=True):
         # Beside a seller who names clothes an odd hat is a hat.
         sells_clothes = names_clothes(seller)
         views = list(islice(predicted, len(each))) or job.photo_facts
         doubted = job.out_of_domain if len(job.out_of_domain) == len(views) else job.out_of_domain * len(views)
-        shown = [
-            facts
-            for facts, doubt in zip(views, doubted, strict=True)
+        kept = [
+            number
+            for number, (facts, doubt) in enumerate(zip(views, doubted, strict=True))
             if classifier.knows(facts, doubted=doubt) or (sells_clothes and facts.garment >= POSSIBLE_GARMENT)
         ]
+        shown = [views[number] for number in kept]
         job.shows_known = bool(shown)
         if views and not shown:
             job.moderation = job.moderation.add_reason("match", Message("photos-unknown"))
         if not each:
             _compare_things(job, seller, shown)
-        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job), are_parts=bool(each))
+        differences = None if each or job.differences is None else job.differences[kept][:, kept].tolist()
+        job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job), differences=differences)
 
 
 def _compare_things(job: Job, seller: Sequence[Fact], shown: Sequence[PhotoFacts]) -> None:
-    """Make a set of photos that surely show different kinds of things; a seller who was asked knows."""
-    difference = measure_difference(seller, shown) if len(shown) > 1 and job.is_set is None else 0.0
-    if job.diversity is not None and difference >= SURELY_DIFFERENT:
+    """Make a set of photos that surely show different kinds of things, or of which the seller says so.
+
+    A seller who was asked knows.
+    """
+    if job.diversity is None or job.is_set is not None or len(shown) < 2:
+        return
+    difference = 1.0 if names_set(seller) else measure_difference(seller, shown)
+    if difference >= SURELY_DIFFERENT:
         job.diversity = Diversity(max(job.diversity.score, difference))
 
 
-def _list_parts(job: Job) -> list[Image.Image]:
-    """Return the parts of the only photo of a set, to read facts from each; none of other photos."""
+def _list_parts(job: Job, seller: Sequence[Fact]) -> list[Image.Image]:
+    """Return the parts of the only photo of a set, to read facts from each; none of other photos.
+
+    What parts of one thing seem to show is no reason to call it a set where the seller names its kind.
+    """
     photos = job.listing.visible_photos
-    return cut_parts(photos[0].image) if len(photos) == 1 and _is_set(job) else []
+    is_cut = len(photos) == 1 and _is_set(job) and not names_kind(seller)
+    return cut_parts(photos[0].image) if is_cut else []
 
 
 def _is_set(job: Job) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from PIL import Image
 
 from inference.facts.lexicon import find_category, find_items, fold, get_colour_families, get_specific_kinds
+from inference.facts.seller import names_set
 from inference.facts.sheet import FactSheet
 from inference.facts.types import Fact
 
@@ -25,8 +26,15 @@ FOREIGN: Final = 0.1
 # Two photos show different things for sure from this probability that their kinds differ. No two views of one thing
 # among 40 made from `val` photos reach it, and 34 of 40 albums of different things do.
 SURELY_DIFFERENT: Final = 0.95
+# Photos of the same kind and colour show two things from this probability on: one of 23 pairs of photos in which people
+# found one garment reaches it. Photos that are less different show one thing whatever is read on them.
+DIFFERENT: Final = 0.3
+# Where the seller says that several things are sold less is needed.
+STATED_DIFFERENT: Final = 0.1
+INDISTINGUISHABLE: Final = 0.05
 _PART: Final = 0.55  # of each side of a picture: parts overlap, so that one of them shows a thing whole
 _ONE_VALUE: Final = ("item", "colour", "audience")
+Differences = Sequence[Sequence[float]]
 
 
 class PhotoFacts(Protocol):
@@ -44,15 +52,16 @@ def build_sheets(
     thresholds: Mapping[str, float],
     *,
     is_set: bool,
-    are_parts: bool = False,
+    differences: Differences | None = None,
 ) -> tuple[FactSheet, ...]:
     """Return the merged facts of one thing, or of each thing of a set.
 
-    A seller who names one thing sells one, however different the photos look. are_parts: the photos are parts of one.
+    A seller who names one thing sells one, however different the photos look. differences: the probability that two
+    photos show different things; None where the photos are parts of one.
     """
     if not (photos and is_set and _allows_set(seller)):
         return (FactSheet.merge(seller, pool_photos(photos), thresholds),)
-    things = split_things(photos, CLEAR_PART if are_parts else CLEAR)
+    things = split_things(photos, differences, STATED_DIFFERENT if names_set(seller) else DIFFERENT)
     sheets = [FactSheet.merge(seller, thing, thresholds) for thing in things]
     # The things of the seller's category lead, and the likeliest is one whatever the photo says.
     likeliest = max(sheets, key=_measure_category)
@@ -128,21 +137,32 @@ def _pool(group: str, probabilities: Sequence[float], photos: int) -> float:
     return sum(best) / len(best)
 
 
-def split_things(photos: Sequence[PhotoFacts], clear: float = CLEAR) -> list[list[Fact]]:
+def split_things(
+    photos: Sequence[PhotoFacts], differences: Differences | None = None, different: float = DIFFERENT
+) -> list[list[Fact]]:
     """Return the facts of each different thing of a set, in the order of the photos.
 
-    Photos that show the same kind of thing in the same colour show one thing. Photos whose likeliest kind has a
-    probability below `clear`, as parts of a picture may have, show none.
+    Photos whose likeliest kind of thing is not clear show none. Others show one thing where they look alike, and are
+    of the same kind and colour or hardly to be told apart. differences: as for `build_sheets`; different: the
+    probability from which photos of the same kind and colour show two things.
     """
-    photos = [photo for photo in photos if max(_sum_kinds(photo).values()) >= clear] or photos[:1]
-    things: list[list[PhotoFacts]] = []
-    for photo in photos:
-        same = next((thing for thing in things if _show_same(thing[0], photo)), None)
+    clear = CLEAR_PART if differences is None else CLEAR
+    numbers = [number for number, photo in enumerate(photos) if max(_sum_kinds(photo).values()) >= clear]
+    things: list[list[int]] = []
+
+    def show_one(first: int, second: int) -> bool:
+        alike = _are_alike(photos[first], photos[second])
+        if differences is None:
+            return alike
+        return differences[first][second] < (different if alike else INDISTINGUISHABLE)
+
+    for number in numbers or range(len(photos))[:1]:
+        same = next((thing for thing in things if show_one(thing[0], number)), None)
         if same is None:
-            things.append([photo])
+            things.append([number])
         else:
-            same.append(photo)
-    return [pool_photos(thing) for thing in things]
+            same.append(number)
+    return [pool_photos([photos[number] for number in thing]) for thing in things]
 
 
 def _sum_kinds(photo: PhotoFacts) -> Mapping[str, float]:
@@ -154,7 +174,7 @@ def _sum_kinds(photo: PhotoFacts) -> Mapping[str, float]:
     return kinds
 
 
-def _show_same(first: PhotoFacts, second: PhotoFacts) -> bool:
+def _are_alike(first: PhotoFacts, second: PhotoFacts) -> bool:
     (item, colour), (other, other_colour) = (
         tuple(max(photo.probabilities[group].items(), key=lambda pair: pair[1])[0] for group in ("item", "colour"))
         for photo in (first, second)

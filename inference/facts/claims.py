@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from inference.facts.compose import lower_first, name_thing
+from inference.facts.compose import count_things, lower_first, name_thing
 from inference.facts.lexicon import (
     WORD,
     Mention,
@@ -65,17 +65,14 @@ class Checked:
         return frozenset((claim.group, claim.value) for claim in self.claims if claim.kept)
 
 
-def check_text(text: str, sheet: FactSheet, seed: int = 0) -> Checked:
-    """Return the clauses of a text that the facts support, and the verdict on each of its claims.
-
-    seed: varies the wording of a name that is said anew.
-    """
+def check_text(text: str, sheet: FactSheet) -> Checked:
+    """Return the clauses of a text that the facts support, and the verdict on each of its claims."""
     checked = Checked()
     for clause in filter(None, (clause.strip() for clause in _CLAUSE.findall(text))):
         judged = [(mention, sheet.judge(mention)) for mention in find_mentions(clause)]
         names = any(mention.group == "item" for mention, _ in judged)
         if not checked.clauses:
-            kept = _check_head(clause, judged, sheet, seed) if names else name_thing(sheet, seed)
+            kept = _check_head(clause, judged, sheet) if names else name_thing(sheet)
         else:
             kept = "" if names else _check_clause(clause, judged, sheet, checked)
         if kept:
@@ -92,7 +89,7 @@ def check_set(text: str, sheets: Sequence[FactSheet]) -> tuple[list[str], list[C
     """Return a phrase for each thing of a set, in the order of the sheets, and the verdict on each claim of the text.
 
     A clause of the text that names a thing is checked against the facts of that thing; a thing that the text does not
-    name is named from its facts.
+    name is named from its facts. Things that get the same phrase get one, with their number.
     """
     named: dict[int, Checked] = {}
     for clause in filter(None, (clause.strip() for clause in re.split(r"[,.;!?:\n]|\sи\s(?=\S+\s)", text))):
@@ -101,10 +98,12 @@ def check_set(text: str, sheets: Sequence[FactSheet]) -> tuple[list[str], list[C
         number = next(free, None) if kinds else None
         if number is not None:
             named[number] = check_text(clause, sheets[number])
-    phrases = [named[n].clauses[0] if n in named else name_thing(sheet) for n, sheet in enumerate(sheets)]
-    return [lower_first(phrase) for phrase in phrases], [
-        claim for checked in named.values() for claim in checked.claims
-    ]
+    alike: dict[str, list[FactSheet]] = {}
+    for number, sheet in enumerate(sheets):
+        phrase = lower_first(named[number].clauses[0] if number in named else name_thing(sheet))
+        alike.setdefault(phrase, []).append(sheet)
+    phrases = [phrase if len(each) == 1 else count_things(each[0], len(each)) for phrase, each in alike.items()]
+    return phrases, [claim for checked in named.values() for claim in checked.claims]
 
 
 def count_support(text: str, sheets: Sequence[FactSheet]) -> int:
@@ -125,7 +124,7 @@ def _is_inside(mention: Mention, others: Sequence[Mention]) -> bool:
     return any(o.start <= mention.start and mention.end <= o.end and o.group != "material" for o in others)
 
 
-def _check_head(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: FactSheet, seed: int) -> str:
+def _check_head(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: FactSheet) -> str:
     """Return the clause that names the thing: as written where all is supported, else the thing and what is left."""
     item, verdict = next(pair for pair in judged if pair[0].group == "item")
     has_colour = any(mention.group == "colour" for mention, _ in judged) or not sheet.colours
@@ -136,7 +135,7 @@ def _check_head(clause: str, judged: Sequence[tuple[Mention, Decision]], sheet: 
     tail_judged = [(mention, sheet.judge(mention)) for mention in find_mentions(tail)]
     has_own_colour = tail_judged and tail_judged[0][0].group == "colour" and tail_judged[0][0].start == 0
     kept = "" if has_own_colour else _repair(tail, tail_judged, sheet, sheet.colours[1:])
-    name = name_thing(sheet, seed)
+    name = name_thing(sheet)
     return f"{name}, {kept}" if kept and " с " in name else f"{name} {kept}".strip()
 
 

@@ -18,40 +18,42 @@ from inference.facts.lexicon import (
 )
 from inference.facts.sheet import FactSheet
 from inference.facts.types import Claim, Fact
+from inference.masking.morphology import get_gender as find_gender
 from inference.masking.morphology import inflect, inflect_adjective
 
 MAX_CLAIMS: Final = 4
-NOUN_FIRST: Final = 0.3  # share of names like «Футболка синяя»
 # Nouns that stand in for those whose gender the dictionary does not know.
 _STAND_INS: Final = {"masc": "предмет", "femn": "вещь", "neut": "изделие", "plur": "вещи"}
 _SET_BEGINNINGS: Final = ("Продаю вместе", "В наборе", "Комплектом")
+_NUMERALS: Final = ("", "", "два", "три", "четыре", "пять", "шесть", "семь", "восемь", "девять", "десять")
+_FEW: Final = 4  # up to here a numeral takes the singular, behind it the plural
+_AUDIENCE_ADJECTIVES: Final = {"мужская": "мужской", "женская": "женский", "детская": "детский"}
+_AUDIENCE_TAILS: Final = ("для девочек", "для мальчиков", "унисекс")
 
 
-def name_thing(sheet: FactSheet, seed: int = 0) -> str:
+def name_thing(sheet: FactSheet) -> str:
     """Return the name of the thing with its colour: «Тёмно-синяя футболка», «Платье летнее, красное».
 
     The seller's own words stay; a category gives way to the noun that the photos show. "" where nothing is known.
-    seed: chooses between «Синяя футболка» and «Футболка синяя».
     """
-    draw = Random(f"name {seed}")
     stated = [fact.words for fact in sheet.get_stated("item") if fact.source == "field"]
     names = [words for words in stated if find_category(words) is None]
     item, colours = sheet.item, sheet.colours
     if not names:
-        return capitalize(_name_category(stated[0] if stated else "", sheet, draw))
+        return capitalize(_name_category(stated[0] if stated else "", sheet))
     main, *others = sorted(names, key=lambda name: not any(find_items(name)))
     models = [name for name in dict.fromkeys(others) if fold(name) not in fold(main)]
     if not models and find_noun(main):  # a single word
-        return capitalize(_add_colour(find_noun(main) if main.isascii() else main.lower(), colours, draw))
+        return capitalize(_add_colour(find_noun(main) if main.isascii() else main.lower(), colours))
     name = " ".join((main, *models))
     said = colours[:1] if not _has_colour(name) else ()
     return capitalize(", ".join((name, *(agree(colour, item or main) for colour in said))))
 
 
-def _name_category(words: str, sheet: FactSheet, draw: Random) -> str:
+def _name_category(words: str, sheet: FactSheet) -> str:
     """Return the name of a thing of a category: «белая футболка», «Пакет вещей: белая футболка»."""
     category = find_category(words) if words else None
-    item = _add_colour(sheet.item, sheet.colours, draw)
+    item = _add_colour(sheet.item, sheet.colours)
     if category is None or category.kinds or category.says_nothing:
         return item or (category.noun if category else "") or words
     beginning = category.noun or words
@@ -62,7 +64,7 @@ def _has_colour(text: str) -> bool:
     return any(get_colour_families(word) for word in text.split())
 
 
-def _add_colour(name: str, colours: Sequence[str], draw: Random) -> str:
+def _add_colour(name: str, colours: Sequence[str]) -> str:
     """Return a noun with its colours: «чёрная футболка», «футболка чёрная с белым»."""
     if not find_noun(name) or not colours or _has_colour(name):
         return name
@@ -70,7 +72,7 @@ def _add_colour(name: str, colours: Sequence[str], draw: Random) -> str:
     if second:
         return f"{name} {first} с {second}"
     stays = len({agree(colours[0], noun) for noun in _STAND_INS.values()}) == 1  # «куртка хаки»
-    return f"{name} {first}" if draw.random() < NOUN_FIRST or stays else f"{first} {name}"
+    return f"{name} {first}" if stays else f"{first} {name}"
 
 
 def agree(adjective: str, noun: str) -> str:
@@ -93,7 +95,7 @@ def compose_look(
     clauses, claims: what a captioner wrote and the check left, the first clause with the name. Further clauses say what
     is sure and not said yet, until there are `MAX_CLAIMS`. seed: varies the wording.
     """
-    name = name_thing(sheet, seed)
+    name = name_thing(sheet)
     head = clauses[0] if clauses else name
     if not head:
         return "", list(claims)
@@ -126,12 +128,47 @@ def list_clauses(sheet: FactSheet, said: Collection[tuple[str, str]], seed: int 
             yield clause, Claim(clause, fact.group, fact.value, "seen", kept=True)
 
 
+def add_audience(look: str, sheet: FactSheet) -> str:
+    """Return the look with whose the thing is, beside the noun: «Чёрная мужская футболка», «Куртка для девочек».
+
+    The look stays as it is where the seller says it in other words or names the thing by a title.
+    """
+    stated = [fold(fact.words) for fact in sheet.get_stated("audience") if fact.source == "field"][:1]
+    noun = next(find_items(look), None)
+    if not stated or noun is None or ":" in look or (sheet.get_stated("item") and sheet.category is None):
+        return look
+    if stated[0] in _AUDIENCE_TAILS:
+        return f"{look[: noun.end]} {stated[0]}{look[noun.end :]}"
+    adjective = _AUDIENCE_ADJECTIVES.get(stated[0])
+    if adjective is None:
+        return look
+    words = f"{agree(adjective, noun.value)} {lower_first(look[noun.start : noun.end])}"
+    return capitalize(f"{look[: noun.start]}{words}{look[noun.end :]}")
+
+
+def count_things(sheet: FactSheet, count: int) -> str:
+    """Return the name of equal things with their number, 2 to 10: «две чёрные футболки», «пять пар синих джинсов»."""
+    noun, colours = sheet.item, sheet.colours[:1]
+    gender = find_gender(noun)
+    is_few = count <= _FEW
+    form = inflect(noun, {"gent", "sing" if is_few and gender != "plur" else "plur"})
+    adjectives = [
+        inflect(colour, {"plur", "nomn" if is_few and gender == "femn" else "gent"}) or colour for colour in colours
+    ]
+    if form is None or not gender:
+        return f"{lower_first(name_thing(sheet))} ({count} шт.)"
+    is_feminine = gender in ("femn", "plur")
+    numeral = "две" if count == 2 and is_feminine else _NUMERALS[count]
+    pairs = ["пары" if is_few else "пар"] if gender == "plur" else []
+    return " ".join((numeral, *pairs, *adjectives, form))
+
+
 def compose_set(phrases: Sequence[str], beginning: str, seed: int) -> str:
     """Return a sentence, without its full stop, that lists the things of a set.
 
-    phrases: one for each thing; equal ones are said once. beginning: the seller's words for the set, "" without.
+    phrases: one for each kind of thing. beginning: the seller's words for the set, "" without.
     """
-    *first, last = dict.fromkeys(phrases)
+    *first, last = phrases
     listed = f"{', '.join(first)} и {last}" if first else last
     category = find_category(beginning)
     opening = "" if category and category.says_nothing else capitalize(_name_set(beginning))

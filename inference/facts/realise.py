@@ -28,21 +28,24 @@ _IS_GIFT: Final = re.compile(r"(?:бесплатно|даром|в подаро�
 _NEUTER: Final = re.compile(r"[А-ЯЁа-яё]+(?:ое|ее)")
 _PREPOSITION: Final = re.compile(r"\s(?:в|на|с|от|до|для|за|из|по)$", re.IGNORECASE)
 
-# Ways to say a field of a known group: {label} its name, {value} as typed, {lower} with a small first letter.
-_PLAIN: Final = ("{label}: {lower}", "{label} — {lower}")
-_WORDINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "size": ("{label} {value}", "{label} — {value}", "{label}: {value}"),
-    "brand": ("{label} {value}", "{label} — {value}", "{label}: {value}"),
-    "discount": ("{label} {lower}", "{label} — {lower}"),
-    "quantity": ("{label}: {lower}",),
-    **dict.fromkeys(("condition", "defects", "composition", "material", "delivery", "colour", "season", "age"), _PLAIN),
-}
-_SUMS: Final = ("Цена {value}", "Цена: {value}", "Отдам за {value}", "Прошу {value}", "Цена — {value}")
+# What stands between the name of a field and its value: one of these in a text, as one hand writes it.
+_SEPARATORS: Final = (" ", ": ", " — ")
+_BRIEF: Final = frozenset({"size", "brand"})  # «Размер 44» reads as well as «Размер: 44»
+_LONG: Final = frozenset(
+    {"condition", "defects", "composition", "material", "delivery", "colour", "season", "age", "quantity"}
+)
+_OFFERS: Final = ("Цена", "Цена", "Цена", "Отдам за", "Прошу")
 _AUDIENCES: Final[Mapping[str, tuple[str, ...]]] = {
     "мужская": ("Мужская модель", "Модель мужская"),
     "женская": ("Женская модель", "Модель женская"),
     "детская": ("Детская модель", "Модель детская"),
     "унисекс": ("Модель унисекс",),
+}
+_SET_AUDIENCES: Final[Mapping[str, str]] = {
+    "мужская": "Вещи мужские",
+    "женская": "Вещи женские",
+    "детская": "Вещи детские",
+    "унисекс": "Вещи унисекс",
 }
 # The order in which a buyer reads: the thing, whose it is, how big, in which state; money and delivery last.
 _ORDER: Final = (
@@ -53,19 +56,28 @@ _OTHERS: Final = _ORDER.index("")
 
 
 def realise_fields(
-    items: Sequence[tuple[str, str]], seed: int, *, said: str = "", groups: Collection[str] = ()
+    items: Sequence[tuple[str, str]],
+    seed: int,
+    *,
+    said: str = "",
+    groups: Collection[str] = (),
+    is_set: bool = False,
 ) -> list[str]:
     """Return sentences that say the named fields, in the order in which a buyer reads.
 
     items: name → value in the seller's order. said: the text before, whose words are not said again. groups: those
-    whose fields the text before has said already. The same fields and seed give the same wording.
+    whose fields the text before has said already. is_set: the fields are of several things. The same fields and
+    seed give the same wording.
     """
     draw = Random(f"{seed} {items}")
     rows = [(get_group(name), name, tidy_value(value)) for name, value in items]
     rows = [row for row in rows if row[0] not in ("text", "bookkeeping", *groups) and row[2]]
     rows = [row for row in rows if not is_said(row[2], row[1], said)]
+    if is_set:
+        rows = [(g, n, _SET_AUDIENCES.get(fold(v), v) if g == "audience" else v) for g, n, v in rows]
     rows.sort(key=lambda row: _ORDER.index(row[0]) if row[0] in _ORDER else _OTHERS)
-    said_fields = [(group, _say(group, name, value, draw)) for group, name, value in rows]
+    separator = draw.choice(_SEPARATORS)
+    said_fields = [(group, _say(group, name, value, draw, separator)) for group, name, value in rows]
     return [end_sentence(sentence) for sentence in _join_measures(said_fields)]
 
 
@@ -86,12 +98,12 @@ def _collect_lemmas(text: str) -> set[str]:
     return {lemma for word in WORD.findall(text) for lemma in lemmatize(word)}
 
 
-def _say(group: str, name: str, value: str, draw: Random) -> str:
+def _say(group: str, name: str, value: str, draw: Random, separator: str) -> str:
     value = _translate_value(value)
     if group == "item":
         return capitalize(value)
     if group == "price":
-        return _say_price(value, draw)
+        return _say_price(value, draw, separator)
     if group == "audience":
         return draw.choice(_AUDIENCES.get(fold(value), (capitalize(value),)))
     if group == "condition" and _NEUTER.fullmatch(value):
@@ -102,15 +114,19 @@ def _say(group: str, name: str, value: str, draw: Random) -> str:
     label = str(load_fields()["russian"].get(fold(name).strip(), capitalize(name.strip())))
     if group == "size" and value[1:2].islower():  # «Единый», but not «М»
         value = lower_first(value)
-    if group in _WORDINGS and not (group == "delivery" and _FOLLOWS_LABEL.match(value)):
-        return draw.choice(_WORDINGS[group]).format(label=label, value=value, lower=lower_first(value))
-    separator = "" if _PREPOSITION.search(label) or _FOLLOWS_LABEL.match(value) else ":"
-    return f"{label}{separator} {value}"
+    if group in _BRIEF:
+        return f"{label}{separator}{value}"
+    if group == "discount" or (group in _LONG and not (group == "delivery" and _FOLLOWS_LABEL.match(value))):
+        unlike, instead = (": ", " ") if group == "discount" else (" ", ": ")
+        return f"{label}{instead if separator == unlike else separator}{lower_first(value)}"
+    colon = "" if _PREPOSITION.search(label) or _FOLLOWS_LABEL.match(value) else ":"
+    return f"{label}{colon} {value}"
 
 
-def _say_price(value: str, draw: Random) -> str:
+def _say_price(value: str, draw: Random, separator: str) -> str:
     if amount := _SUM.fullmatch(value):
-        return draw.choice(_SUMS).format(value=value if amount["unit"] else f"{value} руб.")
+        offer = draw.choice(_OFFERS)
+        return f"{offer}{separator if offer == 'Цена' else ' '}{value if amount['unit'] else f'{value} руб.'}"
     if _IS_GIFT.fullmatch(value):
         return f"Отдам {value.lower()}"
     # «4500 в магазине, отдам за 2000» behind «Цена» would ask for the first sum.
@@ -122,11 +138,11 @@ def _translate_value(value: str) -> str:
 
 
 def _join_measures(said: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Join neighbouring measures («Рост 164 см», «Обхват груди 92 см») by commas, at most three to a sentence."""
+    """Join neighbouring measures («Рост 164 см», «Обхват груди 92 см») by commas, at most four to a sentence."""
     pending: list[str] = []
     for group, sentence in said:
         is_measure = group not in _ORDER and re.search(r"\s\d+(?:[.,]\d+)?(?:\s?[а-яё]{1,3})?$", sentence) is not None
-        if pending and (not is_measure or len(pending) == 3):
+        if pending and (not is_measure or len(pending) == 4):
             yield ", ".join(pending)
             pending = []
         if is_measure:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from inference.facts.lexicon import (
+    Category,
     find_category,
     find_colours,
     find_items,
@@ -56,6 +57,23 @@ def names_clothes(facts: Sequence[Fact]) -> bool:
         if any("clothes" in get_kinds_above(kind) for kind in kinds):
             return True
     return False
+
+
+def names_set(facts: Sequence[Fact]) -> bool:
+    """Return True where the seller's category says that several things are sold («Пакет вещей»)."""
+    return any(not category.kinds and not category.says_nothing for category in _find_categories(facts))
+
+
+def names_kind(facts: Sequence[Fact]) -> bool:
+    """Return True where the seller's category leaves a few kinds of things («Обувь»)."""
+    return any(category.kinds for category in _find_categories(facts))
+
+
+def _find_categories(facts: Sequence[Fact]) -> Iterator[Category]:
+    for fact in facts:
+        category = find_category(fact.words) if fact.group == "item" else None
+        if category is not None:
+            yield category
 
 
 def _names_a_kind(fact: Fact) -> bool:

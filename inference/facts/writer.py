@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inference.facts.claims import check_set, check_text, find_mentions
-from inference.facts.compose import compose_look, compose_set, list_clauses, lower_first
+from inference.facts.compose import add_audience, compose_look, compose_set, list_clauses, lower_first
 from inference.facts.lexicon import find_items
 from inference.facts.prose import end_sentence, is_greeting, tidy_text
 from inference.facts.realise import realise_fields
@@ -47,7 +47,10 @@ def write_text(draft: str, sheets: Sequence[FactSheet], attributes: Attributes, 
         sentences = [look, story]
     said = " ".join(filter(None, sentences))
     groups = ["item"] if look and not names_thing else []
-    fields = realise_fields(attributes.items, seed, said=said, groups=groups)
+    if groups and len(sheets) == 1 and (told := add_audience(look, sheet)) != look:
+        sentences[0] = told
+        groups.append("audience")
+    fields = realise_fields(attributes.items, seed, said=said, groups=groups, is_set=len(sheets) > 1)
     text = " ".join([*(end_sentence(sentence) for sentence in sentences if sentence), *fields])
     return Written(text if said or fields else "", tuple(claims))
 
@@ -73,7 +76,7 @@ def _write_look(draft: str, sheets: Sequence[FactSheet], seed: int) -> tuple[str
         if phrases:
             has_others = any(sheet.kinds != sheets[0].kinds for sheet in sheets)  # than the category's
             return compose_set(phrases, "" if has_others else category, seed), claims
-    checked = check_text(draft, sheets[0], seed)
+    checked = check_text(draft, sheets[0])
     return compose_look(sheets[0], checked.clauses, checked.claims, seed)
 
 

@@ -9,6 +9,8 @@ from inference.facts.types import Claim
 from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Scores, Timings
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from inference.clip.dual_encoder import ImageFeatures
     from inference.facts.photos import PhotoFacts
     from inference.facts.sheet import FactSheet
@@ -30,6 +32,7 @@ class Job:
         first step.
     photo_facts: what the classifier reads on each visible photo.
     out_of_domain: for each visible photo, whether the detectors find nothing on it that the models know.
+    differences: the probabilities (photos, photos) that two visible photos show different things.
     shows_known: whether facts were read from any photo.
     source: the encoded attributes, None where there are none.
     sheets: the facts of the one thing, or of each thing of a set.
@@ -48,6 +51,7 @@ class Job:
     source: EncodedText | None = field(init=False, repr=False)
     moderation: Moderation = field(init=False, repr=False)
     out_of_domain: tuple[bool, ...] = field(init=False, repr=False, default=())
+    differences: Tensor | None = field(init=False, repr=False, default=None)
     shows_known: bool = field(init=False, repr=False, default=False)
     masked: Masked | None = field(init=False, repr=False, default=None)
     diversity: Diversity | None = field(init=False, repr=False, default=None)

@@ -96,6 +96,14 @@ def inflect(word: str, grammemes: set[str]) -> str | None:
     return str(form.word) if form else None
 
 
+def get_gender(noun: str) -> str:
+    """Return the gender of a noun in the dictionary: masc, femn, neut, plur for one without a singular; else ""."""
+    parse = _parse_nominative(noun) if is_dictionary_word(noun) else None
+    if parse is None or parse.tag.POS != "NOUN":
+        return ""
+    return "plur" if parse.tag.number == "plur" else str(parse.tag.gender or "")
+
+
 def get_cases(word: str) -> frozenset[str]:
     """Return the cases that a dictionary word can stand in, as OpenCorpora tags; none for words without case."""
     if not is_dictionary_word(word):

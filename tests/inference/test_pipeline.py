@@ -481,8 +481,9 @@ def test_a_blank_photo_asks_no_question(describe_all: Describe) -> None:
     written, empty = describe_all(
         Submission((BLANK,), "Куртка синяя"), Submission((BLANK,), ""), accepts_warnings=False
     )
+    assert isinstance(written, Description)
+    assert isinstance(empty, Description)
     for result in (written, empty):
-        assert isinstance(result, Description)
         assert not result.needs_confirmation
         assert "photos-blank" in [reason.code for reason in result.moderation.warnings]
     assert written.text

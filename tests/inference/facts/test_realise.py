@@ -59,6 +59,17 @@ def test_the_order_is_a_buyer_s() -> None:
     assert places == sorted(places)
 
 
+def test_one_text_separates_names_from_values_in_one_way() -> None:
+    fields = (("Размер", "44"), ("Бренд", "Zara"), ("Состав", "хлопок"), ("Цвет", "синий"))
+    for seed in range(20):
+        text = say(*fields, seed=seed)
+        assert not (": " in text and " — " in text)
+
+
+def test_several_things_are_no_model() -> None:
+    assert realise_fields((("Вид одежды", "Женская"),), 0, is_set=True) == ["Вещи женские."]
+
+
 def test_bookkeeping_and_free_text_are_no_fields() -> None:
     assert say(("Вид объявления", "Продаю своё"), ("Описание", "Куртка"), ("", "Куртка")) == ""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from inference.facts.album import build_sheets
+from inference.facts.compose import count_things
 from inference.facts.photos import PhotoFacts
 from inference.facts.seller import read_seller_facts
 from inference.facts.sheet import FactSheet
@@ -79,13 +80,47 @@ def test_other_seeds_give_other_texts() -> None:
     assert len({write("Цена: 500", photo=DRESS, seed=seed) for seed in range(20)}) > 5
 
 
-def test_a_set_names_each_thing_once() -> None:
+def test_a_set_names_each_thing_once_and_counts_equal_ones() -> None:
     attributes = parse_attributes("Предмет одежды: Пакет вещей\nРазмер: 44")
     seller = read_seller_facts(attributes)
     sheets = [FactSheet.merge(seller, photo, {}) for photo in (DRESS, SKIRT, SKIRT)]
     text = write_text("", sheets, attributes, 3).text
-    assert text.startswith("Пакет вещей: тёмно-синее платье и белая юбка.")
+    assert text.startswith("Пакет вещей: тёмно-синее платье и две белые юбки.")
     assert "44" in text
+
+
+@pytest.mark.parametrize(
+    ("item", "colour", "count", "words"),
+    [
+        ("футболка", "чёрный", 2, "две чёрные футболки"),
+        ("футболка", "чёрный", 5, "пять чёрных футболок"),
+        ("свитер", "серый", 3, "три серых свитера"),
+        ("платье", "синий", 2, "два синих платья"),
+        ("джинсы", "синий", 2, "две пары синих джинсов"),
+        ("кроссовки", "белый", 6, "шесть пар белых кроссовок"),
+        ("лонгслив", "белый", 2, "белый лонгслив (2 шт.)"),
+    ],
+)
+def test_equal_things_are_counted(item: str, colour: str, count: int, words: str) -> None:
+    sheet = FactSheet((Fact("item", item, "photo", 0.9), Fact("colour", colour, "photo", 0.9)))
+    assert count_things(sheet, count) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("Вид одежды: Женская", "Тёмно-синее женское платье, "),
+        ("Вид одежды: Для девочек", "Тёмно-синее платье для девочек, "),
+        ("Вид одежды: унисекс; Предмет одежды: Платья", "Тёмно-синее платье унисекс, "),
+        ("Вид одежды: Женская; Предмет одежды: Платье летнее", "Платье летнее, тёмно-синее, "),
+        ("Вид одежды: Для всей семьи", "Тёмно-синее платье, "),
+        ("Вид одежды: Женская; Предмет одежды: Пакет вещей", "Пакет вещей: тёмно-синее платье, "),
+    ],
+)
+def test_whose_a_thing_is_stands_beside_its_name(text: str, begins: str) -> None:
+    written = write(text, photo=DRESS)
+    assert written.startswith(begins)
+    assert sum(stem in written.lower() for stem in ("женск", "девоч", "унисекс", "семьи")) == 1
 
 
 def test_a_set_is_named_after_its_category_where_all_things_are_of_it() -> None:
