@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import cast
 
 import torch
@@ -14,10 +14,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import LOGIT_SCALE, Clip, ImageFeatures
 
 MANY_PHRASES = ("разнообразие товаров", "много предметов", "много вещей")
 ONE_PHRASES = ("один товар", "один продукт", "одна штука")
+
+# Keys of the card: the score below which a listing is surely one thing, and the one from which on it is surely many.
+SURELY_ONE, SURELY_MANY = "surely_one", "surely_many"
+# For a card without the keys: rather asked too often than wrong unasked.
+DEFAULT_LIMITS = {SURELY_ONE: 0.25, SURELY_MANY: 0.75}
 
 
 class DiversityClassifier(nn.Module):
@@ -29,6 +35,7 @@ class DiversityClassifier(nn.Module):
     def __init__(self, dim: int, width: int, hidden: int = 64) -> None:
         super().__init__()
         self.sizes = {"dim": dim, "width": width, "hidden": hidden}
+        self.limits: Mapping[str, float] = DEFAULT_LIMITS
         self.photo = nn.Sequential(nn.Linear(10 * width, hidden), nn.GELU(), nn.Dropout(0.3), nn.Linear(hidden, 1))
         self.pair = nn.Sequential(
             nn.Linear(2 * (dim + width), hidden), nn.GELU(), nn.Dropout(0.3), nn.Linear(hidden, 1)
@@ -36,11 +43,12 @@ class DiversityClassifier(nn.Module):
         self.text = nn.Linear(dim, 1)
 
     @classmethod
-    def load(cls, folder: Path) -> DiversityClassifier:
-        """Load the classifier, in float32, from `config.json` and `model.safetensors` of a checkpoint folder."""
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    def load(cls, card: Card) -> DiversityClassifier:
+        """Load the classifier, in float32, from `config.json` and `model.safetensors` of a checkpoint."""
+        config = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
         classifier = cls(config["dim"], config["width"], config["hidden"])
-        weights = load_file(folder / "model.safetensors")
+        classifier.limits = DEFAULT_LIMITS | card.calibration
+        weights = load_file(card.folder / "model.safetensors")
         classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
         return classifier.eval()
 
@@ -62,6 +70,10 @@ class DiversityClassifier(nn.Module):
         first, second = torch.triu_indices(len(features), len(features), 1)
         pairs = torch.cat(((photos[first] - photos[second]).abs(), photos[first] * photos[second]), 1)
         return cast(Tensor, self.pair(pairs))[:, 0]
+
+    def is_unsure(self, score: float) -> bool:
+        """Return whether the seller should be asked about a listing with this score."""
+        return self.limits[SURELY_ONE] <= score < self.limits[SURELY_MANY]
 
     @torch.inference_mode()
     def score(self, features: ImageFeatures, text: Tensor | None = None) -> float:

@@ -33,7 +33,7 @@ from inference.facts.seller import names_clothes, names_kind, names_set, read_se
 from inference.facts.types import Fact
 from inference.facts.writer import write_text
 from inference.listing.job import Job
-from inference.listing.types import Description, Diversity, Moderation, OnProgress
+from inference.listing.types import Description, Diversity, Moderation, OnProgress, Question
 from inference.masking import mask, mask_against, measure_kept, unmask
 from inference.moderation.checks import Checks, Evidence
 from inference.moderation.photo_index import encode_photos
@@ -70,6 +70,7 @@ def describe(jobs: Sequence[Job], models: Models, on_progress: OnProgress = lamb
     with _measure(passed, "generate_s"):
         classify_diversity(passed, models.diversity)
         read_facts(passed, models.photo_classifier)
+        find_unsure(passed, models)
         passed = [job for job in passed if not job.only_facts and not job.needs_confirmation]
         mask_numbers(passed)
         caption(passed, models.captioner)
@@ -140,6 +141,17 @@ def read_facts(jobs: Sequence[Job], classifier: PhotoClassifier) -> None:
             _compare_things(job, seller, shown)
         differences = None if each or job.differences is None else job.differences[kept][:, kept].tolist()
         job.sheets = build_sheets(seller, shown, classifier.thresholds, is_set=_is_set(job), differences=differences)
+
+
+def find_unsure(jobs: Sequence[Job], models: Models) -> None:
+    """Set what the photos of each listing leave open: which thing it is, and whether there are several."""
+    for job in jobs:
+        items = [f.probability for s in job.sheets for f in s.facts if f.group == "item" and f.source == "photo"]
+        is_open: dict[Question, bool] = {
+            "item": bool(items) and max(items) < models.photo_classifier.sure_item,
+            "set": job.is_set is None and job.diversity is not None and models.diversity.is_unsure(job.diversity.score),
+        }
+        job.unsure = tuple(question for question, unsure in is_open.items() if unsure)
 
 
 def _compare_things(job: Job, seller: Sequence[Fact], shown: Sequence[PhotoFacts]) -> None:
@@ -279,4 +291,5 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         facts=tuple(dict.fromkeys(f for sheet in job.sheets for f in sheet.facts if f.probability >= MIN_PROBABILITY)),
         claims=job.claims,
         needs_confirmation=job.needs_confirmation,
+        unsure=job.unsure,
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 PhotoKind = Literal["photo", "document", "animation"]
 RequestKind = Literal["describe", "compare"]
+Question = Literal["item", "set"]
 RequestState = Literal["pending", "running", "done", "rejected", "failed"]
 Choice = Literal["first", "second", "equal", "neither"]
 
@@ -75,12 +76,16 @@ class KnownFact:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """The facts of a draft at one of its revisions; `diversity` is the probability that it offers different things."""
+    """The facts of a draft at one of its revisions; `diversity` is the probability that it offers different things.
+
+    `unsure`: what the photos leave open, as `Description.unsure`.
+    """
 
     revision: int
     facts: tuple[KnownFact, ...] = ()
     diversity: float | None = None
     photo_sha256: tuple[str, ...] = ()
+    unsure: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class Answer:
     """
 
     id: int
-    question: Literal["item", "set"]
+    question: Question
     value: str
     understanding: Understanding
     source: str

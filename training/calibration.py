@@ -23,6 +23,7 @@ from training.data.examples import Example, PhotoLabels
 from training.facts.calibration import split_senders
 
 Half = Literal["choosing", "measured"]
+HALVES: tuple[Half, ...] = ("choosing", "measured")
 # Maximum share of albums of clothes that may be taken for something else.
 OUT_OF_DOMAIN = 0.01
 # The second opinion may agree on at most this share of clothes, and is used only from this ROC AUC.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.clip.dual_encoder import Clip, ImageFeatures
-from inference.diversity import DiversityClassifier
+from inference.diversity import SURELY_MANY, SURELY_ONE, DiversityClassifier
 from training import loop
 from training.data.examples import Example
 from training.data.scenes import Scene
+from training.facts.calibration import find_threshold
 
 ALBUMS_A_STEP = 48
 
@@ -105,6 +106,36 @@ def train(classifier: DiversityClassifier, albums: Albums, work: Path, steps: in
 
     loop.run_steps(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "diversity")
     return smooth.eval()
+
+
+@torch.inference_mode()
+def score_albums(classifier: DiversityClassifier, albums: Albums, count: int) -> tuple[Tensor, Tensor]:
+    """Score random albums: probabilities of "many" (count,) float32, and whether they are many things (count,) bool."""
+    samples = [albums.sample() for _ in range(count)]
+    scores = torch.tensor([classifier.score(views, text) for views, text, _ in samples])
+    return scores, torch.tensor([answer >= 0.5 for _, _, answer in samples])
+
+
+def choose_limits(scores: Tensor, many: Tensor, share: float) -> dict[str, float]:
+    """Return the scores below which albums are one thing, and from which on many, in this share of cases.
+
+    scores: (albums,) float32; many: (albums,) bool. A limit outside [0, 1] means that no such score is sure.
+    """
+    high = scores >= 0.5
+    # A digit more, so that the album that sets the limit is below it.
+    surely_one = 1.0001 - find_threshold(1 - scores[~high], ~many[~high], share)
+    return {SURELY_ONE: round(surely_one, 4), SURELY_MANY: find_threshold(scores[high], many[high], share)}
+
+
+def measure_limits(scores: Tensor, many: Tensor, limits: Mapping[str, float]) -> dict[str, float]:
+    """Return the share of albums that are asked about, and the share of right ones among the others, in [0, 1]."""
+    unasked = (scores < limits[SURELY_ONE]) | (scores >= limits[SURELY_MANY])
+    right = (scores >= 0.5) == many
+    return {
+        "asked": round(float((~unasked).float().mean()), 3),
+        "right": round(float(right.float().mean()), 3),
+        "right_unasked": round(float(right[unasked].float().mean()), 3),
+    }
 
 
 def save_diversity(classifier: DiversityClassifier, folder: Path) -> None:

@@ -38,12 +38,28 @@ from training.teacher import FEATURES, MobileNetV2, load_teacher
 
 READING_WORDS = 6000
 HEAD_WIDTH = 64
+# How a captioner is called in the list of models: with fewer layers than this it is the fast one.
+ACCURATE_LAYERS = 5
+ACCURATE = {
+    "title": {"ru": "Точнее", "en": "More accurate"},
+    "summary": {"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
+}
+FAST = {
+    "title": {"ru": "Быстрее", "en": "Faster"},
+    "summary": {
+        "ru": "Самая маленькая и быстрая: одежда и обувь",
+        "en": "The smallest and fastest: clothes and shoes",
+    },
+}
 # Numbers of collages and of drawings with one, several different, and several equal things.
 COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
 # Width, depth and image size of the classifier of photos: EfficientNet-Lite1.
 FACTS_SIZES = (1.0, 1.1, 192)
 PRECISION = 0.8  # of the claims about photos
+SURE_ITEM, SURE_ALBUM = 0.9, 0.95  # shares of right answers from which on the seller is not asked
+# Collages of held-out photos of each half, and random albums that choose the limits of «one or many» or are measured.
+HELD_OUT_COLLAGES, HELD_OUT_ALBUMS = 150, 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +206,7 @@ def train_captioner(
             version="1",
             languages=("ru",),
             max_photos=10,
-            summary={"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
+            **(ACCURATE if layers >= ACCURATE_LAYERS else FAST),
             command="opisalka train captioner --data clothing --texts text --clip checkpoints/clip/mini",
             requires=(f"clip/{encoder.name}",),
             data=cite("photos", "listings", "phrases"),
@@ -209,19 +225,35 @@ def train_diversity(sources: DataFolders, encoder: Path, out: Path, work: Path, 
     albums = diversity.Albums(clips, scenes, features, listings, texts, random.Random(seed))
     classifier = DiversityClassifier(clips.dim, features.shape[-1])
     diversity.save_diversity(diversity.train(classifier, albums, work, steps), out)
-    save_card(
-        Card(
-            folder=out,
-            family="album",
-            version="1",
-            languages=("ru",),
-            max_photos=10,
-            summary={"ru": "Одна вещь или много", "en": "One thing or many"},
-            command="opisalka train diversity --data clothing --clip checkpoints/clip/mini",
-            requires=(f"clip/{encoder.name}",),
-            data=cite("photos", "listings"),
-        )
+    card = Card(
+        folder=out,
+        family="album",
+        version="1",
+        languages=("ru",),
+        max_photos=10,
+        summary={"ru": "Одна вещь или много", "en": "One thing or many"},
+        command="opisalka train diversity --data clothing --clip checkpoints/clip/mini",
+        requires=(f"clip/{encoder.name}",),
+        data=cite("photos", "listings"),
     )
+    calibrate_diversity(sources.data, clips, card, SURE_ALBUM)
+
+
+def calibrate_diversity(data: Path, encoder: Clip, card: Card, sure: float) -> Card:
+    """Measure which scores of a diversity classifier are sure, on held-out senders, and save its card.
+
+    Half of the senders choose, the other half is measured. sure: share of right answers among those that are not asked
+    about.
+    """
+    torch.manual_seed(0)  # of the random views of each photo
+    classifier = DiversityClassifier.load(card)
+    choosing, measured = (
+        diversity.score_albums(classifier, _build_held_out_albums(data, encoder, half), HELD_OUT_ALBUMS)
+        for half in calibration.HALVES
+    )
+    limits = diversity.choose_limits(*choosing, sure)
+    figures = {f"albums_{name}": value for name, value in diversity.measure_limits(*measured, limits).items()}
+    return save_card(replace(card, calibration=limits, figures={**card.figures, "sure": sure, **figures}))
 
 
 def train_facts(sources: DataFolders, out: Path, work: Path, steps: int, seed: int) -> None:
@@ -251,16 +283,16 @@ def train_facts(sources: DataFolders, out: Path, work: Path, steps: int, seed: i
         command="opisalka train facts --data clothing --others other_photos --out checkpoints/facts/mini",
         data=cite("photos", "listings", "trash", "groceries", "efficientnet"),
     )
-    calibrate_facts(sources, card, PRECISION)
+    calibrate_facts(sources, card, PRECISION, SURE_ITEM)
 
 
-def calibrate_facts(sources: DataFolders, card: Card, precision: float) -> Card:
+def calibrate_facts(sources: DataFolders, card: Card, precision: float, sure: float) -> Card:
     """Measure temperatures, thresholds and figures of a classifier of photos on the held-out senders; save its card."""
     classifier = PhotoClassifier.load(card)
     labels = load_photo_labels(sources.data)
     held = [e.photos[0] for e in load_examples(sources.data / "captions.jsonl") if e.split == "val"]
     rows = [labels[path.stem] for path in held]
-    config, thresholds, figures = facts_calibration.calibrate(classifier, held, rows, precision)
+    config, thresholds, figures = facts_calibration.calibrate(classifier, held, rows, precision, sure)
     measured = [held[number] for number in facts_calibration.split_senders(rows)[1]]
     others = [path for path, _ in list_negatives(sources.negatives or sources.data) if is_held_out(path)]
     figures |= facts_calibration.measure_garment(classifier, measured, others, thresholds["garment"])
@@ -284,6 +316,20 @@ def _encode_scenes(sources: DataFolders, encoder: Clip, work: Path, seed: int) -
     if not path.exists():
         save_file({"states": feature_cache.encode_scenes(encoder, scenes, VIEWS)}, path)
     return scenes, load_file(path)["states"]
+
+
+def _build_held_out_albums(data: Path, encoder: Clip, half: calibration.Half) -> diversity.Albums:
+    """Build albums from photos, collages and listings of half of the held-out senders."""
+    labels, rnd = load_photo_labels(data), random.Random(0)
+    captioned, listings = (
+        calibration.select_senders([e for e in load_examples(data / name) if e.split == "val"], labels, half)
+        for name in ("captions.jsonl", "listings.jsonl")
+    )
+    photos = build_photo_scenes(captioned, labels, {name: row.sender for name, row in labels.items()})
+    scenes = photos + build_collages(photos, HELD_OUT_COLLAGES, rnd)
+    features = feature_cache.encode_scenes(encoder, scenes, VIEWS)
+    texts = list(encoder.encode_texts([listing.attributes_text for listing in listings]).embeddings)
+    return diversity.Albums(encoder, scenes, features, listings, texts, rnd)
 
 
 def _load_phrases(sources: DataFolders) -> list[str]:

@@ -26,7 +26,7 @@ def to_understanding(result: Description, revision: int, photo_sha256: Sequence[
         for fact in result.facts
     )
     diversity = None if result.diversity is None else result.diversity.score
-    return Understanding(revision, facts, diversity, tuple(photo_sha256))
+    return Understanding(revision, facts, diversity, tuple(photo_sha256), result.unsure)
 
 
 async def show_understanding(chat: Chat, listing: ListingRecord, understanding: Understanding) -> None:

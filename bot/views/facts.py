@@ -10,10 +10,8 @@ from inference.errors import Message
 from locales.translate import Translate
 from storage.records import KnownFact, ListingRecord, Understanding
 
-_SURE: Final = 0.75  # an item of at least this probability is not asked about
 _SHOWN: Final = 0.5  # other facts of a photo are shown from this probability on
 _COLOUR_SHOWN: Final = 0.35
-_UNSURE_SET: Final = (0.25, 0.75)
 _OFFERED: Final = 3  # items on buttons
 _LENGTH: Final = 250  # of each of the two lists
 # What a photo can show of a thing; the audience is guessed too badly to be shown.
@@ -46,13 +44,12 @@ def choose_questions(listing: ListingRecord) -> Questions:
     known = get_current(listing)
     if known is None or not known.facts:
         return NO_QUESTIONS
-    low, high = _UNSURE_SET
-    asks_set = listing.is_set is None and known.diversity is not None and low < known.diversity < high
-    items = _list_photo_facts(known, "item")
+    asks_set = listing.is_set is None and "set" in known.unsure
     is_named = listing.item is not None or any(fact.group == "item" and fact.source != "photo" for fact in known.facts)
-    if is_named or _is_set(listing, known) or not items or items[0].probability >= _SURE:
+    if is_named or _is_set(listing, known) or "item" not in known.unsure:
         return Questions(asks_set=asks_set)
-    return Questions(tuple(dict.fromkeys(fact.value for fact in items))[:_OFFERED], asks_set)
+    items = dict.fromkeys(fact.value for fact in _list_photo_facts(known, "item"))
+    return Questions(tuple(items)[:_OFFERED], asks_set)
 
 
 def format_facts(listing: ListingRecord, translate: Translate) -> str:

@@ -60,7 +60,7 @@ def evaluate_diversity(arguments: argparse.Namespace, translate: Translate) -> i
         albums.setdefault(row["source"], []).append((listing, row["diversity_score"] >= 0.5))
     root = arguments.checkpoints
     clip = Clip.load(registry.get_card(root, "clip", "mini").folder)
-    classifier = DiversityClassifier.load(registry.get_card(root, "diversity", "mini").folder)
+    classifier = DiversityClassifier.load(registry.get_card(root, "diversity", "mini"))
     print(json.dumps(measure_album_accuracy(clip, classifier, albums), indent=1))
     return 0
 

@@ -12,6 +12,7 @@ from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
 PRECISION = 0.8
+SURE = 0.9  # share of right answers from which on the seller is not asked
 
 
 def add(parser: Parser) -> None:
@@ -22,6 +23,7 @@ def add(parser: Parser) -> None:
     calibrate.add_option("--data", Message("help-data"), metavar="DIR", type=Path, required=True)
     calibrate.add_option("--others", Message("help-others"), metavar="DIR", type=Path, required=True)
     calibrate.add_option("--precision", Message("help-precision"), metavar="SHARE", type=float, default=PRECISION)
+    calibrate.add_option("--sure", Message("help-sure"), metavar="SHARE", type=float, default=SURE)
     calibrate.add_option("--facts", Message("help-facts-name"), metavar="NAME", default="mini")
 
 
@@ -34,6 +36,6 @@ def run_calibrate(arguments: argparse.Namespace, translate: Translate) -> int:
     from training import stages
 
     sources = stages.DataFolders(arguments.data, arguments.others)
-    measured = stages.calibrate_facts(sources, card, arguments.precision)
+    measured = stages.calibrate_facts(sources, card, arguments.precision, arguments.sure)
     print(json.dumps({"figures": measured.figures, "calibration": measured.calibration}, ensure_ascii=False))
     return 0

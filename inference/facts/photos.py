@@ -24,6 +24,10 @@ SOFTMAX_GROUPS: Final = ("item", "colour", "audience")  # exactly one value of e
 # Probabilities of the likeliest item from which a thing is named for sure, and below which it is unclear.
 SURE: Final = 0.8
 UNCLEAR: Final = 0.45
+# Key of the card: the probability of the likeliest item from which on the seller need not be asked what it is.
+SURE_ITEM: Final = "sure_item"
+# For a card without the key: rather asked too often than wrong unasked.
+DEFAULT_SURE_ITEM: Final = 0.75
 
 _DROPOUT: Final = 0.2
 _RGB_MAX: Final = 255
@@ -119,6 +123,11 @@ class PhotoClassifier(nn.Module):
             self.properties(averaged),
             self.garment(averaged),
         )
+
+    @property
+    def sure_item(self) -> float:
+        """The probability of the likeliest item below which the seller is asked what it is."""
+        return self.thresholds.get(SURE_ITEM, DEFAULT_SURE_ITEM)
 
     def knows(self, facts: PhotoFacts, *, doubted: bool) -> bool:
         """Return True for a photo of clothes or shoes; doubted: another detector finds none.

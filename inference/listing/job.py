@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from inference.facts.types import Claim
-from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Scores, Timings
+from inference.listing.types import Diversity, Listing, Masked, Moderation, Numbers, Question, Scores, Timings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +36,7 @@ class Job:
     shows_known: whether facts were read from any photo.
     source: the encoded attributes, None where there are none.
     sheets: the facts of the one thing, or of each thing of a set.
+    unsure: what the photos leave open.
     """
 
     listing: Listing
@@ -56,6 +57,7 @@ class Job:
     masked: Masked | None = field(init=False, repr=False, default=None)
     diversity: Diversity | None = field(init=False, repr=False, default=None)
     sheets: tuple[FactSheet, ...] = field(init=False, repr=False, default=())
+    unsure: tuple[Question, ...] = field(init=False, repr=False, default=())
     claims: tuple[Claim, ...] = field(init=False, repr=False, default=())
     draft: str | None = field(init=False, repr=False, default=None)
     text: str | None = field(init=False, repr=False, default=None)

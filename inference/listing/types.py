@@ -15,6 +15,7 @@ Mode = Literal["photos+text", "photos", "text"]
 Numbers = Literal["values", "blanks"]
 DiversityToken = Literal["<SINGLE>", "<VARIATIVE>"]
 Stage = Literal["checking", "reading", "writing", "scoring"]
+Question = Literal["item", "set"]  # which thing it is; whether these are different things
 OnProgress = Callable[[Stage], object]  # is called with each stage before it begins
 
 
@@ -198,7 +199,8 @@ class Description:
     """The result for one listing.
 
     `text` is None when moderation rejected the listing or the generated text, when nothing is known of the thing, and
-    when the warnings of moderation have to be confirmed first (`needs_confirmation`).
+    when the warnings of moderation have to be confirmed first (`needs_confirmation`). `unsure` names what the photos
+    leave open: a seller can be asked.
     """
 
     text: str | None
@@ -213,3 +215,4 @@ class Description:
     facts: tuple[Fact, ...] = ()
     claims: tuple[Claim, ...] = ()
     needs_confirmation: bool = False
+    unsure: tuple[Question, ...] = ()

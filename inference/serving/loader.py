@@ -142,7 +142,8 @@ class Loader:
     def _load_shared(self) -> _Shared:
         clip_card = self._get_verified_card("clip", CLIP)
         clip = _load_folder(clip_card, Clip.load)
-        diversity = _load_folder(self._get_verified_card("diversity", DIVERSITY), DiversityClassifier.load)
+        albums = self._get_verified_card("diversity", DIVERSITY)
+        diversity = _load_folder(albums, lambda folder: DiversityClassifier.load(albums))
         facts = self._get_verified_card("facts", FACTS)
         photo_classifier = _load_folder(facts, lambda folder: PhotoClassifier.load(facts))
         toxicity = self._get_verified_card("toxicity", TOXICITY)

@@ -105,7 +105,7 @@ def _test_clip(root: Path, card: Card) -> None:
 
 def _test_diversity(root: Path, card: Card) -> None:
     clip = Clip.load(registry.get_card(root, "clip", CLIP).folder)
-    DiversityClassifier.load(card.folder).score(clip.encode_images([_create_photo()]))
+    DiversityClassifier.load(card).score(clip.encode_images([_create_photo()]))
 
 
 _TESTS: Mapping[str, Callable[[Path, Card], object]] = {

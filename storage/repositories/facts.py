@@ -70,4 +70,5 @@ class Facts(Repository):
 def to_understanding(stored: Row) -> Understanding:
     """Return the record for stored facts."""
     facts = tuple(KnownFact(**fact) for fact in stored["facts"])
-    return Understanding(**stored | {"facts": facts, "photo_sha256": tuple(stored["photo_sha256"])})
+    unsure = tuple(stored.get("unsure", ()))  # what older versions stored has none
+    return Understanding(**stored | {"facts": facts, "photo_sha256": tuple(stored["photo_sha256"]), "unsure": unsure})

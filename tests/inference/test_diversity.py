@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import GRID, Clip, ImageFeatures
 from inference.diversity import DiversityClassifier, zero_shot
 from inference.listing.types import Diversity
@@ -92,7 +93,7 @@ def test_a_text_about_many_things_raises_the_score() -> None:
 
 def test_a_classifier_is_the_same_after_saving_and_loading(tmp_path: Path) -> None:
     save_diversity(CLASSIFIER, tmp_path / "mini")
-    loaded = DiversityClassifier.load(tmp_path / "mini")
+    loaded = DiversityClassifier.load(Card(folder=tmp_path / "mini", family="album", version="1"))
     for seed in range(10):
         expected = CLASSIFIER.score(album(3, seed), text(seed))
         assert loaded.score(album(3, seed), text(seed)) == pytest.approx(expected, abs=5e-3)
@@ -102,8 +103,22 @@ def test_a_classifier_is_the_same_after_saving_and_loading(tmp_path: Path) -> No
 def test_a_classifier_decides_the_same_each_time(tmp_path: Path) -> None:
     """Dropout is off after loading."""
     save_diversity(CLASSIFIER, tmp_path / "mini")
-    loaded = DiversityClassifier.load(tmp_path / "mini")
+    loaded = DiversityClassifier.load(Card(folder=tmp_path / "mini", family="album", version="1"))
     assert len({loaded.score(album(5, 1)) for _ in range(5)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("calibration", "unsure"),
+    [({}, [0.25, 0.5, 0.74]), ({"surely_one": 0.4, "surely_many": 0.6}, [0.5]), ({"surely_many": 0.25}, [])],
+)
+def test_the_card_says_which_scores_are_unsure(
+    calibration: dict[str, float], unsure: list[float], tmp_path: Path
+) -> None:
+    """Without its limits the default ones count."""
+    save_diversity(CLASSIFIER, tmp_path / "mini")
+    card = Card(folder=tmp_path / "mini", family="album", version="1", calibration=calibration)
+    loaded = DiversityClassifier.load(card)
+    assert [score for score in (0.0, 0.2, 0.25, 0.5, 0.74, 0.75, 1.0) if loaded.is_unsure(score)] == unsure
 
 
 def test_half_and_more_is_many() -> None:

@@ -467,6 +467,27 @@ def test_a_doubt_is_confirmed_before_anything_is_written(
     assert written.moderation == asked.moderation
 
 
+@pytest.mark.parametrize(
+    ("sure_item", "score", "unsure"),
+    [(0.8, 0.1, ()), (0.95, 0.1, ("item",)), (0.8, 0.4, ("set",)), (0.95, 0.6, ("item", "set")), (0.8, 0.9, ())],
+)
+def test_what_the_photos_leave_open_is_named(
+    describe_all: Describe,
+    models: Models,
+    monkeypatch: pytest.MonkeyPatch,
+    sure_item: float,
+    score: float,
+    unsure: tuple[str, ...],
+) -> None:
+    """By the limits of the classifiers' cards; a text alone leaves nothing open."""
+    monkeypatch.setattr(models.photo_classifier, "sure_item", sure_item)
+    monkeypatch.setattr(models.diversity, "score", lambda views, text: score)
+    shown, told = describe_all(submission(2), submission(0, FIELDS))
+    assert isinstance(shown, Description)
+    assert isinstance(told, Description)
+    assert (shown.unsure, told.unsure) == (unsure, ())
+
+
 def test_a_contact_is_warned_of_without_a_question(describe_all: Describe) -> None:
     text = "Куртка синяя, звоните 8 900 000-00-00"
     result = only(describe_all(submission(0, text), accepts_warnings=False))

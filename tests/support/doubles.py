@@ -52,6 +52,7 @@ class KnownClassifier:
     """Reads the same facts on every photo: a blue jacket with a hood."""
 
     thresholds: Mapping[str, float] = {}
+    sure_item = 0.75
 
     def __init__(self) -> None:
         self.batches: list[int] = []

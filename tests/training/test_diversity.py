@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inference.clip.dual_encoder import GRID, Clip, ImageFeatures
 from inference.diversity import DiversityClassifier
@@ -15,7 +17,7 @@ from tests.support.models import tiny
 from training import loop
 from training.data.examples import Example, load_examples
 from training.data.scenes import Scene, draw_scenes, format_item
-from training.diversity import Albums, features_from_states, train
+from training.diversity import Albums, choose_limits, features_from_states, measure_limits, train
 
 STEPS = 6
 
@@ -131,3 +133,21 @@ def test_the_answer_is_learned(albums: Albums, tmp_path: Path) -> None:
         for kind in (singles, several)
     ]
     assert max(scores[0]) < min(scores[1])
+
+
+@given(st.dictionaries(st.integers(1, 99), st.booleans(), min_size=8), st.floats(0.6, 0.98))
+def test_sure_scores_are_as_often_right_as_asked(albums: dict[int, bool], share: float) -> None:
+    scores, many = torch.tensor(list(albums)) / 100, torch.tensor(list(albums.values()))
+    limits = choose_limits(scores, many, share)
+    assert limits["surely_one"] <= 0.5002
+    assert limits["surely_many"] >= 0.4999
+    for sure, truth in ((scores < limits["surely_one"], ~many), (scores >= limits["surely_many"], many)):
+        assert not sure.any() or float(truth[sure].float().mean()) >= share - 1e-6
+
+
+def test_only_unsure_albums_are_asked_about() -> None:
+    scores = torch.tensor([0.1, 0.2, 0.3, 0.45, 0.55, 0.7, 0.8, 0.9])
+    many = torch.tensor([False, False, False, True, False, True, True, True])
+    limits = choose_limits(scores, many, 1.0)
+    assert limits == {"surely_one": pytest.approx(0.3, abs=1e-3), "surely_many": pytest.approx(0.7, abs=1e-3)}
+    assert measure_limits(scores, many, limits) == {"asked": 0.25, "right": 0.75, "right_unasked": 1.0}

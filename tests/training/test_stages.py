@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,15 @@ from training.facts import train as facts_train
 from training.stages import DataFolders, collect_reading_texts
 from training.teacher import MobileNetV2
 
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "checkpoints"
+
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few scenes and weights that all three stages take seconds."""
-    for name, value in (("COLLAGES", 2), ("DRAWN", 2), ("DRAWN_SEVERAL", 1), ("DRAWN_EQUAL", 1), ("VIEWS", 2)):
+    sizes = {"COLLAGES": 2, "DRAWN": 2, "DRAWN_SEVERAL": 1, "DRAWN_EQUAL": 1, "VIEWS": 2, "HEAD_WIDTH": 8}
+    for name, value in (sizes | {"HELD_OUT_COLLAGES": 2, "HELD_OUT_ALBUMS": 20}).items():
         monkeypatch.setattr(stages, name, value)
-    monkeypatch.setattr(stages, "HEAD_WIDTH", 8)
 
 
 def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: Path, few: None) -> None:
@@ -51,6 +54,10 @@ def test_three_stages_make_checkpoints_that_describe(data_set: Path, tmp_path: P
     clip_card = get_card(root, "clip", "mini")
     assert {"футболка", "джинсы"} <= set(clip_card.knows)
     assert "match_threshold" in clip_card.calibration
+    assert get_card(root, "captioner", "mini").title == stages.FAST["title"]
+    albums = get_card(root, "diversity", "mini")
+    assert albums.calibration["surely_one"] <= albums.calibration["surely_many"] + 0.001
+    assert {"albums_asked", "albums_right_unasked"} <= set(albums.figures)
     tiny.save_toxicity_card(root / "toxicity" / "mini")
     tiny.save_photo_card(root / "facts" / "mini")
     describer = load_describer(root)
@@ -75,11 +82,19 @@ def test_facts_are_trained_and_calibrated(data_set: Path, tmp_path: Path, monkey
     stages.train_facts(sources, root / "facts" / "mini", tmp_path / "runs", 2, 0)
     card = get_card(root, "facts", "mini")
     verify(card)
-    assert {"audience", "garment", "sleeve.короткий"} <= set(card.calibration)
+    assert {"audience", "garment", "sure_item", "sleeve.короткий"} <= set(card.calibration)
     assert {"item", "family", "claims_right", "garment_auc"} <= set(card.figures)
     assert PhotoClassifier.load(card).config.temperatures.keys() >= {"item", "colour", "sleeve"}
-    again = stages.calibrate_facts(sources, card, 0.9)
+    again = stages.calibrate_facts(sources, card, 0.9, 0.9)
     assert again.calibration == card.calibration
+
+
+@pytest.mark.parametrize("name", ["mini", "nano"])
+def test_a_retrained_captioner_keeps_the_words_of_the_shipped_one(name: str) -> None:
+    card = get_card(CHECKPOINTS, "captioner", name)
+    layers = json.loads((card.folder / "config.json").read_text("utf-8"))["layers"]
+    words = stages.ACCURATE if layers >= stages.ACCURATE_LAYERS else stages.FAST
+    assert {"title": card.title, "summary": card.summary} == words
 
 
 def test_the_reading_tokenizer_learns_from_training_texts_alone(data_set: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from evaluation.ranking import roc_auc
 from inference.facts.lexicon import get_colour_families, get_specific_kinds, load_groups
 from inference.facts.photos import (
     SOFTMAX_GROUPS,
+    SURE_ITEM,
     Logits,
     PhotoClassifier,
     PhotoClassifierConfig,
@@ -133,6 +134,14 @@ def choose_thresholds(sample: Sample, config: PhotoClassifierConfig, precision: 
     return {"audience": find_threshold(best, right, precision), **dict.fromkeys(names, least)}
 
 
+def choose_sure_item(sample: Sample, config: PhotoClassifierConfig, share: float) -> float:
+    """Return the probability of the likeliest item from which on this share of items is right."""
+    best, value = compute_probabilities(sample.logits, config)["item"].max(1)
+    names = [config.labels["item"][number] for number in value.tolist()]
+    right = [name == name_item(row) for name, row in zip(names, sample.rows, strict=True)]
+    return find_threshold(best, torch.tensor(right), share)
+
+
 def find_threshold(probabilities: Tensor, truth: Tensor, precision: float) -> float:
     """Return the least probability from which on the share of right claims is at least the precision.
 
@@ -171,16 +180,24 @@ def select_claims(
 
 
 def measure(sample: Sample, config: PhotoClassifierConfig, thresholds: Mapping[str, float]) -> dict[str, object]:
-    """Return the figures of photos, each with its 95 % interval over senders (`…_interval`)."""
+    """Return the figures of photos, each with its 95 % interval over senders (`…_interval`).
+
+    item_unasked: right items among those that the seller is not asked about; item_asked: share of photos of which the
+    seller is asked what they show.
+    """
     probabilities = compute_probabilities(sample.logits, config)
     items = [config.labels["item"][number] for number in probabilities["item"].argmax(1).tolist()]
+    sure = (probabilities["item"].amax(1) >= thresholds[SURE_ITEM]).tolist()
     colours = [
         [config.labels["colour"][number] for number in row] for row in probabilities["colour"].topk(2).indices.tolist()
     ]
     claims = select_claims(sample, config, thresholds)
     pairs = list(zip(items, colours, claims, sample.rows, strict=True))
+    rights = [item == name_item(row) for item, row in zip(items, sample.rows, strict=True)]
     measured = {
-        "item": [(float(item == name_item(row)), 1.0) for item, _, _, row in pairs],
+        "item": [(float(right), 1.0) for right in rights],
+        "item_unasked": [(float(right and known), float(known)) for right, known in zip(rights, sure, strict=True)],
+        "item_asked": [(float(not known), 1.0) for known in sure],
         "family": [(float(is_same_kind(item, name_item(row))), 1.0) for item, _, _, row in pairs],
         "colour": [(float(is_same_colour(said[:1], row)), 1.0) for _, said, _, row in pairs],
         "colour_of_two": [(float(is_same_colour(said, row)), 1.0) for _, said, _, row in pairs],
@@ -221,19 +238,21 @@ def resample(counts: Sequence[tuple[float, float]], senders: Sequence[str]) -> t
 
 
 def calibrate(
-    classifier: PhotoClassifier, paths: Sequence[Path], rows: Sequence[PhotoLabels], precision: float
+    classifier: PhotoClassifier, paths: Sequence[Path], rows: Sequence[PhotoLabels], precision: float, sure: float
 ) -> tuple[PhotoClassifierConfig, dict[str, float], dict[str, object]]:
     """Return the configuration with temperatures, the thresholds, and the figures, of held-out photos.
 
-    Temperatures and thresholds are of one half of the senders, figures of the other.
+    Temperatures and thresholds are of one half of the senders, figures of the other. precision: share of right claims;
+    sure: share of right items among those that the seller is not asked about.
     """
     sample = Sample.predict(classifier, paths, rows)
     choosing, measured = (sample.select(numbers) for numbers in split_senders(rows))
     config = replace(classifier.config, temperatures=choose_temperatures(choosing, classifier.config))
     thresholds = choose_thresholds(choosing, config, precision)
+    thresholds[SURE_ITEM] = choose_sure_item(choosing, config, sure)
     garments = choosing.logits.garment[:, 0].sigmoid()
     thresholds["garment"] = math.floor(float(garments.quantile(REFUSED)) * 10_000) / 10_000
-    return config, thresholds, {"precision": precision, **measure(measured, config, thresholds)}
+    return config, thresholds, {"precision": precision, "sure": sure, **measure(measured, config, thresholds)}
 
 
 def measure_garment(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference.facts.types import Fact
+from inference.listing.types import Question
 from tests.support.bot.conversation import Json, Talk, both_languages, buttons, converse, picture
 
 SURE = (
@@ -25,9 +26,15 @@ UNSURE = (
 )
 
 
-async def sees(talk: Talk, facts: tuple[Fact, ...], diversity: float = 0.07, caption: str = "Цена: 5000") -> Json:
+async def sees(
+    talk: Talk,
+    facts: tuple[Fact, ...],
+    *unsure: Question,
+    diversity: float = 0.07,
+    caption: str = "Цена: 5000",
+) -> Json:
     """Send a photo of which the engine knows these facts; the card once it shows them."""
-    talk.engine.facts, talk.engine.diversity = facts, diversity
+    talk.engine.facts, talk.engine.diversity, talk.engine.unsure = facts, diversity, unsure
     await talk.person.photo(picture("red"), caption=caption)
     beginnings = [talk.translate(code, facts="…").partition("…")[0] for code in ("card-sees", "card-sees-set")]
     return await talk.person.wait(lambda one: any(beginning in one.get("text", "") for beginning in beginnings))
@@ -53,7 +60,7 @@ def test_an_unsure_item_is_asked_about_and_one_answer_fixes_it(tmp_path: Path, l
     """By a tap or in the seller's words; the text is written with it, and it is exported."""
 
     async def script(talk: Talk) -> None:
-        shown = await sees(talk, UNSURE)
+        shown = await sees(talk, UNSURE, "item")
         assert talk.translate("card-which-item") in shown["text"]
         other = talk.translate("button-other-item")
         assert buttons(shown)[:5] == ["футболка", "поло", "майка", other, talk.translate("button-generate")]
@@ -86,7 +93,7 @@ def test_an_unsure_item_is_asked_about_and_one_answer_fixes_it(tmp_path: Path, l
 @both_languages
 def test_one_thing_or_many_is_asked_where_it_is_unsure(tmp_path: Path, language: str) -> None:
     async def script(talk: Talk) -> None:
-        shown = await sees(talk, UNSURE, diversity=0.6)
+        shown = await sees(talk, UNSURE, "item", "set", diversity=0.6)
         assert talk.translate("card-sees-set", facts="футболка, поло, майка") in shown["text"]
         assert talk.translate("card-one-or-many") in shown["text"]
         assert buttons(shown)[:2] == [talk.translate("button-one-thing"), talk.translate("button-many-things")]
@@ -102,7 +109,7 @@ def test_one_thing_or_many_is_asked_where_it_is_unsure(tmp_path: Path, language:
 
 def test_what_the_seller_named_is_not_asked_about(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
-        shown = await sees(talk, (Fact("item", "рубашка", "text", words="рубашка"), *UNSURE), caption="рубашка")
+        shown = await sees(talk, (Fact("item", "рубашка", "text", words="рубашка"), *UNSURE), "item", caption="рубашка")
         assert talk.translate("card-which-item") not in shown["text"]
         assert talk.translate("card-said", facts="рубашка") in shown["text"]
 
@@ -122,7 +129,7 @@ def test_facts_of_an_earlier_state_of_the_draft_are_not_shown(tmp_path: Path) ->
 
 def test_a_photo_ends_the_wait_for_a_name(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
-        shown = await sees(talk, UNSURE)
+        shown = await sees(talk, UNSURE, "item")
         await talk.press("button-other-item", shown)
         await talk.wait_for("item-asked")
         await talk.person.photo(picture("blue"))

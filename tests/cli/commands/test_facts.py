@@ -23,16 +23,17 @@ def root(tiny_root: Path, tmp_path: Path) -> Path:
 def test_the_figures_are_printed(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def calibrate(sources: DataFolders, card: Card, precision: float) -> Card:
+    def calibrate(sources: DataFolders, card: Card, precision: float, sure: float) -> Card:
         assert (sources.data, sources.negatives, card.id) == (tmp_path, tmp_path, "facts/mini")
-        return replace(card, calibration={"item": 0.5}, figures={"precision": precision})
+        return replace(card, calibration={"item": 0.5}, figures={"precision": precision, "sure": sure})
 
     for name in ("captions.jsonl", "photos.tsv"):
         (tmp_path / name).touch()
     monkeypatch.setattr(stages, "calibrate_facts", calibrate)
     data = ["--data", str(tmp_path), "--others", str(tmp_path)]
-    assert main(["facts", "calibrate", *data, "--precision", "0.8", "--checkpoints", str(root)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"figures": {"precision": 0.8}, "calibration": {"item": 0.5}}
+    assert main(["facts", "calibrate", *data, "--precision", "0.8", "--sure", "0.95", "--checkpoints", str(root)]) == 0
+    figures = {"precision": 0.8, "sure": 0.95}
+    assert json.loads(capsys.readouterr().out) == {"figures": figures, "calibration": {"item": 0.5}}
     assert load_card(root / "facts" / "mini").calibration == {}
 
 

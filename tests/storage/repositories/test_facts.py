@@ -34,7 +34,7 @@ async def test_the_facts_of_a_draft_are_read_once_for_each_of_its_revisions(stor
 
 @stored
 async def test_facts_come_back_as_they_were_stored(store: Store) -> None:
-    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,))
+    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,), ("item",))
     async with store.transaction() as tx:
         listing_id = await _draft(tx)
         await tx.facts.store(listing_id, understanding)
@@ -46,7 +46,7 @@ async def test_facts_come_back_as_they_were_stored(store: Store) -> None:
 
 @stored
 async def test_answers_are_kept_and_exported_with_what_was_offered(store: Store) -> None:
-    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,))
+    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,), ("item",))
     async with store.transaction() as tx:
         listing_id = await _draft(tx)
         await tx.listings.set_note(listing_id, Note(2, "Цена: 5000"))

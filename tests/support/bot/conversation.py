@@ -18,7 +18,17 @@ from inference.checkpoints.card import Card
 from inference.errors import CheckpointError, Message
 from inference.facts.types import Fact
 from inference.listing.cases import Case, list_cases
-from inference.listing.types import Description, Diversity, Moderation, Scores, Stage, Submission, Timings, Verdict
+from inference.listing.types import (
+    Description,
+    Diversity,
+    Moderation,
+    Question,
+    Scores,
+    Stage,
+    Submission,
+    Timings,
+    Verdict,
+)
 from inference.listing.validation import validate
 from locales.translate import LANGUAGES, translate
 from sandbox.server import Sandbox
@@ -49,6 +59,7 @@ class FakeEngine:
         self.told: list[tuple[str, bool | None]] = []  # the seller's answers of each call
         self.facts: tuple[Fact, ...] = ()
         self.diversity = 0.07
+        self.unsure: tuple[Question, ...] = ()
         self.refuses_all = False
         self.gate = asyncio.Event()
         self.gate.set()
@@ -137,6 +148,7 @@ class FakeEngine:
             scores=Scores(),
             timings=Timings(),
             facts=self.facts,
+            unsure=self.unsure,
         )
 
 

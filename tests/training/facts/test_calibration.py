@@ -17,6 +17,7 @@ from training.facts.calibration import (
     MIN_RIGHT,
     NEVER,
     Sample,
+    choose_sure_item,
     choose_temperatures,
     choose_thresholds,
     find_threshold,
@@ -97,6 +98,17 @@ def test_every_group_and_value_gets_a_threshold() -> None:
     assert choose_thresholds(build_sample(200, noise=200.0), CONFIG, 0.97)["material.джинса"] > min(thresholds.values())
 
 
+@pytest.mark.parametrize("share", [0.8, 0.9, 0.97])
+def test_of_sure_items_as_many_are_right_as_asked(share: float) -> None:
+    """And of the others fewer: the seller is asked about them."""
+    sample = build_sample(400, noise=8.0, scale=0.1)
+    least = choose_sure_item(sample, CONFIG, share)
+    best, value = sample.logits.item.softmax(1).max(1)
+    right = value == sample.truth["item"].float().argmax(1)
+    assert float(right[best >= least].float().mean()) >= share
+    assert float(right[best < least].float().mean()) < share
+
+
 def test_of_an_exclusive_group_one_value_is_said() -> None:
     sample = build_sample(50, noise=0.1)
     both = sample.logits._replace(properties=torch.tensor([[2.1, 2.0, 2.0]]).repeat(50, 1))
@@ -106,10 +118,11 @@ def test_of_an_exclusive_group_one_value_is_said() -> None:
 
 def test_figures_of_a_perfect_classifier_are_one() -> None:
     sample = build_sample(60, noise=0.1)
-    figures = measure(sample, CONFIG, choose_thresholds(sample, CONFIG, 1.0))
+    figures = measure(sample, CONFIG, choose_thresholds(sample, CONFIG, 1.0) | {"sure_item": 0.0})
     assert (figures["photos"], figures["senders"]) == (60, 7)
     assert [figures[name] for name in ("item", "family", "colour", "claims_right")] == [1.0] * 4
     assert figures["item_interval"] == [1.0, 1.0]
+    assert (figures["item_asked"], figures["item_unasked"]) == (0.0, 1.0)
 
 
 def test_an_interval_encloses_its_ratio() -> None:
