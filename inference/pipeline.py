@@ -292,4 +292,5 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         claims=job.claims,
         needs_confirmation=job.needs_confirmation,
         unsure=job.unsure,
+        seed=job.seed,
     )

@@ -75,10 +75,19 @@ class KnownFact:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file that a look inside has refused, with the code and the details of the sentence that says why."""
+
+    file_unique_id: str
+    code: str
+    details: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """The facts of a draft at one of its revisions; `diversity` is the probability that it offers different things.
 
-    `unsure`: what the photos leave open, as `Description.unsure`.
+    `unsure`: what the photos leave open, as `Description.unsure`; `refused`: files of this and earlier revisions.
     """
 
     revision: int
@@ -86,6 +95,7 @@ class Understanding:
     diversity: float | None = None
     photo_sha256: tuple[str, ...] = ()
     unsure: tuple[Question, ...] = ()
+    refused: tuple[RefusedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

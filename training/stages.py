@@ -38,19 +38,16 @@ from training.teacher import FEATURES, MobileNetV2, load_teacher
 
 READING_WORDS = 6000
 HEAD_WIDTH = 64
-# How a captioner is called in the list of models: with fewer layers than this it is the fast one.
+# How a captioner is called in the list of models, and its summary: with fewer layers than this it is the fast one.
 ACCURATE_LAYERS = 5
-ACCURATE = {
-    "title": {"ru": "Точнее", "en": "More accurate"},
-    "summary": {"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
-}
-FAST = {
-    "title": {"ru": "Быстрее", "en": "Faster"},
-    "summary": {
-        "ru": "Самая маленькая и быстрая: одежда и обувь",
-        "en": "The smallest and fastest: clothes and shoes",
-    },
-}
+ACCURATE = (
+    {"ru": "Точнее", "en": "More accurate"},
+    {"ru": "Маленькая, для процессора: одежда и обувь", "en": "Small, for a CPU: clothes and shoes"},
+)
+FAST = (
+    {"ru": "Быстрее", "en": "Faster"},
+    {"ru": "Самая маленькая и быстрая: одежда и обувь", "en": "The smallest and fastest: clothes and shoes"},
+)
 # Numbers of collages and of drawings with one, several different, and several equal things.
 COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
@@ -199,6 +196,7 @@ def train_captioner(
     captioner.pretrain(model, tokenizer, _load_phrases(sources), work, language_steps, batch=64)
     model = captioner.train(model, tokenizer, composer, features, work, steps, batch=24)
     captioner.save_captioner(model, tokenizer, out)
+    title, summary = ACCURATE if layers >= ACCURATE_LAYERS else FAST
     save_card(
         Card(
             folder=out,
@@ -206,7 +204,8 @@ def train_captioner(
             version="1",
             languages=("ru",),
             max_photos=10,
-            **(ACCURATE if layers >= ACCURATE_LAYERS else FAST),
+            title=title,
+            summary=summary,
             command="opisalka train captioner --data clothing --texts text --clip checkpoints/clip/mini",
             requires=(f"clip/{encoder.name}",),
             data=cite("photos", "listings", "phrases"),

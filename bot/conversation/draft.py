@@ -6,7 +6,7 @@ Pure: the same photos and notes give the same draft, in whatever order they came
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from inference.errors import InvalidInput, Message
 from inference.listing.attributes import parse_attributes
 from inference.listing.types import Attributes
 from inference.listing.validation import MAX_MEGABYTES, MAX_PHOTOS
-from storage.records import ListingRecord, PhotoFile
+from storage.records import ListingRecord, PhotoFile, RefusedFile
 
 _MEGABYTE: Final = 1024 * 1024
 _NAME_LENGTH: Final = 60
@@ -55,7 +55,8 @@ class Draft:
 
 def build_draft(listing: ListingRecord, file_limit_mb: int) -> Draft:
     """Build the draft of a listing; files over `file_limit_mb` megabytes are rejected."""
-    photos, rejections = _select_photos(_sort_photos(listing.photos), min(file_limit_mb, MAX_MEGABYTES))
+    refused = {file.file_unique_id: file for file in listing.understanding.refused} if listing.understanding else {}
+    photos, rejections = _select_photos(_sort_photos(listing.photos), refused, min(file_limit_mb, MAX_MEGABYTES))
     text = "\n".join(note.text for note in sorted(listing.notes, key=lambda note: note.message_id))
     try:
         attributes, problem = parse_attributes(text), None
@@ -72,12 +73,18 @@ def _sort_photos(photos: Iterable[PhotoFile]) -> list[PhotoFile]:
     return [photo for photo in ordered if first[photo.file_unique_id] is photo]
 
 
-def _select_photos(photos: Iterable[PhotoFile], limit_mb: int) -> tuple[list[PhotoFile], list[Message]]:
+def _select_photos(
+    photos: Iterable[PhotoFile], refused: Mapping[str, RefusedFile], limit_mb: int
+) -> tuple[list[PhotoFile], list[Message]]:
     accepted: list[PhotoFile] = []
     extra: list[PhotoFile] = []
     rejections: list[Message] = []
     for photo in photos:
-        if rejection := _check_photo(photo, len(accepted) + 1, limit_mb):
+        number = len(accepted) + 1
+        rejection = _check_photo(photo, number, limit_mb)
+        if rejection is None and photo.file_unique_id in refused:
+            rejection = _describe_refused(refused[photo.file_unique_id], photo, number)
+        if rejection is not None:
             rejections.append(rejection)
         else:
             (accepted if len(accepted) < MAX_PHOTOS else extra).append(photo)
@@ -85,7 +92,7 @@ def _select_photos(photos: Iterable[PhotoFile], limit_mb: int) -> tuple[list[Pho
 
 
 def _check_photo(photo: PhotoFile, number: int, limit_mb: int) -> Message | None:
-    """Return why a file is rejected, judged by its metadata alone; its content is validated after the download."""
+    """Return why a file is rejected, judged by its metadata alone; its content is looked at after the download."""
     where: dict[str, str | int] = {"name": _format_name(photo), "number": number}
     if photo.kind == "document" and not _may_be_image(photo):
         return Message("file-no-image", where)
@@ -93,6 +100,11 @@ def _check_photo(photo: PhotoFile, number: int, limit_mb: int) -> Message | None
         megabytes = math.ceil(photo.size / _MEGABYTE * 10) / 10
         return Message("photo-too-big", where | {"megabytes": megabytes, "limit": limit_mb})
     return None
+
+
+def _describe_refused(file: RefusedFile, photo: PhotoFile, number: int) -> Message:
+    """Return why the content of a file is rejected."""
+    return Message(file.code, {**file.details, "name": _format_name(photo), "number": number})
 
 
 def _may_be_image(photo: PhotoFile) -> bool:

@@ -81,7 +81,8 @@ async def deliver(
         await uow.tx.requests.requeue(request.id, listing.revision)
         return
     hashes = tuple(photo_sha256)
-    stored = [await uow.tx.feedback.add(request, to_record(result, hashes), uow.now) for result in results]
+    add = uow.tx.feedback.add
+    stored = [await add(request, to_record(result, hashes), uow.now, result.seed) for result in results]
     if not all(result.text for result in results):
         await _reject(chat, listing, request, results)
         return

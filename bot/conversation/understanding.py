@@ -8,25 +8,44 @@ from typing import Final
 
 from bot.conversation.chat import Chat
 from bot.conversation.requests import show_draft
-from inference.errors import Message
-from inference.facts.compose import phrase_fact
-from inference.facts.lexicon import find_noun
+from inference.errors import InvalidInput, Message
 from inference.facts.types import Fact
 from inference.listing.types import Description
-from storage.records import KnownFact, ListingRecord, Understanding
+from storage.records import KnownFact, ListingRecord, PhotoFile, RefusedFile, Understanding
 
 _ITEM_LENGTH: Final = 40
 
 
-def to_understanding(result: Description, revision: int, photo_sha256: Sequence[str]) -> Understanding:
+def to_understanding(result: Description, listing: ListingRecord, photo_sha256: Sequence[str]) -> Understanding:
     """Convert the facts of the engine into the record that is stored, each with its wording."""
+    from inference.facts.compose import phrase_fact  # the lexicon, which the first answer need not wait for
+
     item = _find_item(result.facts)
     facts = tuple(
         KnownFact(fact.group, fact.value, phrase_fact(fact, item), fact.source, round(fact.probability, 3))
         for fact in result.facts
     )
     diversity = None if result.diversity is None else result.diversity.score
-    return Understanding(revision, facts, diversity, tuple(photo_sha256), result.unsure)
+    refused = get_refused(listing)
+    return Understanding(listing.revision, facts, diversity, tuple(photo_sha256), result.unsure, refused)
+
+
+def get_refused(listing: ListingRecord) -> tuple[RefusedFile, ...]:
+    """Return the files of a listing that a look inside has refused."""
+    return listing.understanding.refused if listing.understanding is not None else ()
+
+
+def refuse_file(listing: ListingRecord, photos: Sequence[PhotoFile], error: InvalidInput) -> ListingRecord | None:
+    """Return the listing without the file that an error of validation names; None where it names none.
+
+    photos: those that were validated, in order.
+    """
+    number = error.message.details.get("number")
+    if not isinstance(number, int):
+        return None
+    details = {name: value for name, value in error.message.details.items() if name not in ("name", "number")}
+    file = RefusedFile(photos[number - 1].file_unique_id, error.message.code, details)
+    return replace(listing, understanding=Understanding(listing.revision, refused=(*get_refused(listing), file)))
 
 
 async def show_understanding(chat: Chat, listing: ListingRecord, understanding: Understanding) -> None:
@@ -35,7 +54,8 @@ async def show_understanding(chat: Chat, listing: ListingRecord, understanding: 
         return
     await chat.tx.facts.store(listing.id, understanding)
     is_open = listing.collecting and listing.card_due_at is None
-    if is_open and understanding.facts and await chat.tx.requests.get_open(listing.id) is None:
+    is_new = understanding.facts or understanding.refused != get_refused(listing)
+    if is_open and is_new and await chat.tx.requests.get_open(listing.id) is None:
         await show_draft(chat, replace(listing, understanding=understanding))
 
 
@@ -63,5 +83,7 @@ async def get_open_draft(chat: Chat, listing_id: int) -> ListingRecord | None:
 
 def _find_item(facts: Sequence[Fact]) -> str:
     """Return the noun that adjectives agree with: the seller's, else the likeliest of the photos; "" without one."""
+    from inference.facts.lexicon import find_noun
+
     nouns = (find_noun(fact.value) for fact in facts if fact.group == "item")
     return next((noun for noun in nouns if noun), "")

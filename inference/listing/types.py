@@ -200,7 +200,7 @@ class Description:
 
     `text` is None when moderation rejected the listing or the generated text, when nothing is known of the thing, and
     when the warnings of moderation have to be confirmed first (`needs_confirmation`). `unsure` names what the photos
-    leave open: a seller can be asked.
+    leave open: a seller can be asked. The same `seed` gives the same text.
     """
 
     text: str | None
@@ -216,3 +216,4 @@ class Description:
     claims: tuple[Claim, ...] = ()
     needs_confirmation: bool = False
     unsure: tuple[Question, ...] = ()
+    seed: int = 0

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from sqlalchemy import exists, select, update
 
-from storage.records import Answer, KnownFact, ListingRecord, Understanding
+from storage.records import Answer, KnownFact, ListingRecord, RefusedFile, Understanding
 from storage.repositories.base import Repository, Row
 from storage.tables import answers, listings, photos
 
@@ -70,5 +70,8 @@ class Facts(Repository):
 def to_understanding(stored: Row) -> Understanding:
     """Return the record for stored facts."""
     facts = tuple(KnownFact(**fact) for fact in stored["facts"])
-    unsure = tuple(stored.get("unsure", ()))  # what older versions stored has none
-    return Understanding(**stored | {"facts": facts, "photo_sha256": tuple(stored["photo_sha256"]), "unsure": unsure})
+    # What older versions stored has neither.
+    unsure = tuple(stored.get("unsure", ()))
+    refused = tuple(RefusedFile(**file) for file in stored.get("refused", ()))
+    hashes = tuple(stored["photo_sha256"])
+    return Understanding(**stored | {"facts": facts, "photo_sha256": hashes, "unsure": unsure, "refused": refused})

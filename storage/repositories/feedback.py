@@ -31,10 +31,13 @@ _OWN = ("id", "listing_id", "request_id", "user_id", "seed", "created_at", "vote
 class Feedback(Repository):
     """Rows of `descriptions`, `votes`, `corrections` and `comparisons`."""
 
-    async def add(self, request: Request, written: Generation, now: float) -> DescriptionRecord:
-        """Store a generated text with the notes that it was generated from."""
-        values = {name: getattr(request, name) for name in ("listing_id", "user_id", "seed")}
-        values |= {"request_id": request.id, "created_at": now} | await self._source(request.listing_id)
+    async def add(
+        self, request: Request, written: Generation, now: float, seed: int | None = None
+    ) -> DescriptionRecord:
+        """Store a generated text with the notes that it was generated from; `seed`: where it is not the request's."""
+        values: Row = {name: getattr(request, name) for name in ("listing_id", "user_id", "seed")}
+        values |= {"request_id": request.id, "created_at": now} | ({} if seed is None else {"seed": seed})
+        values |= await self._source(request.listing_id)
         values |= _plain(written)
         description_id = await self._scalar(self._insert(descriptions).values(values).returning(descriptions.c.id))
         description = await self.get(description_id)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sandbox.testing.person import Attachment
-from tests.support.bot.conversation import Json, Talk, converse, picture
+from tests.support.bot.conversation import Json, Talk, buttons, converse, picture
 
 VIDEO = Attachment(b"no film", "a.mp4", "video/mp4")
 AUDIO = Attachment(b"no sound", "a.mp3", "audio/mpeg")
@@ -276,11 +276,42 @@ class TestFiles:
         converse(script, tmp_path)
 
     @pytest.mark.parametrize(("name", "form"), [("a.bmp", "BMP"), ("a.tiff", "TIFF"), ("a.jpg", "BMP"), ("a", "ICO")])
-    def test_an_unreadable_picture_is_reported_in_one_sentence(self, tmp_path: Path, name: str, form: str) -> None:
+    def test_an_unreadable_picture_is_refused_when_it_comes(self, tmp_path: Path, name: str, form: str) -> None:
+        """In the card, by its content and in the sentence that names the formats; the draft goes on without it."""
+
         async def script(talk: Talk) -> None:
-            await talk.person.document(encode(form), name, "application/octet-stream" if name == "a" else "image/x")
-            await write(talk)
-            await talk.wait_for("photo-format", name=name, number=1)
+            mime = "application/octet-stream" if name == "a" else "image/x"
+            await talk.person.document(encode("PNG"), "b.png", "image/png", "Куртка, 500")
+            await talk.person.document(encode(form), name, mime)
+            await talk.person.document(b"no picture", "c.jpg", "image/jpeg")
+            shown = await talk.wait_for("photo-format", name=name, number=2)
+            assert talk.translate("photo-format", name="c.jpg", number=2) in shown["text"]
+            assert talk.translate("card-photos", count=1, limit=10) in shown["text"]
+            await talk.person.text("Размер: 42")
+            shown = await talk.person.wait("Размер: 42")
+            assert talk.translate("photo-format", name=name, number=2) in shown["text"]
+            assert await write(talk) == (1, "Куртка, 500\nРазмер: 42")
+            await talk.wait_for_texts()
+
+        converse(script, tmp_path)
+
+    def test_a_draft_of_nothing_but_an_unreadable_picture_is_empty(self, tmp_path: Path) -> None:
+        async def script(talk: Talk) -> None:
+            await talk.person.document(encode("BMP"), "a.bmp", "image/bmp")
+            shown = await talk.wait_for("photo-format", name="a.bmp", number=1)
+            assert talk.translate("button-generate") not in buttons(shown)
+
+        converse(script, tmp_path)
+
+    def test_an_unreadable_picture_that_was_not_looked_at_is_refused_by_the_text(self, tmp_path: Path) -> None:
+        async def script(talk: Talk) -> None:
+            talk.engine.gate.clear()
+            await talk.person.text("Куртка, 500")
+            await talk.press("button-generate", await talk.wait_for("card-title"))
+            await talk.person.document(encode("BMP"), "a.bmp", "image/bmp")
+            await talk.wait_for_photos(1)
+            talk.engine.gate.set()
+            await talk.wait_for("photo-format", name="a.bmp", number=1)
 
         converse(script, tmp_path)
 

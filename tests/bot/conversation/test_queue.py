@@ -224,6 +224,7 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
     """One that moderation refuses, and one that cannot be opened."""
 
     async def script(talk: Talk) -> None:
+        talk.engine.is_in_time = False
         await talk.person.album([picture("red"), picture("blue")], caption=BAD_PHOTO)
         shown = await card(talk, photos(talk, 2))
         await talk.press("button-generate", shown)
@@ -246,6 +247,7 @@ def test_a_photo_at_fault_can_be_taken_out(tmp_path: Path, language: str) -> Non
 
 def test_with_its_only_photo_gone_a_refused_draft_offers_no_text(tmp_path: Path) -> None:
     async def script(talk: Talk) -> None:
+        talk.engine.is_in_time = False
         await talk.person.document(picture("green")[:300], "half.jpg", "image/jpeg")
         await talk.press("button-generate", await card(talk, photos(talk, 1)))
         refusal = await talk.person.wait("half.jpg")

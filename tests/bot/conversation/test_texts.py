@@ -196,7 +196,7 @@ def test_two_models_are_compared_blindly(tmp_path: Path, language: str, choice: 
 
 @both_languages
 def test_texts_that_are_nearly_equal_are_not_compared(tmp_path: Path, language: str) -> None:
-    """The user is told so and sees one of them, with the buttons of any text."""
+    """The user is told so and sees one of them, with the buttons of any text, once other seeds were tried."""
 
     async def script(talk: Talk) -> None:
         await talk.person.text(" ".join(["хлопок"] * 40))
@@ -206,8 +206,32 @@ def test_texts_that_are_nearly_equal_are_not_compared(tmp_path: Path, language: 
         await talk.scores()
         assert len([one for one in talk.bots if "пишет" in one["text"] and one["message_id"] > told["message_id"]]) == 1
         assert talk.said("compare-question") == []
+        again = talk.translate("button-again")
+        assert again in told["text"]
+        assert again in buttons(await talk.scores())
+        tried = [(name, seed) for name, seed, _ in talk.engine.asked]
+        assert tried == [("mini", 0), ("nano", 1), ("nano", 2), ("nano", 3), ("nano", 4)]
 
     converse(script, tmp_path, language)
+
+
+def test_the_second_of_two_alike_texts_is_written_with_another_seed(tmp_path: Path) -> None:
+    """Two texts to choose from, and the next one has a seed that neither has used."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.differs_from = 3
+        await talk.person.text(" ".join(["хлопок"] * 40))
+        await talk.wait_for("card-title")
+        await talk.command("compare")
+        await talk.wait_for("compare-question")
+        assert [seed for _, seed, _ in talk.engine.asked] == [0, 1, 2, 3]
+        assert len(talk.said("compare-alike")) == 0
+        await talk.command("compare")
+        await talk.wait_for_texts()
+        await talk.person.wait(lambda one: len(talk.engine.asked) >= 6)
+        assert [seed for _, seed, _ in talk.engine.asked[4:6]] == [4, 5]
+
+    converse(script, tmp_path)
 
 
 @both_languages

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from storage import export
-from storage.records import KnownFact, Note, Understanding
+from storage.records import KnownFact, Note, RefusedFile, Understanding
+from storage.repositories.facts import to_understanding
 from storage.store import Store, Transaction
 from tests.storage.conftest import stored
 from tests.support.storage.samples import NOW, OTHER, USER, new_listing, photo
@@ -34,7 +35,8 @@ async def test_the_facts_of_a_draft_are_read_once_for_each_of_its_revisions(stor
 
 @stored
 async def test_facts_come_back_as_they_were_stored(store: Store) -> None:
-    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,), ("item",))
+    refused = RefusedFile("unique1", "photo-format", {"limit": 3})
+    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,), ("item",), (refused,))
     async with store.transaction() as tx:
         listing_id = await _draft(tx)
         await tx.facts.store(listing_id, understanding)
@@ -42,6 +44,11 @@ async def test_facts_come_back_as_they_were_stored(store: Store) -> None:
         listing = await tx.listings.get(listing_id)
         assert listing is not None
         assert (listing.understanding, listing.item, listing.is_set) == (understanding, None, None)
+
+
+def test_facts_of_an_older_version_are_read() -> None:
+    stored = {"revision": 1, "facts": [], "diversity": None, "photo_sha256": []}
+    assert to_understanding(stored) == Understanding(1)
 
 
 @stored

@@ -60,7 +60,9 @@ class FakeEngine:
         self.facts: tuple[Fact, ...] = ()
         self.diversity = 0.07
         self.unsure: tuple[Question, ...] = ()
+        self.is_in_time = True  # reads facts before the text is asked for
         self.refuses_all = False
+        self.differs_from: int | None = None  # the first seed whose texts have other words
         self.gate = asyncio.Event()
         self.gate.set()
         self._root = root
@@ -123,7 +125,7 @@ class FakeEngine:
         stops = DOUBTED in text and not accepts_warnings
         passed = all(verdict.passed for verdict in verdicts) and WORDLESS not in text and not stops
         return Description(
-            text=f"{checkpoint} пишет: {text} ({len(listing.photos)}, {seed})" if passed else None,
+            text=self._write(checkpoint, text, len(listing.photos), seed) if passed else None,
             checkpoint=checkpoint,
             mode=listing.mode,
             diversity=Diversity(0.07) if listing.photos else None,
@@ -133,9 +135,17 @@ class FakeEngine:
             scores=Scores(clipscore_mean=0.3123),
             timings=Timings(0.01, 0.2, 0.5, 0.1, 0.81),
             needs_confirmation=stops,
+            seed=seed,
         )
 
+    def _write(self, checkpoint: str, text: str, photos: int, seed: int) -> str:
+        """A text of few words differs by its checkpoint, one of many only from the seed that is set on."""
+        words = "иными словами " * 9 if self.differs_from is not None and seed >= self.differs_from else ""
+        return f"{checkpoint} пишет: {words}{text} ({photos}, {seed})"
+
     async def _understand(self, submission: Submission, checkpoint: str) -> Description:
+        if not self.is_in_time:
+            raise TimeoutError
         listing = await asyncio.to_thread(validate, submission)
         return Description(
             text=None,
