@@ -47,7 +47,7 @@ class DiversityClassifier(nn.Module):
         """Load the classifier, in float32, from `config.json` and `model.safetensors` of a checkpoint."""
         config = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
         classifier = cls(config["dim"], config["width"], config["hidden"])
-        classifier.limits = DEFAULT_LIMITS | card.calibration
+        classifier.limits = {**DEFAULT_LIMITS, **card.calibration}
         weights = load_file(card.folder / "model.safetensors")
         classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
         return classifier.eval()
