@@ -34,6 +34,7 @@ from training import regression
 from training.data.comments import Corpus, Source
 from training.data.hard_negatives import (
     BRANDS,
+    IDIOMS,
     INSULTS,
     WORDS,
     build_goods,
@@ -78,8 +79,9 @@ def build_samples(corpus: Corpus, rnd: random.Random) -> list[Sample]:
     # Long ads as they are judged, in pieces; of a rude comment not each piece is rude.
     pieces = [Sample(piece, False, IMPORTANCE["ad"]) for each in ads for piece in split_pieces(each.text)[:-1]]
     shouted = [Sample(each.text.upper(), False, SHOUTED) for each in _sample(ads, SHOUTED_ADS, rnd)]
-    names = [Sample(name, False, NAMED) for name in (*BRANDS, *WORDS)]
-    names += [Sample(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in (*BRANDS, *WORDS)]
+    harmless = (*BRANDS, *WORDS, *IDIOMS)
+    names = [Sample(name, False, NAMED) for name in harmless]
+    names += [Sample(f"{rnd.choice(ads).text} {name}", False, NAMED) for name in harmless]
     insults = [Sample(insult, True, NAMED) for insult in (*INSULTS, *build_insults())]
     toxic = [each.text for each in comments if each.toxic]
     neutral = (each.text for each in texts if not each.toxic)

@@ -7,7 +7,7 @@ warn = 0.3
 [match]                          # the least fit, from -10 to 1
 threshold = 0.12                 # of the photo that fits best: below it an album is refused
 warn_threshold = 0.2             # of the same: below it an album is warned of
-photo_threshold = -0.2           # of each photo: below it the photo is warned of
+photo_threshold = -0.7           # minus what a photo loses for showing no clothes: below it the photo is warned of
 [text]
 threshold = 0.7                  # the risk from which on a text is refused
 contacts = "erase"               # "off", "warn" or "erase"

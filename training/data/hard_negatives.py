@@ -20,6 +20,7 @@ from training.data.comments import split_words
 _TABLE: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("hard_negatives.toml").read_text("utf-8"))
 BRANDS: Sequence[str] = _TABLE["brands"]
 INSULTS: Sequence[str] = _TABLE["insults"]
+IDIOMS: Sequence[str] = _TABLE["idioms"]
 WORDS, GADGETS, INSULT_NOUNS, ANIMALS = (
     _TABLE[name].split() for name in ("words", "gadgets", "insult_nouns", "animals")
 )
