@@ -52,7 +52,7 @@ FAST = (
 COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
 # Width, depth and image size of the classifier of photos: EfficientNet-Lite1.
-FACTS_SIZES = (1.0, 1.1, 192)
+FACTS_SIZES = (1.0, 1.1, 224)
 PRECISION = 0.8  # of the claims about photos
 SURE_ITEM, SURE_ALBUM = 0.9, 0.95  # shares of right answers from which on the seller is not asked
 # Collages of held-out photos of each half, and random albums that choose the limits of «one or many» or are measured.
@@ -267,7 +267,9 @@ def train_facts(sources: DataFolders, out: Path, work: Path, steps: int, seed: i
     drawn, drawn_targets = draw_photos(sources.drawings, labels, seed)
     photos = facts_train.load_photos([paths[name] for name in names], drawn)
     targets = facts_labels.encode_targets([rows[name] for name in names], labels).join(drawn_targets)
-    classifier = facts_train.train(classifier, photos, targets, work, steps).cpu()
+    spoken = facts_labels.encode_words([rows[name] for name in names])
+    spoken = torch.cat((spoken, torch.zeros(len(drawn), spoken.shape[1])))
+    classifier = facts_train.train(classifier, photos, targets, spoken, work, steps).cpu()
     others = [path for path, _ in list_negatives(sources.negatives or sources.data) if not is_held_out(path)]
     fit_garment_head(classifier, [paths[name] for name in names], others, seed)
     save_photo_classifier(classifier, out)

@@ -55,7 +55,7 @@ def _add_diversity(train: Parser) -> None:
 
 def _add_facts(train: Parser) -> None:
     stage = train.add_command("facts", Message("help-train-facts"), train_facts)
-    _add_common(stage, steps=1000)
+    _add_common(stage, steps=2600)
     stage.add_option("--others", Message("help-others"), metavar="DIR", type=Path, required=True)
     stage.add_option("--drawings", Message("help-drawings"), metavar="N", type=non_negative_int, default=600)
 

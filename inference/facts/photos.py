@@ -112,10 +112,17 @@ class PhotoClassifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Logits:
         """Return the logits of a batch of pixels (batch, 3, height, width), as `EfficientNetLite` expects them."""
+        return self.classify(*self.encode(pixels))
+
+    def encode(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features of a batch, averaged and weighted by attention, (batch, channels) each."""
         features = self.trunk(pixels).flatten(2).transpose(1, 2)  # (batch, positions, channels)
         weights = self.attention(features).softmax(1)
         attended = self.dropout((features * weights).sum(1))
-        averaged = self.dropout(features.mean(1))
+        return self.dropout(features.mean(1)), attended
+
+    def classify(self, averaged: Tensor, attended: Tensor) -> Logits:
+        """Return the logits of features as `encode` returns them."""
         return Logits(
             self.item(averaged),
             self.colour(attended),

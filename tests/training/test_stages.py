@@ -75,6 +75,7 @@ def test_facts_are_trained_and_calibrated(data_set: Path, tmp_path: Path, monkey
     monkeypatch.setattr(facts_train, "load_imagenet_weights", lambda classifier: None)
     monkeypatch.setattr(facts_train, "BATCH", 4)
     monkeypatch.setattr(facts_labels, "MIN_COLOURS", 2)
+    monkeypatch.setattr(facts_labels, "MIN_WORDS", 2)
     monkeypatch.setattr(garment, "DRAWINGS", 2)
     for number, name in enumerate(("banana", "juice", "milk")):
         tiny.picture(number).save(tmp_path / f"{name}.png")

@@ -9,12 +9,14 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from inference.facts.lexicon import find_items, find_values, load_groups
+from inference.facts.lexicon import WORD, find_items, find_values, load_groups
+from inference.masking.morphology import lemmatize
 from training.data.examples import PhotoLabels
 
 # A class needs this many training photos.
 MIN_ITEMS: Final = 4
 MIN_COLOURS: Final = 12
+MIN_WORDS: Final = 12
 # Weights of the first, second and third colour of a note: people agree on the first two, but not on their order.
 _COLOUR_WEIGHTS: Final = (1.0, 0.35, 0.2)
 _SYNONYMS: Final = {"штаны": "брюки", "штанишки": "брюки", "бейсболка": "кепка"}
@@ -70,6 +72,22 @@ def encode_targets(rows: Sequence[PhotoLabels], labels: Mapping[str, Sequence[st
     )
 
 
+def encode_words(rows: Sequence[PhotoLabels]) -> Tensor:
+    """Return which lemmas the notes and captions of each photo hold, (photos, lemmas) float32.
+
+    Lemmas that few photos or most photos share are left out.
+    """
+    spoken = [{lemmatize(word)[:2][-1] for word in WORD.findall(_join_notes(row)) if len(word) > 2} for row in rows]
+    counts = Counter(lemma for lemmas in spoken for lemma in lemmas)
+    kept = [lemma for lemma, count in counts.most_common() if MIN_WORDS <= count <= len(rows) / 2]
+    table = torch.tensor([[float(lemma in lemmas) for lemma in kept] for lemmas in spoken])
+    return table.view(len(rows), len(kept))
+
+
+def _join_notes(row: PhotoLabels) -> str:
+    return " . ".join((row.item, row.pattern, row.features, row.caption, row.second_caption))
+
+
 def name_item(row: PhotoLabels) -> str:
     """Return the noun of the noted item: «футболка» of «футболка-поло детская»."""
     noun = next((mention.value for mention in find_items(row.item)), row.item.split()[0].lower())
@@ -78,8 +96,7 @@ def name_item(row: PhotoLabels) -> str:
 
 def _find_properties(row: PhotoLabels) -> set[tuple[str, str]]:
     """Return (group, value) of everything that note or captions state."""
-    notes = " . ".join((row.item, row.pattern, row.features, row.caption, row.second_caption))
-    return {(mention.group, mention.value) for mention in find_values(notes)}
+    return {(mention.group, mention.value) for mention in find_values(_join_notes(row))}
 
 
 def _distribute(weights: Sequence[Mapping[str, float]], values: Sequence[str]) -> Tensor:

@@ -1,4 +1,9 @@
-"""Train the classifier that reads facts from photos, from the public ImageNet weights of EfficientNet-Lite."""
+"""Train the classifier that reads facts from photos, from the public ImageNet weights of EfficientNet-Lite.
+
+Beside the facts the trunk learns to predict the words of each photo's notes and captions ("Learning visual features
+from large weakly supervised data", Joulin et al., 2016), of which the checkpoint keeps nothing. Most of the training
+sees small images, the rest images of the size that is served.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from typing import Final
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.checkpoints.weights import filter_tensors, load_pickle
@@ -25,11 +30,14 @@ from training.facts.labels import Targets
 STORED: Final = 256
 BATCH: Final = 32
 RATE: Final = 4e-4
+FIRST_SHARE, FIRST_SCALE = 0.55, 6 / 7  # so much of the training sees images of so much of the served edge
 SMALLEST_CROP: Final = 0.45
 # Rare items are drawn more often than they occur, common ones less: counts to this power.
 BALANCE: Final = 0.4
 SMOOTHING: Final = 0.1
 _HEADS_SCALE: Final = 5.0  # the heads are new, the trunk is not
+_WORDS_WEIGHT: Final = 10.0
+_RARE_BIAS: Final = -4.0  # most words are absent from most notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +71,59 @@ def load_imagenet_weights(classifier: PhotoClassifier) -> None:
     classifier.trunk.load_state_dict(convert_state_dict(published))
 
 
-def train(classifier: PhotoClassifier, photos: Photos, targets: Targets, work: Path, steps: int) -> PhotoClassifier:
-    """Train on augmented views and return the moving average of the weights."""
+class Reader(nn.Module):
+    """A classifier of photos with a head for the words of their notes."""
+
+    def __init__(self, classifier: PhotoClassifier, words: int) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.words = nn.Linear(classifier.trunk.hidden_size, words)
+        nn.init.constant_(self.words.bias, _RARE_BIAS)
+
+    def forward(self, pixels: Tensor) -> tuple[Logits, Tensor]:
+        """Return the logits of facts and of words, (batch, words), of pixels (batch, 3, height, width)."""
+        averaged, attended = self.classifier.encode(pixels)
+        return self.classifier.classify(averaged, attended), self.words(averaged + attended)
+
+
+def train(
+    classifier: PhotoClassifier, photos: Photos, targets: Targets, words: Tensor, work: Path, steps: int
+) -> PhotoClassifier:
+    """Train on augmented views and return the moving average of the weights.
+
+    words: (photos, vocabulary) float32, 1 for each word of a photo's notes; rows of zeros do not count.
+    """
     device = loop.pick_device()
-    classifier = classifier.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average, smooth = loop.build_ema(classifier, 0.995)
-    optimizer = build_optimizer(classifier)
+    reader = Reader(classifier, words.shape[1]).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average, smooth = loop.build_ema(reader, 0.998)
+    optimizer = build_optimizer(reader)
     chances = balance(targets.item).to(device)
     photos = Photos(photos.pixels.to(device), photos.aspects.to(device))
-    targets = Targets(*(values.to(device) for values in targets))
+    targets, words = Targets(*(values.to(device) for values in targets)), words.to(device)
+    served = classifier.config.image_size
 
     def step(number: int) -> dict[str, float]:
         rows = torch.multinomial(chances, BATCH, replacement=True)
-        pixels = draw_views(photos, rows, classifier.config.image_size).contiguous(memory_format=torch.channels_last)
+        size = round(FIRST_SCALE * served) if number < FIRST_SHARE * steps else served
+        pixels = draw_views(photos, rows, size).contiguous(memory_format=torch.channels_last)
         with loop.autocast(device):
-            logits = classifier(pixels)
-        loss = compute_loss(logits, targets.select(rows))
+            logits, spoken = reader(pixels)
+        loss = compute_loss(logits, targets.select(rows)) + _WORDS_WEIGHT * compute_word_loss(spoken, words[rows])
         loop.optimizer_step(optimizer, loss, RATE * loop.cosine_schedule(number, steps, 100))
-        average.update_parameters(classifier)
+        average.update_parameters(reader)
         return {"loss": loss.item()} if (number + 1) % 20 == 0 else {}
 
-    classifier.train()
-    loop.run_steps(steps, step, {"model": classifier, "average": average, "optimizer": optimizer}, work, "facts")
-    return smooth.eval()
+    reader.train()
+    loop.run_steps(steps, step, {"model": reader, "average": average, "optimizer": optimizer}, work, "facts")
+    trained: PhotoClassifier = smooth.classifier.eval()
+    return trained
 
 
-def build_optimizer(classifier: PhotoClassifier) -> torch.optim.AdamW:
+def build_optimizer(reader: Reader) -> torch.optim.AdamW:
     """Return AdamW with a higher rate for the heads, and weight decay on matrices only."""
     groups: list[dict[str, object]] = []
     for scale, is_trunk in ((1.0, True), (_HEADS_SCALE, False)):
-        weights = [w for name, w in classifier.named_parameters() if name.startswith("trunk.") == is_trunk]
+        weights = [w for name, w in reader.named_parameters() if name.startswith("classifier.trunk.") == is_trunk]
         groups.append({"params": [w for w in weights if w.dim() > 1], "weight_decay": 0.02, "rate_scale": scale})
         groups.append({"params": [w for w in weights if w.dim() <= 1], "weight_decay": 0.0, "rate_scale": scale})
     return torch.optim.AdamW(groups, lr=RATE)
@@ -124,6 +155,14 @@ def compute_loss(logits: Logits, targets: Targets) -> Tensor:
     smoothed = targets.properties * 0.96 + 0.01
     properties = functional.binary_cross_entropy_with_logits(logits.properties.float(), smoothed)
     return item + 0.7 * colour + 0.3 * audience + 12.0 * properties
+
+
+def compute_word_loss(logits: Tensor, words: Tensor) -> Tensor:
+    """Return the mean binary cross entropy of photos with notes, shape () float32; both (batch, vocabulary)."""
+    smoothed = words * 0.96 + 0.003
+    losses = functional.binary_cross_entropy_with_logits(logits.float(), smoothed, reduction="none").mean(1)
+    known = words.any(1).float()
+    return (losses * known).sum() / known.sum().clamp(min=1)
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:

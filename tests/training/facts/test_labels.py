@@ -7,7 +7,7 @@ import torch
 
 from training.data.examples import PhotoLabels
 from training.facts import labels
-from training.facts.labels import build_labels, encode_targets, name_item
+from training.facts.labels import build_labels, encode_targets, encode_words, name_item
 
 
 def note(item: str, colours: str = "синий", **others: str) -> PhotoLabels:
@@ -61,3 +61,9 @@ def test_properties_come_from_note_and_captions() -> None:
     stated = {name for name, said in zip(names, encode_targets([row], built).properties[0], strict=True) if said}
     assert {("fastening", "молния"), ("sleeve", "длинный"), ("details", "карманы"), ("hood", "нет")} <= stated
     assert ("hood", "есть") not in stated
+
+
+def test_words_are_lemmas_that_some_notes_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "MIN_WORDS", 2)
+    rows = [note("юбка", caption=caption) for caption in ("Белые кармашки", "кармашек белый", "клёш", "складки")]
+    assert encode_words(rows).tolist() == [[1, 1], [1, 1], [0, 0], [0, 0]]

@@ -14,7 +14,7 @@ from training import loop
 from training.data.examples import load_photo_labels
 from training.facts import train as facts_train
 from training.facts.labels import Targets, build_labels, encode_targets
-from training.facts.train import Photos, balance, compute_loss, draw_views, load_photos, train
+from training.facts.train import Photos, balance, compute_loss, compute_word_loss, draw_views, load_photos, train
 
 STEPS = 4
 
@@ -46,9 +46,10 @@ def test_a_resumed_run_ends_with_the_same_weights(
     classifier: PhotoClassifier, photos: Photos, targets: Targets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "SAVE_EVERY_S", 0.0)
+    words = (torch.rand(16, 5, generator=torch.Generator().manual_seed(2)) < 0.5).float()
     first = {name: weight.clone() for name, weight in classifier.state_dict().items()}
     torch.manual_seed(1)
-    whole = train(classifier, photos, targets, tmp_path / "whole", STEPS).state_dict()
+    whole = train(classifier, photos, targets, words, tmp_path / "whole", STEPS).state_dict()
     take_step, numbers = loop.optimizer_step, iter(range(STEPS))
 
     def interrupt(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
@@ -60,10 +61,10 @@ def test_a_resumed_run_ends_with_the_same_weights(
     torch.manual_seed(1)
     monkeypatch.setattr(loop, "optimizer_step", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        train(classifier, photos, targets, tmp_path / "parts", STEPS)
+        train(classifier, photos, targets, words, tmp_path / "parts", STEPS)
     monkeypatch.setattr(loop, "optimizer_step", take_step)
     torch.manual_seed(99)
-    resumed = train(classifier, photos, targets, tmp_path / "parts", STEPS).state_dict()
+    resumed = train(classifier, photos, targets, words, tmp_path / "parts", STEPS).state_dict()
     assert all(torch.equal(resumed[name], weight) for name, weight in whole.items())
     assert any(not torch.equal(whole[name], weight) for name, weight in first.items())
 
@@ -101,3 +102,11 @@ def test_unknown_items_have_no_loss(targets: Targets) -> None:
     logits = build_logits(targets, 1.0)
     others = logits._replace(item=torch.randn_like(targets.item) * 9)
     assert torch.allclose(compute_loss(logits, unknown), compute_loss(others, unknown))
+
+
+def test_words_of_photos_without_notes_do_not_count() -> None:
+    words = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    right = compute_word_loss(torch.tensor([[6.0, -6.0], [9.0, 9.0]]), words)
+    wrong = compute_word_loss(torch.tensor([[-6.0, 6.0], [9.0, 9.0]]), words)
+    assert float(right) < 0.3 < float(wrong)
+    assert compute_word_loss(torch.zeros(1, 2), torch.zeros(1, 2)) == 0
