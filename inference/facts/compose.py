@@ -45,7 +45,8 @@ def name_thing(sheet: FactSheet) -> str:
     models = [name for name in dict.fromkeys(others) if fold(name) not in fold(main)]
     if not models and find_noun(main):  # a single word
         return capitalize(_add_colour(find_noun(main) if main.isascii() else main.lower(), colours))
-    name = " ".join((main, *models))
+    # «Куртка The North Face», but «Куртка, пальто зимнее»: two names are not run together.
+    name = main + "".join(f", {lower_first(each)}" if any(find_items(each)) else f" {each}" for each in models)
     said = colours[:1] if not _has_colour(name) else ()
     return capitalize(", ".join((name, *(agree(colour, item or main) for colour in said))))
 

@@ -250,6 +250,12 @@ def load_fields() -> dict[str, Any]:
     return _load("fields")
 
 
+def translate_value(value: str) -> str:
+    """Return an English value, or a list of known ones, in Russian; every other value as it is."""
+    values, parts = load_fields()["values"], [part.strip() for part in value.lower().split(",")]
+    return ", ".join(values[part] for part in parts) if all(part in values for part in parts) else value
+
+
 @cache
 def _load(name: str) -> dict[str, Any]:
     return tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))

@@ -43,6 +43,7 @@ _ABBREVIATIONS: Final = tuple(
         (r"\bотл\.\s*(?=сост)|(?<=состояние )отл\.\s*", "отличное "),
     )
 )
+_DISCOUNT: Final = re.compile(r"\s*([-–—−])(?=\d+\s?%)")  # its sign is none of decoration
 _ENDS: Final = (".", "!", "?", "…")
 _SENTENCE_START: Final = re.compile(r"(?:(?<=[.!?…]\s)|^)([a-zа-яё])")
 # A full stop behind these shortens a word; the sentence goes on.
@@ -72,7 +73,8 @@ def _tidy_lines(text: str) -> Iterator[str]:
         line = _TAG.sub(" ", _PICTURE.sub(", ", write_plainly(raw)))
         for pattern, full in (*_ABBREVIATIONS, *_REPEATED):
             line = pattern.sub(full, line)
-        line = _calm(line.strip(_EDGES).lstrip(".!?… "))
+        sign = _DISCOUNT.match(line)
+        line = (sign[1] if sign else "") + _calm(line.strip(_EDGES).lstrip(".!?… "))
         if WORD.search(line) or re.search(r"\d", line):
             yield _capitalize_sentences(line)
 

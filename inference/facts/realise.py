@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from inference.facts.compose import capitalize, lower_first
-from inference.facts.lexicon import WORD, fold, load_fields
+from inference.facts.lexicon import WORD, fold, load_fields, translate_value
 from inference.facts.prose import end_sentence, tidy_value
 from inference.facts.seller import get_group
 from inference.masking.morphology import inflect, lemmatize
@@ -70,7 +70,7 @@ def realise_fields(
     seed give the same wording.
     """
     draw = Random(f"{seed} {items}")
-    rows = [(get_group(name), name, tidy_value(value)) for name, value in items]
+    rows = [(get_group(name), name, translate_value(tidy_value(value))) for name, value in items]
     rows = [row for row in rows if row[0] not in ("text", "bookkeeping", *groups) and row[2]]
     rows = [row for row in rows if not is_said(row[2], row[1], said)]
     if is_set:
@@ -99,7 +99,6 @@ def _collect_lemmas(text: str) -> set[str]:
 
 
 def _say(group: str, name: str, value: str, draw: Random, separator: str) -> str:
-    value = _translate_value(value)
     if group == "item":
         return capitalize(value)
     if group == "price":
@@ -131,10 +130,6 @@ def _say_price(value: str, draw: Random, separator: str) -> str:
         return f"Отдам {value.lower()}"
     # «4500 в магазине, отдам за 2000» behind «Цена» would ask for the first sum.
     return capitalize(value) if _IS_OFFER.search(value) else f"Цена: {lower_first(value)}"
-
-
-def _translate_value(value: str) -> str:
-    return str(load_fields()["values"].get(value.lower(), value))
 
 
 def _join_measures(said: Sequence[tuple[str, str]]) -> Iterator[str]:

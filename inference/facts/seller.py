@@ -19,6 +19,7 @@ from inference.facts.lexicon import (
     get_specific_kinds,
     load_fields,
     load_groups,
+    translate_value,
 )
 from inference.facts.types import Fact, Source
 from inference.listing.types import Attributes
@@ -41,7 +42,7 @@ def read_seller_facts(attributes: Attributes, item: str = "") -> tuple[Fact, ...
 
     item: the thing as the seller corrected it, which outranks all fields.
     """
-    facts = tuple(fact for name, value in attributes.items for fact in _read(name, value))
+    facts = tuple(fact for name, value in attributes.items for fact in _read(name, translate_value(value)))
     if not item:
         return facts
     return (Fact("item", item, "field", words=item), *(fact for fact in facts if not _names_a_kind(fact)))

@@ -89,6 +89,16 @@ def test_a_set_names_each_thing_once_and_counts_equal_ones() -> None:
     assert "44" in text
 
 
+def test_english_values_are_facts_and_are_said_in_russian() -> None:
+    text = write("Item: dress; Color: navy blue; Sex: girls; Material: cotton", photo=SKIRT)
+    assert text == "Тёмно-синее платье. Для девочек. Материал: хлопок."
+
+
+def test_a_second_name_of_a_thing_is_not_run_together_with_the_first() -> None:
+    assert write("Предмет одежды: Куртка; Название: Пальто зимнее").startswith("Куртка, пальто зимнее")
+    assert write("Предмет одежды: Куртка; Название: The North Face").startswith("Куртка The North Face")
+
+
 @pytest.mark.parametrize(
     ("item", "colour", "count", "words"),
     [
