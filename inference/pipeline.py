@@ -293,4 +293,5 @@ def _build_description(job: Job, checkpoint: str) -> Description:
         needs_confirmation=job.needs_confirmation,
         unsure=job.unsure,
         seed=job.seed,
+        things=tuple(sheet.item for sheet in job.sheets if sheet.item),
     )

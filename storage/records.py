@@ -84,10 +84,19 @@ class RefusedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """The code and the details of a sentence about the photos."""
+
+    code: str
+    details: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """The facts of a draft at one of its revisions; `diversity` is the probability that it offers different things.
 
-    `unsure`: what the photos leave open, as `Description.unsure`; `refused`: files of this and earlier revisions.
+    `unsure`: what the photos leave open, as `Description.unsure`; `refused`: files of this and earlier revisions;
+    `things`: a noun for each different thing; `remarks`: what the seller should know about the photos.
     """
 
     revision: int
@@ -96,6 +105,8 @@ class Understanding:
     photo_sha256: tuple[str, ...] = ()
     unsure: tuple[Question, ...] = ()
     refused: tuple[RefusedFile, ...] = ()
+    things: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from difflib import SequenceMatcher
 from typing import Final
 
-_ALIKE: Final = 0.9  # of the words, in order
+_ALIKE: Final = 0.9  # of the words
+_STEM: Final = 4  # letters that the forms of a Russian word share
 
 
 def are_alike(first: str, second: str) -> bool:
-    """Return whether a reader would hardly tell two texts apart: nearly all words are the same, in the same order."""
-    one, other = (re.findall(r"\w+", text.lower()) for text in (first, second))
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+    """Return whether a reader would hardly tell two texts apart.
+
+    Nearly all words are the same, in any order and form; words of one or two letters do not count, numbers do.
+    """
+    one, other = (Counter(_list_stems(text)) for text in (first, second))
+    return 2 * (one & other).total() >= _ALIKE * (one.total() + other.total())
+
+
+def _list_stems(text: str) -> list[str]:
+    words = re.findall(r"\w+", text.lower())
+    return [word[:_STEM] if word.isalpha() else word for word in words if len(word) > 2 or not word.isalpha()]
 
 
 def diff_texts(before: str, after: str) -> str:

@@ -11,9 +11,10 @@ from bot.conversation.requests import show_draft
 from inference.errors import InvalidInput, Message
 from inference.facts.types import Fact
 from inference.listing.types import Description
-from storage.records import KnownFact, ListingRecord, PhotoFile, RefusedFile, Understanding
+from storage.records import KnownFact, ListingRecord, PhotoFile, RefusedFile, Remark, Understanding
 
 _ITEM_LENGTH: Final = 40
+_REMARKS: Final = frozenset({"photos-blank", "photos-unknown"})  # what a seller can mend before the text is written
 
 
 def to_understanding(result: Description, listing: ListingRecord, photo_sha256: Sequence[str]) -> Understanding:
@@ -26,8 +27,17 @@ def to_understanding(result: Description, listing: ListingRecord, photo_sha256: 
         for fact in result.facts
     )
     diversity = None if result.diversity is None else result.diversity.score
-    refused = get_refused(listing)
-    return Understanding(listing.revision, facts, diversity, tuple(photo_sha256), result.unsure, refused)
+    reasons = [check.reason for check in result.moderation.checks if check.reason is not None]
+    return Understanding(
+        revision=listing.revision,
+        facts=facts,
+        diversity=diversity,
+        photo_sha256=tuple(photo_sha256),
+        unsure=result.unsure,
+        refused=get_refused(listing),
+        things=result.things,
+        remarks=tuple(Remark(reason.code, reason.details) for reason in reasons if reason.code in _REMARKS),
+    )
 
 
 def get_refused(listing: ListingRecord) -> tuple[RefusedFile, ...]:
@@ -54,7 +64,7 @@ async def show_understanding(chat: Chat, listing: ListingRecord, understanding: 
         return
     await chat.tx.facts.store(listing.id, understanding)
     is_open = listing.collecting and listing.card_due_at is None
-    is_new = understanding.facts or understanding.refused != get_refused(listing)
+    is_new = understanding.facts or understanding.remarks or understanding.refused != get_refused(listing)
     if is_open and is_new and await chat.tx.requests.get_open(listing.id) is None:
         await show_draft(chat, replace(listing, understanding=understanding))
 

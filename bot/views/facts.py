@@ -53,16 +53,18 @@ def choose_questions(listing: ListingRecord) -> Questions:
 
 
 def format_facts(listing: ListingRecord, translate: Translate) -> str:
-    """Return what the photos show and what the seller says of it, a line each; "" where nothing is known."""
+    """Return what the photos show, what the seller says of it and what is wrong with them, a line each; "" without."""
     known = get_current(listing)
     if known is None:
         return ""
     seen = _list_things(known) if _is_set(listing, known) else _list_seen(known, translate)
     code = "card-sees-set" if _is_set(listing, known) else "card-sees"
     said = _list_said(listing, known)
+    remarks = [f"⚠️ {to_html(translate, Message(remark.code, remark.details))}" for remark in known.remarks]
     lines = [
         *([to_html(translate, Message(code, {"facts": _join(seen)}))] if seen else []),
         *([to_html(translate, Message("card-said", {"facts": _join(said)}))] if said else []),
+        *remarks,
     ]
     return "\n".join(lines)
 
@@ -95,7 +97,8 @@ def _list_seen(known: Understanding, translate: Translate) -> list[str]:
 
 
 def _list_things(known: Understanding) -> list[str]:
-    return [fact.phrase for fact in _list_photo_facts(known, "item")]
+    """Return what the photos show of several things: the noun of each, else all that they may be."""
+    return list(known.things) if len(known.things) > 1 else [fact.phrase for fact in _list_photo_facts(known, "item")]
 
 
 def _list_photo_facts(known: Understanding, group: str) -> list[KnownFact]:

@@ -201,6 +201,7 @@ class Description:
     `text` is None when moderation rejected the listing or the generated text, when nothing is known of the thing, and
     when the warnings of moderation have to be confirmed first (`needs_confirmation`). `unsure` names what the photos
     leave open: a seller can be asked. The same `seed` gives the same text.
+    `things`: the likeliest noun for each different thing.
     """
 
     text: str | None
@@ -217,3 +218,4 @@ class Description:
     needs_confirmation: bool = False
     unsure: tuple[Question, ...] = ()
     seed: int = 0
+    things: tuple[str, ...] = ()

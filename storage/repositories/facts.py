@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from sqlalchemy import exists, select, update
 
-from storage.records import Answer, KnownFact, ListingRecord, RefusedFile, Understanding
+from storage.records import Answer, KnownFact, ListingRecord, RefusedFile, Remark, Understanding
 from storage.repositories.base import Repository, Row
 from storage.tables import answers, listings, photos
 
@@ -40,8 +40,8 @@ class Facts(Repository):
         await self._add_answer(listing, "item", item, now)
 
     async def answer_set(self, listing: ListingRecord, is_set: bool, now: float) -> None:
-        """Store whether these are different things."""
-        await self._set(listing.id, is_set=is_set)
+        """Store whether these are different things; the facts are read once more, of one thing or of each."""
+        await self._set(listing.id, is_set=is_set, understood_revision=None)
         await self._add_answer(listing, "set", "many" if is_set else "one", now)
 
     async def list_answers(self) -> list[Answer]:
@@ -70,8 +70,8 @@ class Facts(Repository):
 def to_understanding(stored: Row) -> Understanding:
     """Return the record for stored facts."""
     facts = tuple(KnownFact(**fact) for fact in stored["facts"])
-    # What older versions stored has neither.
-    unsure = tuple(stored.get("unsure", ()))
+    # What older versions stored has not all of them.
+    lists = {name: tuple(stored.get(name, ())) for name in ("photo_sha256", "unsure", "things")}
     refused = tuple(RefusedFile(**file) for file in stored.get("refused", ()))
-    hashes = tuple(stored["photo_sha256"])
-    return Understanding(**stored | {"facts": facts, "photo_sha256": hashes, "unsure": unsure, "refused": refused})
+    remarks = tuple(Remark(**remark) for remark in stored.get("remarks", ()))
+    return Understanding(**stored | lists | {"facts": facts, "refused": refused, "remarks": remarks})

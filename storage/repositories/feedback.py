@@ -104,7 +104,8 @@ class Feedback(Repository):
 
     async def get_median_generate_s(self, checkpoint: str) -> float | None:
         """Return the median generation time of the checkpoint's latest texts in seconds."""
-        latest = select(descriptions.c.timings).where(descriptions.c.checkpoint == checkpoint)
+        with_text = (descriptions.c.checkpoint == checkpoint) & descriptions.c.text.is_not(None)
+        latest = select(descriptions.c.timings).where(with_text)
         rows = await self._fetch_all(latest.order_by(descriptions.c.id.desc()).limit(MEDIAN_WINDOW))
         seconds = [row["timings"]["generate_s"] for row in rows if "generate_s" in row["timings"]]
         return median(seconds) if seconds else None

@@ -119,6 +119,7 @@ def test_facts_and_claims_say_where_they_come_from(describe_all: Describe, capti
         ("colour", "синий", "field"),
         ("hood", "есть", "photo"),
     ]
+    assert result.things == ("куртка",)
     verdicts = {(claim.group, claim.value): (claim.verdict, claim.kept) for claim in result.claims}
     assert verdicts["item", "куртка"] == verdicts["hood", "есть"] == ("seen", True)
     assert verdicts["colour", "синяя"] == ("seller", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,3 +38,20 @@ def test_texts_are_alike_when_nearly_all_words_are() -> None:
     assert are_alike(text, text.replace("летнее", "лёгкое").upper())
     assert not are_alike(text, text.replace("Платье летнее", "Юбка").replace("без рукавов", "пояс"))
     assert are_alike("", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Чёрная ветровка с капюшоном, карманы.", "Чёрная ветровка с капюшоном, с карманами."),
+        ("Синяя блузка, рукав короткий.", "Синяя блузка, короткий рукав."),
+        ("Состояние хорошее. Цена 200 руб.", "В хорошем состоянии. Цена — 200 руб."),
+    ],
+)
+def test_another_order_or_form_of_the_same_words_is_alike(first: str, second: str) -> None:
+    assert are_alike(first, second)
+
+
+@pytest.mark.parametrize("other", ["Синяя блузка, 46.", "Синяя рубашка, 44.", "Голубая блузка, 44."])
+def test_another_number_or_noun_is_not_alike(other: str) -> None:
+    assert not are_alike("Синяя блузка, 44.", other)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.errors import Message
 from inference.facts.types import Fact
 from inference.listing.types import Question
 from tests.support.bot.conversation import Json, Talk, both_languages, buttons, converse, picture
@@ -105,6 +106,39 @@ def test_one_thing_or_many_is_asked_where_it_is_unsure(tmp_path: Path, language:
         assert talk.engine.told == [("", False)]
 
     converse(script, tmp_path, language)
+
+
+def test_each_of_different_things_is_named_once(tmp_path: Path) -> None:
+    """Not all that each of them may be; an answer that there is one thing brings back what it may be."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.things = ("футболка", "джинсы")
+        shown = await sees(talk, UNSURE, "set", diversity=0.6)
+        assert talk.translate("card-sees-set", facts="футболка, джинсы") in shown["text"]
+        talk.engine.facts, talk.engine.things = (Fact("item", "поло", "photo", 0.9),), ("поло",)
+        await talk.press("button-one-thing", shown)
+        item = talk.translate("seen-item", item="поло", percent=90)
+        await talk.wait_for("card-sees", facts=item)
+
+    converse(script, tmp_path)
+
+
+@both_languages
+def test_the_card_says_that_a_photo_shows_nothing(tmp_path: Path, language: str) -> None:
+    """Before the text is written, while the seller can still mend it."""
+
+    async def script(talk: Talk) -> None:
+        talk.engine.reason = Message("photos-blank", {"count": 1, "numbers": "1"})
+        await talk.person.photo(picture("white"), caption="Цена: 500")
+        shown = await talk.wait_for("photos-blank", count=1, numbers="1")
+        assert "500" in shown["text"]
+        assert talk.translate("button-generate") in buttons(shown)
+        talk.engine.reason = None
+        await talk.person.photo(picture("red"))
+        shown = await talk.wait_for("card-photos", count=2, limit=10)
+        assert talk.translate("photos-blank", count=1, numbers="1") not in shown["text"]
+
+    converse(script, tmp_path)
 
 
 def test_what_the_seller_named_is_not_asked_about(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from storage import export
-from storage.records import KnownFact, Note, RefusedFile, Understanding
+from storage.records import KnownFact, Note, RefusedFile, Remark, Understanding
 from storage.repositories.facts import to_understanding
 from storage.store import Store, Transaction
 from tests.storage.conftest import stored
@@ -35,8 +35,9 @@ async def test_the_facts_of_a_draft_are_read_once_for_each_of_its_revisions(stor
 
 @stored
 async def test_facts_come_back_as_they_were_stored(store: Store) -> None:
+    remark = Remark("photos-blank", {"count": 1, "numbers": "2"})
     refused = RefusedFile("unique1", "photo-format", {"limit": 3})
-    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,), ("item",), (refused,))
+    understanding = Understanding(1, (ITEM,), 0.3, ("a" * 64,), ("item",), (refused,), ("поло",), (remark,))
     async with store.transaction() as tx:
         listing_id = await _draft(tx)
         await tx.facts.store(listing_id, understanding)

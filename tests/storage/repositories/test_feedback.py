@@ -136,7 +136,8 @@ async def test_the_speed_of_a_checkpoint_is_the_median_of_its_latest_texts(store
             await tx.feedback.add(request, replace(WRITTEN, timings={"generate_s": seconds}), NOW)
         await tx.feedback.add(request, NANO, NOW)
         assert await tx.feedback.get_median_generate_s("mini") == 2.0
-        await tx.feedback.add(request, replace(REFUSED, checkpoint="other"), NOW)
+        timings = {"generate_s": 0.0}  # a refused listing says nothing of the checkpoint's speed
+        await tx.feedback.add(request, replace(REFUSED, checkpoint="other", timings=timings), NOW)
         assert await tx.feedback.get_median_generate_s("other") is None
 
 

@@ -60,6 +60,8 @@ class FakeEngine:
         self.facts: tuple[Fact, ...] = ()
         self.diversity = 0.07
         self.unsure: tuple[Question, ...] = ()
+        self.things: tuple[str, ...] = ()
+        self.reason: Message | None = None  # a remark of moderation about the photos
         self.is_in_time = True  # reads facts before the text is asked for
         self.refuses_all = False
         self.differs_from: int | None = None  # the first seed whose texts have other words
@@ -154,11 +156,12 @@ class FakeEngine:
             diversity=Diversity(self.diversity),
             masked=None,
             draft=None,
-            moderation=Moderation(()),
+            moderation=Moderation((Verdict("photos", reason=self.reason),)),
             scores=Scores(),
             timings=Timings(),
             facts=self.facts,
             unsure=self.unsure,
+            things=self.things,
         )
 
 
