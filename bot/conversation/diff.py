@@ -8,7 +8,7 @@ from collections import Counter
 from difflib import SequenceMatcher
 from typing import Final
 
-_ALIKE: Final = 0.9  # of the words
+_ALIKE: Final = 0.85  # of the words
 _STEM: Final = 4  # letters that the forms of a Russian word share
 
 
