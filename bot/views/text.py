@@ -173,8 +173,12 @@ def format_past_text(description: DescriptionRecord, language: str) -> str:
 
 
 def _find_thing(text: str) -> str:
-    """Return the first words of a text, up to the first punctuation mark."""
-    return re.split(r"[.,:;!?()\n—–]", text.strip(), maxsplit=1)[0].strip() or text
+    """Return the first words of a text, up to a punctuation mark and without a lead-in such as «Продаю вместе:»."""
+    first = re.split(r"[.,;!?()\n—–]", text.strip(), maxsplit=1)[0].strip()
+    lead, _, things = first.partition(":")
+    if " " in lead and things.strip():
+        first = things.strip()[:1].upper() + things.strip()[1:]
+    return first or text
 
 
 def _find_price(source: str) -> str:
