@@ -240,9 +240,13 @@ async def run_a_case(user: User) -> None:
 
 
 async def compare_two_models(user: User) -> None:
-    """Two texts have no names of models; the vote reveals them."""
+    """Two texts have no names of models; the vote reveals them. Nearly equal ones are not compared."""
     await user.write("/compare")
-    await user.expect_text("Какой текст лучше?")
+    question, alike = (user.messages.filter(has_text=words) for words in ("Какой текст лучше?", "почти одно и то же"))
+    await expect(question.or_(alike).first).to_be_visible(timeout=TIMEOUT_MS)
+    if await alike.count():
+        assert "450" in await user.read_text(5)
+        return
     for letter in ("А", "Б"):
         text = user.messages.filter(has_text=re.compile(rf"Текст {letter}(?!\w)"))
         await user.expect_text("450", text)
@@ -270,8 +274,9 @@ async def open_history(user: User) -> None:
     await user.expect_text("Ваши последние тексты")
     old = user.last.locator(".key")
     await user.expect_count(6, old)
+    shown = await user.scores.count()
     await old.last.click()
-    text = await user.read_text(5)
+    text = await user.read_text(shown + 1)
     assert text == await user.scores.first.locator("xpath=preceding-sibling::li[1]").locator(".text").inner_text()
     await user.expect_visible(user.button("👎 ✓", user.scores.last))
 
@@ -294,16 +299,11 @@ async def send_too_many_photos(user: User) -> None:
 
 
 async def send_a_damaged_photo(user: User) -> None:
-    """Damage is found when the file is decoded; the photo can be removed, and the rest of the draft stays."""
+    """Damage is found by a look inside when the file comes; the rest of the draft stays."""
     whole = (ROOT / "testcases" / "7" / "dress.jpg").read_bytes()
     photo: FilePayload = {"name": "платье.jpg", "mimeType": "image/jpeg", "buffer": whole[: len(whole) // 3]}
     await user.send([photo], "Цена: 990", as_files=True)
-    await user.expect_text("Цена: 990")
-    await user.press("Сгенерировать")
-    refusal = user.messages.filter(has_text="Не удалось принять «платье.jpg»: файл повреждён")
-    await user.expect_count(1, refusal)
-    await user.expect_text("Черновик объявления")
-    await user.press("Убрать фото 1")
+    await user.expect_text("Не удалось принять «платье.jpg»: файл повреждён")
     card = user.messages.filter(has_text="Черновик объявления").last
     await user.expect_text("Фото: 0 из 10", card)
     await user.expect_text("Цена: 990", card)
