@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,9 @@ PHOTOS = 5
 RUNS = 10
 STARTS = 5
 BATCH = 16
+
+
+Watch = Callable[["Describer"], AbstractContextManager["Stopwatch"]]
 
 
 @dataclass(slots=True)
@@ -110,20 +113,24 @@ def measure_describe(root: Path, photos: list[Path]) -> Iterator[Row]:
     describer = load_describer(root)
     albums = [photos[n * PHOTOS : (n + 1) * PHOTOS] for n in range(RUNS)]
     _describe(describer, albums[0])
-    totals, models = zip(*(_measure_s(describer, album) for album in albums), strict=True)
+    totals, models = zip(*(_measure_s(describer, album, _watch_models) for album in albums), strict=True)
     total, forward = median(totals), median(models)
     overhead = median((t - f) / t for t, f in zip(totals, models, strict=True))
     yield Row(f"describe, {PHOTOS} photos, models loaded, median of {RUNS}", f"{total:.3f} s", "≤ 1.5 s")
     yield Row("  of it the models' forward passes", f"{forward:.3f} s")
     yield Row("  of it ours: decoding, masking, sampling, scores …", f"{overhead:.1%}", "≤ 10 %")
+    parts = (("facts and check of the text", _watch_facts, "≤ 5 %"), ("classifier of photos", _watch_classifier, ""))
+    for name, watch, bar in parts:
+        pairs = [_measure_s(describer, album, watch) for album in albums]
+        yield Row(f"  of it the {name}", f"{median(part / whole for whole, part in pairs):.1%}", bar)
 
 
-def _measure_s(describer: Describer, photos: list[Path]) -> tuple[float, float]:
-    """Return the seconds of one listing, and those of the models' forward passes."""
-    with _watch_models(describer) as models:
+def _measure_s(describer: Describer, photos: list[Path], watch: Watch) -> tuple[float, float]:
+    """Return the seconds of one listing, and those that were watched."""
+    with watch(describer) as stopwatch:
         start = perf_counter()
         _describe(describer, photos)
-        return perf_counter() - start, models.seconds
+        return perf_counter() - start, stopwatch.seconds
 
 
 def _describe(describer: Describer, photos: list[Path]) -> None:
@@ -132,17 +139,46 @@ def _describe(describer: Describer, photos: list[Path]) -> None:
 
 
 @contextmanager
+def _watch_facts(describer: Describer) -> Iterator[Stopwatch]:
+    """Measure what merges the facts and writes the checked text; the classifier has read the photos before."""
+    from inference import pipeline
+
+    steps = Stopwatch()
+    for name in ("read_facts", "write"):
+        steps.wrap(pipeline, name)
+    try:
+        yield steps
+    finally:
+        steps.restore()
+
+
+@contextmanager
+def _watch_classifier(describer: Describer) -> Iterator[Stopwatch]:
+    """Measure the classifier of photos."""
+    classifier = Stopwatch()
+    classifier.wrap(type(describer.models.photo_classifier), "predict")
+    try:
+        yield classifier
+    finally:
+        classifier.restore()
+
+
+@contextmanager
 def _watch_models(describer: Describer) -> Iterator[Stopwatch]:
-    """Measure the forward passes of the dual encoder, the decoder and the classifier."""
+    """Measure the forward passes of the dual encoder, the decoder and the classifiers; NudeNet runs beside them."""
     from inference.captioners.prefix.model import Decoder
     from inference.diversity import DiversityClassifier
+    from inference.facts.photos import PhotoClassifier
+    from inference.moderation.out_of_domain import OutOfDomainDetector
 
     models = Stopwatch()
     for name in ("get_image_features", "get_text_features"):
         models.wrap(type(describer.models.clip.model), name)
-    for name in ("embed", "read", "step", "logits"):
+    for name in ("embed", "prefill", "step", "compute_logits"):
         models.wrap(Decoder, name)
     models.wrap(DiversityClassifier, "forward")
+    models.wrap(PhotoClassifier, "forward")
+    models.wrap(OutOfDomainDetector, "forward")
     try:
         yield models
     finally:
