@@ -53,7 +53,7 @@ COLLAGES, DRAWN, DRAWN_SEVERAL, DRAWN_EQUAL = 1200, 700, 500, 250
 VIEWS = 6
 # Width, depth and image size of the classifier of photos: EfficientNet-Lite1.
 FACTS_SIZES = (1.0, 1.1, 224)
-PRECISION = 0.8  # of the claims about photos
+PRECISION = 0.84  # of the claims about photos
 SURE_ITEM, SURE_ALBUM = 0.9, 0.95  # shares of right answers from which on the seller is not asked
 # Collages of held-out photos of each half, and random albums that choose the limits of «one or many» or are measured.
 HELD_OUT_COLLAGES, HELD_OUT_ALBUMS = 150, 2000

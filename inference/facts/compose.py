@@ -44,7 +44,7 @@ def name_thing(sheet: FactSheet) -> str:
     main, *others = sorted(names, key=lambda name: not any(find_items(name)))
     models = [name for name in dict.fromkeys(others) if fold(name) not in fold(main)]
     if not models and find_noun(main):  # a single word
-        return capitalize(_add_colour(find_noun(main) if main.isascii() else main.lower(), colours))
+        return capitalize(_add_colour(find_noun(main), colours))
     # «Куртка The North Face», but «Куртка, пальто зимнее»: two names are not run together.
     name = main + "".join(f", {lower_first(each)}" if any(find_items(each)) else f" {each}" for each in models)
     said = colours[:1] if not _has_colour(name) else ()
