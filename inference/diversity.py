@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.checkpoints.card import Card
+from inference.checkpoints.weights import fill_model
 from inference.clip.dual_encoder import LOGIT_SCALE, Clip, ImageFeatures
 
 MANY_PHRASES = ("разнообразие товаров", "много предметов", "много вещей")
@@ -49,7 +50,7 @@ class DiversityClassifier(nn.Module):
         classifier = cls(config["dim"], config["width"], config["hidden"])
         classifier.limits = {**DEFAULT_LIMITS, **card.calibration}
         weights = load_file(card.folder / "model.safetensors")
-        classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        fill_model(classifier, {name: weight.float() for name, weight in weights.items()})
         return classifier.eval()
 
     def forward(self, features: ImageFeatures, text: Tensor | None) -> Tensor:

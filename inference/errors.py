@@ -37,6 +37,18 @@ class CheckpointError(UserError):
     """A checkpoint is missing, incomplete, does not match its card or does not work."""
 
 
+class UnfitWeights(ValueError):
+    """Weights do not make up their model. `code` and `details` name the first tensor; the checkpoint is to be added."""
+
+    def __init__(self, code: str, **details: str) -> None:
+        super().__init__(f"{code}: {details}")
+        self.code, self.details = code, details
+
+    def name_checkpoint(self, checkpoint: str) -> CheckpointError:
+        """Return the error for the user."""
+        return CheckpointError(self.code, checkpoint=checkpoint, **self.details)
+
+
 def catch_invalid(function: Callable[[*Args], Result], *args: *Args) -> Result | InvalidInput:
     """Call `function` and return its result, or the `InvalidInput` that it raises.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -10,35 +11,42 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig
 
 from inference.captioners.generation.quiet import quiet_transformers
-from inference.checkpoints.card import Card
+from inference.checkpoints import weights
+from inference.checkpoints.card import CARD, Card
+from inference.errors import CheckpointError
 
 MIN_PROMPT_TOKENS: Final = 32  # for the text of a prompt, besides its photos
 DEFAULT_MAX_POSITIONS: Final = 2048  # the relative positions of T5 and BLOOM set no limit
 
 
 def load_from_state_dict(
-    kind: Any, config: PreTrainedConfig, state: dict[str, Tensor], dtype: torch.dtype | str = "auto"
+    kind: Any, config: PreTrainedConfig, state: dict[str, Tensor], dtype: torch.dtype | str = "auto", **more: Any
 ) -> Any:
     """Build a model from a state dict; `transformers` converts names of older versions and ties weights.
 
-    kind: a model class; dtype: of the parameters, "auto" for the state dict's. Raises `ValueError` as
-    `check_loading_info` does.
+    kind: a model class; dtype: of the parameters, "auto" for the state dict's; more: arguments of `from_pretrained`.
+    Raises `UnfitWeights`.
     """
-    with quiet_transformers():  # it warns of published T5 models whose embeddings are not tied
-        loaded = kind.from_pretrained(None, config=config, state_dict=state, dtype=dtype, output_loading_info=True)
-    return check_loading_info(loaded, kind.__name__)
+    return load_pretrained(kind, None, config=config, state_dict=state, dtype=dtype, **more)
 
 
-def check_loading_info(loaded: Any, source: object) -> Any:
-    """Return the model from the result of `from_pretrained` with `output_loading_info`.
+def load_pretrained(kind: Any, folder: Path | None, *, is_part: bool = False, **more: Any) -> Any:
+    """Load a model of `transformers` from a folder by `kind.from_pretrained`, which fills gaps with random numbers.
 
-    Raises `ValueError` that names the weights which `source` lacks or has in another shape. A pooler may be missing:
-    no family uses one, and many models are published without.
+    kind: a model class; is_part: the folder may hold more than this model, such as a head for another task; more:
+    arguments of `from_pretrained`; `device_map="meta"` compares names and shapes and reads no weights. Raises
+    `UnfitWeights` where the files lack a weight, have one in another shape, or have one in excess.
     """
-    model, info = loaded
-    missing = [name for name in info["missing_keys"] if "pooler" not in name.split(".")]
-    if missing or info["mismatched_keys"]:
-        raise ValueError(f"{source} lacks {missing}, of other shapes are {info['mismatched_keys']}")
+    more |= {"local_files_only": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+    try:
+        with quiet_transformers():
+            model, info = kind.from_pretrained(folder, **more)
+    except OSError:
+        if folder:
+            weights.list_published(folder)  # raises the error that names the missing file, as that of the hub does not
+        raise
+    unexpected = () if is_part else info["unexpected_keys"]
+    weights.check_fit(info["missing_keys"], info["mismatched_keys"], unexpected)
     return model
 
 
@@ -70,8 +78,13 @@ def make_thumbnail(image: Image.Image, edge: int, resample: Image.Resampling) ->
 def check_prompt_budget(card: Card, max_tokens: int, minimum: int = MIN_PROMPT_TOKENS) -> int:
     """Return `max_tokens`, the context length that the generated text leaves for a prompt.
 
-    Raises `CheckpointError` if it is below `minimum`: the card's `max_new_tokens` is too large for the model.
+    Raises `CheckpointError` if it is below `minimum`: `max_new_tokens` is too large for the model. A folder without a
+    card has the default, so that its `config.json` says what does not fit.
     """
     if max_tokens < minimum:
+        if not (card.folder / CARD).is_file():
+            raise CheckpointError(
+                "context-short", checkpoint=card.id, file=str(card.folder / "config.json"), lacking=minimum - max_tokens
+            )
         raise card.field_error("generation.max_new_tokens")
     return max_tokens

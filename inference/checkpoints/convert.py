@@ -34,7 +34,7 @@ from inference.checkpoints.card import (
     save_lock,
 )
 from inference.checkpoints.formats import Format
-from inference.errors import CheckpointError, InvalidInput, first_line
+from inference.errors import CheckpointError, InvalidInput, UnfitWeights, first_line
 
 Convert = Callable[[Path, Path], Card]
 
@@ -82,12 +82,22 @@ def resolve_target(root: Path, kind: str, name: str) -> Path:
 
 
 def convert(family: str, source: Path, folder: Path) -> Card:
-    """Convert a source into an existing empty folder. Raises `CheckpointError` if the source cannot be read."""
+    """Convert a source into an existing empty folder.
+
+    Raises `CheckpointError` if the source cannot be read, or if its weights are not exactly those of the model.
+    """
+    from inference.captioners.generation.quiet import quiet_transformers
+    from inference.checkpoints import weights  # torch: not for --help
+
     module, _, function = FORMATS[family].convert.partition(":")
     try:
-        return cast(Convert, getattr(import_module(module), function))(source, folder)
+        with quiet_transformers():
+            card = cast(Convert, getattr(import_module(module), function))(source, folder)
+        weights.check_values(folder)
     except CheckpointError:
         raise
+    except UnfitWeights as error:
+        raise error.name_checkpoint(str(source)) from error
     except FileNotFoundError as error:
         missing = Path(str(error.filename or error))
         file = missing.relative_to(source).as_posix() if missing.is_relative_to(source) else missing.name
@@ -96,18 +106,23 @@ def convert(family: str, source: Path, folder: Path) -> Card:
     except Exception as error:
         if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:  # libraries do not agree on the exception for this either
             raise CheckpointError("disk-full") from error
-        if broken := _find_broken_file(source, error):
+        if broken := find_broken_file(source, error):
             raise CheckpointError("import-file-broken", file=str(broken)) from error
         if isinstance(error, UnpicklingError):  # torch's message recommends to execute the pickle
             raise CheckpointError("import-code", source=str(source)) from error
         raise CheckpointError("import-failed", source=str(source), reason=first_line(error)) from error
+    return card
 
 
-def find_single_file(folder: Path, *patterns: str) -> Path:
-    """Return the only file in a folder that matches one of the patterns; hidden files, which macOS adds, do not count.
+def find_single_file(source: Path, *patterns: str) -> Path:
+    """Return the source if it is a file, else its only file that matches one of the patterns.
 
-    Raises `FileNotFoundError` if none matches, `CheckpointError` if several do.
+    Hidden files, which macOS adds, do not count. Raises `FileNotFoundError` if none matches, `CheckpointError` if
+    several do.
     """
+    if source.is_file():
+        return source
+    folder = source
     found = sorted({path for pattern in patterns for path in folder.glob(pattern) if not path.name.startswith(".")})
     if not found:
         raise FileNotFoundError(folder / patterns[0])
@@ -116,7 +131,7 @@ def find_single_file(folder: Path, *patterns: str) -> Path:
     return found[0]
 
 
-def _find_broken_file(source: Path, error: Exception) -> Path | None:
+def find_broken_file(source: Path, error: BaseException) -> Path | None:
     """Return the first file of a source that is truncated or has other contents than its suffix says.
 
     JSON files are checked only after an error of JSON: publishers store logs in other formats under that suffix.
@@ -149,8 +164,10 @@ def _has_valid_format(path: Path) -> bool:
         else:
             with path.open("rb") as file:
                 is_pickle = file.read(1) == b"\x80"  # before PyTorch 1.6; later files are zip archives
-            return is_pickle or zipfile.is_zipfile(path)
-    except (ValueError, SafetensorError):
+            if not is_pickle:
+                with zipfile.ZipFile(path) as archive:
+                    return archive.testzip() is None
+    except (ValueError, SafetensorError, zipfile.BadZipFile):
         return False
     except OSError:  # a file without read permission is not broken
         pass
@@ -180,6 +197,8 @@ def install(target: Path, write: Callable[[Path], Card | None], revisions: Mappi
             staging.rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        with suppress(OSError):  # of a kind without checkpoints a failure leaves no folder
+            target.parent.rmdir()
     return load_card(target)
 
 
@@ -205,15 +224,17 @@ def copy_transformers(source: Path, folder: Path) -> None:
 
     Safetensors, one file or shards, are hard-linked where possible and not read. Without them, each
     `pytorch_model*.bin` is converted to `model*.safetensors`, one shard at a time, with the publisher's names, shapes
-    and dtypes. Raises `FileNotFoundError` for a folder without weights, or with those of an adapter only.
+    and dtypes. Raises `FileNotFoundError` for a folder without weights, or with those of an adapter only, and for a
+    shard that its index names and that is not there.
     """
-    found = sorted(path for path in source.glob("[!.]*.safetensors") if not is_adapter_file(path.name))
-    pickles = [] if found else sorted(source.glob("pytorch_model*.bin"))
+    from inference.checkpoints import weights  # torch: not for --help
+
+    published = weights.list_published(source)
+    found = [path for path in published if path.suffix == ".safetensors" and not is_adapter_file(path.name)]
+    pickles = [path for path in published if path.suffix == ".bin"]
     if not found and not pickles:
         raise FileNotFoundError(source / "model.safetensors")
     for path in pickles:
-        from inference.checkpoints import weights  # torch: not for --help
-
         weights.convert_pickle(path, folder / _to_safetensors_name(path.name))
     for path in source.iterdir():
         if path in found or (is_auxiliary_file(path.name) and not path.name.endswith(".bin.index.json")):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
+from safetensors.torch import load_file
 from tokenizers import Tokenizer, normalizers
 from torch import Tensor
 from transformers import AutoConfig, CLIPConfig, CLIPTokenizer, PretrainedConfig
@@ -22,6 +23,7 @@ from inference.checkpoints.card import Card
 from inference.checkpoints.convert import find_single_file
 from inference.checkpoints.tokenizers import load_tokenizer
 from inference.clip.architectures import build_config, build_ruclip_config, read_openclip_sizes
+from inference.clip.dual_encoder import load_model
 from inference.clip.openai_weights import infer_sizes, rename_weights
 
 MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
@@ -34,7 +36,7 @@ _BILINEAR, _BICUBIC = 2, 3  # `PIL.Image.Resampling`
 def convert_ruclip(source: Path, folder: Path) -> Card:
     """Convert a published ruCLIP folder: `config.json`, `bpe.model`, `pytorch_model.bin`. Return its card."""
     sizes = json.loads((source / "config.json").read_text("utf-8"))
-    state = cast("dict[str, Tensor]", weights.load_pickle(source / "pytorch_model.bin"))
+    state = weights.filter_tensors(weights.load_pickle(source / "pytorch_model.bin"))
     tokenizer = youtokentome.load_tokenizer(source / "bpe.model")
     youtokentome.add_bos_eos(tokenizer, lowercase=True)
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -49,10 +51,11 @@ def convert_ruclip(source: Path, folder: Path) -> Card:
 def convert_openai(source: Path, folder: Path) -> Card:
     """Convert a folder with weights named as in openai/CLIP or OpenCLIP, and return its card.
 
-    source: holds one `.pt` (OpenAI's are TorchScript), `.bin` or `.safetensors`; `tokenizer.json`, or `vocab.json` and
-    `merges.txt`; and for a model of OpenCLIP's own its `open_clip_config.json`.
+    source: one `.pt` (OpenAI's are TorchScript), `.bin` or `.safetensors`, or a folder with one. Beside it are
+    `tokenizer.json`, or `vocab.json` and `merges.txt`; and for a model of OpenCLIP's own its `open_clip_config.json`.
     """
-    state = {name.removeprefix("module."): weight for name, weight in _load_state_dict(source).items()}
+    state = weights.Tensors((name.removeprefix("module."), each) for name, each in _load_state_dict(source).items())
+    source = source.parent if source.is_file() else source
     openclip_config = source / "open_clip_config.json"
     published = json.loads(openclip_config.read_text("utf-8")) if openclip_config.is_file() else {}
     sizes = read_openclip_sizes(published["model_cfg"]) if published else infer_sizes(state)
@@ -80,15 +83,16 @@ def convert_transformers(source: Path, folder: Path) -> Card:
     shutil.copyfile(source / PREPROCESSOR, folder / PREPROCESSOR)
     config.save_pretrained(folder)
     weights.save_tensors(state, folder / "model.safetensors")
+    load_model(folder)
     return Card(folder=folder, family=config.model_type, version="1", languages=("en",))
 
 
 def _load_state_dict(source: Path) -> dict[str, Tensor]:
     """Load the weights of a folder: safetensors, TorchScript or a pickle."""
-    state_dict = weights.load_tensors(source)
-    if state_dict:
-        return state_dict
-    path = find_single_file(source, "*.pt", "*.bin")
+    found = source.is_dir() and any(source.glob("[!.]*.safetensors"))
+    path = find_single_file(source, *(("*.safetensors",) if found else ("*.pt", "*.bin")))
+    if path.suffix == ".safetensors":
+        return load_file(path)
     if torchscript.is_torchscript(path):
         return torchscript.load_state_dict(path)
     checkpoint = weights.load_pickle(path)
@@ -132,3 +136,4 @@ def _save(folder: Path, config: CLIPConfig, state: dict[str, Tensor], preprocess
     config.save_pretrained(folder)
     (folder / PREPROCESSOR).write_text(json.dumps(preprocessor, indent=2) + "\n", "utf-8")
     weights.save_tensors(state, folder / "model.safetensors")
+    load_model(folder)

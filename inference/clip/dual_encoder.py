@@ -30,6 +30,7 @@ from transformers import (
     VisionTextDualEncoderModel,
 )
 
+from inference.checkpoints.weights import fill_model
 from inference.clip.preprocessing import ImagePreprocessor
 from inference.clip.resnet import ModifiedResNet
 
@@ -83,6 +84,16 @@ def build_model(config: PretrainedConfig) -> PreTrainedModel:
     return model
 
 
+def load_model(folder: Path) -> PreTrainedModel:
+    """Load `config.json` and `model.safetensors` in float32, on the CPU, in evaluation mode. Raises `UnfitWeights`."""
+    with torch.device("meta"):  # initializing random weights first would take seconds
+        model = build_model(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
+    weights = {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
+    fill_model(model, weights, assign=True)
+    model.eval()
+    return model
+
+
 class Clip:
     """A loaded dual encoder."""
 
@@ -102,15 +113,9 @@ class Clip:
     def load(cls, folder: Path) -> Clip:
         """Load a folder: `config.json`, `model.safetensors`, `tokenizer.json`, `preprocessor_config.json`.
 
-        The model is float32, on the CPU, in evaluation mode. Raises `ValueError` for weights that do not fit.
+        The model is float32, on the CPU, in evaluation mode. Raises `UnfitWeights`.
         """
-        with torch.device("meta"):  # initializing random weights first would take seconds
-            model = build_model(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
-        weights = {name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()}
-        missing, unexpected = model.load_state_dict(weights, strict=False, assign=True)
-        if unexpected or any(not name.endswith(("position_ids", "num_batches_tracked")) for name in missing):
-            raise ValueError(f"{folder}: weights do not fit the configuration: {missing + unexpected}")
-        model.eval()
+        model = load_model(folder)
         _fill_buffers(model)
         _fold_batch_norms(model)
         convert_conv2d_weight_memory_format(model, torch.channels_last)

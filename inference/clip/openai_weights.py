@@ -13,6 +13,7 @@ from torch import Tensor
 
 from inference.clip.architectures import HEAD_DIM
 from inference.clip.resnet import REDUCTION
+from inference.errors import UnfitWeights
 
 # OpenAI's layer of a block → that of `transformers`, for weights and biases.
 _BLOCK: Final = {
@@ -55,7 +56,7 @@ _RESIDUAL: Final = "visual.attnpool.positional_embedding"
 def rename_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename OpenAI's weights to those of `CLIPModel`; a residual network keeps its names.
 
-    Raises `ValueError` for a weight of another architecture.
+    Raises `UnfitWeights` for a weight of another architecture.
     """
     is_residual = _RESIDUAL in state
     named_weights = ((name, weight) for name, weight in state.items() if name.rpartition(".")[2] not in _NON_WEIGHTS)
@@ -86,7 +87,7 @@ def _parse_name(name: str) -> tuple[str, str, str, str]:
     part, _, kind = rest.replace("in_proj_", "in_proj.").rpartition(".")
     tower += "resblocks"
     if not separator or tower not in _TOWERS or part not in (*_BLOCK, "attn.in_proj"):
-        raise ValueError(f"{name}: no weight of a CLIP")
+        raise UnfitWeights("weights-unexpected", tensor=name)
     return tower, number, part, kind
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from inference.checkpoints.card import Card
+from inference.checkpoints.weights import fill_model
 from inference.clip.preprocessing import ImagePreprocessor
 from inference.facts.efficientnet_lite import PIXEL_MEAN, PIXEL_STD, EfficientNetLite, EfficientNetLiteConfig
 
@@ -104,7 +105,7 @@ class PhotoClassifier(nn.Module):
         table: dict[str, Any] = json.loads((card.folder / "config.json").read_text("utf-8"))
         classifier = cls(PhotoClassifierConfig(**table))
         weights = load_file(card.folder / "model.safetensors")
-        classifier.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        fill_model(classifier, {name: weight.float() for name, weight in weights.items()})
         classifier.thresholds = dict(card.calibration)
         classifier.eval()
         _fuse_batch_norms(classifier.trunk)

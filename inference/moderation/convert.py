@@ -32,10 +32,12 @@ MAX_TOKENS = 512  # context length of the published classifiers
 def convert_detoxify(source: Path, folder: Path) -> Card:
     """Convert a folder with one Lightning `.ckpt` of detoxify, and `config.json` and tokenizer of its base model."""
     checkpoint = cast(dict[str, Any], weights.load_pickle(find_single_file(source, "*.ckpt")))
+    source = source.parent if source.is_file() else source
     config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     labels = checkpoint["config"]["dataset"]["args"]["classes"]
     config.id2label, config.label2id = dict(enumerate(labels)), {label: index for index, label in enumerate(labels)}
-    return _save_checkpoint(source, folder, config, checkpoint["state_dict"], "largest", "detoxify")
+    state = weights.filter_tensors(checkpoint["state_dict"])
+    return _save_checkpoint(source, folder, config, state, "largest", "detoxify")
 
 
 def convert_rubert(source: Path, folder: Path) -> Card:
@@ -56,18 +58,18 @@ def build(config: Mapping[str, Any]) -> PreTrainedModel:
 def _select_weights(config: PretrainedConfig, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a classifier, its outputs cut to the labels of the config.
 
-    detoxify trains more outputs than it has labels; the labels come first. Raises `KeyError` for missing weights and
-    `RuntimeError` for shapes that do not fit.
+    detoxify trains more outputs than it has labels; the labels come first. Raises `UnfitWeights` for missing weights
+    and for shapes that do not fit.
     """
     with torch.device("meta"):
         model = AutoModelForSequenceClassification.from_config(config, trust_remote_code=False)
     # Older versions of transformers saved position ids and an unused pooler as well; selecting by name drops them.
-    weights = {
+    selected = {
         name: state[name][: len(weight)] if _is_output_layer(name) else state[name]
         for name, weight in model.state_dict().items()
     }
-    model.load_state_dict(weights, assign=True)
-    return weights
+    weights.fill_model(model, selected, assign=True)
+    return selected
 
 
 def _is_output_layer(name: str) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import ResNetConfig, ResNetModel
 
+from inference.checkpoints.weights import fill_model
 from inference.facts.photos import PhotoFacts
 
 FILE = "foreign.safetensors"
@@ -41,14 +42,12 @@ class OutOfDomainDetector(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> OutOfDomainDetector | None:
-        """Load the detector in a dual encoder's folder, None without one. Raises `ValueError` for unfit weights."""
+        """Load the detector in a dual encoder's folder, None without one. Raises `UnfitWeights`."""
         path = folder / FILE
         if not path.is_file():
             return None
         detector = cls()
-        missing, unexpected = detector.load_state_dict({n: w.float() for n, w in load_file(path).items()}, strict=False)
-        if unexpected or any(not name.endswith("num_batches_tracked") for name in missing):
-            raise ValueError(f"{path}: weights do not fit: {missing + unexpected}")
+        fill_model(detector, {name: weight.float() for name, weight in load_file(path).items()})
         return detector.eval()
 
     def extract_features(self, pixels: Tensor) -> Tensor:

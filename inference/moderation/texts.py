@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 
 import inference.moderation.spelling  # noqa: F401 - registers its architecture with transformers
 from inference.checkpoints.card import Card
+from inference.checkpoints.weights import fill_model
 from inference.errors import CheckpointError, Message
 from inference.listing.types import Verdict
 from inference.moderation.disguises import strip_decoration, uncover
@@ -109,7 +110,7 @@ class ToxicityClassifier:
         model = AutoModelForSequenceClassification.from_config(
             config, dtype=torch.float32, trust_remote_code=False
         ).eval()
-        model.load_state_dict(load_file(card.folder / "model.safetensors"))
+        fill_model(model, load_file(card.folder / "model.safetensors"))
         tokenizer = Tokenizer.from_file(str(card.folder / "tokenizer.json"))
         window = json.loads((card.folder / "tokenizer_config.json").read_text("utf-8"))["model_max_length"]
         threshold = card.calibration.get("toxicity_threshold", 0.5) if threshold is None else threshold

@@ -15,12 +15,14 @@ from inference import devices, pipeline
 from inference.captioners import base
 from inference.captioners.base import Captioner, LoadContext
 from inference.captioners.families import FAMILIES
+from inference.captioners.generation.quiet import quiet_transformers
 from inference.checkpoints import registry, weights
 from inference.checkpoints.card import Card
+from inference.checkpoints.convert import find_broken_file
 from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.diversity import DiversityClassifier
-from inference.errors import CheckpointError
+from inference.errors import CheckpointError, UnfitWeights
 from inference.facts.photos import PhotoClassifier
 from inference.listing.job import Job
 from inference.listing.types import Description, OnProgress
@@ -95,8 +97,9 @@ class Loader:
 
     def load_alone(self, card: Card) -> tuple[Captioner, Clip]:
         """Load a captioner without comparing its files with the card, and the dual encoder that it gets features of."""
-        clip = self._load_clip(CLIP)
-        return self._build_captioner(card, clip, _choose_free_device(card)), clip
+        clip, device = self._load_clip(CLIP), _choose_free_device(card)
+        load_folder(card, weights.check_values)
+        return self._build_captioner(card, clip, device), clip
 
     def _load_captioner(self, name: str, clip: Clip) -> Captioner:
         """Return the captioner that is in use under this name, or load it."""
@@ -104,7 +107,7 @@ class Loader:
         captioner = self._captioners.get(card.id)
         if captioner is None:
             device = _choose_free_device(card)  # first, because hashing a large file takes minutes
-            registry.check_hashes(card)
+            check_files(card)
             captioner = self._build_captioner(card, clip, device)
         self._captioners[card.id] = captioner
         return captioner
@@ -126,7 +129,7 @@ class Loader:
             load_clip=lambda name: clip if name == clip.name else self._load_clip(name),
             load_captioner=lambda name: self._load_captioner(name, clip),
         )
-        return _load_folder(card, lambda folder: base.load_captioner(card, context))
+        return load_folder(card, lambda folder: base.load_captioner(card, context))
 
     def _load_clip(self, name: str) -> Clip:
         """Return the dual encoder that is in use under this name, or load it; it runs on the CPU."""
@@ -135,21 +138,21 @@ class Loader:
             return self._clips[card.id]
         cpu = devices.get_cpu()
         _check_memory(card, _estimate_weights(card, cpu), cpu.free)
-        registry.check_hashes(card)
-        self._clips[card.id] = clip = _load_folder(card, Clip.load)
+        check_files(card)
+        self._clips[card.id] = clip = load_folder(card, Clip.load)
         return clip
 
     def _load_shared(self) -> _Shared:
         clip_card = self._get_verified_card("clip", CLIP)
-        clip = _load_folder(clip_card, Clip.load)
+        clip = load_folder(clip_card, Clip.load)
         albums = self._get_verified_card("diversity", DIVERSITY)
-        diversity = _load_folder(albums, lambda folder: DiversityClassifier.load(albums))
+        diversity = load_folder(albums, lambda folder: DiversityClassifier.load(albums))
         facts = self._get_verified_card("facts", FACTS)
-        photo_classifier = _load_folder(facts, lambda folder: PhotoClassifier.load(facts))
+        photo_classifier = load_folder(facts, lambda folder: PhotoClassifier.load(facts))
         toxicity = self._get_verified_card("toxicity", TOXICITY)
         threshold = self._overrides.text if self._overrides else None
-        classifier = _load_folder(toxicity, lambda folder: ToxicityClassifier.load(toxicity, threshold))
-        detector = _load_folder(clip_card, OutOfDomainDetector.load)
+        classifier = load_folder(toxicity, lambda folder: ToxicityClassifier.load(toxicity, threshold))
+        detector = load_folder(clip_card, OutOfDomainDetector.load)
         checks = Checks.build(clip, clip_card, classifier, detector, self._overrides)
         return _Shared(clip, diversity, photo_classifier, checks)
 
@@ -162,7 +165,7 @@ class Loader:
     def _get_verified_card(self, kind: str, name: str) -> Card:
         """Return the card of a checkpoint whose files match its hashes."""
         card = self._get_card(kind, name)
-        registry.check_hashes(card)
+        check_files(card)
         return card
 
 
@@ -192,7 +195,7 @@ def _estimate_weights(card: Card, device: Device) -> int:
     """Return the peak bytes of the card's own weights on a device, from the headers of its files."""
     parameters, bits = _count_parameters(card), card.settings.get("bits")
     if isinstance(bits, int) and bits and device.can_quantize:
-        linear = _load_folder(card, _count_linear_parameters)
+        linear = load_folder(card, _count_linear_parameters)
         return linear * bits // 8 + (parameters - linear) * device.itemsize
     if device.name == "cuda":  # gets weights that are converted already
         return parameters * device.itemsize
@@ -206,7 +209,7 @@ def _count_parameters(card: Card) -> int:
             weights.count_parameters(card.folder / name)
         except Exception as error:
             raise CheckpointError("adapter-unfit", checkpoint=card.id, adapter=name) from error
-    return _load_folder(card, weights.count_parameters)
+    return load_folder(card, weights.count_parameters)
 
 
 def _count_linear_parameters(folder: Path) -> int:
@@ -227,7 +230,7 @@ def _estimate_published_weights(card: Card, parameters: int) -> int:
     if family and card.adapters and family.merge_dtype == "float32":
         return parameters * _FLOAT32_BYTES
     is_published = bool(card.adapters) or (family is not None and family.loads_published_dtype)
-    return _load_folder(card, weights.compute_size) if is_published else 0
+    return load_folder(card, weights.compute_size) if is_published else 0
 
 
 def _check_memory(card: Card, size: int, available: int) -> None:
@@ -237,13 +240,27 @@ def _check_memory(card: Card, size: int, available: int) -> None:
         raise CheckpointError("memory-short", checkpoint=card.id, needed=needed, free=free)
 
 
-def _load_folder(card: Card, load: Callable[[Path], Result]) -> Result:
+def check_files(card: Card) -> None:
+    """Compare the card's files with its hashes, and look for NaN in its weights. Raises `CheckpointError`."""
+    registry.check_hashes(card)
+    load_folder(card, weights.check_values)
+
+
+def load_folder(card: Card, load: Callable[[Path], Result]) -> Result:
     """Return what `load` makes of the card's folder. Raises `CheckpointError` for anything wrong with its files."""
     try:
-        return load(card.folder)
+        with quiet_transformers():
+            return load(card.folder)
     except CheckpointError:
         raise
+    except UnfitWeights as error:
+        raise error.name_checkpoint(card.id) from error
     # `tokenizers` raises bare exceptions, and broken JSON or weights fail in as many ways as libraries read them.
     except Exception as error:
         registry.check_hashes(card)  # names the file if one is damaged
+        if isinstance(error, FileNotFoundError) and error.args:
+            name = Path(str(error.filename or error)).name
+            raise CheckpointError("checkpoint-file-missing", checkpoint=card.id, file=name) from error
+        if broken := find_broken_file(card.folder, error):
+            raise CheckpointError("import-file-broken", file=str(broken)) from error
         raise CheckpointError("checkpoint-broken", checkpoint=card.id) from error

@@ -59,7 +59,7 @@ class Blip2Captioner(MicrobatchCaptioner):
         """Load a checkpoint folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
         Raises `CheckpointError` for unknown settings and where texts and photos exceed the language model's context,
-        and `ValueError` for missing weights.
+        and `UnfitWeights`.
         """
         settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         writer = Writer(load_tokenizer(card.folder), generation)

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import Blip2Config, PreTrainedTokenizerBase
 
-from inference.captioners.blip2.model import LANGUAGE, PROJECTION, infer_embedding_width
+from inference.captioners.blip2.model import LANGUAGE, PROJECTION, infer_embedding_width, load
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.card import Card
@@ -75,6 +75,8 @@ def convert_swap(source: Path, folder: Path) -> Card:
 
 
 def _build_card(folder: Path, **more: Any) -> Card:
+    """Return the card of a converted folder. Raises `UnfitWeights` unless its weights are exactly the model's."""
+    load(folder, "auto", "meta")
     parameters = weights.count_parameters(folder)
     return Card(folder=folder, family="blip2", version="1", max_photos=MAX_PHOTOS, parameters=parameters, **more)
 
@@ -115,13 +117,7 @@ def _iterate_shards(source: Path) -> Iterator[dict[str, Tensor]]:
 
     Files that an index does not name are skipped: they belong to another version (mBLIP's folder holds two).
     """
-    paths = sorted(source.glob("*.safetensors")) or sorted(source.glob("pytorch_model*.bin"))
-    if not paths:
-        raise FileNotFoundError(source / "model.safetensors")
-    suffix = ".safetensors" if paths[0].suffix == ".safetensors" else ".bin"
-    indices = [path for path in source.glob("*.index.json") if path.name.endswith(f"{suffix}.index.json")]
-    named = {name for path in indices for name in _read_json(path)["weight_map"].values()}
-    for path in (path for path in paths if not named or path.name in named):
+    for path in weights.list_published(source):
         if path.suffix == ".bin":
             yield cast("dict[str, Tensor]", weights.load_pickle(path))
             continue

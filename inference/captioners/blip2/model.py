@@ -113,28 +113,47 @@ def build(config: Mapping[str, Any]) -> Blip2:
     return Blip2(vision, qformer, parts.num_query_tokens, language)
 
 
-def load(folder: Path, dtype: torch.dtype | str) -> Blip2:
-    """Load `config.json` and the safetensors of a folder onto the CPU, in evaluation mode.
+def load(folder: Path, dtype: torch.dtype | str, device: str | None = None) -> Blip2:
+    """Load `config.json` and the safetensors of a folder onto the CPU or onto the device `meta`, in evaluation mode.
 
-    dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` naming the missing weights.
+    dtype: of the weights; "auto" keeps that of the files. Raises `UnfitWeights`.
     """
     config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
     tensors, below = weights.load_tensors(folder), weights.select_prefix
     with torch.device("meta"):
         language = type(auto_class_for(config.text_config).from_config(config.text_config, trust_remote_code=False))
     model = Blip2(
-        load_from_state_dict(Blip2VisionModel, config.vision_config, below(VISION, tensors), dtype),
-        load_from_state_dict(Blip2QFormerModel, config.qformer_config, below(QFORMER, tensors), dtype),
+        _load_part(Blip2VisionModel, config.vision_config, VISION, tensors, dtype, device),
+        _load_part(Blip2QFormerModel, config.qformer_config, QFORMER, tensors, dtype, device),
         config.num_query_tokens,
-        load_from_state_dict(language, config.text_config, below(LANGUAGE, tensors), dtype),
+        _load_part(language, config.text_config, LANGUAGE, tensors, dtype, device),
     )
+    own = {name: tensor for name, tensor in tensors.items() if _is_own(name)}
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if _is_own(name)}
+    if POSITIONS in own:
+        expected[POSITIONS] = len(own[POSITIONS]), config.vision_config.hidden_size
+    weights.check_shapes(expected, own)
     if isinstance(dtype, torch.dtype):
-        tensors = {name: tensor.to(dtype) for name, tensor in tensors.items() if _is_own(name)}
-    model.query_tokens = nn.Parameter(tensors[QUERIES])
-    model.language_projection.load_state_dict(below(PROJECTION, tensors), assign=True)
-    if POSITIONS in tensors:
-        model.photo_positions = nn.Parameter(tensors[POSITIONS])
+        own = {name: tensor.to(dtype) for name, tensor in own.items()}
+    model.query_tokens = nn.Parameter(own[QUERIES])
+    model.language_projection.load_state_dict(below(PROJECTION, own), assign=True)
+    if POSITIONS in own:
+        model.photo_positions = nn.Parameter(own[POSITIONS])
     return model.eval()
+
+
+def _load_part(
+    kind: Any,
+    config: Any,
+    prefix: str,
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype | str,
+    device: str | None,
+) -> Any:
+    """Load one of the models. Raises `UnfitWeights` with the whole name of the tensor."""
+    with weights.name_tensors(prefix):
+        below = weights.select_prefix(prefix, tensors)
+        return load_from_state_dict(kind, config, below, dtype, device_map=device)
 
 
 def cast_parts(model: Blip2, dtype: torch.dtype) -> None:

@@ -16,10 +16,10 @@ import torch
 from annotated_types import Ge, Le
 from PIL import Image
 from torch import nn
-from transformers import AutoModelForImageTextToText, BitsAndBytesConfig, ProcessorMixin
+from transformers import BitsAndBytesConfig, ProcessorMixin
 
 from inference.captioners.base import LoadContext, Prompt
-from inference.captioners.chat.processing import load_processor
+from inference.captioners.chat.processing import load_model, load_processor
 from inference.captioners.generation.microbatches import MicrobatchCaptioner
 from inference.captioners.generation.prompts import build_request
 from inference.captioners.generation.settings import GenerationSettings
@@ -77,13 +77,10 @@ class ChatCaptioner(MicrobatchCaptioner):
         settings = parse_settings(Settings, card)
         generation, device = GenerationSettings.from_card(card), context.device
         quantization = _build_quantization_config(settings.bits, device)
-        model: nn.Module = AutoModelForImageTextToText.from_pretrained(
+        model: nn.Module = load_model(
             card.folder,
             # Adapters are merged at full precision, before the cast; PEFT handles quantized weights itself.
             dtype="auto" if card.adapters and not quantization else device.dtype,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
             quantization_config=quantization,
             device_map=device.name if quantization else None,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
 
-from inference.captioners.chat.processing import load_processor
+from inference.captioners.chat.processing import load_model, load_processor
 from inference.checkpoints.card import Card
 from inference.checkpoints.convert import copy_transformers
 
@@ -19,11 +19,13 @@ MAX_PHOTOS = 10
 def convert(source: Path, folder: Path) -> Card:
     """Copy a folder with configuration, weights, tokenizer, image processor and chat template, and return its card.
 
-    Raises `ValueError` for a model without a chat template, and whatever `transformers` raises for invalid files.
+    Raises `ValueError` for a model without a chat template, `UnfitWeights` for incomplete weights, and whatever
+    `transformers` raises for invalid files.
     """
     copy_transformers(source, folder)
     if load_processor(folder).chat_template is None:
         raise ValueError(f"{source}: no chat template")
+    load_model(folder, device_map="meta")
     return Card(folder=folder, family=FAMILY, version="1", max_photos=MAX_PHOTOS)
 
 

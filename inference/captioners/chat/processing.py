@@ -1,4 +1,4 @@
-"""Load the processor of a vision-language model without its video part.
+"""Load a vision-language model, and its processor without its video part.
 
 Most processors also handle video, which in `transformers` needs torchvision; this project does not depend on it.
 """
@@ -8,13 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, cast
 
-from transformers import AutoConfig, AutoImageProcessor, ProcessorMixin
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageTextToText, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
+from inference.captioners.parts import load_pretrained
 from inference.checkpoints.tokenizers import load_tokenizer
 
 # Tiling cuts a photo into a dozen tiles or more, each of which costs as many tokens as a photo.
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
+
+
+def load_model(folder: Path, **more: Any) -> Any:
+    """Load the model of a folder with safetensors; `more` as for `load_pretrained`. Raises `UnfitWeights`."""
+    return load_pretrained(AutoModelForImageTextToText, folder, trust_remote_code=False, use_safetensors=True, **more)
 
 
 def load_processor(folder: Path) -> ProcessorMixin:

@@ -25,7 +25,7 @@ from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
 from inference.checkpoints.tokenizers import load_tokenizer
-from inference.checkpoints.weights import load_tensors
+from inference.checkpoints.weights import fill_model, load_tensors
 from inference.clip.dual_encoder import Clip
 from inference.devices import Device
 from inference.errors import CheckpointError
@@ -109,13 +109,11 @@ class ClipCapCaptioner(MicrobatchCaptioner):
 
 
 def read_model(card: Card) -> ClipCap:
-    """Load a checkpoint folder's model and merge its adapters. Raises `ValueError` for weights that do not fit."""
+    """Load a checkpoint folder's model and merge its adapters. Raises `UnfitWeights`."""
     with torch.device("meta"):
         model = build(json.loads((card.folder / "config.json").read_text("utf-8")))
-    missing, unexpected = model.load_state_dict(load_tensors(card.folder), strict=False, assign=True)
+    tied = ("language.lm_head.weight",) if model.language.config.tie_word_embeddings else ()
+    fill_model(model, load_tensors(card.folder), tied=tied, assign=True)
     model.language.tie_weights()
-    tied = {"language.lm_head.weight"} if model.language.config.tie_word_embeddings else set()
-    if unexpected or set(missing) - tied:
-        raise ValueError(f"{card.folder}: weights do not fit the configuration: {missing + unexpected}")
     merge_adapters(model, card)
     return model.eval()

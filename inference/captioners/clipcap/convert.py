@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import GPT2Tokenizer, PreTrainedTokenizerBase
 
+from inference.captioners.clipcap.captioner import read_model
 from inference.captioners.clipcap.model import MODEL_TYPE, MapperConfig
 from inference.checkpoints import weights
 from inference.checkpoints.card import Card
@@ -50,7 +51,7 @@ def convert(source: Path, folder: Path) -> Card:
     Otherwise heads are as wide as in the published models, and the tokenizer's end token is used. Raises what
     `find_single_file` raises, and `ValueError` for a tokenizer with more tokens than the model has embeddings.
     """
-    path = source if source.is_file() else find_single_file(source, "*.pt")
+    path = find_single_file(source, "*.pt")
     state = weights.filter_tensors(weights.load_pickle(path))
     config_path = path.parent / "config.json"
     published = json.loads(config_path.read_text("utf-8")) if config_path.is_file() else {}
@@ -61,11 +62,13 @@ def convert(source: Path, folder: Path) -> Card:
     (folder / "config.json").write_text(json.dumps(config, indent=2), "utf-8")
     _build_tokenizer(path.parent, published, language["vocab_size"]).save_pretrained(folder)
     parameters = sum(tensor.numel() for tensor in state_dict.values())
-    return Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters)
+    card = Card(folder=folder, family=MODEL_TYPE, version="1", max_photos=10, parameters=parameters)
+    read_model(card)
+    return card
 
 
 def infer_mapper_config(state: Mapping[str, Tensor]) -> MapperConfig:
-    """Infer the mapper's sizes from a published state dict. Raises `KeyError` for an unknown kind of mapper."""
+    """Infer the mapper's sizes from a published state dict. Raises `UnfitWeights` for an unknown kind of mapper."""
     width = state["gpt.transformer.wte.weight"].shape[1]
     if "clip_project.prefix_const" in state:
         out_features, vector = state["clip_project.linear.weight"].shape
@@ -83,11 +86,12 @@ def infer_mapper_config(state: Mapping[str, Tensor]) -> MapperConfig:
 def _infer_language_config(state: Mapping[str, Tensor], published: Mapping[str, Any]) -> dict[str, Any]:
     """Infer the fields of `GPT2Config` from a state dict; `published`: the language model's own, or empty."""
     vocab_size, width = state["gpt.transformer.wte.weight"].shape
+    layers = _count_layers(state, r"gpt\.transformer\.h\.(\d+)\.ln_1\.weight")
     return {
         "vocab_size": vocab_size,
         "n_positions": len(state["gpt.transformer.wpe.weight"]),
         "n_embd": width,
-        "n_layer": _count_layers(state, r"gpt\.transformer\.h\.(\d+)\.ln_1\.weight"),
+        "n_layer": published.get("n_layer", layers),
         "n_head": published.get("n_head", HEADS.get(width, width // HEAD_WIDTH)),
         "n_inner": state["gpt.transformer.h.0.mlp.c_fc.weight"].shape[1],
         "bos_token_id": None,  # the tokenizer defines it
@@ -110,7 +114,7 @@ def _build_tokenizer(folder: Path, published: Mapping[str, Any], vocab_size: int
 
 
 def _count_layers(state: Mapping[str, Tensor], pattern: str) -> int:
-    return 1 + max(int(found[1]) for name in state if (found := re.fullmatch(pattern, name)))
+    return max((1 + int(found[1]) for name in state if (found := re.fullmatch(pattern, name))), default=0)
 
 
 def _is_tied(state: Mapping[str, Tensor]) -> bool:

@@ -67,7 +67,7 @@ class EncoderDecoderCaptioner(MicrobatchCaptioner):
         """Load a checkpoint folder: `config.json`, safetensors, a tokenizer, `preprocessor_config.json`, adapters.
 
         Raises `CheckpointError` for settings and adapters that do not fit and for texts longer than the decoder's
-        context, and `ValueError` for missing weights.
+        context, and `UnfitWeights`.
         """
         settings, generation = parse_settings(Settings, card), GenerationSettings.from_card(card)
         writer = Writer(load_tokenizer(card.folder), generation)

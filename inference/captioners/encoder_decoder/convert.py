@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from inference.captioners.encoder_decoder.model import load
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.card import Card
@@ -27,7 +28,7 @@ def convert(source: Path, folder: Path) -> Card:
     source: `config.json`, `pytorch_model*.bin` or safetensors, a tokenizer and `preprocessor_config.json`. Its
     subfolders with LoRA adapters become the card's adapters. The card's defaults are those of the published
     captioners: one photo, four beams, 16 tokens including the start token. Raises `ValueError` for another
-    architecture.
+    architecture, `UnfitWeights` for incomplete weights.
     """
     config = json.loads((source / "config.json").read_text("utf-8"))
     if config["model_type"] != "vision-encoder-decoder" or config["decoder"]["model_type"] != "gpt2":
@@ -38,6 +39,7 @@ def convert(source: Path, folder: Path) -> Card:
         if name != "generation_config.json" or (source / name).is_file():
             (folder / name).write_bytes((source / name).read_bytes())
     load_tokenizer(source).save_pretrained(folder)
+    load(folder, "auto", "meta")
     return Card(
         folder=folder,
         family=FAMILY,

@@ -20,7 +20,7 @@ from transformers import VisionEncoderDecoderConfig, VisionEncoderDecoderModel
 from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2LMHeadModel
 
 from inference.captioners.generation.writer import generate, pad_left
-from inference.captioners.parts import check_loading_info
+from inference.captioners.parts import load_pretrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +143,14 @@ def build(config: Mapping[str, Any]) -> VisionEncoderDecoderModel:
     return VisionEncoderDecoderModel(VisionEncoderDecoderConfig(**config))
 
 
-def load(folder: Path, dtype: torch.dtype | str) -> VisionEncoderDecoderModel:
-    """Load the model of a folder onto the CPU, in evaluation mode.
+def load(folder: Path, dtype: torch.dtype | str, device: str | None = None) -> VisionEncoderDecoderModel:
+    """Load the model of a folder onto the CPU or onto the device `meta`, in evaluation mode.
 
-    dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` for missing weights.
+    dtype: of the weights; "auto" keeps that of the files. Raises `UnfitWeights`.
     """
-    loaded = VisionEncoderDecoderModel.from_pretrained(
-        folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
+    model: VisionEncoderDecoderModel = load_pretrained(
+        VisionEncoderDecoderModel, folder, dtype=dtype, use_safetensors=True, device_map=device
     )
-    model: VisionEncoderDecoderModel = check_loading_info(loaded, folder)
     model.encoder.pooler = None
     model.eval()
     return model

@@ -53,7 +53,7 @@ _MPT_ATTENTION = {"alibi": True, "alibi_bias_max": 8, "prefix_lm": False}
 def convert(source: Path, folder: Path) -> Card:
     """Convert a published OpenFlamingo into `folder`, and return its card.
 
-    Raises `CheckpointError` for missing weights and for those of another language model or CLIP.
+    Raises `CheckpointError` or `UnfitWeights` for missing weights and for those of another language model or CLIP.
     """
     language, config = folder / LANGUAGE, _load_language_config(source / LANGUAGE)
     state = dict(_rename(_unwrap(weights.load_pickle(source / CHECKPOINT))))
@@ -79,6 +79,7 @@ def convert(source: Path, folder: Path) -> Card:
     _write_json(language / "config.json", config)
     weights.save_tensors(tensors, language / flamingo.WEIGHTS)
     flamingo.save_adapter(own, adapter_config, folder)
+    flamingo.load(folder, device="meta")
     return Card(
         folder=folder,
         family="flamingo",

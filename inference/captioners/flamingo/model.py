@@ -30,7 +30,7 @@ from transformers import (
 
 from inference.captioners.flamingo.attention import GatedCrossAttentionBlock, Media, PerceiverResampler
 from inference.captioners.flamingo.mosaic import QKNormMptForCausalLM
-from inference.captioners.parts import check_loading_info
+from inference.captioners.parts import load_pretrained
 from inference.checkpoints import weights
 from inference.checkpoints.tokenizers import load_tokenizer
 
@@ -210,23 +210,25 @@ def save_adapter(own: Mapping[str, Tensor], config: FlamingoConfig, folder: Path
     (folder / CONFIG).write_text(json.dumps({"model_type": "flamingo"} | asdict(config), indent=2) + "\n", "utf-8")
 
 
-def load(folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: bool = False) -> Flamingo:
-    """Load the model of a checkpoint folder onto the CPU, in evaluation mode.
+def load(
+    folder: Path, dtype: torch.dtype | str = "auto", *, post_layernorm: bool = False, device: str | None = None
+) -> Flamingo:
+    """Load the model of a checkpoint folder onto the CPU or onto the device `meta`, in evaluation mode.
 
-    dtype: of the weights; "auto" keeps that of the files. Raises `ValueError` for missing or unexpected weights.
+    dtype: of the weights; "auto" keeps that of the files. Raises `UnfitWeights`.
     """
     sizes = json.loads((folder / CONFIG).read_text("utf-8"))
     sizes.pop("model_type")
-    language = _load(_language_class, folder / LANGUAGE, dtype, use_safetensors=True)
-    vision = _load(_vision_class, folder / VISION, dtype, use_safetensors=True)
+    more: dict[str, Any] = {"use_safetensors": True, "device_map": device}
+    language = _load(_language_class, folder / LANGUAGE, dtype, **more)
+    vision = _load(_vision_class, folder / VISION, dtype, **more)
     with torch.device("meta"):
         model = Flamingo(language, vision, FlamingoConfig(**sizes), post_layernorm=post_layernorm)
     own = weights.load_tensors(folder)
     if isinstance(dtype, torch.dtype):
         own = {name: weight.to(dtype) for name, weight in own.items()}
-    missing, unexpected = model.load_state_dict(own, strict=False, assign=True)
-    if wrong := [name for name in missing if _is_own(name)] + unexpected:
-        raise ValueError(f"{folder}: weights do not fit the configuration: {wrong}")
+    weights.check_shapes({name: tuple(tensor.shape) for name, tensor in adapter_state_dict(model).items()}, own)
+    model.load_state_dict(own, strict=False, assign=True)
     return model.eval()
 
 
@@ -241,11 +243,12 @@ def _vision_class(config: PreTrainedConfig) -> Any:
     return CLIPVisionModel if config.model_type.startswith("clip") else MODEL_MAPPING[type(config)]
 
 
-def _load(kind: Any, folder: Path, dtype: torch.dtype | str, **more: bool) -> PreTrainedModel:
-    """Load a model of `transformers`, all of whose weights must be in the folder."""
+def _load(kind: Any, folder: Path, dtype: torch.dtype | str, **more: Any) -> PreTrainedModel:
+    """Load a model of `transformers`, all of whose weights must be in the folder; a published one may hold others."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    more |= {"local_files_only": True, "output_loading_info": True}
-    model: PreTrainedModel = check_loading_info(kind(config).from_pretrained(folder, dtype=dtype, **more), folder)
+    is_part = not more.get("use_safetensors", False)
+    with weights.name_tensors(f"{folder.name}."):
+        model: PreTrainedModel = load_pretrained(kind(config), folder, is_part=is_part, dtype=dtype, **more)
     return model
 
 

@@ -14,7 +14,7 @@ from inference.captioners.prefix.format import PHOTO, build_prompt_ids, get_toke
 from inference.captioners.prefix.model import Decoder, DecoderConfig
 from inference.captioners.prefix.reranking import pick_best
 from inference.checkpoints.card import Card
-from inference.checkpoints.weights import load_tensors
+from inference.checkpoints.weights import fill_model, load_tensors
 from inference.clip.dual_encoder import Clip
 
 
@@ -37,7 +37,7 @@ class PrefixCaptioner:
         sizes = json.loads((card.folder / "config.json").read_text(encoding="utf-8"))
         sizes.pop("model_type")
         model = Decoder(DecoderConfig(**sizes))
-        model.load_state_dict({name: weight.float() for name, weight in load_tensors(card.folder).items()})
+        fill_model(model, {name: weight.float() for name, weight in load_tensors(card.folder).items()})
         if card.adapters:
             from inference.checkpoints.adapters import (
                 merge_adapters,  # PEFT: takes seconds, the embedded ones need none

@@ -29,6 +29,7 @@ from inference.captioners.rudolph.vqgan import Vqgan, VqganConfig, preprocess
 from inference.checkpoints.adapters import merge_adapters
 from inference.checkpoints.card import Card
 from inference.checkpoints.settings import parse_settings
+from inference.checkpoints.weights import fill_model
 from inference.devices import Device
 
 MODEL, IMAGES = "model.safetensors", "vqgan.safetensors"
@@ -92,8 +93,8 @@ class RudolphCaptioner:
         device = context.device
         with torch.device("meta"):
             model, vqgan = Rudolph(RudolphConfig(**config["model"])), Vqgan(VqganConfig(**config["vqgan"]))
-        model.load_state_dict(load_file(card.folder / MODEL), assign=True)
-        vqgan.load_state_dict(load_file(card.folder / IMAGES), assign=True)
+        fill_model(model, load_file(card.folder / MODEL), assign=True)
+        fill_model(vqgan, load_file(card.folder / IMAGES), assign=True)
         if card.adapters:
             merge_adapters(model.float(), card)  # in float16, as published, small deltas would be lost
         model.to(device.name, device.dtype)

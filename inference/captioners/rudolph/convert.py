@@ -17,7 +17,8 @@ from inference.captioners.rudolph.model import Rudolph, RudolphConfig
 from inference.captioners.rudolph.vqgan import Vqgan, infer_config
 from inference.checkpoints import youtokentome
 from inference.checkpoints.card import Card
-from inference.checkpoints.weights import load_pickle, save_tensors
+from inference.checkpoints.weights import fill_model, filter_tensors, load_pickle, save_tensors
+from inference.errors import UnfitWeights
 
 WEIGHTS, TOKENIZER, ENCODER = "pytorch_model.bin", "bpe.model", "vqgan.gumbelf8-sber.model.ckpt"
 
@@ -44,19 +45,22 @@ def convert(source: Path, folder: Path) -> Card:
     """Convert a folder of three files, named by the constants: model, tokenizer and image encoder.
 
     The VQGAN's decoder and the masks, which are computed, are left out. Raises `ValueError` where sizes are unknown or
-    do not fit, `RuntimeError` for missing or unexpected weights.
+    do not fit, `UnfitWeights` for missing or unexpected weights.
     """
     tokenizer = youtokentome.load_tokenizer(source / TOKENIZER)
     encoder = cast(Mapping[str, Mapping[str, Tensor]], load_pickle(source / ENCODER))["state_dict"]
     encoder = {name: weight for name, weight in encoder.items() if name.startswith(_ENCODER_PARTS)}
-    sizes = infer_config({name: weight.shape for name, weight in encoder.items()})
-    published = cast(Mapping[str, Tensor], load_pickle(source / WEIGHTS))
+    try:
+        sizes = infer_config({name: weight.shape for name, weight in encoder.items()})
+    except KeyError as error:
+        raise UnfitWeights("weights-missing", tensor=str(error.args[0])) from error
+    published = filter_tensors(load_pickle(source / WEIGHTS))
     config = _infer_config(published, _read_config(source / "config.json"), tokenizer.get_vocab_size(), sizes.codes)
     _check_masks(config, published)
     model = {name: weight for name, weight in published.items() if not name.endswith("_mask")}
     with torch.device("meta"):
-        Rudolph(config).load_state_dict(model, assign=True)
-        Vqgan(sizes).load_state_dict(encoder, assign=True)
+        fill_model(Rudolph(config), model, assign=True)
+        fill_model(Vqgan(sizes), encoder, assign=True)
     save_tensors(model, folder / MODEL)
     save_tensors(encoder, folder / IMAGES)
     tokenizer.save(str(folder / "tokenizer.json"))

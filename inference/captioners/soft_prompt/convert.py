@@ -18,7 +18,8 @@ def convert(source: Path, folder: Path) -> Card:
     """Convert `vision/` and `language/`, published `transformers` folders, to a checkpoint with a random projection.
 
     `language/` may also be a published or converted ruDOLPH, whose short left text has place for one vector per photo.
-    Until the model is trained its texts have nothing to do with the photos, as its card says.
+    Until the model is trained its texts have nothing to do with the photos, as its card says. Raises `UnfitWeights`
+    for incomplete weights, also such as are no numbers: they would be saved with valid hashes.
     """
     with TemporaryDirectory(dir=folder) as scratch:  # the system's may be in memory, and too small
         language = _prepare_language(source / "language", Path(scratch))

@@ -28,7 +28,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from inference.captioners.parts import load_from_state_dict
+from inference.captioners.parts import load_from_state_dict, load_pretrained
 from inference.captioners.prefix.format import IMAGE_TOKENS, MASK_TOKENS
 from inference.captioners.rudolph.captioner import MODEL as RUDOLPH
 from inference.captioners.rudolph.model import Rudolph, RudolphConfig
@@ -38,6 +38,7 @@ from inference.checkpoints.tokenizers import load_tokenizer
 MODEL_TYPE: Final = "soft-prompt"
 PHOTO_VECTORS: Final = 10  # the whole photo and a grid of nine cells, as in `captioners/prefix`
 TOKENIZER: Final = "tokenizer.json"
+_PARTS: Final = ("vision.", "language.", "projection.")
 TOKENS: Final = (*IMAGE_TOKENS, "<SINGLE>", "<VARIATIVE>", *MASK_TOKENS)
 
 SaveTokenizer = Callable[[Path], object]
@@ -92,14 +93,17 @@ def create(vision: Path, language: Path, photo_vectors: int = PHOTO_VECTORS) -> 
     vision: a ViT as `transformers` saves it; language: a decoder likewise, or a converted ruDOLPH. Tokens for photos,
     diversity and numbers are added to the decoder's vocabulary as ordinary tokens, so that decoding keeps them. Their
     embeddings and the projection are random. ruDOLPH has special ids for photos and spells the others in pieces.
+    Raises `UnfitWeights` for a model whose weights are incomplete.
     """
-    encoder = AutoModel.from_pretrained(vision, local_files_only=True, trust_remote_code=False)
+    with weights.name_tensors("vision."):
+        encoder = load_pretrained(AutoModel, vision, is_part=True, trust_remote_code=False)
     if _is_rudolph(json.loads((language / "config.json").read_text("utf-8"))):
         rudolph, tokenizer = _load_rudolph(language)
         return SoftPrompt(encoder, rudolph, photo_vectors).eval(), lambda folder: tokenizer.save(
             str(folder / TOKENIZER)
         )
-    decoder: Any = AutoModelForCausalLM.from_pretrained(language, local_files_only=True, trust_remote_code=False)
+    with weights.name_tensors("language."):
+        decoder: Any = load_pretrained(AutoModelForCausalLM, language, trust_remote_code=False)
     words = load_tokenizer(language)
     words.add_tokens(list(TOKENS))
     rows = max(len(words), len(_get_embeddings(decoder).weight))
@@ -124,20 +128,23 @@ def save(model: SoftPrompt, save_tokenizer: SaveTokenizer, folder: Path) -> int:
 
 
 def load(folder: Path) -> SoftPrompt:
-    """Load the model of a checkpoint folder for inference. Raises `ValueError` where its weights do not fit."""
+    """Load the model of a checkpoint folder for inference. Raises `UnfitWeights`."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     tensors = weights.load_tensors(folder)
     with torch.device("meta"):  # initializing random weights first would take seconds
         model = build(config)
-    model.vision = _drop_pooler(
-        load_from_state_dict(type(model.vision), model.vision.config, weights.select_prefix("vision.", tensors))
-    )
-    own = weights.select_prefix("language.", tensors)
-    if isinstance(model.language, Rudolph):
-        model.language.load_state_dict(own, assign=True)
-    else:
-        model.language = load_from_state_dict(type(model.language), model.language.config, own)
-    model.projection.load_state_dict(weights.select_prefix("projection.", tensors), assign=True)
+    with weights.name_tensors("vision."):
+        own = weights.select_prefix("vision.", tensors)
+        model.vision = _drop_pooler(load_from_state_dict(type(model.vision), model.vision.config, own))
+    with weights.name_tensors("language."):
+        own = weights.select_prefix("language.", tensors)
+        if isinstance(model.language, Rudolph):
+            weights.fill_model(model.language, own, assign=True)
+        else:
+            model.language = load_from_state_dict(type(model.language), model.language.config, own)
+    with weights.name_tensors("projection."):
+        weights.fill_model(model.projection, weights.select_prefix("projection.", tensors), assign=True)
+    weights.check_fit((), (), (name for name in tensors if not name.startswith(_PARTS)))
     return model.eval()
 
 
@@ -164,7 +171,8 @@ def _load_rudolph(folder: Path) -> tuple[Rudolph, Tokenizer]:
     config = json.loads((folder / "config.json").read_text("utf-8"))
     with torch.device("meta"):
         model = Rudolph(RudolphConfig(**config["model"]))
-    model.load_state_dict(load_file(folder / RUDOLPH), assign=True)
+    with weights.name_tensors("language."):
+        weights.fill_model(model, load_file(folder / RUDOLPH), assign=True)
     return model, Tokenizer.from_file(str(folder / TOKENIZER))
 
 

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 from transformers import CLIPModel
 
 from inference.clip.dual_encoder import GRID, Clip, grid_states
+from inference.errors import UnfitWeights
 from tests.support.models import tiny
 
 LONG = "Куртка синяя на молнии, тёплая, с капюшоном, отдам недорого. " * 12
@@ -162,5 +163,5 @@ def test_a_foreign_weight_is_refused(tiny_root: Path, tmp_path: Path) -> None:
     for number, weights in enumerate((dict(list(own.items())[1:]), own | {"head.weight": torch.zeros(2)})):
         folder = shutil.copytree(tiny_root / "clip" / "mini", tmp_path / str(number))
         save_file(weights, folder / "model.safetensors")
-        with pytest.raises(ValueError, match="do not fit"):
+        with pytest.raises(UnfitWeights):
             Clip.load(folder)

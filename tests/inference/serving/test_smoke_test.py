@@ -82,19 +82,19 @@ def narrow(weights: Weights) -> Weights:
     return {name: each[..., :1].contiguous() if each.dim() else each for name, each in weights.items()}
 
 
-@pytest.mark.parametrize("change", [half, narrow])
+@pytest.mark.parametrize(("change", "code"), [(half, "weights-missing"), (narrow, "weights-misshapen")])
 @pytest.mark.parametrize("kind", KINDS)
-def test_weights_that_do_not_fit_raise(root: Path, kind: str, change: Change) -> None:
+def test_weights_that_do_not_fit_raise(root: Path, kind: str, change: Change, code: str) -> None:
     """Files with correct hashes may still make no model."""
     card = odd(root, kind, change)
-    with refused("checkpoint-misfit"):
+    with refused(code):
         run_smoke_test(root, card)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nan_weights_raise(root: Path, kind: str) -> None:
     card = odd(root, kind, nan)
-    with refused("checkpoint-nan"):
+    with refused("weights-nan"):
         run_smoke_test(root, card)
 
 
@@ -102,7 +102,7 @@ def test_a_truncated_file_raises(root: Path) -> None:
     card = odd(root, "captioner", same)
     path = card.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with refused("checkpoint-misfit"):
+    with refused("import-file-broken"):
         run_smoke_test(root, save_card(card))
 
 
@@ -159,10 +159,18 @@ def test_a_reason_is_one_short_line() -> None:
     assert len(first_line(ValueError("key, " * 1000))) == 200
 
 
+def test_texts_that_differ_with_the_same_seed_raise(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that are in no file are random."""
+    texts = iter(("Куртка.", "Платье."))
+    monkeypatch.setattr(PrefixCaptioner, "generate", lambda self, prompts: [next(texts)])
+    with refused("checkpoint-unsteady"):
+        run_smoke_test(root, get_card(root, "captioner", "mini"))
+
+
 def test_the_error_does_not_recommend_the_smoke_test(root: Path) -> None:
     """Loading recommends verifying; the smoke test names the reason."""
     card = odd(root, "captioner", same)
-    (card.folder / "config.json").write_text("{")
+    (card.folder / "config.json").write_text('{"model_type": "prefix"}')
     with refused("checkpoint-unfit") as caught:
         run_smoke_test(root, save_card(card))
     assert caught.value.message.details["reason"]

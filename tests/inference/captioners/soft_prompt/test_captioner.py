@@ -37,7 +37,7 @@ from inference.captioners.soft_prompt.model import PHOTO_VECTORS, TOKENS, create
 from inference.checkpoints.card import Card
 from inference.checkpoints.convert import import_original
 from inference.clip.dual_encoder import Clip
-from inference.errors import CheckpointError
+from inference.errors import CheckpointError, UnfitWeights
 from tests.support.models import captioners, rudolph, tiny
 
 EDGE, PATCH, WIDTH, WORDS_WIDTH, POSITIONS = 24, 4, 16, 32, 400
@@ -387,7 +387,7 @@ class TestCreate:
         config = json.loads(path.read_text("utf-8"))
         config["language"]["n_layer"] = 3
         path.write_text(json.dumps(config), "utf-8")
-        with pytest.raises(ValueError, match="lacks"):
+        with pytest.raises(UnfitWeights, match=r"weights-missing.*language\.transformer\.h\.2"):
             load(tmp_path / "saved")
 
 

@@ -1,0 +1,147 @@
+"""Weights that are not exactly those of a model, of every format: one sentence that names the first tensor or the file.
+
+At import, at verification and on loading; never a text. Tied weights are no gap: some of the whole sources have them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from cli.__main__ import main
+from inference.checkpoints.card import Card, load_card, save_card
+from inference.checkpoints.convert import import_original
+from inference.checkpoints.registry import verify
+from inference.checkpoints.weights import read_shapes
+from inference.clip.dual_encoder import Clip
+from inference.errors import CheckpointError
+from inference.moderation.texts import ToxicityClassifier
+from inference.serving.loader import Loader, check_files, load_folder
+from inference.serving.smoke_test import run_smoke_test
+from tests.support.models import vision_language
+from tests.support.models.damage import CHANGES, FILE_DAMAGES, SOURCES, change_tensors, save_shards
+
+CODES = {"missing": "weights-missing", "misshapen": "weights-misshapen", "nan": "weights-nan"}
+# Embeddings may be tied, and buffers are computed.
+NEEDLESS = ("embed", "wte", "lm_head", "shared", "position", "pooler", "mask")
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Save every source."""
+    root = tmp_path_factory.mktemp("sources")
+    for name, source in SOURCES.items():
+        source.save(root / name)
+    return {name: root / name for name in SOURCES}
+
+
+@pytest.fixture(scope="module")
+def cards(sources: Mapping[str, Path], tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Card]:
+    """Import every whole source beside the tiny checkpoints."""
+    root = shutil.copytree(tiny_root, tmp_path_factory.mktemp("imported") / "root")
+    return {name: import_original(source.format, sources[name], root, name) for name, source in SOURCES.items()}
+
+
+@pytest.mark.parametrize("damage", CHANGES)
+@pytest.mark.parametrize("name", SOURCES)
+def test_import_names_a_tensor_and_leaves_no_folder(
+    sources: Mapping[str, Path], tmp_path: Path, name: str, damage: str
+) -> None:
+    source, folder = SOURCES[name], shutil.copytree(sources[name], tmp_path / "source")
+    change_tensors(folder / source.file, source.tensor, CHANGES[damage])
+    with pytest.raises(CheckpointError) as caught:
+        import_original(source.format, folder, tmp_path / "root", "new")
+    message = caught.value.message
+    assert "weights-" in message.code
+    assert message.details.get("tensor", message.details.get("weights"))
+    assert not any((tmp_path / "root").iterdir())
+
+
+@pytest.mark.parametrize("damage", FILE_DAMAGES)
+@pytest.mark.parametrize("name", SOURCES)
+def test_import_names_a_file_and_leaves_no_folder(
+    sources: Mapping[str, Path], tmp_path: Path, name: str, damage: str
+) -> None:
+    source, folder = SOURCES[name], shutil.copytree(sources[name], tmp_path / "source")
+    if damage == "flipped" and source.file.endswith(".safetensors"):
+        pytest.skip("a safetensors file has no checksum of its own: only the publisher's hash tells")
+    FILE_DAMAGES[damage](folder / source.file)
+    with pytest.raises(CheckpointError) as caught:
+        import_original(source.format, folder, tmp_path / "root", "new")
+    assert caught.value.message.code == ("import-file-missing" if damage == "gone" else "import-file-broken")
+    assert Path(source.file).parent.name in str(caught.value.message.details["file"])
+    assert not any((tmp_path / "root").iterdir())
+
+
+@pytest.mark.parametrize("pickles", [False, True])
+def test_import_names_a_shard_that_the_index_names(tmp_path: Path, pickles: bool) -> None:
+    vision_language.save_internvl(tmp_path / "source")
+    shard = save_shards(tmp_path / "source", pickles=pickles)
+    import_original("chat-vlm", tmp_path / "source", tmp_path / "root", "whole")
+    (tmp_path / "source" / shard).unlink()
+    with pytest.raises(CheckpointError) as caught:
+        import_original("chat-vlm", tmp_path / "source", tmp_path / "root", "new")
+    assert caught.value.message.details["file"] == shard
+    assert [path.name for path in (tmp_path / "root" / "captioner").iterdir()] == ["whole"]
+
+
+def find_needed(folder: Path) -> str:
+    """Return the largest matrix without which the model is incomplete."""
+    shapes = {name: shape[0] * shape[1] for name, shape in read_shapes(folder) if len(shape) == 2}
+    return max((name for name in shapes if not any(part in name for part in NEEDLESS)), key=lambda name: shapes[name])
+
+
+def find_file(folder: Path, tensor: str) -> Path:
+    return next(path for path in folder.rglob("*.safetensors") if tensor.encode() in path.read_bytes())
+
+
+def load(card: Card) -> object:
+    """Load a checkpoint as the engine does."""
+    root = card.folder.parent.parent
+    if card.kind == "captioner":
+        return Loader(root).load(card.name)
+    check_files(card)
+    return load_folder(card, Clip.load if card.kind == "clip" else lambda folder: ToxicityClassifier.load(card))
+
+
+def smoke_test(card: Card) -> None:
+    """Verify a checkpoint as the command does."""
+    verify(card)
+    run_smoke_test(card.folder.parent.parent, card)
+
+
+@pytest.mark.parametrize(
+    ("use", "damage"), [*((load, name) for name in CHANGES), *((smoke_test, name) for name in CODES)]
+)
+@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if name == source.format])
+def test_loading_and_verification_name_a_tensor(
+    cards: Mapping[str, Card], name: str, damage: str, use: Callable[[Card], object]
+) -> None:
+    """The hashes on the card are those of the damaged file."""
+    folder = shutil.copytree(cards[name].folder, cards[name].folder.with_name("damaged"), dirs_exist_ok=True)
+    try:
+        tensor = find_needed(folder)
+        change_tensors(find_file(folder, tensor), tensor, CHANGES[damage])
+        with pytest.raises(CheckpointError) as caught:
+            use(save_card(load_card(folder)))
+    finally:
+        shutil.rmtree(folder)
+    message = caught.value.message
+    assert message.code == CODES.get(damage, "weights-missing")
+    assert damage == "renamed" or str(message.details["tensor"]).endswith(tensor.rpartition(".")[2])
+
+
+@pytest.mark.parametrize("damage", FILE_DAMAGES)
+def test_the_command_names_a_file(cards: Mapping[str, Card], damage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shutil.copytree(cards["chat-vlm"].folder, cards["chat-vlm"].folder.with_name("damaged"))
+    try:
+        FILE_DAMAGES[damage](folder / "model.safetensors")
+        code = main(["checkpoints", "verify", "damaged", "--checkpoints", str(folder.parent.parent)])
+    finally:
+        shutil.rmtree(folder)
+    output = capsys.readouterr()
+    assert (code, output.out, output.err.count("\n")) == (4, "", 1)
+    assert "model.safetensors" in output.err
