@@ -28,7 +28,7 @@ def test_every_key_is_read() -> None:
         photos={"FEMALE_BREAST_EXPOSED": Limits(0.5, 0.3)},
         match=0.12,
         match_warn=0.2,
-        match_photo=-0.2,
+        match_photo=-0.7,
         text=0.7,
         contacts="erase",
     )
