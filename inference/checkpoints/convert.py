@@ -27,6 +27,7 @@ from inference.checkpoints.card import (
     CARD,
     LOCK,
     Card,
+    compute_sha256,
     is_hidden,
     list_locked_files,
     load_card,
@@ -39,6 +40,9 @@ from inference.errors import CheckpointError, InvalidInput, UnfitWeights, first_
 Convert = Callable[[Path, Path], Card]
 
 _MIN_FREE_BYTES = 1 << 20  # a write that fails on a full disk usually leaves a few bytes free
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".ckpt")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NAMED_HASH = re.compile(r"-(?=\d*[a-f])([0-9a-f]{8,64})$")  # as `torch.hub` reads it; digits alone may be a date
 _VALID_NAME = re.compile(r"\w[\w.-]{0,99}")
 _MAX_NAME_BYTES = 200  # file systems allow 255, and a pull appends a suffix
 
@@ -90,6 +94,8 @@ def convert(family: str, source: Path, folder: Path) -> Card:
     from inference.checkpoints import weights  # torch: not for --help
 
     module, _, function = FORMATS[family].convert.partition(":")
+    if damaged := next((path for path in _list_weights(source) if not matches_published_hash(path)), None):
+        raise CheckpointError("import-file-broken", file=str(damaged))
     try:
         with quiet_transformers():
             card = cast(Convert, getattr(import_module(module), function))(source, folder)
@@ -131,12 +137,43 @@ def find_single_file(source: Path, *patterns: str) -> Path:
     return found[0]
 
 
+def matches_published_hash(path: Path) -> bool:
+    """Return False for a file whose SHA-256 is not the one that came with it; True where none did.
+
+    PyTorch's convention ends a file's name with the hash's first digits. The hub's client names a file of its cache by
+    the hash, and notes it beside the files of a local folder.
+    """
+    expected = _find_published_hash(path)
+    return not expected or compute_sha256(path).startswith(expected)
+
+
+def _find_published_hash(path: Path) -> str:
+    """Return the first digits of the published SHA-256, or all of them; empty if they are not known."""
+    if _SHA256.fullmatch(path.resolve().name):
+        return path.resolve().name
+    note = path.parent / ".cache" / "huggingface" / "download" / f"{path.name}.metadata"
+    with suppress(OSError, ValueError):
+        _, etag, *_ = note.read_text("utf-8").split()  # commit, hash, time
+        if _SHA256.fullmatch(etag):
+            return etag
+    named = _NAMED_HASH.search(path.stem)
+    return named[1] if named else ""
+
+
+def _list_weights(source: Path) -> list[Path]:
+    """List the files of weights below a source, or the source itself; hidden ones do not count."""
+    if source.is_file():
+        return [source]
+    paths = (path for path in sorted(source.rglob("*")) if path.suffix in _WEIGHTS and path.is_file())
+    return [path for path in paths if not is_hidden(path.relative_to(source))]
+
+
 def find_broken_file(source: Path, error: BaseException) -> Path | None:
     """Return the first file of a source that is truncated or has other contents than its suffix says.
 
     JSON files are checked only after an error of JSON: publishers store logs in other formats under that suffix.
     """
-    suffixes = {".safetensors", ".bin", ".pt", ".ckpt"}
+    suffixes = set(_WEIGHTS)
     if any(isinstance(cause, json.JSONDecodeError | UnicodeDecodeError) for cause in _iterate_causes(error)):
         suffixes.add(".json")
     for path in [source] if source.is_file() else sorted(source.rglob("*")):

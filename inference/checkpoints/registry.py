@@ -48,7 +48,7 @@ def get_card(root: Path, kind: str, name: str) -> Card:
         raise CheckpointError("checkpoint-not-here", checkpoint=name)
     if (root / kind / name / "config.json").is_file() and name in {path.name for path in (root / kind).iterdir()}:
         raise _cardless_error(root / kind / name)
-    known = ", ".join(card.name for card in list_cards(root, kind)[0] if card.has_files) or "—"
+    known = ", ".join(card.name for card in list_cards(root, kind)[0] if _is_usable(root, card)) or "—"
     raise CheckpointError("checkpoint-missing", checkpoint=f"{kind}/{name}", known=known)
 
 
@@ -113,6 +113,14 @@ def verify(card: Card) -> None:
         if name not in card.files and not is_adapter_file:
             raise CheckpointError("checkpoint-file-unknown", checkpoint=card.id, file=name)
     check_installed(card)
+
+
+def _is_usable(root: Path, card: Card) -> bool:
+    """Return True if the files of the card, and of those that it names, are there."""
+    try:
+        return card.has_files and all(load_card(root / each).has_files for each in card.requires)
+    except CheckpointError:
+        return False
 
 
 def _check_root(root: Path) -> None:

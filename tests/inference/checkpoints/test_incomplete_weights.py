@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
-from inference.checkpoints.card import Card, load_card, save_card
+from inference.checkpoints.card import Card, compute_sha256, load_card, save_card
 from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import verify
 from inference.checkpoints.weights import read_shapes
@@ -22,7 +22,7 @@ from inference.moderation.texts import ToxicityClassifier
 from inference.serving.loader import Loader, check_files, load_folder
 from inference.serving.smoke_test import run_smoke_test
 from tests.support.models import vision_language
-from tests.support.models.damage import CHANGES, FILE_DAMAGES, SOURCES, change_tensors, save_shards
+from tests.support.models.damage import CHANGES, FILE_DAMAGES, SOURCES, change_tensors, flip, save_shards
 
 CODES = {"missing": "weights-missing", "misshapen": "weights-misshapen", "nan": "weights-nan"}
 # Embeddings may be tied, and buffers are computed.
@@ -74,6 +74,46 @@ def test_import_names_a_file_and_leaves_no_folder(
     assert caught.value.message.code == ("import-file-missing" if damage == "gone" else "import-file-broken")
     assert Path(source.file).parent.name in str(caught.value.message.details["file"])
     assert not any((tmp_path / "root").iterdir())
+
+
+def note_of_the_hub(path: Path, digest: str) -> Path:
+    """Note the hash as `huggingface_hub` does for a local folder."""
+    note = path.parent / ".cache" / "huggingface" / "download" / f"{path.name}.metadata"
+    note.parent.mkdir(parents=True)
+    note.write_text(f"{'0' * 40}\n{digest}\n1700000000.0\n")
+    return path
+
+
+def cache_of_the_hub(path: Path, digest: str) -> Path:
+    """Move the file to where `huggingface_hub` keeps it in its cache."""
+    blob = path.parent.parent / digest
+    path.rename(blob)
+    path.symlink_to(blob)
+    return blob
+
+
+@pytest.mark.parametrize("publish", [note_of_the_hub, cache_of_the_hub])
+def test_import_finds_a_flipped_bit_where_the_hub_gave_a_hash(
+    sources: Mapping[str, Path], tmp_path: Path, publish: Callable[[Path, str], Path]
+) -> None:
+    folder = shutil.copytree(sources["chat-vlm"], tmp_path / "source")
+    path = folder / "model.safetensors"
+    path = publish(path, compute_sha256(path))
+    assert import_original("chat-vlm", folder, tmp_path / "root", "whole").files
+    flip(path)
+    with pytest.raises(CheckpointError, match="import-file-broken"):
+        import_original("chat-vlm", folder, tmp_path / "root", "new")
+
+
+def test_import_finds_a_flipped_bit_where_the_name_has_the_hash(sources: Mapping[str, Path], tmp_path: Path) -> None:
+    """detoxify's releases are named so; the old format of PyTorch has no checksum."""
+    folder = shutil.copytree(sources["detoxify"], tmp_path / "source")
+    path = folder / "multilingual.ckpt"
+    path = path.rename(path.with_stem(f"multilingual-{compute_sha256(path)[:8]}"))
+    assert import_original("detoxify", path, tmp_path / "root", "whole").files
+    path.rename(path.with_stem("multilingual-0b549669"))
+    with pytest.raises(CheckpointError, match="import-file-broken"):
+        import_original("detoxify", folder, tmp_path / "root", "new")
 
 
 @pytest.mark.parametrize("pickles", [False, True])
