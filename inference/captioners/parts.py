@@ -75,10 +75,12 @@ def make_thumbnail(image: Image.Image, edge: int, resample: Image.Resampling) ->
     return small
 
 
-def check_prompt_budget(card: Card, max_tokens: int, minimum: int = MIN_PROMPT_TOKENS) -> int:
+def check_prompt_budget(
+    card: Card, max_tokens: int, minimum: int = MIN_PROMPT_TOKENS, field: str = "generation.max_new_tokens"
+) -> int:
     """Return `max_tokens`, the context length that the generated text leaves for a prompt.
 
-    Raises `CheckpointError` if it is below `minimum`: `max_new_tokens` is too large for the model. A folder without a
+    Raises `CheckpointError` if it is below `minimum`: the card's `field` is too large for the model. A folder without a
     card has the default, so that its `config.json` says what does not fit.
     """
     if max_tokens < minimum:
@@ -86,5 +88,5 @@ def check_prompt_budget(card: Card, max_tokens: int, minimum: int = MIN_PROMPT_T
             raise CheckpointError(
                 "context-short", checkpoint=card.id, file=str(card.folder / "config.json"), lacking=minimum - max_tokens
             )
-        raise card.field_error("generation.max_new_tokens")
+        raise card.field_error(field)
     return max_tokens

@@ -24,7 +24,7 @@ _PICKLE, _PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 # What a file may lack: no family uses a pooler, and the others are computed.
 _OPTIONAL = re.compile(r"(^|.*\.)(pooler(\..+)?|position_ids|num_batches_tracked)")
 # What a file may have beside its model: buffers that older versions of libraries saved.
-_SURPLUS = re.compile(r"(^|.*\.)(rotary_emb\..+|inv_freq|masked_bias|(attn|attention|crossattention)\.bias)")
+_SURPLUS = re.compile(r"(^|.*\.)(rotary_emb\..+|inv_freq|masked_bias|version|(attn|attention|crossattention)\.bias)")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 

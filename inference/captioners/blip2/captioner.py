@@ -69,8 +69,8 @@ class Blip2Captioner(MicrobatchCaptioner):
         preprocessor = ImagePreprocessor.from_file(card.folder / "preprocessor_config.json")
         max_prompt_tokens = compute_max_prompt_tokens(model.language_model.config, generation.max_new_tokens)
         check_prompt_budget(card, max_prompt_tokens, model.queries + MIN_PROMPT_TOKENS)
-        if max_prompt_tokens <= model.queries * (1 if settings.photos == "together" else card.max_photos):
-            raise card.field_error("max_photos")
+        photos = 1 if settings.photos == "together" else card.max_photos
+        check_prompt_budget(card, max_prompt_tokens, model.queries * photos + 1, "max_photos")
         return cls(model.to(context.device.name), writer, preprocessor, settings, card)
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:

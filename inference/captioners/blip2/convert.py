@@ -19,7 +19,7 @@ from inference.captioners.blip2.model import LANGUAGE, PROJECTION, infer_embeddi
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.card import Card
-from inference.checkpoints.convert import link_or_copy
+from inference.checkpoints.convert import find_single_file, link_or_copy
 from inference.checkpoints.tokenizers import load_tokenizer
 
 SEED: Final = 0  # of an untrained projection: conversion stays reproducible
@@ -128,14 +128,14 @@ def _iterate_shards(source: Path) -> Iterator[dict[str, Tensor]]:
 def _load_tuned_weights(source: Path) -> dict[str, Tensor]:
     """Load separately trained weights under BLIP-2's names; an empty dict without such a folder.
 
-    Raises `ValueError` for weights of the language model, which belong into an adapter's folder.
+    Raises `ValueError` for weights of the language model, which belong into an adapter's folder, and `CheckpointError`
+    for several files.
     """
-    paths = [path for suffix in ("ckpt", "pt", "bin") for path in sorted(source.glob(f"*.{suffix}"))]
-    tensors: dict[str, Tensor] = {}
-    for path in paths:
-        state = weights.load_pickle(path)
-        state = cast("dict[str, object]", state.get("state_dict", state))
-        tensors |= {name.removeprefix(_LIGHTNING): each for name, each in weights.filter_tensors(state).items()}
+    if not source.is_dir():
+        return {}
+    state = weights.load_pickle(find_single_file(source, "*.ckpt", "*.pt", "*.bin"))
+    state = cast("dict[str, object]", state.get("state_dict", state))
+    tensors = {name.removeprefix(_LIGHTNING): each for name, each in weights.filter_tensors(state).items()}
     if any(name.startswith(LANGUAGE) for name in tensors):
         raise ValueError(f"{source}: holds weights of the language model, which belong into language/ or {_ADAPTER}/")
     return tensors
