@@ -26,7 +26,7 @@ FOREIGN: Final = 0.1
 # Two photos show different things for sure from this probability that their kinds differ. No two views of one thing
 # among 40 made from `val` photos reach it, and 34 of 40 albums of different things do.
 SURELY_DIFFERENT: Final = 0.95
-# Photos of the same kind and colour show two things from this probability on: one of 23 pairs of photos in which people
+# Photos of the same kind and colour show two things from this probability on: one of 21 pairs of photos in which people
 # found one garment reaches it. Photos that are less different show one thing whatever is read on them.
 DIFFERENT: Final = 0.3
 # Where the seller says that several things are sold less is needed.
