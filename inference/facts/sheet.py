@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from inference.facts.lexicon import (
@@ -31,7 +33,7 @@ MAX_RIVALS: Final = 0.6
 _MENS: Final = frozenset({"мужской", "для мальчика"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that what is asked of each draft can be kept
 class FactSheet:
     """What is known of one thing for sale, and what a text may therefore say of it.
 
@@ -52,28 +54,27 @@ class FactSheet:
         seen = sorted(photo, key=lambda fact: -fact.probability)
         return cls((*seller, *seen), _find_allowed_kinds(seller), thresholds, frozenset(words))
 
-    @property
+    @cached_property
     def item(self) -> str:
         """The noun for the thing: the seller's, else the photo's likeliest that the category allows; "" if unknown."""
         stated = next((find_noun(fact.value) for fact in self.get_stated("item") if find_noun(fact.value)), "")
         category = self.category
         if stated and category is None:
             return stated
-        seen = [fact for fact in self.facts if fact.group == "item" and fact.source == "photo"]
-        allowed = [fact.value for fact in seen if self.allows_item(fact.value)]
+        allowed = [fact.value for fact in self._seen.get("item", ()) if self.allows_item(fact.value)]
         return allowed[0] if allowed else stated
 
-    @property
+    @cached_property
     def colours(self) -> tuple[str, ...]:
         """The colours to name: the seller's only one, else the photo's surest and a second that is nearly as sure."""
         stated = list(dict.fromkeys(fact.value for fact in self.get_stated("colour")))
         if stated:
             return tuple(stated) if len(stated) == 1 else ()
-        seen = [f for f in self.facts if f.group == "colour" and self._judge_colour(f.value) == "seen"]
+        seen = [fact for fact in self._seen.get("colour", ()) if self._judge_colour(fact.value) == "seen"]
         others = [f for f in seen[1:] if f.probability >= SECOND_COLOUR and not are_alike(f.value, seen[0].value)]
         return tuple(fact.value for fact in (*seen[:1], *others[:1]))
 
-    @property
+    @cached_property
     def category(self) -> str | None:
         """The seller's words for a category («Топы и футболки»); None where the seller names a thing or nothing."""
         stated = self.get_stated("item")
@@ -81,7 +82,15 @@ class FactSheet:
 
     def get_stated(self, group: str) -> list[Fact]:
         """Return what the seller says of a group."""
-        return [fact for fact in self.facts if fact.group == group and fact.source != "photo"]
+        return self._stated.get(group, [])
+
+    @cached_property
+    def _stated(self) -> Mapping[str, list[Fact]]:
+        return _group(fact for fact in self.facts if fact.source != "photo")
+
+    @cached_property
+    def _seen(self) -> Mapping[str, list[Fact]]:
+        return _group(fact for fact in self.facts if fact.source == "photo")
 
     def allows_item(self, noun: str) -> bool:
         """Return True for a noun that names a thing of an allowed kind; a blouse is none of a man's things."""
@@ -133,7 +142,7 @@ class FactSheet:
 
     def _get_probabilities(self, group: str) -> dict[str, float]:
         """Return value → probability of what the photos show of a group."""
-        return {fact.value: fact.probability for fact in self.facts if fact.group == group and fact.source == "photo"}
+        return {fact.value: fact.probability for fact in self._seen.get(group, ())}
 
     def _judge_item(self, noun: str) -> Decision:
         if not self.allows_item(noun):
@@ -147,12 +156,19 @@ class FactSheet:
         families = get_colour_families(word)
         if stated := self.get_stated("colour"):
             return "seller" if any(get_colour_families(each.value) & families for each in stated) else "contradicts"
-        agreeing = [f for f in self.facts if f.group == "colour" and get_colour_families(f.value) & families]
+        agreeing = [fact for fact in self._seen.get("colour", ()) if get_colour_families(fact.value) & families]
         return "seen" if sum(fact.probability for fact in agreeing) >= self.get_threshold("colour", word) else "unsure"
 
     def is_known_word(self, word: str) -> bool:
         """Return True for a Russian word and for a word of the seller's."""
         return fold(word) in self.vocabulary or is_russian_word(word)
+
+
+def _group(facts: Iterable[Fact]) -> Mapping[str, list[Fact]]:
+    groups: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        groups[fact.group].append(fact)
+    return dict(groups)
 
 
 def _find_allowed_kinds(seller: Sequence[Fact]) -> frozenset[str] | None:
