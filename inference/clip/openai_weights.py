@@ -49,6 +49,9 @@ _TOWERS: Final = {
 _NON_WEIGHTS: Final = frozenset(
     {"input_resolution", "context_length", "vocab_size", "attn_mask", "num_batches_tracked"}
 )
+# Width → number of layers of OpenAI's models: a file without the last layer has to be refused.
+_TEXT_LAYERS: Final = {512: 12, 640: 12, 768: 12}
+_VISION_LAYERS: Final = {768: 12, 1024: 24}
 # Present in a residual network alone.
 _RESIDUAL: Final = "visual.attnpool.positional_embedding"
 
@@ -101,7 +104,7 @@ def infer_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
         "vocab_size": len(state["token_embedding.weight"]),
         "transformer_width": width,
         "transformer_heads": width // HEAD_DIM,
-        "transformer_layers": _count_layers(state, "transformer.resblocks."),
+        "transformer_layers": _count_layers(state, "transformer.resblocks.", _TEXT_LAYERS.get(width, 0)),
     }
 
 
@@ -109,7 +112,7 @@ def _infer_vit_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
     width, _, patch, _ = state["visual.conv1.weight"].shape
     return {
         "image_resolution": patch * _grid_size(state["visual.positional_embedding"]),
-        "vision_layers": _count_layers(state, "visual.transformer.resblocks."),
+        "vision_layers": _count_layers(state, "visual.transformer.resblocks.", _VISION_LAYERS.get(width, 0)),
         "vision_width": width,
         "vision_patch_size": patch,
     }
@@ -123,9 +126,10 @@ def _infer_resnet_sizes(state: Mapping[str, Tensor]) -> dict[str, Any]:
     }
 
 
-def _count_layers(state: Mapping[str, Tensor], prefix: str) -> int:
-    """Count the distinct layer numbers behind a prefix."""
-    return len({name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix)})
+def _count_layers(state: Mapping[str, Tensor], prefix: str, least: int = 0) -> int:
+    """Return the number of layers by the highest number behind a prefix, at least `least`."""
+    numbers = {name.removeprefix(prefix).partition(".")[0] for name in state if name.startswith(prefix)}
+    return max(least, *(1 + int(number) for number in numbers), 0)
 
 
 def _grid_size(positions: Tensor) -> int:

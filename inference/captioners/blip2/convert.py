@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import Blip2Config, PreTrainedTokenizerBase
 
-from inference.captioners.blip2.model import LANGUAGE, PROJECTION, infer_embedding_width, load
+from inference.captioners.blip2.model import HEAD, LANGUAGE, PROJECTION, infer_embedding_width, is_head_needed, load
 from inference.checkpoints import weights
 from inference.checkpoints.adapters import convert_adapters
 from inference.checkpoints.card import Card
@@ -106,8 +106,12 @@ def _find_stop_string(language: Mapping[str, Any], tokenizer: PreTrainedTokenize
 
 def _convert_shards(source: Path, folder: Path, name: str, rename: Rename) -> None:
     """Save each weights file as `<name>-<number>.safetensors`, without the tensors for which `rename` returns None."""
+    config = _read_json(source / _CONFIG)
+    is_untied = is_head_needed(config.get("text_config", config))
     for number, tensors in enumerate(_iterate_shards(source), 1):
-        kept = {new: tensor for old, tensor in weights.drop_tied(tensors).items() if (new := rename(old)) is not None}
+        heads = {old: tensor for old, tensor in tensors.items() if is_untied and old.endswith(HEAD)}
+        once = weights.drop_tied(tensors) | heads
+        kept = {new: tensor for old, tensor in once.items() if (new := rename(old)) is not None}
         if kept:
             weights.save_tensors(kept, folder / f"{name}-{number}.safetensors")
 

@@ -7,6 +7,7 @@ embeddings, and knows no prompts, tokens or checkpoint formats.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from transformers import (
 
 from inference.captioners.parts import cast_parameters, load_from_state_dict
 from inference.checkpoints import weights
+from inference.errors import UnfitWeights
 
 LANGUAGE, VISION, QFORMER, PROJECTION = "language_model.", "vision_model.", "qformer.", "language_projection."
+HEAD = "lm_head.weight"
 QUERIES, POSITIONS = "query_tokens", "photo_positions"
 
 
@@ -118,6 +121,7 @@ def load(folder: Path, dtype: torch.dtype | str, device: str | None = None) -> B
 
     dtype: of the weights; "auto" keeps that of the files. Raises `UnfitWeights`.
     """
+    table = json.loads((folder / "config.json").read_text("utf-8"))
     config: Any = Blip2Config.from_pretrained(folder, local_files_only=True)
     tensors, below = weights.load_tensors(folder), weights.select_prefix
     with torch.device("meta"):
@@ -128,6 +132,8 @@ def load(folder: Path, dtype: torch.dtype | str, device: str | None = None) -> B
         config.num_query_tokens,
         _load_part(language, config.text_config, LANGUAGE, tensors, dtype, device),
     )
+    if is_head_needed(table["text_config"]) and LANGUAGE + HEAD not in tensors:
+        raise UnfitWeights("weights-missing", tensor=LANGUAGE + HEAD)
     own = {name: tensor for name, tensor in tensors.items() if _is_own(name)}
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if _is_own(name)}
     if POSITIONS in own:
@@ -154,6 +160,11 @@ def _load_part(
     with weights.name_tensors(prefix):
         below = weights.select_prefix(prefix, tensors)
         return load_from_state_dict(kind, config, below, dtype, device_map=device)
+
+
+def is_head_needed(language: Mapping[str, Any]) -> bool:
+    """Return True for a T5 with a head of its own: `transformers` 5 takes the embeddings where the head is missing."""
+    return language.get("tie_word_embeddings") is False and str(language.get("model_type")).endswith("t5")
 
 
 def cast_parts(model: Blip2, dtype: torch.dtype) -> None:

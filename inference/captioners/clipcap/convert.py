@@ -25,6 +25,8 @@ from inference.checkpoints.tokenizers import load_tokenizer
 
 HEAD_WIDTH: Final = 64  # of OpenAI's models and most others; shapes do not show it
 HEADS: Final = {1536: 16}  # width → number of heads: those of ruGPT-3 large are wider
+# Width → number of layers of the public models: a file without the last layer has to be refused.
+LAYERS: Final = {768: 12, 1024: 24, 1280: 36, 1536: 24, 1600: 48}
 
 _NAMES: Final = (
     (r"^clip_project\.model\.", "mapper."),
@@ -91,7 +93,7 @@ def _infer_language_config(state: Mapping[str, Tensor], published: Mapping[str, 
         "vocab_size": vocab_size,
         "n_positions": len(state["gpt.transformer.wpe.weight"]),
         "n_embd": width,
-        "n_layer": published.get("n_layer", layers),
+        "n_layer": published.get("n_layer", max(layers, LAYERS.get(width, 0))),
         "n_head": published.get("n_head", HEADS.get(width, width // HEAD_WIDTH)),
         "n_inner": state["gpt.transformer.h.0.mlp.c_fc.weight"].shape[1],
         "bos_token_id": None,  # the tokenizer defines it

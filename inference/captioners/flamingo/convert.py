@@ -108,12 +108,12 @@ def _rename(state: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]
 
 
 def _infer_config(own: Mapping[str, Tensor]) -> FlamingoConfig:
-    """Infer the sizes of perceiver and gated blocks from the weights."""
+    """Infer the sizes of perceiver and gated blocks from the weights; the perceiver always has the default depth."""
     layers = [int(match[1]) for name in own if (match := re.match(r"perceiver\.layers\.(\d+)\.", name))]
     gates = [int(match[1]) for name in own if (match := re.match(r"gated\.(\d+)\.", name))]
     if not layers or not gates or "perceiver.latents" not in own:
         raise CheckpointError("import-weights-missing", file=CHECKPOINT, weights="perceiver, gated_cross_attn_layer")
-    return FlamingoConfig(every=min(gates) + 1, depth=max(layers) + 1, latents=len(own["perceiver.latents"]))
+    return FlamingoConfig(every=min(gates) + 1, latents=len(own["perceiver.latents"]))
 
 
 def _check_weights(own: Mapping[str, Tensor], expected: Mapping[str, torch.Size]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -106,7 +107,9 @@ def _infer_config(
 ) -> RudolphConfig:
     """Infer the sizes from the shapes of the weights, and the others from the table or `config.json`."""
     text_ids, width = published["text_embeddings.weight"].shape
-    layers = sum(name.endswith(".input_layernorm.weight") for name in published)
+    _ = published["transformer.layers.0.input_layernorm.weight"]  # of the first layer, without which none are counted
+    found = (re.match(r"transformer\.layers\.(\d+)\.", name) for name in published)
+    layers = arguments.get("num_layers", max(int(each[1]) + 1 for each in found if each))
     left = len(published["l_text_pos_embeddings.weight"]) - 1
     sizes = _KNOWN_SIZES.get((layers, width), {}) | {
         name: arguments[name] for name in _NOT_IN_SHAPES if name in arguments

@@ -5,6 +5,7 @@ At import, at verification and on loading; never a text. Tied weights are no gap
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,11 +18,12 @@ from inference.checkpoints.convert import import_original
 from inference.checkpoints.registry import verify
 from inference.checkpoints.weights import read_shapes
 from inference.clip.dual_encoder import Clip
+from inference.clip.openai_weights import infer_sizes
 from inference.errors import CheckpointError
 from inference.moderation.texts import ToxicityClassifier
 from inference.serving.loader import Loader, check_files, load_folder
 from inference.serving.smoke_test import run_smoke_test
-from tests.support.models import vision_language
+from tests.support.models import dual_encoders, vision_language
 from tests.support.models.damage import CHANGES, FILE_DAMAGES, SOURCES, change_tensors, flip, save_shards
 
 CODES = {"missing": "weights-missing", "misshapen": "weights-misshapen", "nan": "weights-nan"}
@@ -74,6 +76,43 @@ def test_import_names_a_file_and_leaves_no_folder(
     assert caught.value.message.code == ("import-file-missing" if damage == "gone" else "import-file-broken")
     assert Path(source.file).parent.name in str(caught.value.message.details["file"])
     assert not any((tmp_path / "root").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("flamingo", "perceiver.layers.5."),
+        ("rudolph", "transformer.layers.7."),
+        ("blip2", "language_model.model.decoder.layers.1."),
+        ("blip2-mt5", "language_model.lm_head."),
+    ],
+)
+def test_import_misses_a_last_layer_and_a_head_that_is_not_tied(
+    sources: Mapping[str, Path], tmp_path: Path, name: str, layer: str
+) -> None:
+    """Sizes that are inferred from a file would have the layer missing without a trace."""
+    source, folder = SOURCES[name], shutil.copytree(sources[name], tmp_path / "source")
+    change_tensors(
+        folder / source.file,
+        source.tensor,
+        lambda state, _: {key: each for key, each in state.items() if not key.startswith(layer)},
+    )
+    with pytest.raises(CheckpointError, match=r"weights-missing.*" + re.escape(layer)):
+        import_original(source.format, folder, tmp_path / "root", "new")
+
+
+def test_a_clip_of_a_public_width_has_all_its_layers() -> None:
+    """OpenAI's files come without a configuration."""
+    sizes = dual_encoders.OPENAI | {"transformer_width": 512, "vision_width": 768}
+    inferred = infer_sizes(dual_encoders.openai_weights(sizes))
+    assert (inferred["transformer_layers"], inferred["vision_layers"]) == (12, 12)
+
+
+def test_a_language_model_of_clipcap_has_all_layers_of_its_config(sources: Mapping[str, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(sources["clipcap"], tmp_path / "source")
+    (folder / "config.json").write_text('{"n_layer": 3}')
+    with pytest.raises(CheckpointError, match=r"weights-missing.*transformer\.h\.2\."):
+        import_original("clipcap", folder, tmp_path / "root", "new")
 
 
 def note_of_the_hub(path: Path, digest: str) -> Path:
