@@ -22,7 +22,7 @@ MIN_PROBABILITY: Final = 0.1
 CLEAR: Final = 0.5
 CLEAR_PART: Final = 0.65
 # A thing of a set is none of the seller's category where all items of the category together are less likely than this.
-FOREIGN: Final = 0.1
+FOREIGN: Final = 0.05
 # Two photos show different things for sure from this probability that their kinds differ. No two views of one thing
 # among 40 made from `val` photos reach it, and 34 of 40 albums of different things do.
 SURELY_DIFFERENT: Final = 0.95
@@ -143,17 +143,18 @@ def split_things(
     """Return the facts of each different thing of a set, in the order of the photos.
 
     Photos whose likeliest kind of thing is not clear show none. Others show one thing where they look alike, and are
-    of the same kind and colour or hardly to be told apart. differences: as for `build_sheets`; different: the
-    probability from which photos of the same kind and colour show two things.
+    of the same kind and colour or hardly to be told apart; of the parts of one photo, those of the same kind do.
+    differences: as for `build_sheets`; different: the probability from which photos of the same kind and colour show
+    two things.
     """
     clear = CLEAR_PART if differences is None else CLEAR
     numbers = [number for number, photo in enumerate(photos) if max(_sum_kinds(photo).values()) >= clear]
     things: list[list[int]] = []
 
     def show_one(first: int, second: int) -> bool:
+        if differences is None:  # overlapping parts show one thing in several colours
+            return _share_kind(photos[first], photos[second])
         alike = _are_alike(photos[first], photos[second])
-        if differences is None:
-            return alike
         return differences[first][second] < (different if alike else INDISTINGUISHABLE)
 
     for number in numbers or range(len(photos))[:1]:
@@ -175,11 +176,16 @@ def _sum_kinds(photo: PhotoFacts) -> Mapping[str, float]:
 
 
 def _are_alike(first: PhotoFacts, second: PhotoFacts) -> bool:
-    (item, colour), (other, other_colour) = (
-        tuple(max(photo.probabilities[group].items(), key=lambda pair: pair[1])[0] for group in ("item", "colour"))
-        for photo in (first, second)
-    )
-    return bool(
-        get_specific_kinds(item) & get_specific_kinds(other)
-        and (get_colour_families(colour) & get_colour_families(other_colour) or colour == other_colour)
-    )
+    """Return True where the likeliest things are of one kind and in one colour."""
+    colour, other = _get_likeliest(first, "colour"), _get_likeliest(second, "colour")
+    is_same_colour = colour == other or bool(get_colour_families(colour) & get_colour_families(other))
+    return is_same_colour and _share_kind(first, second)
+
+
+def _share_kind(first: PhotoFacts, second: PhotoFacts) -> bool:
+    kinds, others = (get_specific_kinds(_get_likeliest(photo, "item")) for photo in (first, second))
+    return not kinds.isdisjoint(others)
+
+
+def _get_likeliest(photo: PhotoFacts, group: str) -> str:
+    return max(photo.probabilities[group].items(), key=lambda pair: pair[1])[0]

@@ -40,7 +40,9 @@ def test_photos_of_the_same_kind_and_colour_show_one_thing() -> None:
         photo("платье", "синий"),
         photo("куртка", "белый"),
     ]
-    assert [thing[0].value for thing in split_things(photos)] == ["синий", "синий", "белый"]
+    alike = [[0.2] * 4] * 4
+    assert [thing[0].value for thing in split_things(photos, alike)] == ["синий", "синий", "белый"]
+    assert len(split_things(photos)) == 2  # parts of one photo show a thing in several colours
 
 
 def test_a_photo_whose_kind_of_thing_is_not_clear_shows_none() -> None:
