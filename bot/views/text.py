@@ -176,7 +176,7 @@ def _find_thing(text: str) -> str:
     """Return the first words of a text, up to a punctuation mark and without a lead-in such as «Продаю вместе:»."""
     first = re.split(r"[.,;!?()\n—–]", text.strip(), maxsplit=1)[0].strip()
     lead, _, things = first.partition(":")
-    if " " in lead and things.strip():
+    if " " in lead and things.strip() and ":" not in things:
         first = things.strip()[:1].upper() + things.strip()[1:]
     return first or text
 
