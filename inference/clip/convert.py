@@ -62,7 +62,8 @@ def convert_openai(source: Path, folder: Path) -> Card:
     tokenizer = load_tokenizer(source, CLIPTokenizer, sizes["vocab_size"])
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     edge = _square(sizes["image_resolution"])
-    fit = {"size": {"shortest_edge": edge["height"]}, "crop_size": edge, "do_center_crop": True, "resample": _BICUBIC}
+    size = {"shortest_edge": edge["height"]}
+    fit = {"size": size, "crop_size": edge, "do_center_crop": True, "rounds_crop": True, "resample": _BICUBIC}
     config = build_config(sizes, tokenizer.bos_token_id, tokenizer.eos_token_id)
     _save(folder, config, rename_weights(state), _build_preprocessor_config(published.get("preprocess_cfg", {}), **fit))
     return Card(folder=folder, family="clip", version="1", languages=("en",))

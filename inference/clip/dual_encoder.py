@@ -8,7 +8,8 @@ threshold.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isqrt
 from pathlib import Path
@@ -126,6 +127,12 @@ class Clip:
     def encode_images(self, images: Sequence[Image.Image]) -> ImageFeatures:
         """Encode RGB images of any size as one batch; an empty sequence gives empty features."""
         return self.encode_pixels(self.preprocess(images))
+
+    def with_rounded_crop(self) -> Clip:
+        """Return a copy that shares the model and crops as torchvision (`ImagePreprocessor.rounds_crop`)."""
+        other = copy(self)
+        other.preprocessor = replace(self.preprocessor, rounds_crop=True)
+        return other
 
     def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
         """Convert RGB images to pixels, (photos, 3, size, size) float32, channels last."""

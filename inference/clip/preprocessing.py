@@ -24,7 +24,8 @@ class ImagePreprocessor:
     size: pixels of the square's edge. fit, resample: how a photo becomes that square. mean, std: per channel, of values
     in [0, 1]. edge: pixels to which the shorter side is resized before a center crop. reducing_gap: shrinks larger
     photos in two steps, the first of them coarse and quick (`PIL.Image.Image.resize`); None resizes in one step as
-    published.
+    published. rounds_crop: the center crop begins at half the margin rounded half to even, as torchvision's does in the
+    code of OpenAI's CLIP, OpenCLIP and what builds on them; otherwise rounded down, as `transformers` does.
     """
 
     size: int
@@ -34,13 +35,14 @@ class ImagePreprocessor:
     std: tuple[float, ...]
     edge: int = 0
     reducing_gap: float | None = None
+    rounds_crop: bool = False
 
     @classmethod
     def from_file(cls, path: Path) -> ImagePreprocessor:
-        """Load a `preprocessor_config.json` of `transformers`, with two keys of this project.
+        """Load a `preprocessor_config.json` of `transformers`, with three keys of this project.
 
-        `crop_first` crops before resizing; `reducing_gap` is that of the class. Raises `ValueError` for a crop larger
-        than the resized photo.
+        `crop_first` crops before resizing; `reducing_gap` and `rounds_crop` are those of the class. Raises
+        `ValueError` for a crop larger than the resized photo.
         """
         config = json.loads(path.read_text(encoding="utf-8"))
         edge = _read_edge(config["size"])
@@ -51,7 +53,7 @@ class ImagePreprocessor:
                 raise ValueError(f"{path}: the crop is larger than what it is cut from")
         resample = Image.Resampling(config.get("resample", Image.Resampling.BICUBIC))
         mean, std = tuple(config["image_mean"]), tuple(config["image_std"])
-        return cls(size, fit, resample, mean, std, edge, config.get("reducing_gap"))
+        return cls(size, fit, resample, mean, std, edge, config.get("reducing_gap"), bool(config.get("rounds_crop")))
 
     def preprocess(self, images: Sequence[Image.Image]) -> Tensor:
         """Convert RGB images of any size, or none, to normalized pixels, (images, 3, size, size) float32."""
@@ -66,17 +68,25 @@ class ImagePreprocessor:
     def _square(self, image: Image.Image) -> Image.Image:
         wanted = (self.size, self.size)
         if self.fit == "crop-resize":
-            image = _center_crop(image, min(image.size))
+            image = image.crop(compute_crop(image.size, min(image.size), rounds=False))
         if self.fit == "resize-crop":
-            shorter = min(image.size)
-            wanted = (self.edge * image.width // shorter, self.edge * image.height // shorter)
+            wanted = compute_resize(image.size, self.edge)
         image = image.resize(wanted, self.resample, reducing_gap=self.reducing_gap)
-        return _center_crop(image, self.size) if self.fit == "resize-crop" else image
+        return image.crop(compute_crop(wanted, self.size, self.rounds_crop)) if self.fit == "resize-crop" else image
 
 
-def _center_crop(image: Image.Image, size: int) -> Image.Image:
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return image.crop((left, top, left + size, top + size))
+def compute_resize(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """Return the width and height, rounded down, at which the shorter side of a photo has `edge` pixels."""
+    width, height = size
+    shorter = min(size)
+    return edge * width // shorter, edge * height // shorter
+
+
+def compute_crop(size: tuple[int, int], edge: int, rounds: bool) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the central square of `edge` pixels. rounds: as `rounds_crop`."""
+    width, height = size
+    left, top = (round(margin / 2) if rounds else margin // 2 for margin in (width - edge, height - edge))
+    return left, top, left + edge, top + edge
 
 
 def _read_fit(config: dict[str, Any]) -> Fit:

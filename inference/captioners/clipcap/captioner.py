@@ -75,7 +75,8 @@ class ClipCapCaptioner(MicrobatchCaptioner):
                 "clip-unfit", checkpoint=card.id, clip=clip.name, expected=model.config.vector, found=clip.dim
             )
         writer = Writer(load_tokenizer(card.folder), GenerationSettings.from_card(card))
-        return cls(model, writer, clip, context.device, card)
+        # Every ClipCap was trained on pixels of OpenAI's or OpenCLIP's code, whatever folder the encoder comes from.
+        return cls(model, writer, clip.with_rounded_crop(), context.device, card)
 
     def _generate_batch(self, prompts: Sequence[Prompt]) -> list[str]:
         prefixes = self._encode_prefixes([image for prompt in prompts for image in prompt.images])

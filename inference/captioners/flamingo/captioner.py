@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -71,7 +71,8 @@ class FlamingoCaptioner(MicrobatchCaptioner):
         model = load(card.folder, "auto" if card.adapters else device.dtype, post_layernorm=settings.post_layernorm)
         merge_adapters(model, card)
         cast_parameters(model, device.dtype)
-        preprocessor = ImagePreprocessor.from_file(card.folder / VISION / PIXELS)
+        # Trained on OpenCLIP's pixels, though the folder of the vision encoder is one of `transformers`.
+        preprocessor = replace(ImagePreprocessor.from_file(card.folder / VISION / PIXELS), rounds_crop=True)
         writer = Writer(load_tokenizer(card.folder / LANGUAGE), generation)
         return cls(model.to(device.name).eval(), writer, preprocessor, settings, card)
 

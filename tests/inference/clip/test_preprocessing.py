@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,7 +14,7 @@ from torch import Tensor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from inference.clip.preprocessing import ImagePreprocessor
+from inference.clip.preprocessing import ImagePreprocessor, compute_crop, compute_resize
 from tests.support.models import hashed, tiny
 
 SIZES = (
@@ -29,6 +30,7 @@ SIZES = (
     (479, 641),
     (9, 7),
 )
+EDGES = (32, 224, 240, 288, 336)
 HALVES = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
 
 
@@ -57,6 +59,44 @@ def test_the_way_in_which_openai_s_folders_wrote_it_first_is_read_too(tmp_path: 
     new = rule(tmp_path, size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}, do_center_crop=True)
     assert own == new
     assert own.fit == "resize-crop"
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_resize_and_crop_are_those_of_torchvision_at_all_sizes(edge: int) -> None:
+    """From 16 × 16 to 400 × 400; the other rule differs where the margin leaves a remainder of three by four."""
+    differing = 0
+    for short in range(16, 401):
+        for long in range(short, 401):
+            width, height = compute_resize((short, long), edge)
+            assert (width, height) == torchvision_resize(short, long, edge)
+            left, top, *_ = compute_crop((width, height), edge, rounds=True)
+            assert (top, left) == torchvision_crop(height, width, edge)
+            differing += (left, top) != compute_crop((width, height), edge, rounds=False)[:2]
+    assert differing > 10_000
+
+
+def torchvision_resize(short: int, long: int, edge: int) -> tuple[int, int]:
+    """`torchvision.transforms.functional._compute_resized_output_size` for one edge."""
+    return edge, int(edge * long / short)
+
+
+def torchvision_crop(height: int, width: int, edge: int) -> tuple[int, int]:
+    """Top and left of `torchvision.transforms.functional.center_crop`."""
+    return int(round((height - edge) / 2.0)), int(round((width - edge) / 2.0))  # noqa: RUF046 - written as there
+
+
+@pytest.mark.parametrize("size", [(32, 35), (35, 32), (64, 71), (101, 48), (47, 99)])
+def test_a_crop_by_torchvision_s_rule_begins_where_it_says(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Both rules are of use: that of `transformers` starts one pixel earlier at each of these sizes."""
+    image = hashed.photo(str(size), size)
+    config = {"size": {"shortest_edge": 32}, "crop_size": 32, "do_center_crop": True, "resample": 3}
+    rounding, flooring = (rule(tmp_path, **config, rounds_crop=each).preprocess([image]) for each in (True, False))
+    wanted = torchvision_resize(min(size), max(size), 32)
+    resized = image.resize(wanted if size[0] <= size[1] else wanted[::-1], Image.Resampling.BICUBIC)
+    top, left = torchvision_crop(resized.height, resized.width, 32)
+    expected = torch.from_numpy(np.array(resized)[top : top + 32, left : left + 32]).permute(2, 0, 1) / 127.5 - 1
+    torch.testing.assert_close(rounding[0], expected, atol=1e-6, rtol=0)
+    assert not torch.equal(rounding, flooring)
 
 
 def test_siglip_s_photos_are_squeezed(tmp_path: Path) -> None:

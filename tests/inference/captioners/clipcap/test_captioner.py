@@ -26,7 +26,7 @@ from inference.checkpoints.convert import import_original
 from inference.checkpoints.weights import load_tensors, save_tensors
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
-from tests.support.models import captioners, clipcap, tiny
+from tests.support.models import captioners, clipcap, hashed, tiny
 
 GENERATION = {"max_new_tokens": 12, "no_repeat_ngram_size": 3}
 
@@ -206,6 +206,15 @@ class TestCaptioner:
         assert captioner(replace(short, generation={"max_new_tokens": fits}), clip).max_photos == 1
         with pytest.raises(CheckpointError, match=r"generation\.max_new_tokens"):
             captioner(replace(short, generation={"max_new_tokens": fits + 1}), clip)
+
+    def test_photos_are_cropped_as_by_openai_s_code(self, cards: dict[str, Card], clip: Clip) -> None:
+        """Its mappers were trained on those pixels, also where the dual encoder's folder is one of `transformers`."""
+        rule = replace(clip.preprocessor, fit="resize-crop", edge=32)
+        flooring = Clip(clip.model, clip._tokenizer, rule, "flooring")
+        photo = hashed.photo("crop", (32, 35))
+        expected = replace(rule, rounds_crop=True).preprocess([photo])
+        assert torch.equal(captioner(cards["mlp"], flooring)._clip.preprocess([photo]), expected)
+        assert not torch.equal(flooring.preprocess([photo]), expected)  # the other users of the encoder keep its rule
 
     def test_a_dual_encoder_of_another_size_is_named(self, cards: dict[str, Card], clip: Clip) -> None:
         other = Clip(clip.model, clip._tokenizer, clip.preprocessor, "other")

@@ -41,8 +41,9 @@ from inference.checkpoints import weights
 from inference.checkpoints.card import Card, save_card
 from inference.checkpoints.settings import parse_settings
 from inference.clip.dual_encoder import Clip
+from inference.clip.preprocessing import ImagePreprocessor
 from inference.errors import CheckpointError
-from tests.support.models import captioners, languages, tiny
+from tests.support.models import captioners, hashed, languages, tiny
 from tests.support.models.flamingo import RULE, filled
 
 WORDS = 500
@@ -123,6 +124,14 @@ class TestPromises:
 
     def test_a_large_batch_is_written_in_parts(self, card: Card, clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
         assert captioners.photos_of_passes(captioner(card, clip), clip, monkeypatch) == [15, 13]
+
+    def test_photos_are_cropped_as_by_openclip(self, card: Card, clip: Clip) -> None:
+        """Though `vision/` is a folder of `transformers`, whose crop may begin a pixel earlier."""
+        flooring = ImagePreprocessor.from_file(card.folder / "vision" / "preprocessor_config.json")
+        photo = hashed.photo("crop", (32, 35))
+        expected = replace(flooring, rounds_crop=True).preprocess([photo])
+        assert torch.equal(captioner(card, clip)._preprocessor.preprocess([photo]), expected)
+        assert not torch.equal(flooring.preprocess([photo]), expected)
 
     def test_with_beams(self, card: Card, clip: Clip) -> None:
         beams = replace(card, generation={**card.generation, "num_beams": 3})
