@@ -175,9 +175,9 @@ def format_past_text(description: DescriptionRecord, language: str) -> str:
 def _find_thing(text: str) -> str:
     """Return the first words of a text, up to a punctuation mark and without a lead-in such as «Продаю вместе:»."""
     first = re.split(r"[.,;!?()\n—–]", text.strip(), maxsplit=1)[0].strip()
-    lead, _, things = first.partition(":")
-    if " " in lead and things.strip() and ":" not in things:
-        first = things.strip()[:1].upper() + things.strip()[1:]
+    lead, _, things = (part.strip() for part in first.partition(":"))
+    is_list = " " in lead and bool(things) and ":" not in things
+    first = things[:1].upper() + things[1:] if is_list else lead
     return first or text
 
 
