@@ -176,8 +176,8 @@ def _find_thing(text: str) -> str:
     """Return the first words of a text, up to a punctuation mark and without a lead-in such as «Продаю вместе:»."""
     first = re.split(r"[.,;!?()\n—–]", text.strip(), maxsplit=1)[0].strip()
     lead, _, things = (part.strip() for part in first.partition(":"))
-    is_list = " " in lead and bool(things) and ":" not in things
-    first = things[:1].upper() + things[1:] if is_list else lead
+    if " " in lead and things:  # «Размер: 46» is no lead-in
+        first = lead if ":" in things else things[:1].upper() + things[1:]
     return first or text
 
 
