@@ -107,6 +107,12 @@ def list_nouns() -> list[str]:
 
 
 @cache
+def list_clothes() -> tuple[str, ...]:
+    """Return all nouns that name clothes or shoes."""
+    return tuple(noun for noun in dict.fromkeys(list_nouns()) if "clothes" in get_kinds(noun))
+
+
+@cache
 def _load_nouns() -> Mapping[str, str]:
     """Return each noun that names a thing: folded → as the dictionary writes it.
 

@@ -1,4 +1,4 @@
-"""Logits processors: no digit but the seller's, no endless repetition, and sampling that is seeded per prompt."""
+"""Logits processors: no digit but the seller's, no excluded thing, no endless repetition, sampling seeded by prompt."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import (
     LogitsProcessor,
     LogitsProcessorList,
+    NoBadWordsLogitsProcessor,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
 )
@@ -78,6 +79,24 @@ class NoDigits(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Process scores: (rows, length), (rows, vocabulary) → (rows, vocabulary)."""
         return scores.masked_fill(self._banned.build(scores), NEVER)
+
+
+class NoExcludedThings(LogitsProcessor):
+    """Ban the names of things that a prompt's seller rules out, such as «платье» where the category is «Обувь».
+
+    names: for each prompt the ids that spell each name; start: position in the ids at which the text begins.
+    """
+
+    def __init__(self, names: Sequence[Sequence[Sequence[int]]], start: int = 0) -> None:
+        self._start = start
+        banned = ([list(name) for name in each] for each in names)
+        self._processors = [NoBadWordsLogitsProcessor(each) if each else None for each in banned]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Process scores: (rows, length), (rows, vocabulary) → (rows, vocabulary); each prompt has as many rows."""
+        count = len(self._processors)
+        rows: Any = zip(self._processors, input_ids[:, self._start :].chunk(count), scores.chunk(count), strict=True)
+        return torch.cat([process(ids, own) if process else own for process, ids, own in rows])
 
 
 class SeededSampling(LogitsProcessor):

@@ -17,9 +17,15 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedTokeni
 
 from inference.captioners.base import Prompt
 from inference.captioners.generation.mask_tokens import drop_cut_token, remove_brackets, restore_brackets
-from inference.captioners.generation.processors import SeededSampling, build_processors, find_digit_ids
+from inference.captioners.generation.processors import (
+    NoExcludedThings,
+    SeededSampling,
+    build_processors,
+    find_digit_ids,
+)
 from inference.captioners.generation.prompts import build_completion
 from inference.captioners.generation.settings import GenerationSettings
+from inference.facts.lexicon import list_clothes
 
 _REPLACEMENT_CHARACTER: Final = "\ufffd"  # decoded from a letter whose bytes were cut apart
 
@@ -105,6 +111,9 @@ class Writer:
         """Build the logits processors of a batch. start: position in the ids at which the text begins."""
         mask_token_ids = [self._encode_mask_tokens(prompt) for prompt in prompts]
         processors = build_processors(self.settings, self._digit_ids, prompts, mask_token_ids, start)
+        excluded = [self._encode_excluded_things(prompt) for prompt in prompts]
+        if any(excluded):
+            processors.append(NoExcludedThings(excluded, start))
         if any(prompt.seed for prompt in prompts):
             seeds = [prompt.seed for prompt in prompts]
             processors.append(SeededSampling(seeds, self.settings.temperature, self.settings.top_k))
@@ -131,6 +140,16 @@ class Writer:
         unspellable = self._find_unspellable(prompt)
         names = [remove_brackets(token, unspellable) for token in prompt.mask_tokens]
         return [number for name in names for text in (name, f" {name}") for number in self._encode(text)]
+
+    def _encode_excluded_things(self, prompt: Prompt) -> list[list[int]]:
+        """Return the ids that spell each name of clothes that the seller of one thing rules out, as a word begins."""
+        sheet = prompt.sheets[0] if len(prompt.sheets) == 1 else None
+        if sheet is None or sheet.kinds is None:
+            return []
+        nouns = [noun for noun in list_clothes() if not sheet.allows_item(noun)]
+        texts = [text for noun in nouns for text in (f" {noun}", noun.capitalize())]
+        spelled: list[list[int]] = self.tokenizer(texts, add_special_tokens=False).input_ids
+        return [ids for ids in spelled if ids and self.tokenizer.unk_token_id not in ids]
 
     def _encode(self, text: str, *, special: bool = False) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=special).input_ids

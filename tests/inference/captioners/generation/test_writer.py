@@ -23,6 +23,9 @@ from inference.captioners.generation.writer import Writer, pad_left
 from inference.checkpoints.card import Card
 from inference.clip.dual_encoder import Clip
 from inference.errors import CheckpointError
+from inference.facts.seller import read_seller_facts
+from inference.facts.sheet import FactSheet
+from inference.listing.attributes import parse_attributes
 from inference.listing.types import Masked
 from inference.masking import mask, unmask
 from tests.support.models import languages
@@ -235,6 +238,36 @@ def sure_of(text: str, tokenizer: PreTrainedTokenizerBase, held: LogitsProcessor
         read: Any = torch.tensor([ids], dtype=torch.long)
         ids.append(int(held(read, scores).argmax()))
     return ids
+
+
+class TestThingsThatTheSellerRulesOut:
+    """Only where the seller names a thing or its category, and in the rows of that prompt alone."""
+
+    SHOES = Prompt((), None, "", "<SINGLE>")  # type: ignore[arg-type]
+    TEXT = "Платье или туфли, синее платье, чёрные туфли."
+
+    def ruled(self, text: str) -> Prompt:
+        return replace(self.SHOES, sheets=(FactSheet.merge(read_seller_facts(parse_attributes(text)), (), {}),))
+
+    def write(self, asked: Prompt) -> str:
+        writer = Writer(TOKENIZER, GenerationSettings(no_repeat_ngram_size=0))
+        return writer.decode(torch.tensor([sure_of(self.TEXT, TOKENIZER, writer.build_processors([asked]))]))[0]
+
+    def test_they_are_not_named(self) -> None:
+        written = self.write(self.ruled("Предмет одежды: Обувь"))
+        assert "платье" not in written.lower()
+        assert written.count("туфли") == 2
+
+    def test_others_are(self) -> None:
+        for asked in (self.SHOES, self.ruled("Цена: 500"), self.ruled("Предмет одежды: Пакет вещей")):
+            assert self.write(asked) == self.TEXT
+
+    def test_each_prompt_has_its_own_in_all_of_its_beams(self) -> None:
+        prompts = [self.ruled("Предмет одежды: Обувь"), self.ruled("Предмет одежды: Платья")]
+        held = Writer(TOKENIZER, GenerationSettings()).build_processors(prompts, start=1)
+        *before, last = TOKENIZER(" платье").input_ids
+        begun: Any = torch.tensor([[7, *before]] * 4)
+        assert held(begun, torch.zeros(4, len(TOKENIZER)))[:, last].isfinite().tolist() == [False, False, True, True]
 
 
 def test_a_text_ends_behind_its_stop_and_before_an_unfinished_token() -> None:
