@@ -11,7 +11,7 @@ from inference.checkpoints import registry
 from inference.errors import InvalidInput, Message
 from locales.translate import Translate
 
-PRECISION = 0.8
+PRECISION = 0.84
 SURE = 0.9  # share of right answers from which on the seller is not asked
 
 

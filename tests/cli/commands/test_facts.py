@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.__main__ import main
+from cli.commands import facts
 from inference.checkpoints.card import Card, load_card
 from training import stages
 from training.stages import DataFolders
@@ -41,3 +42,8 @@ def test_missing_data_are_named(root: Path, tmp_path: Path, capsys: pytest.Captu
     data = ["--data", str(tmp_path / "none"), "--others", str(tmp_path)]
     assert main(["facts", "calibrate", *data, "--checkpoints", str(root)]) == 2
     assert "captions.jsonl" in capsys.readouterr().err
+
+
+def test_calibration_asks_for_what_training_asks_for() -> None:
+    """The command names them itself, because `--help` imports no torch."""
+    assert (facts.PRECISION, facts.SURE) == (stages.PRECISION, stages.SURE_ITEM)
